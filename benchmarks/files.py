@@ -1,0 +1,251 @@
+"""Data files: je-kernel against the drive that JupyterLite mounts, in one site and one browser.
+
+Every number is taken inside a real kernel, in one notebook, ours and the
+drive's one after the other, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import Measurements, Report
+from je_site.build import build
+from je_site.server import serve
+from tests.browsers.chromium import ChromiumBrowser
+from tests.browsers.lab import Lab
+
+__all__ = ["run"]
+
+MEGABYTE = 1_000_000
+SIZES = (1, 10, 50, 200)
+# The drive takes minutes for 200 MB of text and does no better or worse a byte: it is left out.
+DRIVE_SIZES = (1, 10, 50)
+MANY = 1000
+
+_SETUP = """
+import gc, io, json, os, time
+import js, pyodide_js
+from je_kernel import files
+from je_kernel.files import choose
+choose.here()
+
+def data_of(kind, size):
+    if kind == "text":
+        line = b"2026-01-31,Adelie,39.1,18.7,181,3750,male\\n"
+        return (line * (size // len(line) + 1))[:size]
+    return os.urandom(size)
+
+def seconds(action):
+    gc.collect()
+    begin = time.perf_counter()
+    result = action()
+    return time.perf_counter() - begin, result
+
+def write_drive(name, data):
+    with open(f"/drive/{name}", "wb") as file:
+        file.write(data)
+
+def read_drive(name):
+    with open(f"/drive/{name}", "rb") as file:
+        return file.read()
+"""
+
+_MEASURE = """
+ours, drives = f"ours-{{kind}}.bin", f"drives-{{kind}}.bin"
+data = data_of(kind, size)
+times = {{}}
+times["write ours"], _ = seconds(lambda: files.save(ours, data))
+times["read ours"], back = seconds(lambda: files.read_bytes(ours))
+assert back == data
+del back
+files.delete(ours)
+if {drive}:
+    times["write drive"], _ = seconds(lambda: write_drive(drives, data))
+    times["read drive"], back = seconds(lambda: read_drive(drives))
+    assert back == data
+    del back
+    files.delete(drives)
+del data
+print(json.dumps(times))
+"""
+
+_FRAMES = """
+import pandas as pd
+frame = pd.DataFrame({{"n": range({rows}), "x": 1.5, "name": "Adelie"}})
+times = {{}}
+times["to_csv ours"], _ = seconds(lambda: files.save("ours.csv", frame))
+times["read_csv ours"], back = seconds(lambda: files.read("ours.csv"))
+times["size"] = files.info("ours.csv").size
+times["to_csv drive"], _ = seconds(lambda: frame.to_csv("/drive/drives.csv", index=False))
+times["read_csv drive"], back = seconds(lambda: pd.read_csv("/drive/drives.csv"))
+files.delete("ours.csv"); files.delete("drives.csv")
+print(json.dumps(times))
+"""
+
+_MANY = """
+import zipfile
+packed = io.BytesIO()
+with zipfile.ZipFile(packed, "w") as archive:
+    for number in range({many}):
+        archive.writestr(f"many/file {{number:04}}.txt", "x" * 200)
+files.save("many.zip", packed.getvalue())
+times = {{}}
+times["make"], _ = seconds(lambda: files.unzip("many.zip"))
+times["list ours"], listing = seconds(lambda: files.list("many"))
+assert len(listing) == {many}
+times["list drive"], entries = seconds(lambda: list(os.scandir("/drive/many")))
+times["stat drive"], _ = seconds(lambda: [entry.stat().st_size for entry in entries[:100]])
+files.delete("many", folders=True)
+print(json.dumps(times))
+"""
+
+_HEAP = """
+data = data_of("binary", 50_000_000)
+files.save("heap.bin", data)  # what is loaded once is not counted
+del data
+gc.collect()
+print("ready")
+"""
+
+
+def run(rounds: int) -> Report:
+    """Measure.
+
+    Parameters
+    ----------
+    rounds
+        How often everything is measured; the medians are reported.
+
+    Returns
+    -------
+    Report
+        Seconds of ours and of the drive for each operation, kind and size, and
+        the ratios that the project promises.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        site = _site(Path(folder))
+        with serve(site) as served:
+            # Precise, or else Chromium rounds what the heap holds.
+            flags = ("--js-flags=--expose-gc", "--enable-precise-memory-info")
+            browser = ChromiumBrowser(flags=flags)
+            try:
+                page = browser.new_page()
+                return _measured(Lab.open(page, served.url), rounds)
+            finally:
+                browser.close()
+
+
+def _site(folder: Path) -> Path:
+    project = folder / "project"
+    project.mkdir()
+    config = {"exposeAppInBrowser": True}
+    (project / "jupyter-lite.json").write_text(
+        json.dumps({"jupyter-lite-schema-version": 0, "jupyter-config-data": config})
+    )
+    (folder / "contents").mkdir()
+    shutil.copy(__file__, folder / "contents" / "a file.txt")
+    return build(folder / "site", contents=[folder / "contents"], lite_dir=project)
+
+
+def _measured(lab: Lab, rounds: int) -> Report:
+    notebook = lab.new_notebook()
+
+    def cell(code: str) -> Any:
+        result = notebook.run(code)
+        if result.error is not None:
+            raise RuntimeError(f"{result.error.name}: {result.error.message}")
+        last = result.stdout.strip().splitlines()[-1:]
+        return json.loads(last[0]) if last and last[0].startswith("{") else None
+
+    cell(_SETUP)
+    times: dict[tuple[str, str, int], list[float]] = {}
+
+    def note(kind: str, size: int, found: dict[str, float]) -> None:
+        for what, took in found.items():
+            times.setdefault((what, kind, size), []).append(took)
+
+    for _ in range(rounds):
+        for kind in ("binary", "text"):
+            for size in SIZES:
+                drive = size in DRIVE_SIZES
+                code = f"kind, size = {kind!r}, {size * MEGABYTE}\n" + _MEASURE.format(drive=drive)
+                note(kind, size, cell(code))
+        note("frame", 10, cell(_FRAMES.format(rows=500_000)))
+        note("many files", MANY, cell(_MANY.format(many=MANY)))
+    medians = {key: statistics.median(values) for key, values in times.items()}
+    ratios = _ratios(medians)
+    ratios["heap_50MB.ours_vs_file"] = _heap(cell)
+    return Report(_measurements(times).rows(), ratios)
+
+
+def _measurements(times: dict[tuple[str, str, int], list[float]]) -> Measurements:
+    measurements = Measurements()
+    for (what, kind, size), seconds in times.items():
+        verb, _, side = what.rpartition(" ")
+        unit = "files" if kind == "many files" else "MB"
+        for value in seconds:
+            measurements.add(f"{verb} {kind} {size} {unit}", side, "time", "s", value)
+    return measurements
+
+
+def _ratios(medians: dict[tuple[str, str, int], float]) -> dict[str, float]:
+    def ratio(verb: str, kind: str, size: int) -> float:
+        return round(medians[f"{verb} drive", kind, size] / medians[f"{verb} ours", kind, size], 2)
+
+    def growth(verb: str) -> float:
+        return round(
+            medians[f"{verb} ours", "binary", 200] / medians[f"{verb} ours", "binary", 50], 2
+        )
+
+    return {
+        "write_50MB.drive_vs_ours": ratio("write", "binary", 50),
+        "read_50MB.drive_vs_ours": ratio("read", "binary", 50),
+        "write_10MB.drive_vs_ours": ratio("write", "binary", 10),
+        "read_10MB.drive_vs_ours": ratio("read", "binary", 10),
+        "write_50MB_text.drive_vs_ours": ratio("write", "text", 50),
+        "read_50MB_text.drive_vs_ours": ratio("read", "text", 50),
+        "to_csv.drive_vs_ours": ratio("to_csv", "frame", 10),
+        "read_csv.drive_vs_ours": ratio("read_csv", "frame", 10),
+        "list_1000.drive_vs_ours": ratio("list", "many files", MANY),
+        "write_growth.200MB_vs_50MB": growth("write"),
+        "read_growth.200MB_vs_50MB": growth("read"),
+    }
+
+
+_SAMPLED = """
+import js
+def heap():
+    memory = js.performance.memory
+    return memory.usedJSHeapSize
+def grown():
+    return pyodide_js._module.HEAPU8.length
+data = data_of("binary", 50_000_000)
+gc.collect(); js.gc() if hasattr(js, "gc") else None
+before, wasm = heap(), grown()
+files.save("heap.bin", data)
+after_write = heap() - before
+del data
+gc.collect(); js.gc() if hasattr(js, "gc") else None
+before = heap()
+data = files.read_bytes("heap.bin")
+after_read = heap() - before
+files.delete("heap.bin")
+print(json.dumps({"write": after_write, "read": after_read, "wasm": grown() - wasm}))
+"""
+
+
+def _heap(cell: Any) -> float:
+    """Return the most that a save or a read of 50 MB holds beside the file in Python.
+
+    Measured right after each, before anything could be collected: what
+    JavaScript holds then is all that the operation ever made.
+    """
+    cell(_HEAP)
+    found = cell(_SAMPLED)
+    most: float = max(found["write"], found["read"]) + found["wasm"]
+    return round(most / 50_000_000, 2)

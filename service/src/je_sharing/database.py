@@ -1,0 +1,318 @@
+"""The database: engines, transactions, and the state of the schema."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Uuid,
+    bindparam,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy import create_engine as create_sync_engine
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.schema import Table
+
+from je_sharing.settings import Settings
+
+Outcome = TypeVar("Outcome")
+
+_AUTOCOMMIT = "AUTOCOMMIT"
+_RECYCLE_SECONDS = 1800
+
+
+class Database:
+    """One process's door to the database.
+
+    Parameters
+    ----------
+    settings
+        Which database, and how many connections.
+
+    Notes
+    -----
+    Reads run in autocommit, which spares PostgreSQL two round trips; writes run in a transaction
+    that on SQLite takes its lock at the start, so two processes wait for each other rather than
+    fail half-way.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.engine = create_engine(settings)
+        # An engine of its own, for changing a connection's mode on every use costs as much as
+        # the query does.
+        self._reading = create_engine(settings, reading=True)
+        self._threaded = _ThreadedSqlite(settings) if settings.is_sqlite else None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection for reading."""
+        async with self._reading.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction, committed when the block ends well."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def run(self, work: Callable[[Connection], Outcome], *, writing: bool) -> Outcome:
+        """Run a whole piece of work on a connection.
+
+        Parameters
+        ----------
+        work
+            Takes a connection and returns the outcome.
+        writing
+            Whether it is a transaction, committed when the work ends well.
+
+        Returns
+        -------
+        Outcome
+            What the work returned.
+
+        Notes
+        -----
+        On SQLite the work goes to a thread once, where `read` and `write` go there and back for
+        every step of every statement. What each share and each retrieval does goes this way.
+        """
+        if self._threaded is not None:
+            return await self._threaded.run(work, writing=writing)
+        async with self.write() if writing else self.read() as connection:
+            return await connection.run_sync(work)
+
+    def insert(self, table: Table) -> Any:
+        """Make an INSERT that knows ON CONFLICT in this database's dialect.
+
+        Parameters
+        ----------
+        table
+            The table inserted into.
+
+        Returns
+        -------
+        sqlalchemy.Insert
+            The dialect's own insert construct.
+        """
+        return sqlite.insert(table) if self._settings.is_sqlite else postgresql.insert(table)
+
+    def is_one_of(self, column: Column[Any], values: Sequence[str]) -> ColumnElement[bool]:
+        """Make a condition that a column has one of many values.
+
+        Parameters
+        ----------
+        column
+            Of text or of UUIDs as text.
+        values
+            What it may have.
+
+        Returns
+        -------
+        sqlalchemy.ColumnElement
+            The same statement however many values there are, so that database and driver prepare
+            it once; an IN list would be another statement for each length.
+        """
+        if self._settings.is_sqlite:
+            # SQLite keeps UUIDs without their hyphens.
+            is_uuid = isinstance(column.type, Uuid)
+            plain = [value.replace("-", "") for value in values] if is_uuid else list(values)
+            each = func.json_each(json.dumps(plain)).table_valued("value")
+            return column.in_(select(each.c.value))
+        return column == func.any(bindparam(None, list(values), type_=ARRAY(column.type)))
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+        await self._reading.dispose()
+        if self._threaded is not None:
+            self._threaded.close()
+
+
+class _ThreadedSqlite:
+    """SQLite's own blocking driver, in a few threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._reading = _sqlite_engine(settings, reading=True)
+        self._writing = _sqlite_engine(settings, reading=False)
+        # One thread for writing, since SQLite lets one write at a time anyway.
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="sqlite-read")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+
+    async def run(self, work: Callable[[Connection], Outcome], *, writing: bool) -> Outcome:
+        loop = asyncio.get_running_loop()
+        if writing:
+            return await loop.run_in_executor(self._writer, self._write, work)
+        return await loop.run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Callable[[Connection], Outcome]) -> Outcome:
+        with self._reading.connect() as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[Connection], Outcome]) -> Outcome:
+        with self._writing.begin() as connection:
+            return work(connection)
+
+    def close(self) -> None:
+        for threads in (self._readers, self._writer):
+            threads.shutdown(wait=True)
+        self._reading.dispose()
+        self._writing.dispose()
+
+
+def _sqlite_engine(settings: Settings, *, reading: bool) -> Engine:
+    url = settings.async_database_url.replace("+aiosqlite", "", 1)
+    mode: dict[str, Any] = (
+        {"isolation_level": _AUTOCOMMIT, "pool_reset_on_return": None} if reading else {}
+    )
+    engine = create_sync_engine(url, pool_size=2, connect_args={"timeout": 30}, **mode)
+    _prepare_sqlite(engine, reading=reading, synchronous="FULL" if settings.fsync else "NORMAL")
+    return engine
+
+
+def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
+    """Make the engine for the settings' database.
+
+    Parameters
+    ----------
+    settings
+        The service's settings.
+    reading
+        Whether it is for reading, one statement at a time.
+
+    Returns
+    -------
+    sqlalchemy.ext.asyncio.AsyncEngine
+        Not yet connected.
+    """
+    mode: dict[str, Any] = (
+        {"isolation_level": _AUTOCOMMIT, "pool_reset_on_return": None} if reading else {}
+    )
+    if not settings.is_sqlite:
+        return create_async_engine(
+            settings.async_database_url,
+            pool_size=settings.database_pool,
+            max_overflow=settings.database_pool,
+            pool_recycle=_RECYCLE_SECONDS,
+            **mode,
+        )
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        settings.async_database_url,
+        pool_size=settings.database_pool,
+        connect_args={"timeout": 30},
+        **mode,
+    )
+    synchronous = "FULL" if settings.fsync else "NORMAL"
+    _prepare_sqlite(engine.sync_engine, reading=reading, synchronous=synchronous)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:
+    """Set SQLite up for several processes: write-ahead log, locks taken early."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        # The driver's own BEGIN would take the write lock too late; `on_begin` says BEGIN itself.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout=30000")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        if not reading:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Tell whether the same transaction may well succeed when tried again.
+
+    Parameters
+    ----------
+    error
+        What the database driver raised.
+
+    Returns
+    -------
+    bool
+        True for a deadlock, a serialisation failure or a lost connection.
+    """
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    return error.connection_invalidated or state in {"40001", "40P01"}
+
+
+def migration_config(settings: Settings) -> Config:
+    """Make Alembic's configuration; the migrations ship inside this package."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["settings"] = settings
+    return config
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the schema up to date.
+
+    Parameters
+    ----------
+    settings
+        Which database.
+    """
+    command.upgrade(migration_config(settings), "head")
+
+
+async def pending_migrations(settings: Settings) -> bool:
+    """Tell whether the schema is older than this package."""
+    head = ScriptDirectory.from_config(migration_config(settings)).get_current_head()
+    engine = create_engine(settings)
+    try:
+        async with engine.connect() as connection:
+            current = await connection.run_sync(_current_revision)
+    finally:
+        await engine.dispose()
+    return current != head
+
+
+def _current_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def check_schema(settings: Settings) -> None:
+    """Refuse to start on a schema that is not this package's.
+
+    Raises
+    ------
+    SystemExit
+        With the command to run, when migrations are pending.
+    """
+    if asyncio.run(pending_migrations(settings)):
+        raise SystemExit(
+            "The database's schema is not the one this version needs. Run `je-sharing migrate` "
+            "with the same settings, then start again."
+        )

@@ -1,0 +1,117 @@
+"""The body of a share: the notebook is cut out of it as it was sent, byte for byte."""
+
+import json
+from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from typing import Any
+
+import msgspec
+
+from je_sharing.validation import NotANotebookError, parse_json
+
+_SPACE = " \t\r\n"
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What a share's body holds.
+
+    Parameters
+    ----------
+    notebook
+        The notebook's JSON as it was sent.
+    password
+        The password for later updates; empty for none.
+    """
+
+    notebook: bytes
+    password: str
+
+
+class BadEnvelopeError(ValueError):
+    """The body is not a JSON object."""
+
+
+class _Body(msgspec.Struct):
+    notebook: msgspec.Raw
+    password: str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Body)
+
+
+def open_envelope(body: bytes) -> Envelope:
+    """Take a share's body apart.
+
+    Parameters
+    ----------
+    body
+        `{"notebook": {...}, "password": "..."}` in UTF-8.
+
+    Returns
+    -------
+    Envelope
+        Notebook and password.
+
+    Raises
+    ------
+    BadEnvelopeError
+        When the body is not a JSON object.
+    NotANotebookError
+        When it is, but has no notebook, or a password that is not text.
+
+    Examples
+    --------
+    >>> open_envelope(b'{"password": "", "notebook": {"x":  1.50}}').notebook
+    b'{"x":  1.50}'
+    """
+    try:
+        opened = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        # What msgspec is too strict for (a lone surrogate, 1e400), or a mistake to explain.
+        return _open_slowly(body)
+    return Envelope(bytes(opened.notebook), opened.password or "")
+
+
+def _open_slowly(body: bytes) -> Envelope:
+    try:
+        whole = parse_json(body)
+    except NotANotebookError as error:
+        raise BadEnvelopeError(str(error)) from error
+    if not isinstance(whole, dict):
+        raise BadEnvelopeError('The body must be a JSON object: {"notebook": …, "password": ""}.')
+    if "notebook" not in whole:
+        raise NotANotebookError('The body has no "notebook".')
+    password = whole.get("password")
+    if not (password is None or isinstance(password, str)):
+        raise NotANotebookError('The "password" must be text.')
+    return Envelope(_slice_of("notebook", body.decode("utf-8")).encode("utf-8"), password or "")
+
+
+def _slice_of(wanted: str, text: str) -> str:
+    """Find the text of a member's value in a valid JSON object; the last of several counts."""
+    decoder = json.JSONDecoder()
+    found = ""
+    position = _skip(text, _skip(text, 0) + 1)
+    while text[position] != "}":
+        name: str
+        name, position = scanstring(text, position + 1, False)
+        start = _skip(text, _skip(text, position) + 1)
+        position = _end_of_value(decoder, text, start)
+        if name == wanted:
+            found = text[start:position]
+        position = _skip(text, position)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+    return found
+
+
+def _end_of_value(decoder: json.JSONDecoder, text: str, start: int) -> int:
+    ignored: tuple[Any, int] = decoder.raw_decode(text, start)
+    return ignored[1]
+
+
+def _skip(text: str, position: int) -> int:
+    while text[position] in _SPACE:
+        position += 1
+    return position

@@ -1,0 +1,48 @@
+"""Signs of life: `/api/v1/health` for clients, `/health/…` for probes, and `/metrics`."""
+
+import asyncio
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from je_sharing.api_models import Health, refusals
+from je_sharing.errors import UnavailableError
+from je_sharing.services import services_of
+
+_PROBE_SECONDS = 5
+
+api_router = APIRouter(tags=["health"])
+probe_router = APIRouter(tags=["health"])
+
+
+@api_router.get("/health", operation_id="health", response_model=Health)
+@probe_router.get("/health/live", operation_id="live", response_model=Health)
+async def live(_request: Request) -> Response:
+    """Say that the process runs."""
+    return JSONResponse({"status": "ok"})
+
+
+@probe_router.get(
+    "/health", operation_id="ready_or_not", response_model=Health, responses=refusals(503)
+)
+@probe_router.get(
+    "/health/ready", operation_id="ready", response_model=Health, responses=refusals(503)
+)
+async def ready(request: Request) -> Response:
+    """Say whether database and storage can be reached."""
+    services = services_of(request)
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            await services.database.ping()
+            await services.store.ping()
+    except Exception as error:
+        raise UnavailableError("Database or storage cannot be reached.") from error
+    return JSONResponse({"status": "ok"})
+
+
+@probe_router.get("/metrics", include_in_schema=False)
+async def metrics(_request: Request) -> Response:
+    """Give Prometheus what this process counted."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

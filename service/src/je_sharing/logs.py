@@ -1,0 +1,46 @@
+"""Logs as one JSON object a line."""
+
+import logging
+import sys
+import time
+import traceback
+
+import msgspec
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as JSON; an exception by its type and the code it passed through.
+
+    The exception's own message is left out, for it may quote what was being handled.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format one record."""
+        line: dict[str, object] = {
+            "time": time.time(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = record.exc_info[0].__name__
+            line["at"] = [
+                f"{frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
+                for frame in traceback.extract_tb(record.exc_info[2])
+            ]
+        return msgspec.json.encode(line).decode()
+
+
+def log_as_json(level: str) -> None:
+    """Send every log of this process to standard error as JSON.
+
+    Parameters
+    ----------
+    level
+        Least severe level logged.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # Its lines quote paths, and a path holds a readable id.
+    logging.getLogger("uvicorn.access").disabled = True

@@ -1,0 +1,22 @@
+"""What Prometheus can ask for; nothing here names a person, a notebook or an address."""
+
+from prometheus_client import Counter, Histogram
+
+REQUESTS = Counter("je_sharing_requests_total", "Requests answered.", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "je_sharing_request_seconds",
+    "Time to answer.",
+    ["route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+SHARES = Counter("je_sharing_shares_total", "Shares by outcome.", ["outcome"])
+NOTEBOOK_BYTES = Histogram(
+    "je_sharing_notebook_bytes",
+    "Size of the notebooks shared.",
+    buckets=(4e3, 1.6e4, 6.4e4, 2.56e5, 1e6, 4e6, 1.1e7),
+)
+RATE_LIMITED = Counter(
+    "je_sharing_rate_limited_total", "Requests refused by a rate limit.", ["kind"]
+)
+TOKEN_REUSES = Counter("je_sharing_token_reuses_total", "Refreshes with a token used before.")
+SWEPT = Counter("je_sharing_swept_total", "Things removed by the sweep.", ["kind"])

@@ -1,0 +1,215 @@
+"""What every request passes through: its record, its time limit, its headers, its gatekeepers."""
+
+import asyncio
+import hmac
+import logging
+import sys
+import time
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from je_sharing.errors import TooManyRequestsError, error_response, response_for
+from je_sharing.metrics import REQUEST_SECONDS, REQUESTS
+from je_sharing.rate_limits import address_prefix
+
+_log = logging.getLogger(__name__)
+_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
+_API = "/api/"
+_NO_SECRET = {"/health", "/health/live", "/health/ready"}
+
+
+class RequestRecord:
+    """Counts, times and logs each request by its operation, never by its path.
+
+    A path holds a readable id, and whoever has that has the notebook.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    access_log
+        Whether to log a line a request.
+    timeout_seconds
+        Time for a whole request.
+    """
+
+    def __init__(self, app: ASGIApp, *, access_log: bool, timeout_seconds: float) -> None:
+        self._app = app
+        self._access_log = access_log
+        self._timeout = timeout_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request and record it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._app(scope, receive, watch)
+        except TimeoutError:
+            if not status:
+                answer = error_response(503, "The request took too long. Try again.")
+                await answer(scope, receive, watch)
+        except Exception:
+            # The traceback names code, not contents: neither tokens nor notebooks are in it.
+            _log.exception("a request failed")
+            if not status:
+                answer = error_response(500, "Something went wrong on our side. Try again.")
+                await answer(scope, receive, watch)
+        finally:
+            self._record(scope, status, time.perf_counter() - begun)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = scope.get("je_sharing.operation", "other")
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        REQUESTS.labels(method, route, status).inc()
+        REQUEST_SECONDS.labels(route).observe(seconds)
+        if self._access_log:
+            line = {
+                "time": time.time(),
+                "level": "INFO",
+                "message": "request",
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+            }
+            sys.stderr.write(f"{msgspec.json.encode(line).decode()}\n")
+
+
+class ResponseHeaders:
+    """Adds headers to every response that does not set them itself.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    headers
+        The headers.
+    """
+
+    def __init__(self, app: ASGIApp, *, headers: Mapping[str, str]) -> None:
+        self._app = app
+        self._headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request with the headers added."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = list(message["headers"])
+                names = {name for name, _ in own}
+                own += [item for item in self._headers if item[0] not in names]
+                message["headers"] = own
+            await send(message)
+
+        await self._app(scope, receive, add)
+
+
+class ClientSecret:
+    """Demands a shared secret from every API call, for deployments that want one.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    header
+        Header that carries the secret.
+    secret
+        The secret.
+    """
+
+    def __init__(self, app: ASGIApp, *, header: str, secret: str) -> None:
+        self._app = app
+        self._header = header.lower().encode("latin-1")
+        self._secret = secret.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse one without the secret."""
+        if self._demands(scope) and not self._is_given(scope["headers"]):
+            answer = error_response(403, "This service is for its own site only.")
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _demands(self, scope: Scope) -> bool:
+        if scope["type"] != "http" or scope["method"] == "OPTIONS":
+            return False
+        path: str = scope["path"]
+        return path.startswith(_API)
+
+    def _is_given(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        return any(
+            name == self._header and hmac.compare_digest(value, self._secret)
+            for name, value in headers
+        )
+
+
+class AddressLimit:
+    """Refuses an address prefix that asks too often, and names the prefix for later limits.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    limit
+        Requests a minute; 0 for no limit.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or ask for patience."""
+        if scope["type"] == "http":
+            client = scope.get("client")
+            address = address_prefix(client[0]) if client else "unknown"
+            scope["je_sharing.address"] = address
+            if self._limit and scope["path"] not in _NO_SECRET:
+                try:
+                    limits = scope["app"].state.services.limits
+                    limits.check("request", address, self._limit)
+                except TooManyRequestsError as error:
+                    await response_for(error)(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+
+class AnyOptions:
+    """Answers OPTIONS everywhere; the contract asks for no token there.
+
+    Parameters
+    ----------
+    app
+        What answers everything else.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            answer = Response(status_code=204, headers={"Allow": "GET, POST, PUT, DELETE, OPTIONS"})
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, receive, send)

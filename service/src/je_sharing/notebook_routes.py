@@ -1,0 +1,363 @@
+"""Notebooks: `/api/v1/notebooks`."""
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from je_sharing.api_models import (
+    AT_QUERY,
+    NOTEBOOK_BODY,
+    READABLE_PATH,
+    SHARE_BODY,
+    UUID_PATH,
+    History,
+    Retrieved,
+    Saved,
+    refusals,
+)
+from je_sharing.bearer import caller
+from je_sharing.envelope import BadEnvelopeError, open_envelope
+from je_sharing.errors import (
+    BadRequestError,
+    InvalidNotebookError,
+    NotFoundError,
+    PayloadTooLargeError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
+from je_sharing.metrics import NOTEBOOK_BYTES, SHARES
+from je_sharing.notebooks import Notebook, Share
+from je_sharing.passwords import hash_password
+from je_sharing.services import Services, services_of
+from je_sharing.tokens import Claims
+from je_sharing.uploads import SPOOL_BYTES
+from je_sharing.validation import NotANotebookError, check_notebook
+
+# The contract's field for a host name. Ours names the service, and so identifies nobody.
+DOMAIN_ID = "je-sharing"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEEDS_TOKEN: dict[str, Any] = {"security": [{"bearer": []}]}
+_REFUSALS = (403, 404, 429)
+
+router = APIRouter(prefix="/notebooks", tags=["notebooks"])
+
+
+@router.post(
+    "",
+    operation_id="share_notebook",
+    status_code=201,
+    response_model=Saved,
+    responses=refusals(400, 403, 408, 413, 422, 429, 503),
+    openapi_extra=SHARE_BODY | _NEEDS_TOKEN,
+)
+async def share_notebook(request: Request) -> Response:
+    """Share a notebook; the same session sharing the same content again gets the same answer."""
+    services = services_of(request)
+    claims = await caller(request)
+    _count_write(services, claims)
+    async with services.uploads.body(request) as body:
+        try:
+            envelope = open_envelope(body)
+            content = await _checked(services, envelope.notebook)
+        except BadEnvelopeError as error:
+            raise BadRequestError(str(error)) from error
+        except NotANotebookError as error:
+            raise InvalidNotebookError(f"Invalid notebook format: {error}") from error
+        password_hash = await hash_password(envelope.password) if envelope.password else None
+        shared = await services.notebooks.create(
+            Share(claims.session_id, content, password_hash=password_hash)
+        )
+    NOTEBOOK_BYTES.observe(len(content))
+    SHARES.labels("created" if shared.is_new else "repeated").inc()
+    message = "Notebook shared" if shared.is_new else "Notebook was shared before, unchanged"
+    return _saved(201, message, shared.notebook)
+
+
+@router.get(
+    "/get-by-readable-id/{readable_id}",
+    operation_id="get_notebook_by_readable_id",
+    response_model=Retrieved,
+    responses=refusals(400, *_REFUSALS, 503),
+    openapi_extra={"parameters": [READABLE_PATH, AT_QUERY]} | _NEEDS_TOKEN,
+)
+async def get_notebook_by_readable_id(request: Request) -> Response:
+    """Get a notebook by its readable id."""
+    return await _retrieved(request, await _asked_for(request))
+
+
+@router.put(
+    "/update-by-readable-id/{readable_id}",
+    operation_id="update_notebook_by_readable_id",
+    response_model=Saved,
+    responses=refusals(400, 401, 408, 413, *_REFUSALS),
+    openapi_extra={"parameters": [READABLE_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
+)
+async def update_notebook_by_readable_id(request: Request) -> Response:
+    """Replace a notebook's content, by its readable id."""
+    return await _update(request)
+
+
+@router.get(
+    "/{notebook_id}",
+    operation_id="get_notebook",
+    response_model=Retrieved,
+    responses=refusals(400, *_REFUSALS, 503),
+    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]} | _NEEDS_TOKEN,
+)
+async def get_notebook(request: Request) -> Response:
+    """Get a notebook by its UUID."""
+    return await _retrieved(request, await _asked_for(request))
+
+
+@router.put(
+    "/{notebook_id}",
+    operation_id="update_notebook",
+    response_model=Saved,
+    responses=refusals(400, 401, 408, 413, *_REFUSALS),
+    openapi_extra={"parameters": [UUID_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
+)
+async def update_notebook(request: Request) -> Response:
+    """Replace a notebook's content, by its UUID."""
+    return await _update(request)
+
+
+@router.delete(
+    "/{notebook_id}",
+    operation_id="delete_notebook",
+    status_code=204,
+    responses=refusals(401, *_REFUSALS),
+    openapi_extra={"parameters": [UUID_PATH]} | _NEEDS_TOKEN,
+)
+async def delete_notebook(request: Request) -> Response:
+    """Delete a notebook with its history; only its owner may."""
+    services = services_of(request)
+    claims = await caller(request)
+    _count_write(services, claims)
+    notebook = await _asked_for(request)
+    await _require_owner(services, claims, notebook)
+    await services.notebooks.delete([notebook.id])
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{notebook_id}/export",
+    operation_id="export_notebook",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The .ipynb file, exactly as it was sent.",
+            "content": {"application/x-ipynb+json": {"schema": {"type": "object"}}},
+        },
+        **refusals(400, *_REFUSALS, 503),
+    },
+    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]} | _NEEDS_TOKEN,
+)
+async def export_notebook(request: Request) -> Response:
+    """Download a notebook as an .ipynb file."""
+    await caller(request)
+    services = services_of(request)
+    notebook = await at_asked_time(services, request, await _asked_for(request))
+    return ipynb(notebook, await services.notebooks.content(notebook))
+
+
+@router.get(
+    "/{notebook_id}/history",
+    operation_id="notebook_history",
+    response_model=History,
+    responses=refusals(*_REFUSALS),
+    openapi_extra={"parameters": [UUID_PATH]} | _NEEDS_TOKEN,
+)
+async def notebook_history(request: Request) -> Response:
+    """List when a notebook was shared."""
+    await caller(request)
+    notebook = await _asked_for(request)
+    times = await services_of(request).notebooks.history(notebook)
+    return _json(
+        200,
+        {"readable_id": notebook.readable_id, "taken_at": [time_text(moment) for moment in times]},
+    )
+
+
+async def _update(request: Request) -> Response:
+    services = services_of(request)
+    claims = await caller(request)
+    _count_write(services, claims)
+    async with services.uploads.body(request) as body:
+        notebook = await _asked_for(request)
+        await _require_owner(services, claims, notebook)
+        try:
+            content = await _checked(services, body)
+        except NotANotebookError as error:
+            raise BadRequestError(f"Invalid notebook format: {error}") from error
+        updated = await services.notebooks.update(notebook, claims.session_id, content)
+    NOTEBOOK_BYTES.observe(len(content))
+    SHARES.labels("updated").inc()
+    return _saved(200, "Notebook updated", updated)
+
+
+async def _checked(services: Services, content: bytes) -> bytes:
+    """Check a notebook's size and validity, away from the event loop when it is large."""
+    limit = services.settings.max_notebook_bytes
+    if len(content) > limit:
+        size = await asyncio.to_thread(_utf8_size, content)
+        if size > limit:
+            raise PayloadTooLargeError(size, limit)
+    if len(content) > SPOOL_BYTES:
+        await asyncio.to_thread(check_notebook, content, services.bounds)
+    else:
+        check_notebook(content, services.bounds)
+    return content
+
+
+def _utf8_size(content: bytes) -> int:
+    r"""Measure a JSON text as compact UTF-8: spaces and \u escapes do not count against it."""
+    try:
+        return len(msgspec.json.encode(msgspec.json.decode(content)))
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        return len(content)
+
+
+def _count_write(services: Services, claims: Claims) -> None:
+    services.limits.check("write", claims.session_id, services.settings.writes_per_session)
+
+
+async def _require_owner(services: Services, claims: Claims, notebook: Notebook) -> None:
+    is_owner = claims.session_id == notebook.session_id or claims.notebook_id == notebook.id
+    if not is_owner or await services.sessions.is_revoked(claims.session_id):
+        raise UnauthorizedError(
+            "This notebook belongs to another session. Share a copy, or give its password."
+        )
+
+
+async def _asked_for(request: Request) -> Notebook:
+    """Find the notebook of a request's path."""
+    await caller(request)
+    return await find_counting_misses(
+        request,
+        notebook_id=request.path_params.get("notebook_id"),
+        readable_id=request.path_params.get("readable_id", ""),
+    )
+
+
+async def find_counting_misses(
+    request: Request, *, notebook_id: str | None = None, readable_id: str = ""
+) -> Notebook:
+    """Find a notebook; an address that asks for many unknown ids is slowed down.
+
+    Parameters
+    ----------
+    request
+        Who asks.
+    notebook_id
+        UUID to look for, or None for the readable id.
+    readable_id
+        Readable id to look for.
+
+    Returns
+    -------
+    Notebook
+        The notebook.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none.
+    TooManyRequestsError
+        When too many were asked for that do not exist.
+    """
+    services = services_of(request)
+    address: str = request.scope["je_sharing.address"]
+    limit = services.settings.misses_per_address
+    if services.limits.is_over("miss", address, limit):
+        raise TooManyRequestsError(60)
+    try:
+        if notebook_id is not None:
+            return await services.notebooks.find(notebook_id)
+        return await services.notebooks.find_readable(readable_id)
+    except NotFoundError:
+        services.limits.check("miss", address, limit)
+        raise
+
+
+async def at_asked_time(services: Services, request: Request, notebook: Notebook) -> Notebook:
+    """Take a notebook back to the time the query's `at` names, if it names one.
+
+    Raises
+    ------
+    BadRequestError
+        When `at` is not a time.
+    NotFoundError
+        When the notebook was not shared yet then.
+    """
+    text = request.query_params.get("at")
+    if text is None:
+        return notebook
+    try:
+        # A plus sign that was not escaped arrives as a space.
+        moment = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        raise BadRequestError("`at` must be a time such as 2026-01-31T13:45:00Z.") from None
+    return await services.notebooks.as_it_was(notebook, microseconds)
+
+
+async def _retrieved(request: Request, notebook: Notebook) -> Response:
+    services = services_of(request)
+    notebook = await at_asked_time(services, request, notebook)
+    etag = etag_of(notebook)
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    content = await services.notebooks.content(notebook)
+    head = msgspec.json.encode(_ids(notebook))
+    return Response(
+        b'%b,"content":%b}' % (head[:-1], content),
+        media_type="application/json",
+        headers={"ETag": etag, "X-Notebook-Taken-At": time_text(notebook.taken_at)},
+    )
+
+
+def ipynb(notebook: Notebook, content: bytes) -> Response:
+    """Answer with a notebook as a file to save."""
+    return Response(
+        content,
+        media_type="application/x-ipynb+json",
+        headers={"Content-Disposition": f'attachment; filename="{notebook.readable_id}.ipynb"'},
+    )
+
+
+def etag_of(notebook: Notebook) -> str:
+    """Name a notebook's content for `If-None-Match`."""
+    return f'"{notebook.content_hash.hex()}"'
+
+
+def time_text(microseconds: int) -> str:
+    """Write a time the way `at` reads it.
+
+    Examples
+    --------
+    >>> time_text(1_700_000_000_123_456)
+    '2023-11-14T22:13:20.123456Z'
+    """
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _ids(notebook: Notebook) -> dict[str, str]:
+    return {"id": notebook.id, "domain_id": DOMAIN_ID, "readable_id": notebook.readable_id}
+
+
+def _saved(status: int, message: str, notebook: Notebook) -> Response:
+    return _json(status, {"message": message, "notebook": _ids(notebook)})
+
+
+def _json(status: int, value: object) -> Response:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")

@@ -1,0 +1,201 @@
+"""The usual shapes of a notebook, recognised while its JSON is being read.
+
+Checking a notebook against nbformat's JSON schema takes longer than everything else a share
+does. Nearly all notebooks are plain, though: `is_plainly_valid` reads the JSON once with msgspec
+into the shapes below and says yes when the schema certainly would. When it says no, nothing is
+decided: `je_sharing.validation` asks the schema itself.
+"""
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from je_sharing.json_depth import nests_within
+
+_JSON_MIME = re.compile(r"application/(?:.*\+)?json")
+_NEWEST_MINOR = 5
+_FIRST_MINOR_WITH_IDS = 5
+
+CellId = Annotated[str, Meta(pattern=r"\A[a-zA-Z0-9_-]+\Z", min_length=1, max_length=64)]
+Text = str | list[str]
+Count = Annotated[int, Meta(ge=0)] | None
+Bundle = dict[str, Any]
+
+
+class Stream(Struct, tag_field="output_type", tag="stream", forbid_unknown_fields=True):
+    """What a cell printed."""
+
+    name: str
+    text: Text
+
+
+class DisplayData(Struct, tag_field="output_type", tag="display_data", forbid_unknown_fields=True):
+    """What a cell displayed."""
+
+    data: Bundle
+    metadata: Bundle
+
+
+class ExecuteResult(
+    Struct, tag_field="output_type", tag="execute_result", forbid_unknown_fields=True
+):
+    """What a cell's last line gave."""
+
+    data: Bundle
+    metadata: Bundle
+    execution_count: Count
+
+
+class Error(Struct, tag_field="output_type", tag="error", forbid_unknown_fields=True):
+    """What a cell raised."""
+
+    ename: str
+    evalue: str
+    traceback: list[str]
+
+
+class CodeCell(Struct, tag_field="cell_type", tag="code", forbid_unknown_fields=True):
+    """A cell of code."""
+
+    metadata: Bundle
+    source: Text
+    outputs: list[Stream | DisplayData | ExecuteResult | Error]
+    execution_count: Count
+    id: CellId | UnsetType = UNSET
+
+
+class MarkdownCell(Struct, tag_field="cell_type", tag="markdown", forbid_unknown_fields=True):
+    """A cell of text."""
+
+    metadata: Bundle
+    source: Text
+    id: CellId | UnsetType = UNSET
+    attachments: dict[str, Bundle] | UnsetType = UNSET
+
+
+class RawCell(Struct, tag_field="cell_type", tag="raw", forbid_unknown_fields=True):
+    """A cell that is neither."""
+
+    metadata: Bundle
+    source: Text
+    id: CellId | UnsetType = UNSET
+    attachments: dict[str, Bundle] | UnsetType = UNSET
+
+
+Cell = CodeCell | MarkdownCell | RawCell
+
+
+class Notebook(Struct, forbid_unknown_fields=True):
+    """A notebook in nbformat 4."""
+
+    metadata: Bundle
+    nbformat: int
+    nbformat_minor: int
+    cells: list[Cell]
+
+
+_decoder = msgspec.json.Decoder(Notebook)
+
+
+def is_plainly_valid(
+    content: bytes | msgspec.Raw, *, max_depth: int, max_cells: int, max_outputs: int
+) -> bool:
+    """Recognise a notebook that nbformat's schema accepts and that is within bounds.
+
+    Parameters
+    ----------
+    content
+        The notebook's JSON.
+    max_depth
+        Deepest nesting.
+    max_cells, max_outputs
+        Most cells, and most outputs of all cells together.
+
+    Returns
+    -------
+    bool
+        True only for a valid notebook. False says nothing.
+    """
+    try:
+        notebook = _decoder.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        return False
+    if notebook.nbformat != 4 or not 0 <= notebook.nbformat_minor <= _NEWEST_MINOR:
+        return False
+    if len(notebook.cells) > max_cells:
+        return False
+    with_ids = notebook.nbformat_minor >= _FIRST_MINOR_WITH_IDS
+    outputs = 0
+    # Three containers are around a cell's metadata, and five around an output's.
+    for cell in notebook.cells:
+        if (cell.id is UNSET) is with_ids or not _is_plain_cell(cell, max_depth - 3):
+            return False
+        if type(cell) is CodeCell:
+            outputs += len(cell.outputs)
+            if not all(_is_plain_output(output, max_depth - 5) for output in cell.outputs):
+                return False
+    return outputs <= max_outputs and _is_plain_notebook_metadata(notebook.metadata, max_depth - 1)
+
+
+def _is_plain_notebook_metadata(metadata: Bundle, depth: int) -> bool:
+    for key in ("orig_nbformat", "authors", "title"):
+        if key in metadata:
+            return False
+    kernelspec = metadata.get("kernelspec", {"name": "", "display_name": ""})
+    language = metadata.get("language_info", {"name": ""})
+    return (
+        isinstance(kernelspec, dict)
+        and isinstance(kernelspec.get("name"), str)
+        and isinstance(kernelspec.get("display_name"), str)
+        and isinstance(language, dict)
+        and isinstance(language.get("name"), str)
+        and isinstance(language.get("codemirror_mode", ""), str | dict)
+        and all(
+            isinstance(language.get(key, ""), str)
+            for key in ("file_extension", "mimetype", "pygments_lexer")
+        )
+        and nests_within(metadata, depth)
+    )
+
+
+def _is_plain_cell(cell: Cell, depth: int) -> bool:
+    metadata = cell.metadata
+    if metadata and not _is_plain_cell_metadata(metadata, depth):
+        return False
+    if type(cell) is CodeCell or cell.attachments is UNSET:  # type: ignore[union-attr]
+        return True
+    return all(
+        _is_plain_bundle(bundle, depth - 1)
+        for bundle in cell.attachments.values()  # type: ignore[union-attr]
+    )
+
+
+def _is_plain_cell_metadata(metadata: Bundle, depth: int) -> bool:
+    for key, value in metadata.items():
+        if key in {"name", "format", "execution", "tags"}:
+            return False
+        if key in {"collapsed", "scrolled"} and not isinstance(value, bool):
+            return False
+        if key == "jupyter" and not isinstance(value, dict):
+            return False
+    return nests_within(metadata, depth)
+
+
+def _is_plain_output(output: Stream | DisplayData | ExecuteResult | Error, depth: int) -> bool:
+    if type(output) is DisplayData or type(output) is ExecuteResult:
+        return _is_plain_bundle(output.data, depth) and nests_within(output.metadata, depth)
+    return True
+
+
+def _is_plain_bundle(bundle: Bundle, depth: int) -> bool:
+    for mime, value in bundle.items():
+        if type(value) is str:
+            continue
+        if _JSON_MIME.fullmatch(mime):
+            if not nests_within(value, depth - 1):
+                return False
+        elif not (type(value) is list and all(type(line) is str for line in value)):
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Notebooks as pages: read-only HTML that runs nothing, asks nobody, and prints well."""

@@ -1,0 +1,154 @@
+"""The pages people see: a notebook, and what is shown when there is none."""
+
+import asyncio
+import base64
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from je_sharing.rendering.document import Document, render_document
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_AT_ONCE = 2
+STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+
+def content_security_policy(frame_ancestors: str) -> str:
+    """Write the policy of every page: images from the page itself, one style sheet, no script.
+
+    Parameters
+    ----------
+    frame_ancestors
+        Who may show the page in a frame.
+
+    Returns
+    -------
+    str
+        The value of the `Content-Security-Policy` header.
+    """
+    return (
+        "default-src 'none'; script-src 'none'; "
+        f"style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+        f"base-uri 'none'; form-action 'none'; frame-ancestors {frame_ancestors}"
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """What a notebook's page shows around the notebook.
+
+    Parameters
+    ----------
+    readable_id
+        The id people say.
+    page_url
+        The page's own address.
+    download_url
+        Where the .ipynb is.
+    open_url
+        Where a copy opens in JupyterLite; empty when the operator named no site.
+    taken_at
+        When the content was shared, in ISO 8601.
+    latest_url
+        The page of the newest version when this is an older one, else empty.
+    """
+
+    readable_id: str
+    page_url: str
+    download_url: str
+    open_url: str
+    taken_at: str
+    latest_url: str = ""
+
+
+class Pages:
+    """Makes pages, remembering the notebooks rendered lately.
+
+    Parameters
+    ----------
+    cache_bytes
+        Memory for rendered notebooks.
+    """
+
+    def __init__(self, *, cache_bytes: int) -> None:
+        self._capacity = cache_bytes
+        self._used = 0
+        self._kept: OrderedDict[bytes, Document] = OrderedDict()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._templates = Environment(
+            loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
+        )
+
+    async def notebook(self, digest: bytes, content: bytes, view: View) -> str:
+        """Make a notebook's page.
+
+        Parameters
+        ----------
+        digest
+            Names the content.
+        content
+            The notebook's JSON.
+        view
+            What is shown around it.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
+        document = self._kept.get(digest)
+        if document is None:
+            async with self._turns:
+                document = await asyncio.to_thread(render_document, content)
+            self._keep(digest, document)
+        words = view.readable_id.replace("-", " ")
+        return self._page(
+            "notebook.html",
+            title=document.title or f"Notebook “{words}”",
+            has_heading=document.has_heading,
+            cells=Markup(document.cells_html),  # noqa: S704 - made harmless by the renderer
+            cell_count=document.cell_count,
+            words=words,
+            view=view,
+        )
+
+    def message(self, title: str, text: str) -> str:
+        """Make a page that says one thing.
+
+        Parameters
+        ----------
+        title
+            In a few words.
+        text
+            What to do about it.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
+        return self._page("message.html", title=title, text=text)
+
+    def interface(self, operations: list[dict[str, Any]]) -> str:
+        """Make the page that lists the API's calls."""
+        return self._page("interface.html", title="je-sharing: the API", operations=operations)
+
+    def _page(self, template: str, **values: Any) -> str:
+        style = Markup(STYLE)  # noqa: S704 - ours
+        return self._templates.get_template(template).render(style=style, **values)
+
+    def _keep(self, digest: bytes, document: Document) -> None:
+        size = len(document.cells_html)
+        if size > self._capacity // 4 or digest in self._kept:
+            return
+        self._kept[digest] = document
+        self._used += size
+        while self._used > self._capacity:
+            _, dropped = self._kept.popitem(last=False)
+            self._used -= len(dropped.cells_html)

@@ -1,0 +1,162 @@
+"""The sweep: expired notebooks go, then the contents nobody shares any more.
+
+A content leaves in two steps, so that a share of the same content arriving at that very moment
+loses nothing: it is set aside first (still readable), and dropped only when, long after every
+request of that time has ended, still no notebook names it. Otherwise it is brought back.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, union, update
+
+from je_sharing.database import Database
+from je_sharing.metrics import SWEPT
+from je_sharing.notebooks import Notebooks
+from je_sharing.schema import leaving, notebooks, now, superseded
+from je_sharing.sessions import Sessions
+from je_sharing.settings import Settings
+from je_sharing.signing_keys import drop_retired_keys
+from je_sharing.storage import ContentStore
+
+_SECOND = 1_000_000
+_DAY = 24 * 60 * 60 * _SECOND
+_AT_ONCE = 200
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep removed.
+
+    Parameters
+    ----------
+    notebooks, contents, sessions, keys
+        How many of each.
+    """
+
+    notebooks: int
+    contents: int
+    sessions: int
+    keys: int
+
+
+class Sweep:
+    """Removes what has expired; any number of processes may do it at the same time.
+
+    Parameters
+    ----------
+    database, store, books, sessions
+        What is swept.
+    settings
+        How long things are kept.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: ContentStore,
+        books: Notebooks,
+        sessions: Sessions,
+        settings: Settings,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._books = books
+        self._sessions = sessions
+        self._settings = settings
+
+    async def keep_sweeping(self) -> None:
+        """Sweep again and again, for as long as the process runs."""
+        while True:
+            await asyncio.sleep(self._settings.sweep_minutes * 60)
+            try:
+                await self.sweep()
+            except Exception:
+                _log.exception("the sweep failed; the next one tries again")
+
+    async def sweep(self) -> Swept:
+        """Sweep once.
+
+        Returns
+        -------
+        Swept
+            What was removed.
+        """
+        expired = await self._remove_expired()
+        await self._set_unused_aside()
+        dropped = await self._drop_unused()
+        swept = Swept(
+            notebooks=expired,
+            contents=dropped,
+            sessions=await self._sessions.forget_expired(),
+            keys=await drop_retired_keys(self._database, self._settings),
+        )
+        for kind in ("notebooks", "contents", "sessions", "keys"):
+            SWEPT.labels(kind).inc(getattr(swept, kind))
+        return swept
+
+    async def _remove_expired(self) -> int:
+        if not self._settings.retention_days:
+            return 0
+        horizon = now() - self._settings.retention_days * _DAY
+        query = select(notebooks.c.id).where(notebooks.c.shared_at < horizon).limit(_AT_ONCE)
+        removed = 0
+        while True:
+            async with self._database.read() as connection:
+                ids = list((await connection.execute(query)).scalars())
+            if not ids:
+                return removed
+            removed += await self._books.delete(ids)
+
+    async def _set_unused_aside(self) -> None:
+        query = select(leaving.c.content_hash).where(leaving.c.set_aside_at.is_(None))
+        async with self._database.read() as connection:
+            candidates = list((await connection.execute(query)).scalars())
+        for group in _groups(candidates):
+            used = await self._used(group)
+            unused = [digest for digest in group if digest not in used]
+            await self._forget_leaving(used)
+            await self._store.set_aside(unused)
+            mark = (
+                update(leaving).where(leaving.c.content_hash.in_(unused)).values(set_aside_at=now())
+            )
+            async with self._database.write() as connection:
+                await connection.execute(mark)
+
+    async def _drop_unused(self) -> int:
+        # Longer than any request that had seen the content before it was set aside.
+        patience = max(600.0, 3 * self._settings.request_timeout_seconds)
+        horizon = now() - int(patience * _SECOND)
+        query = select(leaving.c.content_hash).where(leaving.c.set_aside_at < horizon)
+        async with self._database.read() as connection:
+            candidates = list((await connection.execute(query)).scalars())
+        dropped = 0
+        for group in _groups(candidates):
+            used = await self._used(group)
+            unused = [digest for digest in group if digest not in used]
+            await self._store.bring_back(sorted(used))
+            await self._store.drop(unused)
+            await self._forget_leaving({*group})
+            dropped += len(unused)
+        return dropped
+
+    async def _used(self, digests: list[bytes]) -> set[bytes]:
+        query = union(
+            select(notebooks.c.content_hash).where(notebooks.c.content_hash.in_(digests)),
+            select(superseded.c.content_hash).where(superseded.c.content_hash.in_(digests)),
+        )
+        async with self._database.read() as connection:
+            return set((await connection.execute(query)).scalars())
+
+    async def _forget_leaving(self, digests: set[bytes]) -> None:
+        if digests:
+            async with self._database.write() as connection:
+                await connection.execute(
+                    delete(leaving).where(leaving.c.content_hash.in_(sorted(digests)))
+                )
+
+
+def _groups(items: list[bytes]) -> list[list[bytes]]:
+    return [items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE)]

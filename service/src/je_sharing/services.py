@@ -1,0 +1,125 @@
+"""Everything one process of the service is made of, opened and closed together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from je_sharing.database import Database
+from je_sharing.notebooks import Notebooks
+from je_sharing.rate_limits import RateLimits
+from je_sharing.rendering.pages import Pages
+from je_sharing.retention import Sweep
+from je_sharing.sessions import Sessions
+from je_sharing.settings import Settings
+from je_sharing.signing_keys import load_ring
+from je_sharing.storage import ContentStore, open_store
+from je_sharing.tokens import TokenCodec
+from je_sharing.uploads import MemoryBudget, Uploads
+from je_sharing.validation import Bounds
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running service.
+
+    Parameters
+    ----------
+    settings, database, store, sessions, notebooks, limits, uploads, bounds, pages, sweep
+        One of each.
+    """
+
+    settings: Settings
+    database: Database
+    store: ContentStore
+    sessions: Sessions
+    notebooks: Notebooks
+    limits: RateLimits
+    uploads: Uploads
+    bounds: Bounds
+    pages: Pages
+    sweep: Sweep
+
+
+async def assemble(settings: Settings, database: Database) -> Services:
+    """Put the parts together.
+
+    Parameters
+    ----------
+    settings
+        The service's settings.
+    database
+        Open, with the schema in place.
+
+    Returns
+    -------
+    Services
+        Ready to answer.
+    """
+    codec = TokenCodec(
+        await load_ring(database, settings),
+        lifetime_seconds=round(settings.token_minutes * 60),
+        skew_seconds=settings.clock_skew_seconds,
+    )
+    store = open_store(settings)
+    sessions = Sessions(database, settings, codec)
+    books = Notebooks(database, store, cache_bytes=settings.content_cache_bytes)
+    limits = RateLimits(database)
+    await limits.start()
+    return Services(
+        settings=settings,
+        database=database,
+        store=store,
+        sessions=sessions,
+        notebooks=books,
+        limits=limits,
+        uploads=Uploads(
+            max_bytes=settings.max_request_bytes,
+            max_notebook_bytes=settings.max_notebook_bytes,
+            timeout_seconds=settings.upload_timeout_seconds,
+            budget=MemoryBudget(settings.upload_memory_bytes),
+        ),
+        bounds=Bounds(settings.max_json_depth, settings.max_cells, settings.max_outputs),
+        pages=Pages(cache_bytes=settings.page_cache_bytes),
+        sweep=Sweep(database, store, books, sessions, settings),
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """Run the service's parts and their background work while the block runs.
+
+    Parameters
+    ----------
+    settings
+        The service's settings.
+
+    Yields
+    ------
+    Services
+        The parts.
+    """
+    database = Database(settings)
+    try:
+        services = await assemble(settings, database)
+        background = [
+            asyncio.create_task(services.sessions.keep_keys_fresh()),
+            asyncio.create_task(services.limits.keep_in_step()),
+            asyncio.create_task(services.sweep.keep_sweeping()),
+        ]
+        try:
+            yield services
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+    finally:
+        await database.close()
+
+
+def services_of(request: Request) -> Services:
+    """Get the parts that answer a request."""
+    services: Services = request.app.state.services
+    return services

@@ -1,0 +1,191 @@
+"""Sessions: who may refresh, kept in the database so that any process can answer."""
+
+import asyncio
+import logging
+import uuid
+
+from sqlalchemy import delete, select, update
+
+from je_sharing.database import Database
+from je_sharing.errors import UnauthorizedError
+from je_sharing.metrics import TOKEN_REUSES
+from je_sharing.schema import now, sessions
+from je_sharing.settings import Settings
+from je_sharing.signing_keys import RELOAD_SECONDS, load_ring
+from je_sharing.tokens import Claims, InvalidTokenError, TokenCodec, fingerprint
+
+_SECOND = 1_000_000
+_log = logging.getLogger(__name__)
+
+
+class Sessions:
+    """Issues tokens, and refreshes the one that is a session's active token.
+
+    Parameters
+    ----------
+    database
+        Where the sessions are.
+    settings
+        Lifetimes.
+    codec
+        Signs and checks tokens.
+
+    Notes
+    -----
+    A session's tokens form a family of which one is active. A token that was refreshed before is
+    refused. When it comes back later than an honest mistake would (a lost answer, two tabs at
+    once), somebody else holds a copy: the whole family is revoked.
+    """
+
+    def __init__(self, database: Database, settings: Settings, codec: TokenCodec) -> None:
+        self._database = database
+        self._settings = settings
+        self._codec = codec
+        self._reloading = asyncio.Lock()
+        self._reloaded_at = 0.0
+
+    async def issue(self, *, notebook_id: str | None = None) -> str:
+        """Open a session.
+
+        Parameters
+        ----------
+        notebook_id
+            UUID of the notebook whose password was given.
+
+        Returns
+        -------
+        str
+            The session's first token.
+        """
+        session_id = str(uuid.uuid4())
+        token, claims = self._codec.sign(session_id, notebook_id=notebook_id)
+        async with self._database.write() as connection:
+            await connection.execute(
+                sessions.insert().values(
+                    id=session_id,
+                    token_hash=fingerprint(token),
+                    refreshed_at=now(),
+                    expires_at=claims.expires_at * _SECOND,
+                )
+            )
+        return token
+
+    async def refresh(self, token: str) -> str:
+        """Exchange a session's active token for a new one.
+
+        Parameters
+        ----------
+        token
+            The token held so far.
+
+        Returns
+        -------
+        str
+            The new active token.
+
+        Raises
+        ------
+        UnauthorizedError
+            When the token is invalid, expired, or not the session's active one.
+        """
+        try:
+            claims = await self.read(token)
+        except InvalidTokenError as error:
+            raise UnauthorizedError(f"{error} Ask for a new one.") from error
+        fresh, fresh_claims = self._codec.sign(claims.session_id, notebook_id=claims.notebook_id)
+        exchange = (
+            update(sessions)
+            .where(
+                sessions.c.id == claims.session_id,
+                sessions.c.token_hash == fingerprint(token),
+                sessions.c.revoked_at.is_(None),
+            )
+            .values(
+                token_hash=fingerprint(fresh),
+                refreshed_at=now(),
+                expires_at=fresh_claims.expires_at * _SECOND,
+            )
+        )
+        async with self._database.write() as connection:
+            result = await connection.execute(exchange)
+        if result.rowcount != 1:
+            await self._note_reuse(claims)
+            raise UnauthorizedError(
+                "This token is not its session's active one. Ask for a new one."
+            )
+        return fresh
+
+    async def _note_reuse(self, claims: Claims) -> None:
+        horizon = now() - self._settings.refresh_reuse_grace_seconds * _SECOND
+        revoke = (
+            update(sessions)
+            .where(
+                sessions.c.id == claims.session_id,
+                sessions.c.refreshed_at < horizon,
+                sessions.c.revoked_at.is_(None),
+            )
+            .values(revoked_at=now())
+        )
+        async with self._database.write() as connection:
+            result = await connection.execute(revoke)
+        TOKEN_REUSES.inc()
+        if result.rowcount:
+            _log.warning("a refreshed token came back late; its session is revoked")
+
+    async def read(self, token: str) -> Claims:
+        """Check a token, loading the keys again when it names one not yet seen.
+
+        Raises
+        ------
+        InvalidTokenError
+            When it is malformed, of an unknown key, expired, or from the future.
+        """
+        try:
+            return self._codec.read(token)
+        except InvalidTokenError:
+            if self._codec.knows_key_of(token):
+                raise
+        await self._reload_keys_soon()
+        return self._codec.read(token)
+
+    async def _reload_keys_soon(self) -> None:
+        # A made-up key name must not buy a query each time.
+        clock = asyncio.get_running_loop().time
+        async with self._reloading:
+            if clock() - self._reloaded_at > 1:
+                self._reloaded_at = clock()
+                await self.reload_keys()
+
+    async def reload_keys(self) -> None:
+        """Load the signing keys again."""
+        self._codec.use(await load_ring(self._database, self._settings))
+
+    async def keep_keys_fresh(self) -> None:
+        """Load the signing keys again and again, for as long as the process runs."""
+        while True:
+            await asyncio.sleep(RELOAD_SECONDS)
+            try:
+                await self.reload_keys()
+            except Exception:
+                _log.exception("could not reload the signing keys; keeping the known ones")
+
+    async def is_revoked(self, session_id: str) -> bool:
+        """Tell whether a session was revoked because a copy of its token turned up."""
+        query = select(sessions.c.revoked_at).where(sessions.c.id == session_id)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar() is not None
+
+    async def forget_expired(self) -> int:
+        """Delete the sessions nobody can refresh any more.
+
+        Returns
+        -------
+        int
+            How many.
+        """
+        horizon = now() - (self._settings.clock_skew_seconds + 3600) * _SECOND
+        async with self._database.write() as connection:
+            result = await connection.execute(
+                delete(sessions).where(sessions.c.expires_at < horizon)
+            )
+        return int(result.rowcount)

@@ -1,0 +1,61 @@
+"""What a store of contents can do."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from je_sharing.settings import Settings
+
+
+def content_hash(content: bytes) -> bytes:
+    """Name a content by its SHA-256."""
+    return hashlib.sha256(content).digest()
+
+
+class ContentStore(Protocol):
+    """A store of contents, each under its hash.
+
+    Removing is done in two steps, so that a share arriving in between loses nothing: a content is
+    first set aside, where it can still be read and brought back, and dropped some time later.
+    """
+
+    async def put(self, contents: Mapping[bytes, bytes]) -> None:
+        """Store contents; what is there already stays as it is."""
+
+    async def get(self, digest: bytes) -> bytes | None:
+        """Read a content, or None when there is none."""
+
+    async def set_aside(self, digests: Sequence[bytes]) -> None:
+        """Take contents out of the way; missing ones are passed over."""
+
+    async def bring_back(self, digests: Sequence[bytes]) -> None:
+        """Undo `set_aside`."""
+
+    async def drop(self, digests: Sequence[bytes]) -> None:
+        """Delete contents that were set aside, for good."""
+
+    async def ping(self) -> None:
+        """Raise when the store cannot be reached."""
+
+
+def open_store(settings: Settings) -> ContentStore:
+    """Open the store the settings name.
+
+    Parameters
+    ----------
+    settings
+        `storage_url`: `s3://bucket/prefix`, or a folder.
+
+    Returns
+    -------
+    ContentStore
+        Ready for use.
+    """
+    location = settings.storage_location
+    if location.startswith("s3://"):
+        from je_sharing.storage.s3 import S3Store
+
+        return S3Store.open(location, endpoint=settings.storage_endpoint)
+    from je_sharing.storage.folder import FolderStore
+
+    return FolderStore.open(location, fsync=settings.fsync)

@@ -1,0 +1,167 @@
+"""Tokens: signed claims that say which session is calling, with no lookup needed to check them."""
+
+import hashlib
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from uuid import UUID
+
+import jwt
+
+from je_sharing.signing_keys import KeyRing
+
+_ALGORITHM = "HS256"
+_REMEMBERED = 20_000
+
+
+class InvalidTokenError(Exception):
+    """The token is malformed, signed by nobody we know, or out of date."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a token says.
+
+    Parameters
+    ----------
+    session_id
+        UUID of the session.
+    issued_at, expires_at
+        Seconds since 1970.
+    notebook_id
+        UUID of the notebook whose password was given, if one was.
+    """
+
+    session_id: str
+    issued_at: int
+    expires_at: int
+    notebook_id: str | None = None
+
+
+class TokenCodec:
+    """Signs and checks tokens.
+
+    Parameters
+    ----------
+    ring
+        The keys; replaced by `use` when they are reloaded.
+    lifetime_seconds
+        How long a token lives.
+    skew_seconds
+        How far the clocks of two machines may disagree.
+
+    Notes
+    -----
+    The claims are the contract's and nothing else; what makes two tokens of one second differ is
+    a nonce in the JOSE header, beside the name of the key (`kid`).
+    """
+
+    def __init__(self, ring: KeyRing, *, lifetime_seconds: int, skew_seconds: int) -> None:
+        self._ring = ring
+        self._lifetime = lifetime_seconds
+        self._skew = skew_seconds
+        # Checked signatures: a class of thirty sends the same thirty tokens over and over.
+        self._checked: OrderedDict[str, Claims] = OrderedDict()
+
+    def use(self, ring: KeyRing) -> None:
+        """Take reloaded keys; tokens of a key that is gone are refused from here on."""
+        if ring != self._ring:
+            self._ring = ring
+            self._checked.clear()
+
+    def sign(self, session_id: str, *, notebook_id: str | None = None) -> tuple[str, Claims]:
+        """Make a token.
+
+        Parameters
+        ----------
+        session_id
+            UUID of the session.
+        notebook_id
+            UUID of the notebook the caller gave the password of.
+
+        Returns
+        -------
+        tuple of str and Claims
+            The token, and what it says.
+        """
+        issued = int(time.time())
+        claims = Claims(session_id, issued, issued + self._lifetime, notebook_id)
+        payload: dict[str, str | int] = {
+            "session_id": session_id,
+            "iat": claims.issued_at,
+            "exp": claims.expires_at,
+        }
+        if notebook_id is not None:
+            payload["notebook_id"] = notebook_id
+        headers = {"kid": self._ring.signing, "nonce": secrets.token_urlsafe(9)}
+        key = self._ring.secrets[self._ring.signing]
+        return jwt.encode(payload, key, algorithm=_ALGORITHM, headers=headers), claims
+
+    def read(self, token: str) -> Claims:
+        """Check a token.
+
+        Parameters
+        ----------
+        token
+            The JWT as it came.
+
+        Returns
+        -------
+        Claims
+            What it says.
+
+        Raises
+        ------
+        InvalidTokenError
+            When it is malformed, of an unknown key, expired, or from the future.
+        """
+        claims = self._checked.get(token)
+        if claims is None:
+            claims = self._verify(token)
+            self._checked[token] = claims
+            if len(self._checked) > _REMEMBERED:
+                self._checked.popitem(last=False)
+        moment = time.time()
+        if claims.expires_at + self._skew <= moment:
+            raise InvalidTokenError("The token has expired.")
+        if claims.issued_at - self._skew > moment:
+            raise InvalidTokenError("The token is from the future: check this machine's clock.")
+        return claims
+
+    def _verify(self, token: str) -> Claims:
+        try:
+            key = self._key_of(token)
+            # Times are checked on every use in `read`, not only on the first.
+            payload = jwt.decode(
+                token,
+                key,
+                algorithms=[_ALGORITHM],
+                options={"verify_exp": False, "verify_iat": False, "require": ["exp", "iat"]},
+            )
+            notebook_id = payload.get("notebook_id")
+            return Claims(
+                str(UUID(payload["session_id"])),
+                int(payload["iat"]),
+                int(payload["exp"]),
+                None if notebook_id is None else str(UUID(notebook_id)),
+            )
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise InvalidTokenError(
+                "The token is malformed or signed by nobody we know."
+            ) from error
+
+    def _key_of(self, token: str) -> bytes:
+        return self._ring.secrets[jwt.get_unverified_header(token)["kid"]]
+
+    def knows_key_of(self, token: str) -> bool:
+        """Tell whether the token names a key this process has loaded."""
+        try:
+            return jwt.get_unverified_header(token).get("kid") in self._ring.secrets
+        except (jwt.PyJWTError, TypeError):
+            return True
+
+
+def fingerprint(token: str) -> bytes:
+    """Hash a token, which is all the database ever sees of it."""
+    return hashlib.sha256(token.encode()).digest()

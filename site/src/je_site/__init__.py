@@ -1,0 +1,1 @@
+"""Puts je-kernel into a JupyterLite site."""

@@ -1,0 +1,144 @@
+"""The addon by which ``jupyter lite build`` puts je-kernel into a site.
+
+To install je-kernel-site is all it takes. The options are traitlets, for
+``jupyter_lite_config.json``::
+
+    {"JeKernelAddon": {"pyodide": "cdn", "env": {"JE_KERNEL_LOG_LEVEL": "info"}}}
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from jupyterlite_core.addons.base import BaseAddon  # type: ignore[import-untyped]
+from traitlets import Bool, Dict, Enum, List, Unicode
+
+from je_site.errors import SiteError
+from je_site.progress import reporting
+from je_site.site_kernel import KernelOptions, check, install
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jupyterlite_core.manager import LiteManager  # type: ignore[import-untyped]
+
+__all__ = ["ERROR_MARK", "JeKernelAddon"]
+
+#: What stands before our own error in JupyterLite's log.
+ERROR_MARK = "[je-kernel] "
+
+#: The addons that write the kernel's settings before us.
+_BEFORE = "jupyterlite-pyodide-kernel-"
+
+
+class JeKernelAddon(BaseAddon):  # type: ignore[misc]
+    """Adds je-kernel, a lock, and the kernel's settings to a JupyterLite site.
+
+    Attributes
+    ----------
+    enabled
+        Whether to do anything.
+    pyodide
+        ``local``: Pyodide and every wheel are served by the site itself.
+        ``cdn``: Pyodide comes from where JupyterLite has it by default.
+        A Pyodide that the deployer configured is left alone in either case.
+    packages
+        Further packages that every kernel loads as it starts.
+    env
+        Environment variables of the kernel, ``JE_KERNEL_*`` among them.
+    wheels
+        Further wheels to serve: paths, relative to the lite directory.
+    pypi
+        Whether ``%pip install`` may ask PyPI for what the site does not have.
+        With a local Pyodide it may not unless this says so, because then a
+        student's browser would talk to somebody else than the site.
+    compile
+        Whether to compile the Python of the wheels ahead of time, with Node.
+    """
+
+    __all__: ClassVar[list[str]] = ["status", "post_build", "check"]
+
+    aliases: ClassVar[dict[str, str]] = {"je-kernel-pyodide": "JeKernelAddon.pyodide"}
+
+    enabled = Bool(True, help="whether to put je-kernel into the site").tag(config=True)
+    pyodide = Enum(
+        ["local", "cdn"], default_value="local", help="who serves Pyodide and the wheels"
+    ).tag(config=True)
+    packages = List(Unicode(), help="further packages that every kernel loads as it starts").tag(
+        config=True
+    )
+    env = Dict(
+        key_trait=Unicode(), value_trait=Unicode(), help="environment variables of the kernel"
+    ).tag(config=True)
+    wheels = List(Unicode(), help="further wheels to serve, relative to lite_dir").tag(config=True)
+    pypi = Bool(
+        None, allow_none=True, help="whether %pip install may ask PyPI (default: only with cdn)"
+    ).tag(config=True)
+    compile = Bool(True, help="whether to compile Python ahead of time, with Node").tag(config=True)
+
+    def status(self, manager: LiteManager) -> Iterator[dict[str, Any]]:  # noqa: ARG002
+        """Say what a build would do."""
+        yield self.task(name="je-kernel", actions=[lambda: print(f"    je-kernel: {self._said()}")])
+
+    def post_build(self, manager: LiteManager) -> Iterator[dict[str, Any]]:
+        """Install je-kernel, after the kernel's own addons have had their say.
+
+        The task is never up to date: other addons rewrite ``jupyter-lite.json`` in
+        every build. What takes time is kept in the cache, by content.
+        """
+        if not self.enabled:
+            return
+        yield self.task(
+            name="install",
+            doc="add je-kernel, its lock and the kernel's settings",
+            actions=[(self._guarded, [self._install])],
+            task_dep=list(self._tasks_before(manager)),
+            uptodate=[False],
+        )
+
+    def check(self, manager: LiteManager) -> Iterator[dict[str, Any]]:
+        """Check that the site has every wheel that its lock names."""
+        if self.enabled:
+            yield self.task(
+                name="lock",
+                doc="ensure that the lock names what is in the site",
+                actions=[(self._guarded, [check, manager.output_dir])],
+            )
+
+    def _tasks_before(self, manager: LiteManager) -> Iterator[str]:
+        """Name the tasks that write the kernel's settings.
+
+        Addons run in the order of their names, in which we come first.
+        """
+        prefix = manager.task_prefix
+        for name, addon in manager._addons.items():
+            if name.startswith(_BEFORE) and "post_build" in addon.__all__:
+                for task in addon.post_build(manager):
+                    yield f"{prefix}post_build:{prefix}{name}:{task['name']}"
+
+    def _install(self) -> None:
+        with reporting() as reporter:
+            install(self.manager.output_dir, self._options(), reporter)
+
+    def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
+        """Do something; tell doit whether it worked, and the person why not."""
+        try:
+            action(*arguments)
+        except SiteError as error:
+            self.log.error("%s%s", ERROR_MARK, error)
+            return False
+        return True
+
+    def _options(self) -> KernelOptions:
+        lite_dir = self.manager.lite_dir
+        return KernelOptions(
+            pyodide="cdn" if self.pyodide == "cdn" else "local",
+            packages=tuple(self.packages),
+            env=dict(self.env),
+            wheels=tuple((lite_dir / wheel).resolve() for wheel in self.wheels),
+            pypi=self.pypi,
+            compiled=self.compile,
+        )
+
+    def _said(self) -> str:
+        return f"{self.pyodide} Pyodide" if self.enabled else "disabled"

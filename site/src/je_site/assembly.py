@@ -1,0 +1,341 @@
+"""Assembles a Pyodide distribution in the cache: the core, and every wheel.
+
+Whatever is in the cache, verified, is not fetched again; so a build that was
+stopped goes on where it was, and with a full cache no network is needed.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+from pkginfo import get_metadata
+from pyodide_lock.utils import parse_top_level_import_name
+
+from je_site.bytecode import compile_wheels
+from je_site.cache import (
+    cache_folder,
+    full_disk_is_an_assembly_error,
+    is_verified,
+    sha256_of,
+    sweep_leftovers,
+    temporary_folder,
+)
+from je_site.compression import gzipped
+from je_site.errors import AssemblyError
+from je_site.kernel_wheels import carried_wheels
+from je_site.lock import PYPI
+from je_site.own_wheel import own_wheel
+from je_site.placeholder import empty_wheel
+from je_site.requirements import needed_in_browser
+from je_site.sources import (
+    cached_wheel,
+    core_from_npm,
+    core_from_release,
+    wheels_from_carrier,
+    wheels_from_pypi,
+    wheels_from_release,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Sequence
+    from pathlib import Path
+
+    from je_site.lock import Core, SiteLock, Wheel
+    from je_site.progress import Reporter
+    from je_site.sources import Fetched
+
+__all__ = ["OWN_NAME", "Package", "assemble", "assemble_core", "carried_packages", "own_packages"]
+
+OWN_NAME = "je-kernel"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package of a distribution, and the wheel that it is loaded from.
+
+    Attributes
+    ----------
+    name, version, imports, depends, package_type, install_dir
+        As in Pyodide's lock.
+    path
+        The wheel, on this machine.
+    sha256
+        Of that file, in hexadecimal.
+    """
+
+    name: str
+    version: str
+    path: Path
+    sha256: str
+    imports: tuple[str, ...]
+    depends: tuple[str, ...]
+    package_type: str = "package"
+    install_dir: str = "site"
+
+
+def assemble(
+    lock: SiteLock,
+    reporter: Reporter,
+    *,
+    extra_wheels: Sequence[Path] = (),
+    without: Container[str] = (),
+    with_tests: bool = False,
+    compiled: bool = True,
+) -> tuple[Path, tuple[Package, ...]]:
+    """Fetch whatever is missing of a distribution.
+
+    Parameters
+    ----------
+    lock
+        What it consists of.
+    reporter
+        Where to show progress.
+    extra_wheels
+        Wheels of the deployer, to add.
+    without
+        Names of locked packages to leave out, because they are there already.
+    with_tests
+        Whether to add what only this project's tests need.
+    compiled
+        Whether to compile the Python of the wheels ahead of time.
+
+    Returns
+    -------
+    core : pathlib.Path
+        Folder of Pyodide itself.
+    packages : tuple of Package
+        Everything else, sorted by name.
+
+    Raises
+    ------
+    AssemblyError
+        When something cannot be had, or is not what the lock means.
+    """
+    sweep_leftovers()
+    core = assemble_core(lock.core, reporter)
+    packages = (
+        *_locked_packages(lock, reporter, without, with_tests=with_tests),
+        *(p for p in carried_packages(lock) if p.name not in without),
+        *own_packages(lock, extra_wheels),
+    )
+    if compiled:
+        packages = _compiled(packages, core, lock.core.version, reporter)
+    by_name = {package.name: package for package in packages}
+    return core, tuple(by_name[name] for name in sorted(by_name))
+
+
+def assemble_core(core: Core, reporter: Reporter) -> Path:
+    """Fetch Pyodide itself, if it is not in the cache.
+
+    Parameters
+    ----------
+    core
+        Which one.
+    reporter
+        Where to show progress.
+
+    Returns
+    -------
+    pathlib.Path
+        A folder with its files.
+
+    Raises
+    ------
+    AssemblyError
+        When it cannot be had, or is another.
+    """
+    folder = cache_folder() / "core" / f"{core.npm}-{core.version}"
+    if _has_core(folder, core):
+        return folder
+    problems = []
+    for source, name in ((core_from_npm, "npm"), (core_from_release, "Pyodide's servers")):
+        with temporary_folder() as work:
+            unpacked = work / "core"
+            unpacked.mkdir()
+            problem = source(core, unpacked, reporter) or _put_core(unpacked, folder, core)
+            if problem is None:
+                return folder
+            problems.append(f"{name}: {problem}")
+    raise AssemblyError(
+        f"Pyodide {core.version} could not be had from anywhere ({'; '.join(problems)}): connect "
+        "to the internet once; what is already here is kept."
+    )
+
+
+def _has_core(folder: Path, core: Core) -> bool:
+    if not core.files:
+        return (folder / "pyodide-lock.json").is_file()
+    return all(is_verified(folder / name, sha256) for name, sha256 in core.files.items())
+
+
+def _put_core(unpacked: Path, folder: Path, core: Core) -> str | None:
+    """Move verified files into the cache; say what is wrong with them otherwise."""
+    for name, sha256 in core.files.items():
+        if not (unpacked / name).is_file() or sha256_of(unpacked / name) != sha256:
+            return f"its {name} is not the file that the lock means"
+    with full_disk_is_an_assembly_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in unpacked.iterdir():
+            file.replace(folder / file.name)
+    for name in core.files:
+        if name.endswith((".wasm", ".mjs", ".js")):
+            gzipped(folder / name)  # So that nobody who opens a site waits for it.
+    return None
+
+
+def _locked_packages(
+    lock: SiteLock, reporter: Reporter, without: Container[str], *, with_tests: bool
+) -> tuple[Package, ...]:
+    served = lock.served_wheels(with_tests=with_tests)
+    wheels = [wheel for wheel in served if wheel.name not in without]
+    unavailable = _fetch(lock, wheels, reporter)
+    return tuple(
+        _empty_package(wheel) if wheel in unavailable else _locked_package(wheel)
+        for wheel in wheels
+    )
+
+
+def _locked_package(wheel: Wheel) -> Package:
+    return Package(
+        name=wheel.name,
+        version=wheel.version,
+        path=cached_wheel(wheel),
+        sha256=wheel.sha256,
+        imports=wheel.imports,
+        depends=wheel.depends,
+        package_type=wheel.package_type,
+        install_dir=wheel.install_dir,
+    )
+
+
+def _empty_package(wheel: Wheel) -> Package:
+    path = empty_wheel(wheel.name, wheel.version)
+    return Package(wheel.name, wheel.version, path, sha256_of(path), imports=(), depends=())
+
+
+def _fetch(lock: SiteLock, wheels: Iterable[Wheel], reporter: Reporter) -> list[Wheel]:
+    """Ask each source in turn for what the cache does not have.
+
+    Returns the optional wheels that no source has.
+    """
+    missing = [w for w in wheels if not is_verified(cached_wheel(w), w.sha256)]
+    problems: list[str] = []
+
+    def after(fetched: Fetched) -> list[Wheel]:
+        problems.extend(fetched.problems)
+        return [wheel for wheel in missing if wheel.name not in fetched.paths]
+
+    missing = after(wheels_from_release(lock, missing, reporter))
+    # What PyPI has by itself is small; the carrier is large. Both at once.
+    carried = [wheel for wheel in missing if PYPI not in wheel.sources]
+    with ThreadPoolExecutor(2) as pool:
+        sources = (
+            pool.submit(wheels_from_carrier, lock, carried, reporter),
+            pool.submit(wheels_from_pypi, lock, missing, reporter),
+        )
+        for source in sources:
+            missing = after(source.result())
+    untried = [wheel for wheel in missing if wheel not in carried]
+    missing = after(wheels_from_carrier(lock, untried, reporter))
+    _complain([wheel for wheel in missing if not wheel.optional], problems)
+    return missing
+
+
+def _complain(missing: Sequence[Wheel], problems: Sequence[str]) -> None:
+    if not missing:
+        return
+    names = ", ".join(wheel.file_name for wheel in missing[:3])
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    raise AssemblyError(
+        f"{names}{more} could not be had from anywhere ({'; '.join(problems)}): connect to "
+        "the internet once; what is already here is kept."
+    )
+
+
+def carried_packages(lock: SiteLock) -> tuple[Package, ...]:
+    """Describe the packages whose wheels the installed JupyterLite kernel carries.
+
+    Parameters
+    ----------
+    lock
+        Names them.
+
+    Returns
+    -------
+    tuple of Package
+        In the order of the lock.
+
+    Raises
+    ------
+    AssemblyError
+        When one is missing.
+    """
+    return tuple(
+        Package(
+            name=name,
+            version=wheel.version,
+            path=wheel.path,
+            sha256=sha256_of(wheel.path),
+            imports=lock.kernel_wheels[name].imports,
+            depends=lock.kernel_wheels[name].depends,
+        )
+        for name, wheel in carried_wheels(lock).items()
+    )
+
+
+def own_packages(lock: SiteLock, extra_wheels: Sequence[Path] = ()) -> tuple[Package, ...]:
+    """Describe je-kernel itself, and the deployer's own wheels.
+
+    Parameters
+    ----------
+    lock
+        What they are added to.
+    extra_wheels
+        Wheels of the deployer.
+
+    Returns
+    -------
+    tuple of Package
+        je-kernel first.
+
+    Raises
+    ------
+    AssemblyError
+        When one cannot be read.
+    """
+    return tuple(_package_of(path, lock) for path in (own_wheel(), *extra_wheels))
+
+
+def _package_of(path: Path, lock: SiteLock) -> Package:
+    """Describe a wheel by its own metadata."""
+    try:
+        metadata = get_metadata(str(path))
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise AssemblyError(f"{path} is not a wheel that can be read: {error}.") from error
+    if metadata is None or not metadata.name:
+        raise AssemblyError(f"{path} is not a wheel that can be read: it has no metadata.")
+    return Package(
+        name=canonicalize_name(str(metadata.name)),
+        version=str(metadata.version),
+        path=path,
+        sha256=sha256_of(path),
+        imports=tuple(sorted(parse_top_level_import_name(path) or ())),
+        depends=tuple(sorted(needed_in_browser(metadata.requires_dist, lock.python))),
+    )
+
+
+def _compiled(
+    packages: Sequence[Package], core: Path, version: str, reporter: Reporter
+) -> tuple[Package, ...]:
+    wheels = {p.name: (p.path, p.sha256) for p in packages if p.path.suffix == ".whl"}
+    compiled = compile_wheels(wheels, core, version, reporter)
+    return tuple(
+        replace(p, path=compiled[p.name], sha256=sha256_of(compiled[p.name]))
+        if p.name in compiled
+        else p
+        for p in packages
+    )

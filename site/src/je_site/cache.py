@@ -1,0 +1,201 @@
+"""The user's cache folder: verified files under the name of their content.
+
+Several processes may use it at once, and any of them may be stopped at any time:
+a file gets its name only when it is whole (`os.replace` of a temporary file
+beside it), and is checked against its sha256 whenever it is taken out again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from platformdirs import user_cache_dir
+
+from je_site.errors import AssemblyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "CACHE_DIR_ENV_VAR",
+    "cache_folder",
+    "copy_atomically",
+    "full_disk_is_an_assembly_error",
+    "is_verified",
+    "sha256_of",
+    "sweep_leftovers",
+    "temporary_folder",
+    "writing",
+]
+
+#: The environment variable that names another folder.
+CACHE_DIR_ENV_VAR = "JE_KERNEL_CACHE_DIR"
+
+
+def cache_folder() -> Path:
+    """Return the folder in which everything that was fetched or made is kept.
+
+    Returns
+    -------
+    pathlib.Path
+        ``$JE_KERNEL_CACHE_DIR``, or the usual place of this system. It need not exist.
+    """
+    named = os.environ.get(CACHE_DIR_ENV_VAR)
+    return Path(named) if named else Path(user_cache_dir("je-kernel"))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    str
+        In hexadecimal.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_verified(path: Path, sha256: str) -> bool:
+    """Tell whether a file is there and is the one meant; remove it if it is another.
+
+    Parameters
+    ----------
+    path
+        The file, in the cache.
+    sha256
+        What it should be, in hexadecimal.
+
+    Returns
+    -------
+    bool
+        Whether it can be used.
+    """
+    try:
+        if sha256_of(path) == sha256:
+            return True
+        path.unlink(missing_ok=True)
+    except FileNotFoundError:
+        pass
+    return False
+
+
+@contextlib.contextmanager
+def full_disk_is_an_assembly_error(path: Path) -> Iterator[None]:
+    """Turn what the system says of a full or unwritable disk into one clear sentence.
+
+    Parameters
+    ----------
+    path
+        What is being written.
+
+    Raises
+    ------
+    AssemblyError
+        When the disk is full, or the folder must not be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise AssemblyError(
+                f"The disk is full: {path} could not be written. Free some space, or name "
+                f"a folder on another disk with {CACHE_DIR_ENV_VAR}; what is whole is kept."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise AssemblyError(
+                f"{path} must not be written to. Name another folder with {CACHE_DIR_ENV_VAR}."
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that appears whole, or not at all.
+
+    Parameters
+    ----------
+    path
+        The file. Its folder is made; a file that is there is replaced.
+
+    Yields
+    ------
+    BinaryIO
+        An open temporary file, which becomes `path` unless the block raises.
+
+    Raises
+    ------
+    AssemblyError
+        When the disk is full, or the folder must not be written to.
+    """
+    with full_disk_is_an_assembly_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def copy_atomically(source: Path, target: Path) -> None:
+    """Copy a file, which appears whole or not at all.
+
+    Parameters
+    ----------
+    source
+        What to copy.
+    target
+        The copy's path.
+
+    Raises
+    ------
+    AssemblyError
+        When the disk is full, or the folder must not be written to.
+    """
+    with source.open("rb") as reader, writing(target) as writer:
+        shutil.copyfileobj(reader, writer, 1 << 20)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a folder for half-done work on the cache's own disk, gone afterwards.
+
+    Yields
+    ------
+    pathlib.Path
+        An empty folder.
+    """
+    root = cache_folder()
+    with full_disk_is_an_assembly_error(root):
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".work-", dir=root) as folder:
+            yield Path(folder)
+
+
+def sweep_leftovers() -> None:
+    """Remove what processes left in the cache that were killed more than a day ago."""
+    root = cache_folder()
+    leftovers = (*root.glob(".work-*"), *root.glob("*/.part-*"), *root.glob("*/*/.part-*"))
+    yesterday = time.time() - 24 * 60 * 60
+    for path in leftovers:
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < yesterday:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

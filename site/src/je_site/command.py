@@ -1,0 +1,238 @@
+"""The command ``je-kernel``: build a site, serve it, assemble Pyodide."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from je_site.errors import SiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from je_site.build import BuildOptions
+    from je_site.server import SiteServer
+
+__all__ = ["main"]
+
+_OUTPUT = "_output"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments
+        What follows its name; by default `sys.argv`.
+
+    Returns
+    -------
+    int
+        0, or 1 when something went wrong, which has been said in one sentence.
+    """
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = options.run
+    try:
+        run(options)
+    except SiteError as error:
+        sys.stderr.write(f"je-kernel: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("je-kernel: stopped; what is whole is kept.\n")
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="je-kernel", description="Build and serve a JupyterLite site with je-kernel in it."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build", help="build a complete site")
+    _add_output(build)
+    _add_build_options(build)
+    build.set_defaults(run=_build)
+
+    serve = commands.add_parser("serve", help="serve a site, built first if needed")
+    _add_output(serve)
+    serve.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    serve.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
+    serve.add_argument(
+        "--open",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="open the site in a browser (default: yes)",
+    )
+    serve.add_argument(
+        "--isolated",
+        action="store_true",
+        help="send the headers that make pages cross-origin isolated",
+    )
+    _add_build_options(serve)
+    serve.set_defaults(run=_serve)
+
+    assemble = commands.add_parser(
+        "assemble", help="fetch Pyodide and the wheels into the cache, and build no site"
+    )
+    assemble.add_argument(
+        "--dist", type=Path, metavar="DIR", help="also write them flat into this folder"
+    )
+    assemble.add_argument(
+        "--with-tests", action="store_true", help="add what tests inside Pyodide need"
+    )
+    assemble.add_argument(
+        "--no-compile", action="store_true", help="do not compile Python ahead of time"
+    )
+    assemble.set_defaults(run=_assemble)
+    return parser
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(_OUTPUT),
+        metavar="DIR",
+        help="folder of the site (default: %(default)s)",
+    )
+
+
+def _add_build_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what the site is built of")
+    group.add_argument(
+        "--contents",
+        type=Path,
+        action="append",
+        metavar="PATH",
+        help="file or folder for the site's file browser; may be repeated (default: the demo)",
+    )
+    group.add_argument(
+        "--pyodide",
+        choices=("local", "cdn"),
+        help="who serves Pyodide: the site itself, or its usual place (default: local)",
+    )
+    group.add_argument(
+        "--env",
+        type=_variable,
+        action="append",
+        metavar="NAME=VALUE",
+        help="environment variable of the kernel; may be repeated",
+    )
+    group.add_argument(
+        "--package",
+        action="append",
+        metavar="NAME",
+        help="further package that every kernel loads as it starts; may be repeated",
+    )
+    group.add_argument(
+        "--wheel", type=Path, action="append", metavar="PATH", help="further wheel to serve"
+    )
+    group.add_argument(
+        "--pypi",
+        action=argparse.BooleanOptionalAction,
+        help="whether %%pip install may ask PyPI (default: only with --pyodide cdn)",
+    )
+    group.add_argument(
+        "--lite-dir",
+        type=Path,
+        metavar="DIR",
+        help="JupyterLite project whose configuration and files the site should have",
+    )
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _build_options(options: argparse.Namespace) -> BuildOptions | None:
+    """Return what the command line says; None if it says nothing."""
+    from je_site.build import BuildOptions
+
+    said = (
+        *(options.contents, options.pyodide, options.env, options.package, options.wheel),
+        *(options.pypi, options.lite_dir),
+    )
+    if all(value is None for value in said):
+        return None
+    return BuildOptions(
+        contents=None if options.contents is None else tuple(options.contents),
+        pyodide=options.pyodide,
+        env=dict(options.env or ()),
+        packages=tuple(options.package or ()),
+        wheels=tuple(options.wheel or ()),
+        pypi=options.pypi,
+        lite_dir=options.lite_dir,
+    )
+
+
+def _build(options: argparse.Namespace) -> None:
+    from je_site.build import BuildOptions, build_site
+
+    build_site(options.output, _build_options(options) or BuildOptions())
+    print(f"Built {options.output}. Serve it with: je-kernel serve --output {options.output}")
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from je_site.build import build_if_needed
+    from je_site.server import SiteServer
+
+    # The port first: who has to choose another should not wait for a build.
+    root = options.output.resolve()
+    server = SiteServer(root, host=options.host, port=options.port, isolated=options.isolated)
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.server_close)
+        build_if_needed(options.output, _build_options(options))
+        print(f"Serving {options.output} at {server.url} (Ctrl-C stops it)", flush=True)
+        if options.open:
+            webbrowser.open(server.url)
+        with _stopped_by_signals(server):
+            server.serve_forever(poll_interval=0.2)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(server: SiteServer) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the serving, which is what they are for: no error."""
+
+    def stop(*_: object) -> None:
+        # From another thread: shutdown waits for the loop that this one runs.
+        threading.Thread(target=server.shutdown).start()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _assemble(options: argparse.Namespace) -> None:
+    from je_site.assembly import assemble
+    from je_site.cache import cache_folder
+    from je_site.distribution import write_flat
+    from je_site.lock import read_lock
+    from je_site.progress import reporting
+
+    lock = read_lock()
+    with reporting() as reporter:
+        core, packages = assemble(
+            lock, reporter, with_tests=options.with_tests, compiled=not options.no_compile
+        )
+        if options.dist is not None:
+            write_flat(options.dist, lock.core, core, packages)
+    place = options.dist if options.dist is not None else cache_folder()
+    print(f"Pyodide {lock.core.version} and {len(packages)} packages are in {place}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""Writes a Pyodide distribution: into a site, or flat into one folder.
+
+In a site, everything has a name that changes with its content, so that a browser
+may keep it for ever::
+
+    static/je-kernel/pyodide-314.0.6/pyodide.mjs …
+    static/je-kernel/wheels/1f2e3d4c5b/pandas-3.0.2-….whl
+    static/je-kernel/pyodide-lock-6a7b8c9d0e.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from pyodide_lock import PackageSpec
+
+from je_site.cache import copy_atomically, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from je_site.assembly import Package
+    from je_site.lock import Core
+
+__all__ = [
+    "STATIC",
+    "core_lock",
+    "entry_of",
+    "place_core",
+    "place_wheel",
+    "prune",
+    "write_flat",
+    "write_lock",
+]
+
+#: Where everything is, in a site.
+STATIC = "static/je-kernel"
+_DIGITS = 10
+
+
+def core_lock(core: Path) -> dict[str, Any]:
+    """Read the lock that comes with Pyodide itself.
+
+    Parameters
+    ----------
+    core
+        Folder of an unpacked Pyodide.
+
+    Returns
+    -------
+    dict
+        With ``info`` and ``packages``.
+    """
+    lock: dict[str, Any] = json.loads((core / "pyodide-lock.json").read_text(encoding="utf-8"))
+    return lock
+
+
+def entry_of(package: Package, file_name: str) -> dict[str, Any]:
+    """Describe a package as Pyodide's lock does.
+
+    Parameters
+    ----------
+    package
+        The package.
+    file_name
+        Its wheel: a URL, or a path relative to the lock.
+
+    Returns
+    -------
+    dict
+        The package's entry.
+    """
+    spec = PackageSpec(
+        name=package.name,
+        version=package.version,
+        file_name=file_name,
+        install_dir=package.install_dir,
+        sha256=package.sha256,
+        package_type=package.package_type,  # type: ignore[arg-type]
+        imports=list(package.imports),
+        depends=list(package.depends),
+    )
+    return spec.model_dump()
+
+
+def place_core(core: Core, folder: Path, output: Path) -> str:
+    """Put Pyodide itself into a site.
+
+    Parameters
+    ----------
+    core
+        Which one.
+    folder
+        Where it is now.
+    output
+        Root of the site.
+
+    Returns
+    -------
+    str
+        Address of its entry module, relative to the root of the site.
+    """
+    target = output / STATIC / f"pyodide-{core.version}"
+    for name in core.files:
+        _copy_if_absent(folder / name, target / name)
+    return f"./{STATIC}/pyodide-{core.version}/{core.entry}"
+
+
+def place_wheel(package: Package, output: Path) -> str:
+    """Put a wheel into a site.
+
+    Parameters
+    ----------
+    package
+        The package.
+    output
+        Root of the site.
+
+    Returns
+    -------
+    str
+        The wheel's path, relative to ``static/je-kernel``, where the lock is.
+    """
+    relative = f"wheels/{package.sha256[:_DIGITS]}/{package.path.name}"
+    _copy_if_absent(package.path, output / STATIC / relative)
+    return relative
+
+
+def _copy_if_absent(source: Path, target: Path) -> None:
+    """Copy a file whose name stands for its content."""
+    if not target.is_file() or target.stat().st_size != source.stat().st_size:
+        copy_atomically(source, target)
+
+
+def write_lock(output: Path, info: Mapping[str, Any], packages: Mapping[str, Any]) -> str:
+    """Write the lock of a site.
+
+    Parameters
+    ----------
+    output
+        Root of the site.
+    info, packages
+        What it contains.
+
+    Returns
+    -------
+    str
+        Its address, relative to the root of the site.
+    """
+    content = _lock_bytes(info, packages)
+    name = f"pyodide-lock-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.json"
+    path = output / STATIC / name
+    if not path.is_file() or path.read_bytes() != content:
+        with writing(path) as file:
+            file.write(content)
+    return f"./{STATIC}/{name}"
+
+
+def _lock_bytes(info: Mapping[str, Any], packages: Mapping[str, Any]) -> bytes:
+    text = json.dumps({"info": dict(info), "packages": dict(packages)}, sort_keys=True)
+    return text.encode()
+
+
+def prune(output: Path, keep: Iterable[str]) -> None:
+    """Remove what earlier builds left in a site.
+
+    Parameters
+    ----------
+    output
+        Root of the site.
+    keep
+        What this build uses: addresses relative to the root of the site, or
+        paths relative to ``static/je-kernel``. Folders stand for what is in them.
+    """
+    root = output / STATIC
+    kept = {name.removeprefix(f"./{STATIC}/") for name in keep}
+    for path in (*root.glob("pyodide-*"), *root.glob("wheels/*/*")):
+        name = path.relative_to(root).as_posix()
+        if name in kept or any(other.startswith(f"{name}/") for other in kept):
+            continue
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for folder in root.glob("wheels/*"):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def write_flat(folder: Path, core: Core, core_folder: Path, packages: Iterable[Package]) -> None:
+    """Write a whole distribution into one folder, as Pyodide's releases have it.
+
+    Parameters
+    ----------
+    folder
+        Where to. What is there and is not part of the distribution stays.
+    core, core_folder
+        Pyodide itself, and where it is.
+    packages
+        Everything else.
+    """
+    entries = {}
+    for package in packages:
+        copy_atomically(package.path, folder / package.path.name)
+        entries[package.name] = entry_of(package, package.path.name)
+    for name in core.files:
+        copy_atomically(core_folder / name, folder / name)
+    with writing(folder / "pyodide-lock.json") as file:
+        file.write(_lock_bytes(core_lock(core_folder)["info"], entries))

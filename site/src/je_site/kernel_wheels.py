@@ -1,0 +1,96 @@
+"""The wheels that jupyterlite-pyodide-kernel carries in its own labextension.
+
+They are the Python half of its JavaScript, so they are taken from what is
+installed, in whatever version that is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from je_site.errors import AssemblyError
+
+if TYPE_CHECKING:
+    from je_site.lock import SiteLock
+
+__all__ = ["CarriedWheel", "carried_wheels", "kernel_extension"]
+
+_EXTENSION = "share/jupyter/labextensions/@jupyterlite/pyodide-kernel-extension"
+
+
+@dataclass(frozen=True)
+class CarriedWheel:
+    """A wheel in the labextension.
+
+    Attributes
+    ----------
+    name, version
+        Of the package.
+    path
+        The file.
+    """
+
+    name: str
+    version: str
+    path: Path
+
+
+def kernel_extension() -> Path:
+    """Return the folder of the installed labextension.
+
+    Returns
+    -------
+    pathlib.Path
+        It contains ``package.json`` and ``static``.
+
+    Raises
+    ------
+    AssemblyError
+        When the labextension is not installed.
+    """
+    folder = Path(sys.prefix) / _EXTENSION
+    if not (folder / "package.json").is_file():
+        raise AssemblyError(
+            f"{folder} is missing: install jupyterlite-pyodide-kernel into the environment "
+            "that runs this command."
+        )
+    return folder
+
+
+def carried_wheels(lock: SiteLock) -> dict[str, CarriedWheel]:
+    """Find the wheels that the lock leaves to the labextension.
+
+    Parameters
+    ----------
+    lock
+        Names them.
+
+    Returns
+    -------
+    dict
+        The newest version of each, by normalised name.
+
+    Raises
+    ------
+    AssemblyError
+        When the labextension does not have one of them.
+    """
+    folder = kernel_extension() / "static" / "pypi"
+    index = json.loads((folder / "all.json").read_text(encoding="utf-8"))
+    found = {}
+    for name in lock.kernel_wheels:
+        if name not in index:
+            raise AssemblyError(
+                f"The installed jupyterlite-pyodide-kernel carries no wheel of {name}: "
+                "install a version that je-kernel-site supports."
+            )
+        releases = index[name]["releases"]
+        version = max(releases, key=Version)
+        found[name] = CarriedWheel(name, version, folder / releases[version][0]["filename"])
+    return found

@@ -1,0 +1,385 @@
+"""The committed lock: which Pyodide, and which wheels, a site is made of.
+
+There is one JSON file for each series of Pyodide that a supported JupyterLite
+runs. It is the only place that states the version of anything in the browser,
+except for the handful of wheels that jupyterlite-pyodide-kernel itself carries
+(the *kernel wheels*): these are taken from whatever version of it is installed,
+so that Python and JavaScript always fit each other.
+
+jupyterlite-pyodide-lock would be the natural base, but it asks for
+jupyterlite-core older than 0.6; the addon of jupyterlite-pyodide-kernel 0.8
+that replaces it resolves over the network each time and needs uv. So this
+stands on `pyodide_lock` itself: the entries that reach the browser are its
+`PackageSpec`. Only the entries: the ``info`` table that Pyodide 314 writes has
+no ``version``, which `pyodide_lock` 0.1 insists on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from je_site.errors import LockError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "Carrier",
+    "Core",
+    "KernelWheel",
+    "SiteLock",
+    "Wheel",
+    "installed_pyodide_version",
+    "locks_folder",
+    "parse_lock",
+    "read_lock",
+    "series_of",
+]
+
+#: A wheel's possible origins, in the order in which they are asked.
+RELEASE, CARRIER, PYPI = "release", "carrier", "pypi"
+
+
+@dataclass(frozen=True)
+class Core:
+    """Pyodide itself, without the wheels: an npm package.
+
+    Attributes
+    ----------
+    npm
+        Name of the npm package.
+    version
+        Its version, which is Pyodide's.
+    integrity
+        The npm registry's integrity string of the package's archive.
+    entry
+        The module that a page loads: ``pyodide.mjs``, or ``pyodide.js`` where
+        JupyterLite's worker is a classic one.
+    files
+        The files that a browser needs, and the sha256 of each, in hexadecimal.
+    """
+
+    npm: str
+    version: str
+    integrity: str
+    entry: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A PyPI wheel which happens to contain a Pyodide distribution: a mirror, not a trust.
+
+    Attributes
+    ----------
+    pypi
+        Name on PyPI.
+    version
+        Its version.
+    file_name
+        Its wheel's file name.
+    sha256
+        Of that wheel, in hexadecimal.
+    folder
+        Where in the wheel the distribution is.
+    """
+
+    pypi: str
+    version: str
+    file_name: str
+    sha256: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One locked package.
+
+    Attributes
+    ----------
+    name
+        Normalised name.
+    version, file_name, sha256
+        Which file it is; the sha256 in hexadecimal is what counts.
+    imports
+        The modules whose import in a cell loads this package.
+    depends
+        Normalised names of the packages that Pyodide must load with it.
+        Pyodide reads these only, never a wheel's own metadata.
+    sources
+        Who holds exactly this file: ``release`` (a Pyodide release), ``carrier``
+        and ``pypi``.
+    test
+        Whether it is there for this project's tests alone, and in no site.
+    optional
+        Whether an empty package is served in its place where it cannot be had.
+    package_type, install_dir
+        As in Pyodide's own lock.
+    """
+
+    name: str
+    version: str
+    file_name: str
+    sha256: str
+    imports: tuple[str, ...]
+    depends: tuple[str, ...]
+    sources: tuple[str, ...]
+    test: bool = False
+    optional: bool = False
+    package_type: str = "package"
+    install_dir: str = "site"
+
+
+@dataclass(frozen=True)
+class KernelWheel:
+    """A package whose wheel jupyterlite-pyodide-kernel carries, in whatever version.
+
+    Attributes
+    ----------
+    name
+        Normalised name.
+    imports, depends
+        As in `Wheel`.
+    """
+
+    name: str
+    imports: tuple[str, ...]
+    depends: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SiteLock:
+    """Everything that is locked for one series of Pyodide.
+
+    Attributes
+    ----------
+    series
+        ``314`` or ``0.29``: what `series_of` makes of a version.
+    python
+        ``3.14``: the minor version of its Python.
+    release
+        The release of Pyodide that built the wheels; it has the core's ABI.
+    core, carrier
+        Where everything comes from.
+    preload
+        The packages that every kernel loads as it starts, besides je-kernel.
+    wheels, kernel_wheels
+        The packages, by normalised name.
+    """
+
+    series: str
+    python: str
+    release: str
+    core: Core
+    carrier: Carrier
+    preload: tuple[str, ...]
+    wheels: Mapping[str, Wheel]
+    kernel_wheels: Mapping[str, KernelWheel]
+
+    def served_wheels(self, *, with_tests: bool = False) -> tuple[Wheel, ...]:
+        """Return the wheels of a site.
+
+        Parameters
+        ----------
+        with_tests
+            Whether to add those that only this project's tests need.
+
+        Returns
+        -------
+        tuple of Wheel
+            Sorted by name.
+        """
+        return tuple(
+            self.wheels[name]
+            for name in sorted(self.wheels)
+            if with_tests or not self.wheels[name].test
+        )
+
+    def depends_of(self, name: str) -> tuple[str, ...]:
+        """Return what a package needs, directly.
+
+        Parameters
+        ----------
+        name
+            Normalised name of a locked package.
+
+        Returns
+        -------
+        tuple of str
+            Normalised names.
+        """
+        return (self.wheels.get(name) or self.kernel_wheels[name]).depends
+
+    def closure(self, names: Iterable[str]) -> frozenset[str]:
+        """Return packages and everything that they need, directly or not.
+
+        Parameters
+        ----------
+        names
+            Names of locked packages.
+
+        Returns
+        -------
+        frozenset of str
+            Normalised names.
+
+        Raises
+        ------
+        LockError
+            When a package is not locked.
+        """
+        found: set[str] = set()
+        pending = [canonicalize_name(name) for name in names]
+        while pending:
+            name = pending.pop()
+            if name in found:
+                continue
+            if name not in self.wheels and name not in self.kernel_wheels:
+                raise LockError(f"The lock for Pyodide {self.series} has no package {name!r}.")
+            found.add(name)
+            pending.extend(canonicalize_name(depend) for depend in self.depends_of(name))
+        return frozenset(found)
+
+
+def series_of(version: str) -> str:
+    """Name the series of Pyodide releases that a version belongs to.
+
+    Releases of one series share an ABI. Since 314 the first number is the
+    series (it is Python's version); before, the first two were.
+
+    Parameters
+    ----------
+    version
+        A version of Pyodide.
+
+    Returns
+    -------
+    str
+        The series.
+
+    Raises
+    ------
+    LockError
+        When the text is not a version.
+
+    Examples
+    --------
+    >>> series_of("314.0.6"), series_of("0.29.3")
+    ('314', '0.29')
+    """
+    match = re.match(r"(\d+)\.(\d+)", version)
+    if match is None:
+        raise LockError(f"{version!r} is not a version of Pyodide.")
+    return f"0.{match[2]}" if match[1] == "0" else match[1]
+
+
+def installed_pyodide_version() -> str:
+    """Return the version of Pyodide that the installed JupyterLite kernel expects.
+
+    Returns
+    -------
+    str
+        Such as ``314.0.6``.
+    """
+    from jupyterlite_pyodide_kernel.constants import (  # type: ignore[import-untyped]
+        PYODIDE_VERSION,
+    )
+
+    return str(PYODIDE_VERSION)
+
+
+def locks_folder() -> Path:
+    """Return the folder of the locks: the checkout's, or what the published wheel bundles.
+
+    Returns
+    -------
+    pathlib.Path
+        ``wheels/`` of a checkout, or ``bundled/`` of this package.
+    """
+    bundled = Path(__file__).parent / "bundled"
+    if bundled.is_dir():
+        return bundled
+    return Path(__file__).parents[3] / "wheels"
+
+
+def read_lock(version: str | None = None) -> SiteLock:
+    """Read the lock of a version of Pyodide.
+
+    Parameters
+    ----------
+    version
+        A version of Pyodide. By default, the one that the installed JupyterLite
+        kernel expects.
+
+    Returns
+    -------
+    SiteLock
+        The lock of the version's series.
+
+    Raises
+    ------
+    LockError
+        When there is no lock for that series, or it cannot be read.
+    """
+    series = series_of(version or installed_pyodide_version())
+    path = locks_folder() / f"pyodide-{series}.lock.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(p.name[8:-10] for p in path.parent.glob("pyodide-*.lock.json")))
+        raise LockError(
+            f"This version of je-kernel-site has no lock for Pyodide {series} (it has {known}): "
+            "install a version of jupyterlite-pyodide-kernel that runs one of these."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise LockError(f"The lock {path} cannot be read: {error}.") from error
+    return parse_lock(data)
+
+
+def parse_lock(data: Mapping[str, Any]) -> SiteLock:
+    """Turn the JSON of a committed lock into a `SiteLock`.
+
+    Parameters
+    ----------
+    data
+        What the file contains.
+
+    Returns
+    -------
+    SiteLock
+        The same, typed.
+
+    Raises
+    ------
+    LockError
+        When something is missing or unknown.
+    """
+    try:
+        return SiteLock(
+            series=data["series"],
+            python=data["python"],
+            release=data["release"],
+            core=Core(**data["core"]),
+            carrier=Carrier(**data["carrier"]),
+            preload=tuple(data["preload"]),
+            wheels={
+                name: Wheel(name=name, **_with_tuples(entry))
+                for name, entry in data["wheels"].items()
+            },
+            kernel_wheels={
+                name: KernelWheel(name=name, **_with_tuples(entry))
+                for name, entry in data["kernel_wheels"].items()
+            },
+        )
+    except (KeyError, TypeError) as error:
+        raise LockError(f"The committed lock is malformed: {error}.") from error
+
+
+def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}

@@ -1,0 +1,357 @@
+"""Regenerates a committed lock: ``python -m je_site.relock SERIES``. For developers.
+
+What a series should contain is stated by `RECIPES` below; everything else is
+found out: Pyodide's own lock says the versions and the sha256 of its wheels, the
+carrier and PyPI are looked through for files with these very sha256. A
+pure-Python wheel that Pyodide rebuilt, and the carrier does not have, is taken
+from PyPI in the same version, with the sha256 that it has there.
+
+A package that Pyodide's lock does not know keeps the version that the present
+lock states; ``--upgrade`` takes the newest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from pkginfo import get_metadata
+from pyodide_lock.utils import parse_top_level_import_name
+
+from je_site.lock import CARRIER, PYPI, RELEASE, locks_folder
+from je_site.requirements import needed_in_browser
+
+__all__ = ["RECIPES", "Recipe", "main", "relock"]
+
+#: What the kernel of JupyterLite would install one by one, slowly, if it were
+#: not preloaded. The names are those its worker looks for.
+_KERNEL = ("micropip", "piplite", "ipykernel", "comm", "pyodide-kernel", "jedi", "ipython")
+
+# fmt: off
+_CLASSROOM = (
+    "anywidget", "beautifulsoup4", "fsspec", "html5lib", "httpx", "ipywidgets", "lxml",
+    "matplotlib", "numpy", "openpyxl", "pandas", "pillow", "psygnal", "pydantic",
+    "pyodide-http", "regex", "requests", "scikit-learn", "scipy", "seaborn", "sympy",
+    "typing-extensions", "tzdata", "urllib3", "xlrd",
+)
+# fmt: on
+
+_TEST = ("attrs", "hypothesis", "pluggy", "pytest", "sortedcontainers", "tblib")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a lock should contain.
+
+    Attributes
+    ----------
+    core
+        Version of Pyodide's npm package.
+    entry
+        Which of its modules JupyterLite's worker loads.
+    release
+        The release of Pyodide whose wheels are used; it has the core's ABI.
+    carrier
+        Name and version of the PyPI package that contains that release.
+    carrier_folder
+        Where in its wheel.
+    wanted
+        Packages to lock; what they need is added.
+    test
+        Packages that only the tests need.
+    pins
+        Versions to prefer to Pyodide's own.
+    optional
+        Packages to lock although Pyodide's own servers alone have them. Whoever
+        builds a site out of their reach serves empty ones instead.
+    not_needed
+        Dependencies that Pyodide's lock states and the packages can do without.
+    preload
+        The packages that every kernel loads, as JupyterLite's worker spells them:
+        those which it would install itself otherwise.
+    """
+
+    core: str
+    entry: str
+    release: str
+    carrier: tuple[str, str]
+    carrier_folder: str = "open_webui/frontend/pyodide/"
+    wanted: tuple[str, ...] = (*_KERNEL, *_CLASSROOM)
+    test: tuple[str, ...] = _TEST
+    pins: dict[str, str] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
+    not_needed: frozenset[tuple[str, str]] = frozenset()
+    preload: tuple[str, ...] = _KERNEL
+
+
+RECIPES = {
+    "314": Recipe(
+        core="314.0.6",
+        entry="pyodide.mjs",
+        release="314.0.3",
+        carrier=("open-webui", "0.12.4"),
+        # pytest-pyodide does not run on pytest 9.
+        pins={"pytest": "8.4.2"},
+    ),
+    "0.29": Recipe(
+        core="0.29.3",
+        entry="pyodide.js",
+        release="0.28.3",
+        carrier=("open-webui", "0.9.6"),
+        wanted=tuple(name for name in (*_KERNEL, *_CLASSROOM) if name != "lxml"),
+        pins={"pytest": "8.4.2"},
+        # Part of Python's standard library, which that Pyodide had apart.
+        optional=frozenset({"sqlite3"}),
+        not_needed=frozenset({("matplotlib-inline", "matplotlib")}),
+        preload=tuple(
+            {"pyodide-kernel": "pyodide_kernel"}.get(name, name) for name in ("sqlite3", *_KERNEL)
+        ),
+    ),
+}
+
+#: Wheels that jupyterlite-pyodide-kernel carries. `widgetsnbextension` is an
+#: empty one there, which is all that ipywidgets needs in a browser.
+_KERNEL_WHEELS: dict[str, dict[str, list[str]]] = {
+    "piplite": {"imports": ["piplite"], "depends": ["micropip"]},
+    "pyodide-kernel": {
+        "imports": ["pyodide_kernel"],
+        "depends": ["comm", "ipykernel", "ipython"],
+    },
+    "ipykernel": {"imports": ["ipykernel"], "depends": []},
+    "widgetsnbextension": {"imports": ["widgetsnbextension"], "depends": []},
+}
+
+#: Files of Pyodide's npm package that no page loads.
+_NOT_NEEDED = re.compile(r"\.(map|d\.ts|html|md)$|^package\.json$")
+
+
+def relock(series: str, *, upgrade: bool = False) -> dict[str, Any]:
+    """Find out everything that the lock of a series states.
+
+    Parameters
+    ----------
+    series
+        A key of `RECIPES`.
+    upgrade
+        Whether packages unknown to Pyodide's lock get their newest version.
+
+    Returns
+    -------
+    dict
+        The JSON of the lock.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return _Relock(series, RECIPES[series], Path(folder), upgrade=upgrade).run()
+
+
+class _Relock:
+    """One run: its downloads and what was found so far."""
+
+    def __init__(self, series: str, recipe: Recipe, folder: Path, *, upgrade: bool) -> None:
+        self.series = series
+        self.recipe = recipe
+        self.folder = folder
+        self.present = {} if upgrade else _present_versions(series)
+        self.wheels: dict[str, dict[str, Any]] = {}
+
+    def run(self) -> dict[str, Any]:
+        core, info = self._core()
+        self.python = ".".join(info["python"].split(".")[:2])
+        self.release = self._npm_pack(self.recipe.release)[2]["packages"]
+        carrier = self._carrier()
+        self.carrier_zip = zipfile.ZipFile(self.folder / carrier["file_name"])
+        self._lock_all(self.recipe.wanted, test=False)
+        self._lock_all(self.recipe.test, test=True)
+        return {
+            "series": self.series,
+            "python": self.python,
+            "release": self.recipe.release,
+            "core": core,
+            "carrier": carrier,
+            "preload": list(self.recipe.preload),
+            "kernel_wheels": _KERNEL_WHEELS,
+            "wheels": dict(sorted(self.wheels.items())),
+        }
+
+    def _npm_pack(self, version: str) -> tuple[str, dict[str, bytes], dict[str, Any]]:
+        output = subprocess.run(  # noqa: S603
+            ["npm", "pack", f"pyodide@{version}", "--json"],  # noqa: S607
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+        ).stdout
+        report = json.loads(output)
+        packed = report[0] if isinstance(report, list) else next(iter(report.values()))
+        with tarfile.open(self.folder / f"pyodide-{version}.tgz") as archive:
+            files = {
+                Path(member.name).name: archive.extractfile(member).read()  # type: ignore[union-attr]
+                for member in archive.getmembers()
+                if member.isfile()
+            }
+        return packed["integrity"], files, json.loads(files["pyodide-lock.json"])
+
+    def _core(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        integrity, files, lock = self._npm_pack(self.recipe.core)
+        core = {
+            "npm": "pyodide",
+            "version": self.recipe.core,
+            "integrity": integrity,
+            "entry": self.recipe.entry,
+            "files": {
+                name: hashlib.sha256(content).hexdigest()
+                for name, content in sorted(files.items())
+                if not _NOT_NEEDED.search(name)
+            },
+        }
+        return core, lock["info"]
+
+    def _carrier(self) -> dict[str, str]:
+        name, version = self.recipe.carrier
+        path = self._pip_download(f"{name}=={version}", "carrier")
+        path = path.rename(self.folder / path.name)
+        return {
+            "pypi": name,
+            "version": version,
+            "file_name": path.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "folder": self.recipe.carrier_folder,
+        }
+
+    def _lock_all(self, names: tuple[str, ...], *, test: bool) -> None:
+        pending = [canonicalize_name(name) for name in names]
+        while pending:
+            name = pending.pop()
+            if name in self.wheels or name in _KERNEL_WHEELS:
+                continue
+            entry = self._lock_one(name)
+            if test:
+                entry["test"] = True
+            self.wheels[name] = entry
+            print(f"{name} {entry['version']}: {', '.join(entry['sources'])}", file=sys.stderr)
+            pending.extend(entry["depends"])
+
+    def _lock_one(self, name: str) -> dict[str, Any]:
+        released = self.release.get(name)
+        pinned = self.recipe.pins.get(name)
+        if released is not None and pinned is None:
+            in_release = self._lock_released(name, released)
+            if in_release is not None:
+                return in_release
+        version = pinned or (released or {}).get("version") or self.present.get(name)
+        path = self._pip_download(f"{name}=={version}" if version else name, name)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        return self._entry(name, path, sha256, [PYPI], released)
+
+    def _lock_released(self, name: str, released: dict[str, Any]) -> dict[str, Any] | None:
+        """Lock the file of the Pyodide release, if anybody else has it too."""
+        file_name, sha256 = released["file_name"], released["sha256"]
+        sources = [RELEASE]
+        path = self.folder / file_name
+        try:
+            content = self.carrier_zip.read(self.recipe.carrier_folder + file_name)
+        except KeyError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() == sha256:
+            sources.append(CARRIER)
+            path.write_bytes(content)
+        if file_name.endswith("none-any.whl"):
+            try:
+                found = self._pip_download(f"{name}=={released['version']}", name)
+            except subprocess.CalledProcessError:
+                found = None
+            if found and hashlib.sha256(found.read_bytes()).hexdigest() == sha256:
+                sources.append(PYPI)
+                path = found
+        if sources == [RELEASE]:
+            if name not in self.recipe.optional:
+                return None
+            path.touch()
+        return self._entry(name, path, sha256, sources, released)
+
+    def _entry(
+        self,
+        name: str,
+        path: Path,
+        sha256: str,
+        sources: list[str],
+        released: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        released = released or {}
+        depends = {canonicalize_name(depend) for depend in released.get("depends", [])}
+        version = str(released.get("version"))
+        imports = released.get("imports")
+        if path.suffix == ".whl" and path.stat().st_size:
+            metadata = get_metadata(str(path))
+            if metadata is None:
+                raise SystemExit(f"{path.name} has no metadata")
+            version = str(metadata.version)
+            if PYPI in sources and version != released.get("version"):
+                depends = set()  # Pyodide's list is of another version.
+            depends |= needed_in_browser(metadata.requires_dist, self.python)
+            imports = imports or sorted(parse_top_level_import_name(path) or [])
+        entry: dict[str, Any] = {
+            "version": version,
+            "file_name": path.name,
+            "sha256": sha256,
+            "imports": imports or [],
+            "depends": sorted(d for d in depends if (name, d) not in self.recipe.not_needed),
+            "sources": sources,
+        }
+        if name in self.recipe.optional:
+            entry["optional"] = True
+        if released.get("package_type", "package") != "package":
+            entry["package_type"] = released["package_type"]
+            entry["install_dir"] = released["install_dir"]
+        return entry
+
+    def _pip_download(self, requirement: str, name: str) -> Path:
+        """Download one pure-Python wheel."""
+        folder = self.folder / f"download-{name}"
+        subprocess.run(  # noqa: S603
+            [
+                *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+                *("--disable-pip-version-check", "--only-binary=:all:", "--platform=any"),
+                "--ignore-requires-python",
+                *("--python-version", self.python if hasattr(self, "python") else "3.13"),
+                *("--dest", str(folder), requirement),
+            ],
+            check=True,
+        )
+        (path,) = folder.glob("*.whl")
+        return path
+
+
+def _present_versions(series: str) -> dict[str, str]:
+    path = locks_folder() / f"pyodide-{series}.lock.json"
+    if not path.exists():
+        return {}
+    wheels = json.loads(path.read_text(encoding="utf-8"))["wheels"]
+    return {name: entry["version"] for name, entry in wheels.items()}
+
+
+def main() -> None:
+    """Write the locks that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m je_site.relock", description=__doc__)
+    parser.add_argument("series", nargs="+", choices=sorted(RECIPES))
+    parser.add_argument("--upgrade", action="store_true")
+    options = parser.parse_args()
+    for series in options.series:
+        text = json.dumps(relock(series, upgrade=options.upgrade), indent=1) + "\n"
+        path = locks_folder() / f"pyodide-{series}.lock.json"
+        path.write_text(text, encoding="utf-8")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

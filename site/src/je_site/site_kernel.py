@@ -1,0 +1,287 @@
+"""Puts je-kernel into the Pyodide kernel of a built site."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from packaging.utils import canonicalize_name
+
+from je_site.assembly import OWN_NAME, assemble
+from je_site.cache import writing
+from je_site.distribution import (
+    STATIC,
+    core_lock,
+    entry_of,
+    place_core,
+    place_wheel,
+    prune,
+    write_lock,
+)
+from je_site.errors import LockError
+from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
+from je_site.lock import locks_folder, parse_lock, read_lock
+from je_site.upstream import default_lock, deployers_lock, names_a_pyodide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from je_site.lock import SiteLock
+    from je_site.progress import Reporter
+    from je_site.upstream import UpstreamLock
+
+__all__ = ["RECORD", "KernelOptions", "check", "install"]
+
+#: The kernel's plugin, whose settings these are.
+_PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
+
+_CONFIG = "jupyter-lite.json"
+
+#: In the root of the site: what we found, and what we wrote.
+RECORD = "je-kernel.json"
+
+
+@dataclass(frozen=True)
+class KernelOptions:
+    """What a deployer can choose. The addon's options say what each means.
+
+    Attributes
+    ----------
+    pyodide, packages, env, wheels, pypi, compiled
+        See `je_site.addon.JeKernelAddon`.
+    """
+
+    pyodide: Literal["local", "cdn"] = "local"
+    packages: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    wheels: tuple[Path, ...] = ()
+    pypi: bool | None = None
+    compiled: bool = True
+
+
+@dataclass(frozen=True)
+class _Served:
+    """A distribution, as it is in the site."""
+
+    lock_url: str
+    pyodide_url: str | None
+    preload: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
+    """Serve je-kernel's wheel from a site, and tell the kernel to load it.
+
+    It can be done again on the same site, with the same or other options.
+
+    Parameters
+    ----------
+    output
+        Root of a site that JupyterLite has built.
+    options
+        What the deployer chose.
+    reporter
+        Where to show progress.
+
+    Raises
+    ------
+    AssemblyError
+        When something cannot be had.
+    LockError
+        When a Pyodide that the deployer configured cannot be read.
+    """
+    record = _read_record(output)
+    wrote: dict[str, Any] = {}
+    kept: list[str] = []
+    root: dict[str, Any] = {}
+    for path in _config_paths(output):
+        found = _found(path, output, record)
+        is_root = path == output / _CONFIG
+        if not is_root and not ({OPTIONS, "pyodideUrl"} & found.keys()):
+            continue  # It says nothing of this, so that what the root says holds.
+        effective = {**root, **_seen_from_root(found, path.parent.relative_to(output))}
+        if path.parent == output:
+            root = effective
+        served = _serve(output, effective, options, reporter)
+        kept += served.files
+        settings = merged(found, _ours(served, options, is_root=is_root))
+        _write_settings(path, settings)
+        wrote[path.relative_to(output).as_posix()] = {"found": found, "wrote": settings}
+    prune(output, kept)
+    _write_record(output, wrote)
+
+
+def check(output: Path) -> None:
+    """Check that what a site's lock names is in the site.
+
+    Parameters
+    ----------
+    output
+        Root of a built site.
+
+    Raises
+    ------
+    LockError
+        When the lock, or a wheel that the site should serve, is missing.
+    """
+    for name, entry in _read_record(output).items():
+        url = entry["wrote"][OPTIONS]["lockFileURL"]
+        try:
+            lock = json.loads((output / url).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise LockError(f"{url}, which {name} names, cannot be read: {error}.") from error
+        for package in lock["packages"].values():
+            file_name = package["file_name"]
+            if "://" not in file_name and not (output / STATIC / file_name).is_file():
+                raise LockError(f"{file_name}, which {url} names, is not in the site.")
+
+
+def _seen_from_root(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Rewrite an address that an application states relative to its own folder."""
+    url = str(settings.get("pyodideUrl", ""))
+    if url.startswith("./"):
+        return {**settings, "pyodideUrl": f"./{(folder / url).as_posix()}"}
+    return dict(settings)
+
+
+def _ours(served: _Served, options: KernelOptions, *, is_root: bool) -> Ours:
+    local = served.pyodide_url is not None
+    if not is_root:  # The rest it has from the root.
+        return Ours(served.lock_url, (*served.preload, *options.packages), options.env)
+    return Ours(
+        lock_url=served.lock_url,
+        packages=(*served.preload, *options.packages),
+        env=options.env,
+        pyodide_url=served.pyodide_url,
+        pypi=options.pypi if options.pypi is not None else (False if local else None),
+    )
+
+
+def _serve(
+    output: Path, settings: Mapping[str, Any], options: KernelOptions, reporter: Reporter
+) -> _Served:
+    """Put the distribution that the settings ask for into the site."""
+    if names_a_pyodide(settings):
+        return _serve_beside(output, deployers_lock(output, settings, reporter), options, reporter)
+    if options.pyodide == "cdn":
+        return _serve_beside(output, default_lock(read_lock(), reporter), options, reporter)
+    return _serve_whole(output, options, reporter)
+
+
+def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _Served:
+    """Serve Pyodide and every wheel."""
+    lock = read_lock()
+    core, packages = assemble(
+        lock, reporter, extra_wheels=options.wheels, compiled=options.compiled
+    )
+    pyodide_url = place_core(lock.core, core, output)
+    names = {package.name: place_wheel(package, output) for package in packages}
+    entries = {package.name: entry_of(package, names[package.name]) for package in packages}
+    lock_url = write_lock(output, core_lock(core)["info"], entries)
+    files = (lock_url, pyodide_url, *names.values())
+    return _Served(lock_url, pyodide_url, (*lock.preload, OWN_NAME), files)
+
+
+def _serve_beside(
+    output: Path, upstream: UpstreamLock, options: KernelOptions, reporter: Reporter
+) -> _Served:
+    """Serve what a Pyodide from elsewhere lacks; its own packages stay where they are."""
+    lock = _lock_for_python(upstream.python)
+    _, packages = assemble(
+        lock,
+        reporter,
+        extra_wheels=options.wheels,
+        without=upstream.packages.keys(),
+        compiled=options.compiled,
+    )
+    names = {package.name: place_wheel(package, output) for package in packages}
+    entries = {package.name: entry_of(package, names[package.name]) for package in packages}
+    merged_entries = {**_completed(upstream.packages, lock), **entries}
+    lock_url = write_lock(output, upstream.info, merged_entries)
+    return _Served(lock_url, None, (*lock.preload, OWN_NAME), (lock_url, *names.values()))
+
+
+def _completed(
+    packages: Mapping[str, Mapping[str, Any]], lock: SiteLock
+) -> dict[str, Mapping[str, Any]]:
+    """Add what Pyodide's lock forgets that a package needs, where ours knows the same version."""
+    completed = dict(packages)
+    for name, entry in packages.items():
+        ours = lock.wheels.get(name)
+        if ours is not None and ours.version == entry["version"]:
+            known = {canonicalize_name(depend) for depend in entry["depends"]}
+            more = [depend for depend in ours.depends if depend not in known]
+            completed[name] = {**entry, "depends": [*entry["depends"], *more]}
+    return completed
+
+
+def _lock_for_python(python: str) -> SiteLock:
+    locks = [
+        parse_lock(json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted(locks_folder().glob("pyodide-*.lock.json"))
+    ]
+    for lock in locks:
+        if lock.python == python:
+            return lock
+    known = " or ".join(sorted(lock.python for lock in locks))
+    raise LockError(
+        f"The site's own Pyodide runs Python {python or '(unknown)'}, and je-kernel-site has "
+        f"wheels for {known}: use a Pyodide with one of these."
+    )
+
+
+def _config_paths(output: Path) -> Iterator[Path]:
+    """List the configuration files of a site, the root's first."""
+    for folder in (output, *sorted(path.parent for path in output.glob(f"*/{_CONFIG}"))):
+        for name in (_CONFIG, "jupyter-lite.ipynb"):
+            if (folder / name).is_file():
+                yield folder / name
+
+
+def _found(path: Path, output: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the kernel as the deployer and other addons left them."""
+    now = _plugin_settings(json.loads(path.read_text(encoding="utf-8")), path)
+    past = record.get(path.relative_to(output).as_posix(), {})
+    settings = as_found(now, past.get("found", {}), past.get("wrote", {}))
+    # Even if the record was lost: what is ours cannot be the deployer's.
+    if str(settings.get("pyodideUrl", "")).startswith(f"./{STATIC}/"):
+        del settings["pyodideUrl"]
+    if str(settings.get(OPTIONS, {}).get("lockFileURL", "")).startswith(f"./{STATIC}/"):
+        del settings[OPTIONS]["lockFileURL"]
+    return settings
+
+
+def _plugin_settings(config: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the part of a configuration that is ours to change, made if it is missing."""
+    if path.suffix == ".ipynb":
+        config = config.setdefault("metadata", {}).setdefault("jupyter-lite", {})
+    plugins = config.setdefault("jupyter-config-data", {}).setdefault("litePluginSettings", {})
+    settings: dict[str, Any] = plugins.setdefault(_PLUGIN, {})
+    return settings
+
+
+def _write_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    config = json.loads(path.read_text(encoding="utf-8"))
+    present = _plugin_settings(config, path)
+    if present == settings:
+        return
+    present.clear()
+    present.update(settings)
+    with writing(path) as file:
+        file.write(json.dumps(config, indent=2, sort_keys=True).encode())
+
+
+def _read_record(output: Path) -> dict[str, Any]:
+    try:
+        record = json.loads((output / RECORD).read_text(encoding="utf-8"))
+        return dict(record["kernel"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _write_record(output: Path, kernel: Mapping[str, Any]) -> None:
+    content = json.dumps({"kernel": kernel}, indent=2, sort_keys=True).encode()
+    with writing(output / RECORD) as file:
+        file.write(content)

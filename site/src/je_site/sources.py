@@ -1,0 +1,439 @@
+"""Where the files of a Pyodide distribution come from.
+
+Each function takes what is still missing, and returns what it got, verified and
+in the cache. None of them raises because its source is out of reach: it says so
+in `Fetched.problems`, and the next source is asked. So it is when a source gives
+another file than the locked one, as a school's filter does that answers every
+request with a page of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import importlib.metadata
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import urllib.error
+import urllib.request
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from je_site.cache import (
+    cache_folder,
+    copy_atomically,
+    full_disk_is_an_assembly_error,
+    temporary_folder,
+    writing,
+)
+from je_site.errors import AssemblyError
+from je_site.lock import CARRIER, PYPI, RELEASE
+from je_site.progress import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from je_site.lock import Core, SiteLock, Wheel
+    from je_site.progress import Bar, Reporter
+
+__all__ = [
+    "Fetched",
+    "cached_wheel",
+    "core_from_npm",
+    "core_from_release",
+    "release_url",
+    "wheels_from_carrier",
+    "wheels_from_pypi",
+    "wheels_from_release",
+]
+
+#: How long to wait for Pyodide's servers to answer, in seconds.
+CONNECT_TIMEOUT = 8.0
+_DOWNLOADS_AT_ONCE = 6
+
+
+@dataclass
+class Fetched:
+    """What a source gave.
+
+    Attributes
+    ----------
+    paths
+        Where each wheel now is, by the package's name.
+    problems
+        Why there is not more: one sentence for each source.
+    """
+
+    paths: dict[str, Path] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def cached_wheel(wheel: Wheel) -> Path:
+    """Return where a wheel is kept, or would be, in the cache.
+
+    Parameters
+    ----------
+    wheel
+        A locked wheel.
+
+    Returns
+    -------
+    pathlib.Path
+        It need not exist.
+    """
+    return cache_folder() / "wheels" / wheel.sha256 / wheel.file_name
+
+
+def release_url(version: str) -> str:
+    """Return where Pyodide's own servers keep a release.
+
+    It is read from the settings schema of the installed JupyterLite kernel, whose
+    default is the place that this kernel would load Pyodide from.
+
+    Parameters
+    ----------
+    version
+        A release of Pyodide.
+
+    Returns
+    -------
+    str
+        Ends with a slash.
+    """
+    entry = str(_kernel_schema()["properties"]["pyodideUrl"]["default"])
+    return re.sub(r"/v[^/]+/", f"/v{version}/", entry.rsplit("/", 1)[0] + "/")
+
+
+@lru_cache(maxsize=1)
+def _kernel_schema() -> dict[str, dict[str, dict[str, str]]]:
+    from je_site.kernel_wheels import kernel_extension
+
+    path = kernel_extension() / "static" / "schema" / "kernel.v0.schema.json"
+    schema: dict[str, dict[str, dict[str, str]]] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def wheels_from_release(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporter) -> Fetched:
+    """Fetch wheels from Pyodide's own servers.
+
+    The first one is fetched alone. If the servers cannot be reached then, they
+    are not asked again.
+
+    Parameters
+    ----------
+    lock
+        What is wanted.
+    missing
+        Wheels that are not in the cache.
+    reporter
+        Where to show progress.
+
+    Returns
+    -------
+    Fetched
+        What there was.
+    """
+    fetched = Fetched()
+    wanted = [wheel for wheel in missing if RELEASE in wheel.sources]
+    if not wanted:
+        return fetched
+    base = release_url(lock.release)
+
+    def fetch(wheel: Wheel) -> None:
+        path = cached_wheel(wheel)
+        _download(base + wheel.file_name, path, wheel.sha256)
+        fetched.paths[wheel.name] = path
+
+    with reporter.bar(f"Pyodide {lock.release}: {counted(wanted)}", len(wanted)) as bar:
+        problem = _first_then_all(wanted, fetch, bar)
+    if problem:
+        fetched.problems.append(f"Pyodide's servers: {problem}")
+    return fetched
+
+
+def _first_then_all(
+    wanted: Sequence[Wheel], fetch: Callable[[Wheel], None], bar: Bar
+) -> str | None:
+    """Fetch one alone, then, if that went well, the others at once; say what went wrong."""
+
+    def attempt(wheel: Wheel) -> str | None:
+        try:
+            fetch(wheel)
+        except (OSError, http.client.HTTPException) as error:
+            return _reason(error)
+        bar.advance()
+        return None
+
+    problem = attempt(wanted[0])
+    if problem:
+        return problem
+    with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+        problems = [problem for problem in pool.map(attempt, wanted[1:]) if problem]
+    return problems[0] if problems else None
+
+
+def _download(url: str, path: Path, sha256: str) -> None:
+    """Download a file; it appears whole and verified, or not at all.
+
+    Raises `OSError` or `http.client.HTTPException` when it cannot be had.
+    """
+    digest = hashlib.sha256()
+    request = urllib.request.Request(url, headers={"User-Agent": "je-kernel-site"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=CONNECT_TIMEOUT) as response:  # noqa: S310
+        expected = response.headers.get("Content-Length")
+        with writing(path) as file:
+            size = 0
+            while chunk := response.read(1 << 18):
+                digest.update(chunk)
+                file.write(chunk)
+                size += len(chunk)
+            if expected is not None and size < int(expected):
+                raise ConnectionError(f"the connection broke off {size:,} bytes into {path.name}")
+            _check(digest.hexdigest(), sha256, path.name)
+
+
+class _OtherFileError(OSError):
+    """A source gave a file, and it is not the locked one."""
+
+
+def _check(found: str, wanted: str, name: str) -> None:
+    if found != wanted:
+        raise _OtherFileError(
+            f"what it gives as {name} is not the file that the lock means: its digest is "
+            f"{found[:12]}…, not {wanted[:12]}…"
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP status {error.code}"
+    if isinstance(error, urllib.error.URLError):
+        return str(getattr(error.reason, "strerror", None) or error.reason)
+    return str(error) or type(error).__name__
+
+
+def wheels_from_carrier(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporter) -> Fetched:
+    """Fetch wheels out of a PyPI package that contains a Pyodide distribution.
+
+    Parameters
+    ----------
+    lock
+        What is wanted.
+    missing
+        Wheels that are not in the cache.
+    reporter
+        Where to show progress.
+
+    Returns
+    -------
+    Fetched
+        What there was.
+    """
+    fetched = Fetched()
+    wanted = [wheel for wheel in missing if CARRIER in wheel.sources]
+    if not wanted:
+        return fetched
+    carrier = lock.carrier
+    requirement = f"{carrier.pypi}=={carrier.version} --hash=sha256:{carrier.sha256}"
+    label = f"PyPI: {carrier.pypi} {carrier.version}, which carries {counted(wanted)}"
+    with temporary_folder() as folder, reporter.bar(label) as bar:
+        problem = _pip_download([requirement], folder, lock.python, bar)
+        if problem:
+            fetched.problems.append(f"PyPI's {carrier.pypi} {carrier.version}: {problem}")
+            return fetched
+        with zipfile.ZipFile(folder / carrier.file_name) as archive:
+            for wheel in wanted:
+                try:
+                    fetched.paths[wheel.name] = _extract(archive, carrier.folder, wheel)
+                except (KeyError, _OtherFileError) as error:
+                    fetched.problems.append(f"PyPI's {carrier.pypi}: {error}")
+    return fetched
+
+
+def _extract(archive: zipfile.ZipFile, folder: str, wheel: Wheel) -> Path:
+    path = cached_wheel(wheel)
+    content = archive.read(folder + wheel.file_name)
+    _check(hashlib.sha256(content).hexdigest(), wheel.sha256, wheel.file_name)
+    with writing(path) as file:
+        file.write(content)
+    return path
+
+
+def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporter) -> Fetched:
+    """Fetch pure-Python wheels from PyPI, in one call of pip.
+
+    Parameters
+    ----------
+    lock
+        What is wanted.
+    missing
+        Wheels that are not in the cache.
+    reporter
+        Where to show progress.
+
+    Returns
+    -------
+    Fetched
+        What there was.
+    """
+    fetched = Fetched()
+    wanted = [wheel for wheel in missing if PYPI in wheel.sources]
+    if not wanted:
+        return fetched
+    requirements = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}" for w in wanted]
+    with temporary_folder() as folder, reporter.bar(f"PyPI: {counted(wanted)}") as bar:
+        problem = _pip_download(requirements, folder, lock.python, bar)
+        if problem:
+            fetched.problems.append(f"PyPI: {problem}")
+            return fetched
+        for wheel in wanted:
+            found = folder / wheel.file_name
+            if found.exists():
+                copy_atomically(found, cached_wheel(wheel))
+                fetched.paths[wheel.name] = cached_wheel(wheel)
+    return fetched
+
+
+def _pip_download(requirements: Iterable[str], folder: Path, python: str, bar: Bar) -> str | None:
+    """Let pip download pure-Python wheels, verified; return what it says if it cannot."""
+    listed = folder / "requirements.txt"
+    listed.write_text("\n".join(requirements), encoding="utf-8")
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"),
+        *("--disable-pip-version-check", "--no-input", "--ignore-requires-python"),
+        *("--only-binary=:all:", "--platform=any", "--python-version", python),
+        *("--progress-bar", _progress_bar(), "--retries", "1", "--timeout", "15"),
+        *("--dest", str(folder), "--requirement", str(listed)),
+    ]
+    errors = []
+    with subprocess.Popen(  # noqa: S603
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout or ():
+            progress = re.match(r"Progress (\d+) of (\d+)", line)
+            if progress and int(progress[2]):
+                bar.update(int(progress[1]), int(progress[2]))
+            elif re.search("ERROR|Errno|connection broken", line):
+                errors.append(line.strip())
+    return _pip_problem(errors) if process.returncode else None
+
+
+def _progress_bar() -> str:
+    """Return which progress bar of the installed pip can be read by a program."""
+    return "raw" if Version(importlib.metadata.version("pip")) >= Version("24.1") else "off"
+
+
+def _pip_problem(errors: Sequence[str]) -> str:
+    """Choose the telling line of what pip said."""
+    text = " ".join(errors)
+    if "No space left" in text or "Errno 28" in text:
+        raise AssemblyError(
+            "The disk is full: pip could not write what it downloads. Free some space; "
+            "what is whole is kept."
+        )
+    if "DO NOT MATCH THE HASHES" in text:
+        return "what it gives is not the file that the lock means (its sha256 differs)"
+    if "connection broken" in text or "NewConnectionError" in text:
+        return "it cannot be reached"
+    return errors[-1].removeprefix("ERROR: ") if errors else "pip failed without a word"
+
+
+def core_from_npm(core: Core, folder: Path, reporter: Reporter) -> str | None:
+    """Fetch Pyodide itself with npm.
+
+    Parameters
+    ----------
+    core
+        What is wanted.
+    folder
+        An empty folder, for the files.
+    reporter
+        Where to show progress.
+
+    Returns
+    -------
+    str or None
+        Why it could not be had; None when `folder` has its files.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        return "npm is not installed"
+    with reporter.bar(f"npm: {core.npm} {core.version}"), temporary_folder() as work:
+        command = [npm, "pack", f"{core.npm}@{core.version}", "--pack-destination", str(work)]
+        packed = subprocess.run(  # noqa: S603
+            command, cwd=work, capture_output=True, text=True, check=False
+        )
+        archives = list(work.glob("*.tgz"))
+        if packed.returncode or not archives:
+            return _npm_problem(packed.stderr)
+        try:
+            _check_integrity(archives[0], core)
+        except _OtherFileError as error:
+            return str(error)
+        _unpack(archives[0], folder)
+    return None
+
+
+def _npm_problem(stderr: str) -> str:
+    if "ENOSPC" in stderr:
+        raise AssemblyError(
+            "The disk is full: npm could not write what it downloads. Free some space; "
+            "what is whole is kept."
+        )
+    lines = [line for line in stderr.splitlines() if "npm error" in line or "npm ERR!" in line]
+    return re.sub(r"^npm (error|ERR!) ", "", lines[-1]) if lines else "npm failed without a word"
+
+
+def _check_integrity(archive: Path, core: Core) -> None:
+    if not core.integrity:
+        return  # A version that is not ours: npm itself has checked what it fetched.
+    algorithm, _, wanted = core.integrity.partition("-")
+    found = base64.b64encode(hashlib.new(algorithm, archive.read_bytes()).digest()).decode()
+    _check(found, wanted, archive.name)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    with full_disk_is_an_assembly_error(folder), tarfile.open(archive) as tar:
+        for member in tar.getmembers():
+            content = tar.extractfile(member) if member.isfile() else None
+            if content is not None:
+                (folder / Path(member.name).name).write_bytes(content.read())
+
+
+def core_from_release(core: Core, folder: Path, reporter: Reporter) -> str | None:
+    """Fetch Pyodide itself from its own servers.
+
+    Parameters
+    ----------
+    core
+        What is wanted.
+    folder
+        An empty folder, for the files.
+    reporter
+        Where to show progress.
+
+    Returns
+    -------
+    str or None
+        Why it could not be had; None when `folder` has its files.
+    """
+    base = release_url(core.version)
+    with reporter.bar(f"Pyodide {core.version}", len(core.files)) as bar:
+        try:
+            for name, sha256 in core.files.items():
+                _download(base + name, folder / name, sha256)
+                bar.advance()
+        except (OSError, http.client.HTTPException) as error:
+            return _reason(error)
+    return None

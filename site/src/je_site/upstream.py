@@ -1,0 +1,194 @@
+"""Reads the lock of a Pyodide that is not ours: the deployer's, or the default one.
+
+Our packages are added to it, in a lock of our own that says where each of its
+packages is. Relative paths are rewritten to start from ``static/je-kernel``,
+where that lock is; whole addresses stay.
+"""
+
+from __future__ import annotations
+
+import json
+import os.path
+import re
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from je_site.assembly import assemble_core
+from je_site.distribution import STATIC, core_lock
+from je_site.errors import LockError
+from je_site.kernel_settings import OPTIONS
+from je_site.lock import Core, installed_pyodide_version, read_lock
+from je_site.sources import CONNECT_TIMEOUT, release_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from je_site.lock import SiteLock
+    from je_site.progress import Reporter
+
+__all__ = ["UpstreamLock", "default_lock", "deployers_lock", "names_a_pyodide"]
+
+_LOCK = "pyodide-lock.json"
+
+
+@dataclass(frozen=True)
+class UpstreamLock:
+    """A lock, with every ``file_name`` as it must be in ours.
+
+    Attributes
+    ----------
+    info, packages
+        As in ``pyodide-lock.json``.
+    """
+
+    info: Mapping[str, Any]
+    packages: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def python(self) -> str:
+        """The minor version of its Python, such as ``3.14``."""
+        return ".".join(str(self.info.get("python", "")).split(".")[:2])
+
+
+def names_a_pyodide(settings: Mapping[str, Any]) -> bool:
+    """Tell whether the deployer chose a Pyodide, or a lock.
+
+    Parameters
+    ----------
+    settings
+        The kernel's settings, as found.
+
+    Returns
+    -------
+    bool
+        Whether they name either.
+    """
+    return bool(settings.get("pyodideUrl") or settings.get(OPTIONS, {}).get("lockFileURL"))
+
+
+def default_lock(lock: SiteLock, reporter: Reporter, version: str | None = None) -> UpstreamLock:
+    """Read the lock of a Pyodide on Pyodide's own servers.
+
+    It comes from npm, whose package of the same version contains it.
+
+    Parameters
+    ----------
+    lock
+        Our lock of that series.
+    reporter
+        Where to show progress.
+    version
+        Which release; by default, the one that the installed kernel loads.
+
+    Returns
+    -------
+    UpstreamLock
+        With whole addresses.
+    """
+    version = version or installed_pyodide_version()
+    core = lock.core
+    if version != core.version:
+        core = Core(core.npm, version, integrity="", entry=core.entry, files={})
+    read = core_lock(assemble_core(core, reporter))
+    return _with_names(read, lambda name: urljoin(release_url(version), name))
+
+
+def deployers_lock(output: Path, settings: Mapping[str, Any], reporter: Reporter) -> UpstreamLock:
+    """Read the lock that the deployer's settings name, or that is beside their Pyodide.
+
+    Parameters
+    ----------
+    output
+        Root of the site.
+    settings
+        The kernel's settings, as found.
+    reporter
+        Where to show progress.
+
+    Returns
+    -------
+    UpstreamLock
+        Its content.
+
+    Raises
+    ------
+    LockError
+        When it cannot be read.
+    """
+    options = settings.get(OPTIONS, {})
+    url = options.get("lockFileURL") or urljoin(settings["pyodideUrl"], _LOCK)
+    base = options.get("packageBaseUrl")
+    if urlsplit(url).scheme in ("http", "https"):
+        version = _released_version(url)
+        if version is not None and base is None:
+            return default_lock(read_lock(version), reporter, version)
+        base_url = f"{base.rstrip('/')}/" if base else url
+        return _with_names(_fetched(url), lambda name: urljoin(base_url, name))
+    read = _in_site(output, url)
+    if base:
+        return _with_names(read, lambda name: urljoin(f"{base.rstrip('/')}/", name))
+    folder = os.path.dirname(url)  # noqa: PTH120
+    return _with_names(read, lambda name: _from_static(folder, name))
+
+
+def _released_version(url: str) -> str | None:
+    """Version of the Pyodide release whose own lock this is."""
+    match = re.search(r"/v(\d[^/]*)/", url)
+    if match and url == release_url(match[1]) + _LOCK:
+        return match[1]
+    return None
+
+
+def _from_static(folder: str, name: str) -> str:
+    if urlsplit(name).scheme:
+        return name
+    path = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118
+    return os.path.relpath(path, STATIC).replace(os.sep, "/")
+
+
+def _in_site(output: Path, url: str) -> dict[str, Any]:
+    if url.startswith("/"):
+        raise LockError(
+            f"je-kernel cannot tell where {url} is, because a site may be put anywhere: write "
+            "lockFileURL and pyodideUrl relative to the site ('./static/…') or as whole addresses."
+        )
+    path = output / url.split("?")[0]
+    try:
+        return _parsed(path.read_bytes(), str(path))
+    except OSError as error:
+        raise LockError(
+            f"The site's own Pyodide has no lock that je-kernel can add to: {path} cannot be "
+            f"read ({error.strerror})."
+        ) from error
+
+
+def _fetched(url: str) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT) as response:  # noqa: S310
+            return _parsed(response.read(), url)
+    except OSError as error:
+        raise LockError(
+            f"The site's own Pyodide has no lock that je-kernel can add to: {url} cannot be "
+            f"read ({error})."
+        ) from error
+
+
+def _parsed(content: bytes, origin: str) -> dict[str, Any]:
+    try:
+        read = json.loads(content)
+        if isinstance(read["info"], dict) and isinstance(read["packages"], dict):
+            return dict(read)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise LockError(f"{origin} is not a lock of Pyodide, so je-kernel cannot add to it.")
+
+
+def _with_names(read: Mapping[str, Any], rename: Any) -> UpstreamLock:
+    packages = {
+        name: {**entry, "file_name": rename(entry["file_name"])}
+        for name, entry in read["packages"].items()
+    }
+    return UpstreamLock(read["info"], packages)

@@ -1,0 +1,173 @@
+"""`doctor`: what a teacher pastes into a bug report."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, fields
+from importlib import metadata
+
+from je_kernel import runtime, settings, startup
+from je_kernel._version import __version__
+
+__all__ = ["Report", "Section", "doctor"]
+
+# Distributions whose versions decide how a kernel behaves, named as a person would.
+_DISTRIBUTIONS = (
+    ("pyodide-kernel", "JupyterLite's Pyodide kernel"),
+    ("ipython", "IPython"),
+    ("pyodide-http", "pyodide-http"),
+    ("anywidget", "anywidget"),
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the report: a title, and lines of a name and what is true of it."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report. It shows as a table in a notebook and as text elsewhere."""
+
+    sections: tuple[Section, ...]
+
+    def __str__(self) -> str:
+        width = max(len(name) for section in self.sections for name, _ in section.lines)
+        blocks = (
+            "\n".join(
+                [section.title]
+                + [f"  {name.ljust(width)}  {value}" for name, value in section.lines]
+            )
+            for section in self.sections
+        )
+        return "\n\n".join(blocks)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        bodies = "".join(
+            f'<tr><th colspan="2" scope="rowgroup" style="text-align:left;padding-top:.8em">'
+            f"{html.escape(section.title)}</th></tr>"
+            + "".join(
+                f'<tr><th scope="row" style="text-align:left;font-weight:normal">'
+                f'{html.escape(name)}</th><td style="text-align:left;white-space:pre-wrap">'
+                f"{html.escape(value)}</td></tr>"
+                for name, value in section.lines
+            )
+            for section in self.sections
+        )
+        text = html.escape(str(self))
+        return (
+            f"<table>{bodies}</table>"
+            "<details><summary>As text, to copy into a bug report</summary>"
+            f"<pre>{text}</pre></details>"
+        )
+
+
+def doctor() -> Report:
+    """Report what this kernel is made of, what its start-up did, and what is set.
+
+    The report names software and settings only. Nothing in it tells who uses
+    it: no names, no files, no addresses.
+
+    Returns
+    -------
+    Report
+        Shows itself in a notebook; ``print`` it for plain text.
+
+    Examples
+    --------
+    >>> print(doctor())  # doctest: +ELLIPSIS
+    Versions
+      je-kernel ...
+    """
+    facts = runtime.probe()
+    return Report((_versions(facts), _surroundings(facts), _start_up(), _settings()))
+
+
+def _versions(facts: runtime.Runtime) -> Section:
+    lines = [
+        ("je-kernel", __version__),
+        ("Pyodide", facts.pyodide or "no: this Python does not run in a browser"),
+        ("Python", facts.python),
+    ]
+    lines += [(title, _version_of(name) or "not installed") for name, title in _DISTRIBUTIONS]
+    return Section("Versions", tuple(lines))
+
+
+def _version_of(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _surroundings(facts: runtime.Runtime) -> Section:
+    databases = facts.contents_databases
+    return Section(
+        "Surroundings",
+        (
+            ("browser", facts.browser or "none"),
+            ("web worker", _yes_no(facts.worker)),
+            ("synchronous waiting (JSPI)", _yes_no(facts.jspi)),
+            ("cross-origin isolated", _yes_no(facts.cross_origin_isolated)),
+            ("contents mounted at", facts.drive or "not mounted"),
+            ("contents databases", _counted(databases)),
+        ),
+    )
+
+
+def _yes_no(fact: bool | None) -> str:
+    return "does not apply" if fact is None else "yes" if fact else "no"
+
+
+def _counted(databases: tuple[str, ...] | None) -> str:
+    if databases is None:
+        return "cannot be listed here"
+    return ", ".join(databases) or "none"
+
+
+def _start_up() -> Section:
+    started = startup.started()
+    if not started.steps:
+        return Section("Start-up", (("not started", "je_kernel.start() starts je-kernel"),))
+    lines = [(step.name, _outcome(step)) for step in started.steps]
+    lines.append(("all steps", f"{started.milliseconds:.1f} ms"))
+    return Section("Start-up", tuple(lines))
+
+
+def _outcome(step: startup.StepResult) -> str:
+    text = f"{step.outcome}, {step.milliseconds:.1f} ms"
+    return f"{text}: {step.reason}" if step.reason else text
+
+
+def _settings() -> Section:
+    in_force = settings.current()
+    lines = [
+        (settings.variable_name(setting.name), _shown(getattr(in_force, setting.name)))
+        for setting in fields(in_force)
+    ]
+    lines += [("problem", str(problem)) for problem in (*settings.problems(), *_unknown_steps())]
+    return Section("Settings", tuple(lines))
+
+
+def _shown(value: object) -> str:
+    if value is None or value == ():
+        return "(none)"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def _unknown_steps() -> tuple[str, ...]:
+    known = {step.name for step in startup.STEPS}
+    return tuple(
+        f"JE_KERNEL_SKIP_STEPS names {name!r}, which is no start-up step."
+        for name in settings.current().skip_steps
+        if name not in known
+    )

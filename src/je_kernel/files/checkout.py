@@ -1,0 +1,151 @@
+"""A file on the kernel's own fast disk for a while, for what needs random access."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from je_kernel.files import names
+from je_kernel.files.errors import ChangedFileError
+from je_kernel.files.kinds import mimetype_of
+from je_kernel.files.store import Has, NewFile, Read, Stat, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from je_kernel.files.entries import Entry
+    from je_kernel.files.operations import Name, Operations
+    from je_kernel.files.store import Steps
+
+__all__ = ["Checkout", "check_in", "check_out", "folder_of"]
+
+# What databases keep beside the file that they are named for: SQLite, and the dbm family.
+_COMPANIONS = ("", "-wal", "-journal", ".db", ".dat", ".dir", ".bak", ".pag")
+# SQLite's shared memory is of one process only, and its journal is gone once all is well.
+_PASSING = ("-shm",)
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """Files that were put on the local disk.
+
+    Parameters
+    ----------
+    name
+        What the file was called.
+    path
+        Its path in the store.
+    place
+        Where it is on the local disk.
+    versions
+        The version of each file that was there, by its path in the store.
+    digests
+        What was in each, by its path.
+    """
+
+    name: str
+    path: str
+    place: Path
+    versions: dict[str, str]
+    digests: dict[str, bytes]
+
+
+@contextlib.contextmanager
+def folder_of() -> Iterator[Path]:
+    """Make a local folder for a while."""
+    folder = Path(tempfile.mkdtemp(prefix="je-kernel-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_out(
+    operations: Operations, name: Name, folder: Path, must_exist: bool
+) -> Steps[Checkout]:
+    """Put a file, and a database's companions of it, into a local folder.
+
+    Parameters
+    ----------
+    operations
+        The operations of the notebook's folder.
+    name
+        The file's name. It need not be there.
+    folder
+        The local folder.
+    must_exist
+        Whether to refuse if there is no such file.
+    """
+    path = operations.path(name)
+    if must_exist:
+        yield from operations.info(name)
+    names.check_new(path)
+    place = folder / names.name_of(path)
+    versions: dict[str, str] = {}
+    digests: dict[str, bytes] = {}
+    for ending in _COMPANIONS:
+        found = yield Read(path + ending)
+        if found is not None:
+            (folder / (place.name + ending)).write_bytes(found.data)
+            versions[path + ending] = found.entry.version
+            digests[path + ending] = _digest(found.data)
+    return Checkout(str(name), path, place, versions, digests)
+
+
+def check_in(operations: Operations, checkout: Checkout) -> Steps[None]:
+    """Write back what was changed, all of it or nothing.
+
+    Raises
+    ------
+    ChangedFileError
+        If the store's file was changed meanwhile. Ours is kept beside it.
+    """
+    changed = list(_changed(checkout))
+    if not changed:
+        return
+    if (yield from _is_stale(checkout)):
+        kept = yield from _free_name(checkout.path)
+        base = len(checkout.path)
+        yield Write(tuple(NewFile(kept + p[base:], d, mimetype_of(kept)) for p, d in changed))
+        raise ChangedFileError(
+            f"{checkout.name!r} was changed elsewhere while this cell worked on it. Nothing is "
+            f"lost: your version is saved as {names.relative(kept, operations.folder)!r}."
+        )
+    yield Write(tuple(NewFile(path, data, mimetype_of(path)) for path, data in changed))
+
+
+def _changed(checkout: Checkout) -> Iterator[tuple[str, bytes]]:
+    for place in sorted(checkout.place.parent.iterdir()):
+        ending = place.name.removeprefix(checkout.place.name)
+        if not place.is_file() or place.name == ending != "" or ending in _PASSING:
+            continue
+        path = checkout.path + ending
+        data = place.read_bytes()
+        if checkout.digests.get(path) != _digest(data):
+            yield path, data
+
+
+def _is_stale(checkout: Checkout) -> Steps[bool]:
+    entry: Entry | None = yield Stat(checkout.path)
+    now = entry.version if entry is not None else None
+    return now != checkout.versions.get(checkout.path)
+
+
+def _free_name(path: str) -> Steps[str]:
+    ending = names.extension(path)
+    stem = path[: len(path) - len(ending)]
+    count = 1
+    while True:
+        candidate = f"{stem} (mine{f' {count}' if count > 1 else ''}){ending}"
+        if not (yield Has(candidate)):
+            return candidate
+        count += 1
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()

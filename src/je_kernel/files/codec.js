@@ -1,0 +1,107 @@
+// Base64, as fast as this browser has it. The file is one expression: the functions by name.
+
+(() => {
+  const NATIVE = typeof Uint8Array.prototype.toBase64 === 'function' &&
+    typeof Uint8Array.prototype.setFromBase64 === 'function';
+  // A multiple of three, so that only the last piece is padded; small enough to be arguments.
+  const PIECE = 3 * 8192;
+  const PIECE_OF_TEXT = 4 * 262_144;
+
+  /** Encode bytes. */
+  function encode(bytes) {
+    if (NATIVE) return bytes.toBase64();
+    const pieces = [];
+    for (let start = 0; start < bytes.length; start += PIECE) {
+      pieces.push(btoa(String.fromCharCode.apply(null, bytes.subarray(start, start + PIECE))));
+    }
+    return pieces.join('');
+  }
+
+  /** Tell how many bytes a base64 text without white space stands for. */
+  function lengthOf(text) {
+    if (text.length % 4 !== 0) return -1;
+    const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+    return (text.length / 4) * 3 - padding;
+  }
+
+  /** Decode into an array of just the right length. Throws if the text is not base64. */
+  function decodeInto(target, text) {
+    if (NATIVE) {
+      const { written, read } = target.setFromBase64(text);
+      if (written !== target.length || read !== text.length) throw new Error('not base64');
+      return;
+    }
+    let at = 0;
+    for (let start = 0; start < text.length; start += PIECE_OF_TEXT) {
+      const piece = atob(text.slice(start, start + PIECE_OF_TEXT));
+      for (let i = 0; i < piece.length; i++) target[at++] = piece.charCodeAt(i);
+    }
+    if (at !== target.length) throw new Error('not base64');
+  }
+
+  /** Let `use` work on the memory of a Python object that has the buffer protocol. */
+  function withBytes(object, use) {
+    const buffer = object.getBuffer('u8');
+    try {
+      return use(buffer.data);
+    } finally {
+      buffer.release();
+    }
+  }
+
+  const encoder = new TextEncoder();
+
+  /** What a contents model holds, ready to be copied into Python's memory. */
+  class Content {
+    constructor(format, content) {
+      this.bytes = null;
+      this.text = null;
+      if (content === null || content === undefined || content === '') {
+        this.bytes = new Uint8Array();
+      } else if (format === 'json' && typeof content !== 'string') {
+        this.bytes = encoder.encode(JSON.stringify(content));
+      } else if (format === 'base64') {
+        this.text = lengthOf(content) < 0 ? content.replace(/\s/g, '') : content;
+      } else {
+        this.bytes = encoder.encode(content);
+      }
+      this.length = this.bytes ? this.bytes.length : lengthOf(this.text);
+    }
+
+    /** Copy it into a Python object of this length. */
+    fill(target) {
+      withBytes(target, bytes => {
+        if (this.bytes) bytes.set(this.bytes);
+        else decodeInto(bytes, this.text);
+      });
+    }
+  }
+
+  /** Return the object that a notebook's bytes stand for, or null if it is no notebook. */
+  function notebookIn(bytes) {
+    try {
+      const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+      return value && typeof value === 'object' && Array.isArray(value.cells) ? value : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Return the format and content of the contents model that keeps these bytes. */
+  function modelOf(path, object) {
+    return withBytes(object, bytes => {
+      const size = bytes.length;
+      const notebook = isNotebook(path) ? notebookIn(bytes) : null;
+      if (notebook) return { format: 'json', content: notebook, size };
+      // Base64 keeps every byte, whoever writes the file again: as "text" the
+      // drive would drop a byte-order mark and garble what is not UTF-8.
+      return { format: 'base64', content: encode(bytes), size };
+    });
+  }
+
+  function isNotebook(path) {
+    return path.toLowerCase().endsWith('.ipynb');
+  }
+
+  return { encode, lengthOf, decodeInto, withBytes, Content, modelOf, isNotebook };
+})()

@@ -1,0 +1,394 @@
+// JupyterLite's contents database, straight from the kernel's worker. The file is
+// one expression: a function of the codec that returns the operations by name.
+//
+// Each operation is one transaction, so what it does is done whole or not at all,
+// whoever else writes. No connection is kept: an open one could block JupyterLite
+// from making a store of its own. Nothing is said by `undefined`, which Python
+// sees as None in every version of Pyodide.
+
+(codec => {
+  const FILES = 'files';
+  const CHECKPOINTS = 'checkpoints';
+  const MOST_IN_MEMORY = 4_000_000; // characters of content, while files are listed
+  const MOST_AT_ONCE = 64;
+  // The character after '/': what is in a folder lies between the two.
+  const PAST = '0';
+
+  /** What cannot be done, and why: `name` says that it is ours. */
+  class Refusal extends Error {
+    constructor(problem, path) {
+      super(`${problem} ${path}`);
+      this.name = 'Refusal';
+    }
+  }
+
+  /** Turn a request of the database into a promise. */
+  function asked(request) {
+    return new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  }
+
+  function connect(database) {
+    const request = indexedDB.open(database);
+    // It does not exist: leave no empty one behind, JupyterLite would trip over it.
+    request.onupgradeneeded = () => request.transaction.abort();
+    return asked(request);
+  }
+
+  async function transact(database, mode, work) {
+    const connection = await connect(database);
+    try {
+      const stores = [FILES, CHECKPOINTS].filter(name => connection.objectStoreNames.contains(name));
+      const transaction = connection.transaction(mode === 'readonly' ? [FILES] : stores, mode);
+      const finished = new Promise((resolve, reject) => {
+        transaction.oncomplete = resolve;
+        transaction.onabort = () =>
+          reject(transaction.error ?? new DOMException('The transaction was aborted.', 'AbortError'));
+      });
+      finished.catch(() => {}); // whoever awaits it is told
+      const files = transaction.objectStore(FILES);
+      let checkpoints = null;
+      if (mode !== 'readonly' && stores.includes(CHECKPOINTS)) {
+        checkpoints = transaction.objectStore(CHECKPOINTS);
+      }
+      let result;
+      try {
+        result = await work(files, checkpoints);
+      } catch (error) {
+        try {
+          transaction.abort();
+        } catch {
+          // It has ended by itself: then the reason is its own.
+          await finished;
+        }
+        throw error;
+      }
+      await finished;
+      return result;
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** All keys inside a folder, at any depth. */
+  function inside(folder) {
+    return IDBKeyRange.bound(`${folder}/`, `${folder}${PAST}`, false, true);
+  }
+
+  function sizeOf(record) {
+    if (Number.isFinite(record.size)) return record.size;
+    return new codec.Content(record.format, record.content).length;
+  }
+
+  function isFolder(record) {
+    return record.type === 'directory';
+  }
+
+  function versionOf(record) {
+    return `${record.last_modified} ${record.size ?? ''}`;
+  }
+
+  function entryOf(path, record) {
+    const folder = isFolder(record);
+    return {
+      path,
+      folder,
+      size: folder ? 0 : sizeOf(record),
+      modified: record.last_modified ?? null,
+      created: record.created ?? null,
+      mimetype: record.mimetype ?? '',
+      version: versionOf(record),
+    };
+  }
+
+  /** A folder that nobody wrote down, but that has files in it. */
+  function impliedFolder(path) {
+    return { path, folder: true, size: 0, modified: null, created: null, mimetype: '', version: '' };
+  }
+
+  function nameOf(path) {
+    return path.slice(path.lastIndexOf('/') + 1);
+  }
+
+  function parentsOf(path) {
+    const parts = path.split('/').slice(0, -1);
+    return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+  }
+
+  function folderRecord(path, now) {
+    return {
+      name: nameOf(path),
+      path,
+      last_modified: now,
+      created: now,
+      format: 'json',
+      mimetype: '',
+      content: null,
+      size: 0,
+      writable: true,
+      type: 'directory',
+    };
+  }
+
+  /** A time that is later than another, also if the clock stands still or was set back. */
+  function after(earlier) {
+    const before = Date.parse(earlier ?? '');
+    const now = Date.now();
+    return new Date(Number.isFinite(before) ? Math.max(now, before + 1) : now).toISOString();
+  }
+
+  async function makeFolders(files, paths, shipped) {
+    const now = new Date().toISOString();
+    for (const path of paths) {
+      const record = await asked(files.get(path));
+      if (record && !isFolder(record)) throw new Refusal('not-folder', path);
+      if (!record && !shipped[path]) files.put(folderRecord(path, now), path);
+    }
+  }
+
+  async function stat(database, path) {
+    return transact(database, 'readonly', async files => {
+      const record = await asked(files.get(path));
+      if (record) return JSON.stringify(entryOf(path, record));
+      const implied = await asked(files.getKey(inside(path)));
+      return implied === undefined ? undefined : JSON.stringify(impliedFolder(path));
+    });
+  }
+
+  async function has(database, path) {
+    return transact(database, 'readonly', async files => {
+      const keys = await Promise.all([path, inside(path)].map(key => asked(files.getKey(key))));
+      return keys.some(key => key !== undefined);
+    });
+  }
+
+  async function children(database, folder) {
+    return transact(database, 'readonly', async files => {
+      const keys = await asked(files.getAllKeys(folder ? inside(folder) : null));
+      const start = folder ? folder.length + 1 : 0;
+      const direct = new Set();
+      const implied = new Set();
+      for (const key of keys) {
+        const end = key.indexOf('/', start);
+        if (end < 0) direct.add(key);
+        else implied.add(key.slice(0, end));
+      }
+      const found = await described(files, [...direct]);
+      for (const path of implied) if (!direct.has(path)) found.push(impliedFolder(path));
+      return JSON.stringify(found);
+    });
+  }
+
+  /**
+   * Describe records. The database hands them out whole, so large ones are
+   * taken one by one and small ones many at a time.
+   */
+  async function described(files, keys) {
+    const found = [];
+    let atOnce = 1;
+    for (let start = 0; start < keys.length; ) {
+      const some = keys.slice(start, start + atOnce);
+      start += some.length;
+      const records = await Promise.all(some.map(key => asked(files.get(key))));
+      let held = 0;
+      records.forEach((record, index) => {
+        if (!record) return;
+        held += record.content?.length ?? 0;
+        found.push(entryOf(some[index], record));
+      });
+      atOnce = held > MOST_IN_MEMORY ? 1 : Math.min(atOnce * 2, MOST_AT_ONCE);
+    }
+    return found;
+  }
+
+  async function paths(database) {
+    return transact(database, 'readonly', async files =>
+      JSON.stringify(await asked(files.getAllKeys())));
+  }
+
+  async function measure(database) {
+    const sizes = await transact(database, 'readonly', async files => {
+      const entries = await described(files, await asked(files.getAllKeys()));
+      return entries.filter(entry => !entry.folder).map(entry => [entry.path, entry.size]);
+    });
+    const estimate = (await navigator.storage?.estimate?.()) ?? {};
+    return JSON.stringify({ sizes, usage: estimate.usage ?? null, quota: estimate.quota ?? null });
+  }
+
+  /** Read a file: its entry, and its content ready to be copied out. */
+  async function read(database, path) {
+    const record = await transact(database, 'readonly', files => asked(files.get(path)));
+    if (!record) return undefined;
+    if (isFolder(record)) throw new Refusal('folder', path);
+    const entry = JSON.stringify(entryOf(path, record));
+    return { entry, content: new codec.Content(record.format, record.content) };
+  }
+
+  /** Files to be written together. */
+  class Batch {
+    constructor() {
+      this.files = [];
+    }
+
+    /** Take a file in; its bytes are encoded here and now. */
+    add(path, mimetype, object) {
+      this.files.push({ path, mimetype, ...codec.modelOf(path, object) });
+    }
+
+    /**
+     * Write the files, all or none.
+     *
+     * `options` is JSON: `isNew` refuses to replace; `expected` is the version
+     * the file must have; `shipped` has the versions of the site's own files
+     * on the way, and `true` for its folders.
+     */
+    async write(database, options) {
+      const { isNew, expected, shipped } = JSON.parse(options);
+      const entries = await transact(database, 'readwrite', async files => {
+        const written = [];
+        for (const file of this.files) {
+          const old = await asked(files.get(file.path));
+          this.#check(file, old, isNew, expected, shipped);
+          if (!old && (await asked(files.getKey(inside(file.path)))) !== undefined) {
+            throw new Refusal('folder', file.path);
+          }
+          await makeFolders(files, parentsOf(file.path), shipped);
+          const record = this.#record(file, old);
+          files.put(record, file.path);
+          written.push(entryOf(file.path, record));
+        }
+        return written;
+      });
+      return JSON.stringify(entries);
+    }
+
+    #check(file, old, isNew, expected, shipped) {
+      const there = old ? versionOf(old) : shipped[file.path];
+      if ((old && isFolder(old)) || (!old && there === true)) throw new Refusal('folder', file.path);
+      if (isNew && there !== undefined) throw new Refusal('exists', file.path);
+      if (expected === null) return;
+      if (there === undefined) throw new Refusal('gone', file.path);
+      if (there !== expected) throw new Refusal('changed', file.path);
+    }
+
+    #record({ path, mimetype, format, content, size }, old) {
+      const now = after(old?.last_modified);
+      return {
+        name: nameOf(path),
+        path,
+        last_modified: now,
+        created: old?.created ?? now,
+        format,
+        mimetype,
+        content,
+        size,
+        writable: true,
+        type: codec.isNotebook(path) ? 'notebook' : 'file',
+      };
+    }
+  }
+
+  async function makeFolder(database, path, options) {
+    const { shipped } = JSON.parse(options);
+    await transact(database, 'readwrite', files =>
+      makeFolders(files, [...parentsOf(path), path], shipped));
+  }
+
+  /** Copy or move a file, or a folder with all that is in it. */
+  async function transfer(database, oldPath, newPath, options) {
+    const { moves, replace, shipped, mimetype } = JSON.parse(options);
+    const entry = await transact(database, 'readwrite', async (files, checkpoints) => {
+      const source = await asked(files.get(oldPath));
+      const keys = await asked(files.getAllKeys(inside(oldPath)));
+      if (!source && keys.length === 0) throw new Refusal('gone', oldPath);
+      const there = await asked(files.getKey(newPath));
+      if (!replace && (there !== undefined || shipped[newPath] !== undefined)) {
+        throw new Refusal('exists', newPath);
+      }
+      await makeFolders(files, parentsOf(newPath), shipped);
+      const now = new Date().toISOString();
+      let moved = impliedFolder(newPath);
+      for (const key of source ? [oldPath, ...keys] : keys) {
+        const record = await asked(files.get(key));
+        const path = newPath + key.slice(oldPath.length);
+        const file = key === oldPath && !isFolder(record);
+        const typed = file ? { mimetype, type: codec.isNotebook(path) ? 'notebook' : 'file' } : {};
+        const created = moves ? record.created : now;
+        const changed = { ...record, ...typed, name: nameOf(path), path, created, last_modified: now };
+        files.put(changed, path);
+        if (key === oldPath) moved = entryOf(path, changed);
+        if (moves) {
+          files.delete(key);
+          checkpoints?.delete(key);
+        }
+      }
+      return moved;
+    });
+    return JSON.stringify(entry);
+  }
+
+  async function remove(database, path) {
+    await transact(database, 'readwrite', async (files, checkpoints) => {
+      for (const store of [files, checkpoints]) {
+        store?.delete(path);
+        store?.delete(inside(path));
+      }
+    });
+  }
+
+  /** Put a record there, to see whether the drive shows it, and take it away again. */
+  async function mark(database, path) {
+    const now = new Date().toISOString();
+    const record = { ...folderRecord(path, now), format: 'base64', content: '', type: 'file' };
+    await transact(database, 'readwrite', files => asked(files.put(record, path)));
+  }
+
+  /** Name the databases of this origin that hold a store of files. */
+  async function databases() {
+    const found = [];
+    for (const { name } of await indexedDB.databases()) {
+      try {
+        const connection = await connect(name);
+        if (connection.objectStoreNames.contains(FILES)) found.push(name);
+        connection.close();
+      } catch {
+        // Gone meanwhile, or not ours to open.
+      }
+    }
+    return JSON.stringify(found);
+  }
+
+  /** Fetch something of the site: undefined if it is not there. */
+  async function fetched(url) {
+    const response = await fetch(url);
+    if (!response.ok) return undefined;
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    const content = new codec.Content('text', '');
+    content.bytes = bytes;
+    content.length = bytes.length;
+    return content;
+  }
+
+  /** Throw plain errors only: Pyodide does not carry every kind of DOMException across. */
+  function plainly(operation) {
+    return async (...all) => {
+      try {
+        return await operation(...all);
+      } catch (error) {
+        if (error instanceof Refusal) throw error;
+        const plain = new Error(String(error?.message ?? error));
+        plain.name = String(error?.name ?? 'Error');
+        throw plain;
+      }
+    };
+  }
+
+  const operations = {
+    stat, has, children, paths, measure, read, makeFolder, transfer, remove, mark, databases, fetched,
+    write: (batch, database, options) => batch.write(database, options),
+  };
+  const plain = Object.entries(operations).map(([name, one]) => [name, plainly(one)]);
+  return { batch: () => new Batch(), ...Object.fromEntries(plain) };
+})

@@ -1,0 +1,100 @@
+"""Downloading: what `files.fetch` gets from the web."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import urlopen
+
+from je_kernel import runtime
+from je_kernel.files import names
+from je_kernel.files.errors import BadNameError
+
+__all__ = ["Downloaded", "download", "download_async", "name_for"]
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """Something from the web.
+
+    Parameters
+    ----------
+    url
+        The address it came from in the end.
+    disposition
+        The ``Content-Disposition`` header, which may name the file, or "".
+    data
+        What came.
+    """
+
+    url: str
+    disposition: str
+    data: bytes
+
+
+def download(url: str) -> Downloaded:
+    """Download something, with the networking that je-kernel gave Python.
+
+    Raises
+    ------
+    ValueError
+        If it is not a web address.
+    OSError
+        If it cannot be downloaded.
+    """
+    _check(url)
+    with urlopen(url) as response:  # noqa: S310 - the scheme was checked
+        headers = response.headers
+        return Downloaded(
+            getattr(response, "url", None) or url,
+            headers.get("Content-Disposition") or "",
+            response.read(),
+        )
+
+
+async def download_async(url: str) -> Downloaded:
+    """Download something without blocking the kernel."""
+    if not runtime.in_browser():
+        return await asyncio.to_thread(download, url)
+    _check(url)
+    from pyodide.http import pyfetch
+
+    response: Any = await pyfetch(url)
+    response.raise_for_status()
+    disposition = response.headers.get("content-disposition") or ""
+    return Downloaded(str(response.url) or url, disposition, await response.bytes())
+
+
+def _check(url: str) -> None:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError(f"{url!r} is no web address: it should start with https://.")
+
+
+def name_for(downloaded: Downloaded) -> str:
+    """Choose the file's name: the server's, else the last part of the address.
+
+    Both are what strangers wrote: folders and odd characters are left out.
+
+    Examples
+    --------
+    >>> name_for(Downloaded("https://a.example/data/my%20penguins.csv?x=1", "", b""))
+    'my penguins.csv'
+    >>> name_for(Downloaded("https://a.example/d", 'attachment; filename="../x.csv"', b""))
+    'x.csv'
+    >>> name_for(Downloaded("https://a.example/", "", b""))
+    'download'
+    """
+    message = Message()
+    message["Content-Disposition"] = downloaded.disposition or "inline"
+    named = message.get_filename() or unquote(urlsplit(downloaded.url).path)
+    plain = re.sub(r"[\x00-\x1f\x7f%]", "", named.replace("\\", "/").rstrip("/"))
+    name = names.download_name(plain) if plain else "download"
+    try:
+        names.check_new(names.path_of(name))
+    except BadNameError:
+        return "download"
+    return name

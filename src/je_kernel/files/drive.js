@@ -1,0 +1,162 @@
+// The site's files through the drive that JupyterLite mounted, without its slow parts.
+// The file is one expression: a function of the codec that returns the operations.
+//
+// The page answers each request by calling JupyterLab's contents manager. A call
+// that fails there is never answered, and the kernel would wait for ever: so what
+// could fail is looked up first.
+
+(codec => {
+  const MOUNT = '/drive';
+  const FOLDER = 0o040000;
+  const TYPE = 0o170000;
+  const NEW_FOLDER = 0o040777;
+  const PATIENCE = 30_000; // milliseconds
+  const SLOWEST = 1_000; // characters a millisecond
+
+  function mounted(FS) {
+    const node = FS.lookupPath(MOUNT).node;
+    return node.mount.mountpoint === MOUNT ? node.mount.type : null;
+  }
+
+  class Drive {
+    constructor(FS) {
+      this.FS = FS;
+      this.fs = mounted(FS);
+    }
+
+    /** Whether this is a drive that we know how to talk to. */
+    get known() {
+      return typeof this.fs?.API?.request === 'function' &&
+        typeof this.fs.API.normalizePath === 'function';
+    }
+
+    /** The name of a drive other than the site's own files; '' for these. */
+    get driveName() {
+      return this.fs.API._driveName ?? this.fs.driveName ?? '';
+    }
+
+    /** Ask the page. */
+    ask(method, path, data) {
+      // The page decodes each path once, but for those it makes: they have no '%'.
+      const sent = path.replaceAll('%', '%25');
+      return this.request({ method, path: this.normal(sent), data });
+    }
+
+    normal(path) {
+      return this.fs.API.normalizePath(`${MOUNT}/${path}`);
+    }
+
+    request(message) {
+      const api = this.fs.API;
+      if (!api._baseUrl || !api._browsingContextId) return api.request(message);
+      // The same request as the drive's own, but one that gives up.
+      const xhr = new XMLHttpRequest();
+      xhr.open('POST', encodeURI(`${api._baseUrl}api/drive`), false);
+      xhr.timeout = PATIENCE + (message.data?.data?.length ?? 0) / SLOWEST;
+      const requestId = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+      const { _browsingContextId: browsingContextId } = api;
+      xhr.send(JSON.stringify({ data: { ...message, requestId }, browsingContextId, requestId }));
+      if (xhr.status >= 400) throw new Error(`the service worker answered ${xhr.status}`);
+      return JSON.parse(xhr.responseText);
+    }
+
+    /** 'file', 'folder', or undefined. */
+    typeOf(path) {
+      if (path === '') return 'folder';
+      const { ok, mode } = this.ask('lookup', path);
+      if (!ok) return undefined;
+      return (mode & TYPE) === FOLDER ? 'folder' : 'file';
+    }
+
+    stat(path) {
+      const type = this.typeOf(path);
+      return type ? JSON.stringify(this.entry(path, type)) : undefined;
+    }
+
+    entry(path, type) {
+      const { size, mtime, ctime } = this.ask('getattr', path);
+      const folder = type === 'folder';
+      return {
+        path,
+        folder,
+        size: folder ? 0 : size,
+        modified: mtime,
+        created: ctime,
+        mimetype: '',
+        version: `${mtime} ${size}`,
+      };
+    }
+
+    children(path) {
+      const names = this.ask('readdir', path);
+      const entries = names.map(name => {
+        const inner = path ? `${path}/${name}` : name;
+        const type = this.typeOf(inner);
+        return type && this.entry(inner, type);
+      });
+      return JSON.stringify(entries.filter(entry => entry));
+    }
+
+    names(path) {
+      return JSON.stringify(this.ask('readdir', path));
+    }
+
+    read(path) {
+      const model = this.ask('get', path);
+      return model ? new codec.Content(model.format, model.content) : undefined;
+    }
+
+    write(path, object) {
+      const { format, content } = codec.modelOf(path, object);
+      const data = format === 'json' ? JSON.stringify(content) : content;
+      this.ask('put', path, { format, data });
+    }
+
+    makeFolder(path) {
+      this.ask('mknod', path, { mode: NEW_FOLDER });
+    }
+
+    rename(oldPath, newPath) {
+      this.ask('rename', oldPath, { newPath: this.normal(newPath) });
+    }
+
+    remove(path) {
+      this.ask('rmdir', path);
+    }
+
+    /** Make the mounted filesystem look again at a path, and at all below it. */
+    forget(path) {
+      const { FS } = this;
+      let node = FS.lookupPath(MOUNT).node;
+      for (const part of path.split('/')) {
+        node = cached(FS, node, part);
+        if (!node) return;
+      }
+      dropBelow(FS, node);
+      FS.destroyNode(node);
+    }
+  }
+
+  /** The node that the filesystem has at hand, without asking the page. */
+  function cached(FS, parent, name) {
+    for (let node = FS.nameTable[FS.hashName(parent.id, name)]; node; node = node.name_next) {
+      if (node.parent.id === parent.id && node.name === name) return node;
+    }
+    return null;
+  }
+
+  function dropBelow(FS, folder) {
+    for (let node of Object.values(FS.nameTable)) {
+      while (node) {
+        const next = node.name_next;
+        if (node.parent.id === folder.id && node !== folder) {
+          dropBelow(FS, node);
+          FS.destroyNode(node);
+        }
+        node = next;
+      }
+    }
+  }
+
+  return { drive: FS => new Drive(FS) };
+})

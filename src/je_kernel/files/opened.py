@@ -1,0 +1,211 @@
+"""Files that are opened, and saved when they are closed."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+__all__ = ["OpenedBytes", "OpenedText", "opened", "parse_mode"]
+
+_LETTERS = frozenset("rwaxbt+")
+
+
+def parse_mode(mode: str) -> tuple[str, bool, bool]:
+    """Take a mode as of the built-in `open` apart.
+
+    Returns
+    -------
+    tuple of str, bool and bool
+        The action (one of ``r``, ``w``, ``a`` and ``x``), whether the file is
+        opened as bytes, and whether it can be both read and written.
+
+    Examples
+    --------
+    >>> parse_mode("rb+"), parse_mode("w")
+    (('r', True, True), ('w', False, False))
+    """
+    letters = set(mode)
+    action = letters & set("rwax")
+    if letters - _LETTERS or len(letters) != len(mode) or len(action) != 1 or letters >= {"b", "t"}:
+        raise ValueError(
+            f"There is no mode {mode!r}. Use 'r', 'w', 'a' or 'x', with 'b' for bytes."
+        )
+    return action.pop(), "b" in letters, "+" in letters
+
+
+class OpenedBytes(io.BytesIO):
+    """A file in memory that is saved when it is closed.
+
+    In a ``with`` block that raises, nothing is saved: the old file stays.
+
+    Parameters
+    ----------
+    data
+        What is in it.
+    name
+        What to call it.
+    mode
+        How it was opened.
+    save
+        Called with the whole file when it was written to and is closed.
+    """
+
+    def __init__(
+        self, data: bytes, name: str, mode: str, save: Callable[[bytes], object] | None
+    ) -> None:
+        super().__init__(data)
+        action, _, both = parse_mode(mode)
+        self.name = name
+        self.mode = mode  # type: ignore[misc]
+        self._readable = action == "r" or both
+        self._appends = action == "a"
+        self._save = save
+        # A new file is there even if nothing is written to it.
+        self._changed = action in "wx"
+        if self._appends:
+            self.seek(0, io.SEEK_END)
+
+    def readable(self) -> bool:
+        """Return whether it can be read."""
+        return self._readable
+
+    def writable(self) -> bool:
+        """Return whether it can be written."""
+        return self._save is not None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read some bytes, or all."""
+        self._need_readable()
+        return super().read(size)
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        """Read some bytes, or all."""
+        self._need_readable()
+        return super().read1(size)
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read into a buffer."""
+        self._need_readable()
+        return super().readinto(buffer)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read one line."""
+        self._need_readable()
+        return super().readline(size)
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes; they are saved when the file is closed."""
+        if self._save is None:
+            raise io.UnsupportedOperation(
+                f"{self.name!r} was opened for reading: open it with mode 'w' or 'a' to write."
+            )
+        if self._appends:
+            self.seek(0, io.SEEK_END)
+        self._changed = True
+        return super().write(data)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """Cut the file off, at the current position by default."""
+        if self._save is None:
+            raise io.UnsupportedOperation(f"{self.name!r} was opened for reading.")
+        self._changed = True
+        return super().truncate(size)
+
+    def _need_readable(self) -> None:
+        if not self._readable:
+            raise io.UnsupportedOperation(
+                f"{self.name!r} was opened for writing: open it with mode 'r' to read."
+            )
+
+    def discard(self) -> None:
+        """Forget what was written: closing saves nothing."""
+        self._changed = False
+
+    def close(self) -> None:
+        """Save what was written, and close."""
+        if self.closed:
+            return
+        try:
+            if self._changed and self._save is not None:
+                self._changed = False
+                self._save(self.getvalue())
+        finally:
+            super().close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.discard()
+        self.close()
+
+    def __del__(self) -> None:
+        # Forgotten without close(): Python's own files save then too.
+        try:
+            self.close()
+        except Exception:
+            self.discard()
+            raise
+
+
+class OpenedText(io.TextIOWrapper):
+    """A text file in memory that is saved when it is closed."""
+
+    def __init__(
+        self, file: OpenedBytes, encoding: str, errors: str | None, newline: str | None
+    ) -> None:
+        super().__init__(file, encoding=encoding, errors=errors, newline=newline)
+        self._file = file
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            try:
+                self.flush()
+            finally:
+                self._file.discard()
+        self.close()
+
+
+def opened(
+    data: bytes | None,
+    name: str,
+    mode: str,
+    save: Callable[[bytes], object],
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+) -> OpenedBytes | OpenedText:
+    """Open a file that was read.
+
+    Parameters
+    ----------
+    data
+        What is in it, or None if there is no such file.
+    name
+        What to call it.
+    mode
+        As of the built-in `open`.
+    save
+        Called with the whole file when it was written to and is closed.
+    encoding, errors, newline
+        As of the built-in `open`; the encoding is UTF-8 unless told otherwise.
+    """
+    action, binary, both = parse_mode(mode)
+    if binary and (encoding or errors or newline is not None):
+        raise ValueError("A file opened as bytes has no encoding, errors or newline.")
+    writes = action != "r" or both
+    old = data if action in "ra" and data is not None else b""
+    file = OpenedBytes(old, name, mode, save if writes else None)
+    return file if binary else OpenedText(file, encoding or "utf-8", errors, newline)

@@ -1,0 +1,262 @@
+"""Files through the mounted drive: slower than the database, but synchronous in every browser.
+
+The page's contents manager does the work, so whatever keeps the site's files
+(memory, another drive) is what is written to.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from je_kernel.files import javascript, names
+from je_kernel.files.entries import Entry, Usage, moment
+from je_kernel.files.errors import FilesError, Refused, StoreError
+from je_kernel.files.kinds import mimetype_of
+from je_kernel.files.store import (
+    Children,
+    Copy,
+    Found,
+    Has,
+    MakeFolder,
+    Measure,
+    Move,
+    NewFile,
+    Paths,
+    Read,
+    Remove,
+    Stat,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from je_kernel.files.store import Request
+
+__all__ = ["DriveStore", "mounted_drive"]
+
+_MOST_LARGEST = 5
+_MOST_FOLDERS = 30  # each costs a round trip to the page, and this only serves a hint
+
+
+def mounted_drive() -> Any:
+    """Return the mounted drive's ``Drive`` of ``drive.js``, or None if there is none we know."""
+    import pyodide_js
+    from pyodide.ffi import JsException
+
+    try:
+        drive = javascript.drive().drive(pyodide_js.FS)
+    except JsException:
+        return None
+    return drive if drive.known else None
+
+
+class DriveStore:
+    """The mounted drive as a store.
+
+    Parameters
+    ----------
+    drive
+        A ``Drive`` of ``drive.js``.
+    """
+
+    def __init__(self, drive: Any) -> None:
+        self._drive = drive
+
+    @property
+    def name(self) -> str:
+        """What this store is."""
+        return "the mounted drive"
+
+    async def perform_async(self, request: Request) -> Any:
+        """Do what is asked; the drive can only be waited for."""
+        return self.perform(request)
+
+    def perform(self, request: Request) -> Any:
+        """Do what is asked."""
+        from pyodide.ffi import JsException
+
+        try:
+            return self._perform(request)
+        except JsException as error:
+            raise _explained(error) from None
+
+    def _perform(self, request: Request) -> Any:
+        match request:
+            case Stat(path):
+                return self._stat(path)
+            case Has(path):
+                return self._drive.typeOf(path) is not None
+            case Children(path):
+                return [self._entry(model) for model in json.loads(self._drive.children(path))]
+            case Paths():
+                return list(self._paths())
+            case Read(path):
+                return self._read(path)
+            case Write():
+                return self._write(request)
+            case MakeFolder(path):
+                self._make_folders([*names.parents_of(path), path])
+            case Move(old, new, replace):
+                self._move(old, new, replace)
+                return self._there(new)
+            case Copy(old, new, replace):
+                self._copy(old, new, replace)
+                return self._there(new)
+            case Remove(path):
+                self._remove(path)
+            case Measure():
+                return self._measure()
+            case _:
+                raise TypeError(f"The drive cannot do {request!r}.")
+        return None
+
+    def _entry(self, model: Any) -> Entry:
+        return Entry(
+            path=model["path"],
+            folder=model["folder"],
+            size=int(model["size"]),
+            modified=moment(model["modified"]),
+            created=moment(model["created"]),
+            mimetype="" if model["folder"] else mimetype_of(model["path"]),
+            version=model["version"],
+        )
+
+    def _stat(self, path: str) -> Entry | None:
+        answer = self._drive.stat(path)
+        return self._entry(json.loads(answer)) if answer else None
+
+    def _there(self, path: str) -> Entry:
+        entry = self._stat(path)
+        if entry is None:
+            raise Refused("lost", path)
+        return entry
+
+    def _paths(self) -> Iterator[str]:
+        folders = [""]
+        for _ in range(_MOST_FOLDERS):
+            if not folders:
+                return
+            folder = folders.pop(0)
+            for name in json.loads(self._drive.names(folder)):
+                path = names.join(folder, name)
+                yield path
+                # Looking each one up would cost a round trip: files have extensions.
+                if not names.extension(path) and self._drive.typeOf(path) == "folder":
+                    folders.append(path)
+
+    def _read(self, path: str) -> Found | None:
+        entry = self._stat(path)
+        if entry is None:
+            return None
+        if entry.folder:
+            raise Refused("folder", path)
+        content = self._drive.read(path)
+        if content is None:
+            return None
+        return Found(entry, javascript.bytes_of(content))
+
+    def _write(self, request: Write) -> list[Entry]:
+        for file in request.files:
+            self._check(file, request)
+        written = []
+        for file in request.files:
+            self._make_folders(names.parents_of(file.path))
+            self._drive.write(file.path, memoryview(file.data).cast("B"))
+            self._drive.forget(file.path)
+            written.append(self._written(file))
+        return written
+
+    def _check(self, file: NewFile, request: Write) -> None:
+        there = self._stat(file.path)
+        if there is not None and there.folder:
+            raise Refused("folder", file.path)
+        if request.new and there is not None:
+            raise Refused("exists", file.path)
+        if request.expected is None:
+            return
+        if there is None:
+            raise Refused("gone", file.path)
+        if there.version != request.expected:
+            raise Refused("changed", file.path)
+
+    def _written(self, file: NewFile) -> Entry:
+        entry = self._stat(file.path)
+        size = memoryview(file.data).nbytes
+        # A notebook's JSON is written in the page's own way: its length is not ours.
+        exact = not file.path.lower().endswith(".ipynb")
+        if entry is None or (exact and entry.size != size):
+            raise StoreError(
+                f"{file.path!r} was not saved: the page did not keep it. "
+                "Is the browser's storage full? files.usage() tells."
+            )
+        return entry
+
+    def _make_folders(self, paths: tuple[str, ...] | list[str]) -> None:
+        for path in paths:
+            kind = self._drive.typeOf(path)
+            if kind == "file":
+                raise Refused("not-folder", path)
+            if kind is None:
+                self._drive.makeFolder(path)
+                self._drive.forget(path)
+
+    def _move(self, old: str, new: str, replace: bool) -> None:
+        self._check_transfer(old, new, replace)
+        self._drive.rename(old, new)
+        for path in (old, new):
+            self._drive.forget(path)
+        if self._drive.typeOf(old) is not None:
+            # What came with the site comes back: so there is a copy, and no more.
+            self._drive.remove(new)
+            self._drive.forget(new)
+            raise Refused("shipped-rename", old)
+
+    def _copy(self, old: str, new: str, replace: bool) -> None:
+        self._check_transfer(old, new, replace)
+        if self._drive.typeOf(old) == "folder":
+            self._make_folders([new])
+            for name in json.loads(self._drive.names(old)):
+                self._copy(names.join(old, name), names.join(new, name), replace)
+            return
+        found = self._read(old)
+        if found is None:
+            raise Refused("lost", old)
+        self._write(Write((NewFile(new, found.data, mimetype_of(new)),)))
+
+    def _check_transfer(self, old: str, new: str, replace: bool) -> None:
+        if self._drive.typeOf(old) is None:
+            raise Refused("lost", old)
+        if not replace and self._drive.typeOf(new) is not None:
+            raise Refused("exists", new)
+        self._make_folders(names.parents_of(new))
+
+    def _remove(self, path: str) -> None:
+        before = self._stat(path)
+        if before is None:
+            raise Refused("lost", path)
+        self._drive.remove(path)
+        self._drive.forget(path)
+        if before == self._stat(path):
+            raise Refused("shipped-delete", path)
+
+    def _measure(self) -> Usage:
+        sizes: list[tuple[str, int]] = []
+        folders = [""]
+        while folders:
+            for entry in self._perform(Children(folders.pop())):
+                if entry.folder:
+                    folders.append(entry.path)
+                else:
+                    sizes.append((entry.path, entry.size))
+        sizes.sort(key=lambda item: (-item[1], item[0]))
+        # How much is left can only be asked asynchronously.
+        return Usage(sum(size for _, size in sizes), None, tuple(sizes[:_MOST_LARGEST]))
+
+
+def _explained(error: Any) -> FilesError:
+    return StoreError(
+        f"The page did not do what it was asked: {getattr(error, 'message', '') or error}. "
+        "Reload the page, and try once more."
+    )

@@ -1,0 +1,132 @@
+"""Telling which encoding a text file is in."""
+
+from __future__ import annotations
+
+import codecs
+import warnings
+
+from je_kernel.files.errors import UnreadableError
+
+__all__ = [
+    "EncodingGuessWarning",
+    "decode",
+    "encoding_of",
+    "guess_encoding",
+    "looks_like_html",
+    "refuse_html",
+]
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<!-- saved from url")
+
+
+class EncodingGuessWarning(UserWarning):
+    """A text file is not in UTF-8, so its encoding was guessed."""
+
+
+def encoding_of(data: bytes) -> str | None:
+    r"""Return the encoding that a text is surely in, or None if that cannot be told.
+
+    Examples
+    --------
+    >>> encoding_of("é".encode()), encoding_of("é".encode("utf-8-sig")), encoding_of(b"\xe9")
+    ('utf-8', 'utf-8-sig', None)
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return encoding
+    try:
+        # Decoding is the only sure test; the pieces keep its memory small.
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for start in range(0, len(data), 1 << 20):
+            decoder.decode(data[start : start + (1 << 20)])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return None
+    return "utf-8"
+
+
+def guess_encoding(data: bytes, name: str) -> str:
+    """Return a text's encoding, and warn if it is a guess.
+
+    Parameters
+    ----------
+    data
+        The text.
+    name
+        What to call it in the warning.
+    """
+    encoding = encoding_of(data)
+    if encoding is not None:
+        return encoding
+    # Windows-1252 is Latin-1 with more letters, but five bytes mean nothing in it.
+    try:
+        data.decode("cp1252")
+        encoding = "cp1252"
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+    warnings.warn(
+        f"{name!r} is not in UTF-8: it was read as {encoding}. If its letters look wrong, "
+        f"say which encoding it is in: files.read({name!r}, encoding='...').",
+        EncodingGuessWarning,
+        stacklevel=2,
+    )
+    return encoding
+
+
+def decode(data: bytes, name: str, encoding: str | None = None) -> str:
+    """Turn a file's bytes into text.
+
+    Parameters
+    ----------
+    data
+        What is in the file.
+    name
+        What to call it in messages.
+    encoding
+        Its encoding, or None to find out.
+
+    Raises
+    ------
+    UnreadableError
+        If it is not text in this encoding, or there is no such encoding.
+    """
+    try:
+        return data.decode(encoding or guess_encoding(data, name))
+    except LookupError:
+        raise UnreadableError(
+            f"Could not read {name!r}: there is no encoding {encoding!r}. "
+            "Common ones are 'utf-8', 'latin-1', 'cp1252' and 'utf-16'."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UnreadableError(
+            f"Could not read {name!r}: byte {error.start} is no text in {encoding}. "
+            "Leave encoding= out and je-kernel finds it."
+        ) from None
+
+
+def looks_like_html(data: bytes) -> bool:
+    r"""Tell whether a file is a web page, whatever its name says.
+
+    Examples
+    --------
+    >>> looks_like_html(b"\n<!DOCTYPE html><title>404</title>"), looks_like_html(b"a,b\\n1,2")
+    (True, False)
+    """
+    return data[:1024].removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(_HTML_STARTS)
+
+
+def refuse_html(data: bytes, name: str) -> None:
+    """Raise an error that helps if a data file is really a web page."""
+    if looks_like_html(data):
+        raise UnreadableError(
+            f"{name!r} looks like a web page (HTML) saved under another name, often the error "
+            "or login page of a site. Download the data again with its direct address, "
+            f"or look inside with files.read_text({name!r})."
+        )

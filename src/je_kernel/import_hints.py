@@ -1,0 +1,74 @@
+"""Makes failed imports say how to get what is missing, in an IPython shell.
+
+This is the part that starts with the kernel, and no more: what there is to say
+is in `je_kernel.missing_modules`, which is loaded when an import fails.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from je_kernel import runtime
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["hint_imports", "unhint_imports"]
+
+
+def hint_imports(shell: InteractiveShell) -> None:
+    """Have failed imports say how to get what is missing; doing it twice does no harm.
+
+    The note is added when the error is about to be shown, so code that catches
+    an ImportError sees the error as it was raised.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell whose tracebacks are meant.
+    """
+    if getattr(vars(shell).get("showtraceback"), "je_kernel_hints", False):
+        return
+    show = shell.showtraceback
+
+    def showtraceback(exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
+        error = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
+        if isinstance(error, ImportError):
+            _add_hint(error)
+        return show(exc_tuple, *args, **kwargs)
+
+    showtraceback.je_kernel_hints = True  # type: ignore[attr-defined]
+    shell.showtraceback = showtraceback  # type: ignore[method-assign]
+
+
+def unhint_imports(shell: InteractiveShell) -> None:
+    """Take back what `hint_imports` has done.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell.
+    """
+    if getattr(vars(shell).get("showtraceback"), "je_kernel_hints", False):
+        del shell.showtraceback
+
+
+def _add_hint(error: ImportError) -> None:
+    try:
+        from pathlib import Path
+
+        from je_kernel.missing_modules import hint_for
+        from je_kernel.packages import module_owners
+
+        hint = hint_for(
+            error,
+            module_owners(),
+            can_wait=runtime.can_run_sync(),
+            neighbours=[path.stem for path in Path.cwd().glob("*.py")],
+        )
+    except Exception:
+        # Nothing may stand between a student and the error itself.
+        return
+    if hint is not None and hint not in getattr(error, "__notes__", ()):
+        error.add_note(hint)

@@ -1,0 +1,76 @@
+"""The network as Python knows it, on what a browser allows.
+
+`install` puts one synchronous transport under `http.client`, and so under
+`urllib.request` and all that is built on it, and has the libraries that bring
+a way of their own (requests, httpx, fsspec …) adapted as they are imported.
+`uninstall` takes everything back. `send` is the transport itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from je_kernel.net.adaptation import AdaptingFinder
+from je_kernel.net.patches import Patches
+
+if TYPE_CHECKING:
+    from je_kernel.net.message import Request as Request
+    from je_kernel.net.message import Response as Response
+    from je_kernel.net.saved import clear_saved as clear_saved
+    from je_kernel.net.transport import send as send
+
+__all__ = ["Request", "Response", "clear_saved", "install", "installed", "send", "uninstall"]
+
+_ADAPTERS = {
+    # First, so that a patch of pyodide-http's is gone before we look at what it patched.
+    "pyodide_http": "je_kernel.net.adapters.pyodide_http",
+    "http.client": "je_kernel.net.adapters.http_client",
+    "urllib.request": "je_kernel.net.adapters.urllib_request",
+    "urllib3.contrib.emscripten.connection": "je_kernel.net.adapters.urllib3",
+    "requests.adapters": "je_kernel.net.adapters.requests",
+    "httpx": "je_kernel.net.adapters.httpx",
+    "fsspec.registry": "je_kernel.net.adapters.fsspec",
+}
+
+_HOMES = {
+    "Request": "je_kernel.net.message",
+    "Response": "je_kernel.net.message",
+    "clear_saved": "je_kernel.net.saved",
+    "send": "je_kernel.net.transport",
+}
+
+_patches = Patches()
+_finder = AdaptingFinder(_ADAPTERS, _patches)
+
+
+def install() -> None:
+    """Give Python's libraries the browser's network. Doing it twice does no harm."""
+    if installed():
+        return
+    sys.meta_path.insert(0, _finder)
+    _finder.adapt_imported()
+
+
+def uninstall() -> None:
+    """Take back everything that `install` has changed; without effect if nothing was."""
+    if not installed():
+        return
+    sys.meta_path.remove(_finder)
+    _patches.undo()
+
+
+def installed() -> bool:
+    """Return whether `install` is in force."""
+    return _finder in sys.meta_path
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value

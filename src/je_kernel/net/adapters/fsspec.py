@@ -1,0 +1,21 @@
+"""`fsspec`: its ``http://`` and ``https://`` addresses are read by a file system of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from je_kernel.net.patches import Patches
+
+__all__ = ["adapt"]
+
+_FILE_SYSTEM = "je_kernel.net.adapters.fsspec_http.BrowserHTTPFileSystem"
+
+
+def adapt(module: ModuleType, patches: Patches) -> None:
+    """Name our file system where `fsspec` keeps its list; it is imported when first used."""
+    ours = {"class": _FILE_SYSTEM}
+    known = {**module.known_implementations, "http": ours, "https": ours}
+    patches.set(module, "known_implementations", known)

@@ -1,0 +1,79 @@
+"""`requests`: the final address, whole timeouts, and errors that explain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from je_kernel import errors
+from je_kernel.net.adapters.urllib3 import WANTED, Wanted
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from je_kernel.net.patches import Patches
+
+__all__ = ["adapt"]
+
+
+def adapt(module: ModuleType, patches: Patches) -> None:
+    """Tell `requests.adapters` what the browser knows."""
+    send_theirs = module.HTTPAdapter.send
+    build_theirs = module.HTTPAdapter.build_response
+
+    def send(
+        self: Any,
+        request: Any,
+        stream: bool = False,
+        timeout: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        before = WANTED.set(Wanted(stream, _seconds_to_read(timeout)))
+        try:
+            return send_theirs(self, request, stream, timeout, *args, **kwargs)
+        except OSError as error:  # every exception of requests is one
+            ours = _ours_in(error)
+            if ours is None:
+                raise
+            raise _as_requests(module, ours, request) from None
+        finally:
+            WANTED.reset(before)
+
+    def build_response(self: Any, req: Any, resp: Any) -> Any:
+        response = build_theirs(self, req, resp)
+        response.url = resp.url or response.url
+        return response
+
+    patches.set(module.HTTPAdapter, "send", send)
+    patches.set(module.HTTPAdapter, "build_response", build_response)
+
+
+def _seconds_to_read(timeout: Any) -> float | None:
+    if isinstance(timeout, tuple):
+        return timeout[1] if len(timeout) == 2 else None
+    return timeout if isinstance(timeout, (int, float)) else None
+
+
+def _ours_in(error: BaseException) -> errors.NetworkError | None:
+    """Find our error among those that `urllib3` and `requests` have wrapped around it."""
+    waiting: list[Any] = [error]
+    seen: set[int] = set()
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, errors.NetworkError):
+            return found
+        if isinstance(found, BaseException) and id(found) not in seen:
+            seen.add(id(found))
+            waiting += [*found.args, getattr(found, "reason", None)]
+            waiting += [found.__cause__, found.__context__]
+    return None
+
+
+def _as_requests(
+    module: ModuleType, error: errors.NetworkError, request: Any
+) -> errors.NetworkError:
+    if isinstance(error, errors.TimedOutError):
+        return errors.combined(error, module.ReadTimeout, request=request)
+    if isinstance(error, errors.BadAddressError):
+        return errors.combined(error, module.InvalidURL, request=request)
+    return errors.combined(error, module.ConnectionError, request=request)

@@ -1,0 +1,74 @@
+"""What the transport carries: a request as it is asked, a response as it came back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Headers", "Request", "Response"]
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request.
+
+    Parameters
+    ----------
+    method
+        The method, in capitals.
+    url
+        The absolute ``http:`` or ``https:`` URL.
+    headers
+        Names and values in the order they were set; a name may repeat.
+    body
+        The whole body in bytes, or None for no body.
+    timeout
+        Seconds of silence after which to give up, or None to wait for ever.
+    credentials
+        Whether cookies and logins of another site are sent to that site.
+    """
+
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes | None = None
+    timeout: float | None = None
+    credentials: bool = False
+
+
+@dataclass(frozen=True)
+class Response:
+    """One whole HTTP response.
+
+    Parameters
+    ----------
+    status
+        The status code, such as 200.
+    reason
+        The reason phrase, such as ``"OK"``.
+    url
+        The URL that answered: the one asked for unless there was a redirect.
+    headers
+        Names and values; what the browser has undone (content and transfer
+        encodings) is not among them.
+    body
+        The whole body in bytes, decoded.
+    """
+
+    status: int
+    reason: str
+    url: str
+    headers: Headers = ()
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of this name, whatever its case.
+
+        Examples
+        --------
+        >>> Response(200, "OK", "http://x/", (("Content-Type", "text/csv"),)).header("content-type")
+        'text/csv'
+        """
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)

@@ -1,0 +1,94 @@
+"""What is done when a request got no response: a kept copy, a relay, or an error that explains.
+
+A kept copy answers for a network that is gone; a relay, for a site that does
+not let notebooks read it. Neither hides any other failure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from je_kernel import settings
+from je_kernel.net import relay, saved
+from je_kernel.net.evidence import gather, gather_async
+from je_kernel.net.explain import explain
+from je_kernel.net.failure import TransportFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from je_kernel.net.evidence import Evidence
+    from je_kernel.net.message import Request, Response
+
+__all__ = ["recover", "recover_async"]
+
+
+def recover(failure: TransportFailure, send: Callable[[Request], Response]) -> Response:
+    """Find another way to what a request asked for, or say why there is none.
+
+    Parameters
+    ----------
+    failure
+        What the transport saw.
+    send
+        How a request is sent; it raises `TransportFailure`.
+
+    Returns
+    -------
+    Response
+        A kept copy, with a warning, or what a relay has fetched.
+
+    Raises
+    ------
+    NetworkError
+        When there is no other way.
+    """
+    evidence = gather(failure)
+    error = explain(failure, evidence)
+    if evidence.may_lack_network:
+        copy = saved.recall(failure.request)
+        if copy is not None:
+            return copy
+    if (detour := _detour(failure.request, evidence)) is not None:
+        try:
+            response = send(detour)
+        except TransportFailure:
+            raise error from None
+        if 200 <= response.status < 300:
+            return relay.answer_of(failure.request, response)
+    raise error from None
+
+
+async def recover_async(
+    failure: TransportFailure, send: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Find another way to what a request asked for: as `recover`, from a coroutine.
+
+    Parameters
+    ----------
+    failure
+        What the transport saw.
+    send
+        How a request is sent; it raises `TransportFailure`.
+    """
+    evidence = await gather_async(failure)
+    error = explain(failure, evidence)
+    if evidence.may_lack_network:
+        copy = await saved.recall_async(failure.request)
+        if copy is not None:
+            return copy
+    if (detour := _detour(failure.request, evidence)) is not None:
+        try:
+            response = await send(detour)
+        except TransportFailure:
+            raise error from None
+        if 200 <= response.status < 300:
+            return relay.answer_of(failure.request, response)
+    raise error from None
+
+
+def _detour(request: Request, evidence: Evidence) -> Request | None:
+    relay_url = settings.current().relay_url
+    if relay_url is None or not (evidence.refused or evidence.undecided):
+        return None
+    return relay.relayed(request, relay_url) if relay.may_relay(request) else None

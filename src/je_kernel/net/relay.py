@@ -1,0 +1,96 @@
+"""The way round a site that does not let notebooks read it: a relay of the operator's own.
+
+A site's operator can run a relay, a small server that fetches public data and
+hands it on with permission to read it (the project's sharing service has one).
+It is asked for ``GET {relay_url}?url={the address, percent-encoded}``.
+
+It is used only after a browser has refused the direct way, for nothing but
+plain GETs of public addresses, and never when what is asked or how says who asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from je_kernel.net.evidence import is_private_host
+
+if TYPE_CHECKING:
+    from je_kernel.net.message import Request, Response
+
+__all__ = ["answer_of", "may_relay", "relayed"]
+
+# Everything else may say who asks (Authorization, Cookie, X-Api-Key …) or has no
+# meaning for a relay; these a relay does not need either, so they are left out.
+_HARMLESS_HEADERS = frozenset(
+    {"accept", "accept-encoding", "accept-language", "connection", "host", "user-agent"}
+)
+
+
+def may_relay(request: Request) -> bool:
+    """Return whether a request is one that may be shown to a relay.
+
+    Parameters
+    ----------
+    request
+        What the student's code asked for.
+
+    Examples
+    --------
+    >>> from je_kernel.net.message import Request
+    >>> may_relay(Request("GET", "https://example.com/rain.csv"))
+    True
+    >>> may_relay(Request("GET", "http://192.168.1.20/rain.csv"))
+    False
+    """
+    try:
+        parts = urlsplit(request.url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return (
+        request.method == "GET"
+        and request.body is None
+        and not request.credentials
+        and parts.scheme in {"http", "https"}
+        and "@" not in parts.netloc
+        and bool(host)
+        and not is_private_host(host)
+        and all(name.lower() in _HARMLESS_HEADERS for name, _ in request.headers)
+    )
+
+
+def relayed(request: Request, relay_url: str) -> Request:
+    """Return the request that asks a relay for what a request asks for.
+
+    Parameters
+    ----------
+    request
+        What the student's code asked for; `may_relay` has allowed it.
+    relay_url
+        The relay's address, as the setting ``JE_KERNEL_RELAY_URL`` gives it.
+
+    Examples
+    --------
+    >>> from je_kernel.net.message import Request
+    >>> relayed(Request("GET", "https://a.org/x?y=1"), "https://b.org/relay").url
+    'https://b.org/relay?url=https%3A%2F%2Fa.org%2Fx%3Fy%3D1'
+    """
+    address = request.url.partition("#")[0]
+    joint = "&" if urlsplit(relay_url).query else "?"
+    url = f"{relay_url}{joint}url={quote(address, safe='')}"
+    return replace(request, url=url, headers=())
+
+
+def answer_of(request: Request, response: Response) -> Response:
+    """Return a relay's response as if it had come from the address that was asked for.
+
+    Parameters
+    ----------
+    request
+        What the student's code asked for.
+    response
+        What the relay answered.
+    """
+    return replace(response, url=request.url)

@@ -1,0 +1,90 @@
+"""One synchronous transport: `send` a request, get the whole response or an error for people.
+
+Two engines carry it. Where Python can wait for the browser (JSPI: Chromium and
+Firefox, from a cell) it is ``fetch``, which times out on silence, shows progress
+and can be interrupted. Elsewhere (WebKit, and calls that come from JavaScript
+events) it is the synchronous XMLHttpRequest, which blocks the kernel and times
+out on the whole response. The setting ``JE_KERNEL_NETWORK_ENGINE`` forces one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from je_kernel import runtime, settings
+from je_kernel.net import browser_law, saved
+from je_kernel.net.explain import check
+from je_kernel.net.failure import TransportFailure
+from je_kernel.net.recovery import recover, recover_async
+
+if TYPE_CHECKING:
+    from je_kernel.net.message import Request, Response
+
+__all__ = ["send", "send_async"]
+
+
+def send(request: Request) -> Response:
+    """Send a request and wait for its whole response, whatever its status.
+
+    Parameters
+    ----------
+    request
+        What to ask. Headers that a browser forbids are dropped.
+
+    Returns
+    -------
+    Response
+        From the network or, where there is none, what `recovery` finds instead.
+
+    Raises
+    ------
+    je_kernel.errors.NetworkError
+        If there is no response; its class and text say why.
+    """
+    request = _with_settings(request)
+    try:
+        response = _carry(request)
+    except TransportFailure as failure:
+        return recover(failure, _carry)
+    check(request, response)
+    saved.keep(request, response)
+    return response
+
+
+async def send_async(request: Request) -> Response:
+    """Send a request from a coroutine: as `send`, while other tasks go on."""
+    request = _with_settings(request)
+    try:
+        response = await _carry_async(request)
+    except TransportFailure as failure:
+        return await recover_async(failure, _carry_async)
+    check(request, response)
+    saved.keep(request, response)
+    return response
+
+
+def _with_settings(request: Request) -> Request:
+    allowed = settings.current().network_credentials
+    return replace(request, credentials=True) if allowed else request
+
+
+def _carry(request: Request) -> Response:
+    lawful = browser_law.permitted(request)
+    if _waits():
+        from je_kernel.net.engine_fetch import send as engine
+    else:
+        from je_kernel.net.engine_xhr import send as engine
+    return browser_law.truthful(request, engine(lawful))
+
+
+async def _carry_async(request: Request) -> Response:
+    from je_kernel.net import engine_fetch
+
+    lawful = browser_law.permitted(request)
+    return browser_law.truthful(request, await engine_fetch.send_async(lawful))
+
+
+def _waits() -> bool:
+    forced = settings.current().network_engine
+    return forced == "fetch" or (forced == "auto" and runtime.can_run_sync())

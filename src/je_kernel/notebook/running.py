@@ -1,0 +1,261 @@
+"""Finding the notebook that is being run, in what is saved."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from je_kernel.files import choose, names
+from je_kernel.files.errors import MissingFileError
+from je_kernel.files.store import Found, Paths, Read
+from je_kernel.notebook.errors import (
+    AmbiguousNotebookError,
+    UnknownNotebookError,
+    UnreadableNotebookError,
+)
+from je_kernel.notebook.saving import save_in_front_end
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from je_kernel.files.choose import Place
+    from je_kernel.files.store import Steps
+
+__all__ = ["SavedNotebook", "current", "find", "parsed", "running_cell", "running_source"]
+
+_EXTENSION = ".ipynb"
+
+
+@dataclass(frozen=True)
+class SavedNotebook:
+    """A notebook as it was last saved.
+
+    Parameters
+    ----------
+    path
+        Where it is, from the top folder of the site's files.
+    data
+        The file's bytes.
+    modified
+        When it was saved.
+    cell_id
+        The id of the cell that is running, if that cell is in this notebook.
+    unsaved
+        Whether the running cell is known to differ from what is saved.
+    """
+
+    path: str
+    data: bytes = field(repr=False)
+    modified: datetime
+    cell_id: str | None = None
+    unsaved: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return names.name_of(self.path)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The notebook's JSON, read anew each time.
+
+        Raises
+        ------
+        UnreadableNotebookError
+            If the file is no notebook.
+        """
+        return parsed(self.data, self.path)
+
+
+def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
+    """Return the notebook that this kernel is running.
+
+    Parameters
+    ----------
+    name
+        The notebook's file name, where it cannot or should not be found out.
+    save
+        Whether to have the front end save it first, where that can be done (see
+        `save_in_front_end`).
+
+    Returns
+    -------
+    SavedNotebook
+        The notebook as it is saved.
+
+    Raises
+    ------
+    AmbiguousNotebookError
+        If several notebooks hold the running cell.
+    UnknownNotebookError
+        If none does.
+    MissingFileError
+        If there is no notebook of this name.
+    """
+    place = choose.here()
+    cell_id = running_cell()
+    if save and cell_id is not None:
+        save_in_front_end()
+    if name is not None:
+        found = place.run(_named(place, name))
+    elif cell_id is None:
+        raise UnknownNotebookError(_no_cell())
+    else:
+        found = place.run(find(cell_id, place.operations.folder))
+    return _described(found, cell_id)
+
+
+def find(cell_id: str, folder: str) -> Steps[Found]:
+    """Find the saved notebook that holds a cell, first in a folder and then everywhere.
+
+    Parameters
+    ----------
+    cell_id
+        The cell's id.
+    folder
+        The folder the kernel was started in, where the notebook is.
+    """
+    paths: list[str] = [path for path in (yield Paths()) if path.endswith(_EXTENSION)]
+    near = [path for path in paths if names.parent_of(path) == folder]
+    far = [path for path in paths if names.parent_of(path) != folder]
+    for some in (near, far):
+        holding = yield from _holding(cell_id, some)
+        if len(holding) == 1:
+            return holding[0]
+        if holding:
+            raise AmbiguousNotebookError(_ambiguous(holding, folder))
+    raise UnknownNotebookError(
+        "This notebook is not saved yet with the cell that is running. Save it (press Ctrl+S, or "
+        "Command+S on a Mac; if JupyterLab asks for a name, give it one), then run the cell again."
+    )
+
+
+def _holding(cell_id: str, paths: list[str]) -> Steps[list[Found]]:
+    holding = []
+    mark = cell_id.encode()
+    for path in paths:
+        found: Found | None = yield Read(path)
+        # Parsing is what takes time: few files mention the id at all.
+        if found is not None and mark in found.data and _has_cell(found, cell_id):
+            holding.append(found)
+    return holding
+
+
+def _has_cell(found: Found, cell_id: str) -> bool:
+    try:
+        cells = parsed(found.data, found.entry.path)["cells"]
+    except UnreadableNotebookError:
+        return False
+    return any(cell.get("id") == cell_id for cell in cells)
+
+
+def _named(place: Place, name: str) -> Steps[Found]:
+    try:
+        return (yield from place.operations.found(name))
+    except MissingFileError:
+        if name.endswith(_EXTENSION):
+            raise
+    return (yield from place.operations.found(name + _EXTENSION))
+
+
+def parsed(data: bytes, path: str) -> dict[str, Any]:
+    """Read a notebook's JSON, as far as to know that it is a notebook with cells.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+    path
+        What to call it in an error.
+
+    Raises
+    ------
+    UnreadableNotebookError
+        If it is not one.
+
+    Examples
+    --------
+    >>> parsed(b'{"cells": [], "nbformat": 4, "nbformat_minor": 5}', "x.ipynb")["nbformat"]
+    4
+    """
+    name = names.name_of(path)
+    try:
+        content = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise UnreadableNotebookError(
+            f"{name!r} is not a notebook: it cannot be read as one. Open it in JupyterLab to see "
+            "what is in it."
+        ) from None
+    cells = content.get("cells") if isinstance(content, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        hint = "Open it in JupyterLab and save it again."
+        raise UnreadableNotebookError(
+            f"{name!r} is not a notebook, or one of a very old kind: it has no cells. {hint}"
+        )
+    notebook: dict[str, Any] = content
+    return notebook
+
+
+def running_cell() -> str | None:
+    """Return the id of the running cell, where the front end told it."""
+    shell = _shell()
+    for header in (_parent_of(shell), getattr(getattr(shell, "kernel", None), "_parent_header", 0)):
+        metadata = header.get("metadata") if isinstance(header, dict) else None
+        cell_id = metadata.get("cellId") if isinstance(metadata, dict) else None
+        if isinstance(cell_id, str) and cell_id:
+            return cell_id
+    return None
+
+
+def running_source() -> str | None:
+    """Return the code of the running cell as the student wrote it."""
+    history = getattr(_shell(), "history_manager", None)
+    # Not ``In``: that is what IPython made of it.
+    written = getattr(history, "input_hist_raw", None)
+    return written[-1] if written else None
+
+
+def _shell() -> Any:
+    # Asking IPython only where it is loaded already keeps plain Python light.
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def _parent_of(shell: Any) -> Any:
+    ask = getattr(shell, "get_parent", None)
+    try:
+        return ask() if ask is not None else None
+    except Exception:  # shells differ in what they need to answer this
+        return None
+
+
+def _described(found: Found, cell_id: str | None) -> SavedNotebook:
+    path, modified = found.entry.path, found.entry.modified
+    cells = parsed(found.data, path)["cells"]
+    running = next((c for c in cells if cell_id is not None and c.get("id") == cell_id), None)
+    if running is None:
+        return SavedNotebook(path, found.data, modified)
+    source, saved = running_source(), _text(running.get("source"))
+    unsaved = source is not None and source.strip() != saved.strip()
+    return SavedNotebook(path, found.data, modified, cell_id, unsaved)
+
+
+def _text(value: Any) -> str:
+    return "".join(value) if isinstance(value, list) else str(value or "")
+
+
+def _no_cell() -> str:
+    return (
+        "I cannot tell which notebook this is, because the program that shows it does not say "
+        'which cell is running. Give the notebook\'s name, as in share("homework.ipynb").'
+    )
+
+
+def _ambiguous(holding: list[Found], folder: str) -> str:
+    shown = [names.relative(found.entry.path, folder) for found in holding]
+    return (
+        f"{' and '.join(repr(one) for one in shown)} are copies of each other, and I cannot tell "
+        f"which of them this is. Give its name, as in share({shown[0]!r})."
+    )

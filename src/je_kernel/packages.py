@@ -1,0 +1,380 @@
+"""Packages that a lesson adds to its kernel: `install`.
+
+``%pip install`` works as ever. `install` is for everything else: it can stand
+in the middle of a cell and in a function, waits until the package is there, and
+says in words why a package cannot come to a browser.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import json
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from je_kernel import runtime
+from je_kernel.errors import InstallError, NotInBrowserError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+__all__ = [
+    "PUBLISHED_AS",
+    "Installed",
+    "Offer",
+    "install",
+    "module_owners",
+    "why_not_installed",
+]
+
+PUBLISHED_AS = {
+    "Bio": "biopython",
+    "PIL": "pillow",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "fitz": "pymupdf",
+    "pptx": "python-pptx",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""What a lesson imports under another name than it is published under."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What `install` has brought.
+
+    Parameters
+    ----------
+    packages
+        Names and versions; of what was asked for first, then of what that needs.
+    """
+
+    packages: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        if not self.packages:
+            return "Nothing to install: everything is here already."
+        return "Installed " + ", ".join(f"{name} {version}" for name, version in self.packages)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A file that a package is published as.
+
+    Parameters
+    ----------
+    version
+        The package's version.
+    filename
+        The file's name; it tells what the file is for.
+    fits
+        Whether it can be installed in this kernel.
+    """
+
+    version: str
+    filename: str
+    fits: bool
+
+
+def install(*names: str) -> Installed:
+    """Install packages into this kernel, and wait until they can be imported.
+
+    What the site itself brings comes first, in the version that it brings; the
+    rest comes from the package index that the site allows.
+
+    Parameters
+    ----------
+    *names
+        Names of packages, with a version if it matters, as ``"seaborn"`` or
+        ``"seaborn==0.13.2"``; or addresses of wheels. The name of a module
+        does as well where the site knows whose it is: ``"sklearn"``.
+
+    Returns
+    -------
+    Installed
+        What was brought; it shows itself as a line of text.
+
+    Raises
+    ------
+    InstallError
+        When a package cannot be installed; the text says why, and which version
+        could be. Also where the browser cannot wait in the middle of a cell (no
+        JSPI, as on an iPad); the text then gives the line that works there.
+    NotInBrowserError
+        In ordinary Python.
+
+    Examples
+    --------
+    >>> install("seaborn")  # doctest: +SKIP
+    Installed seaborn 0.13.2
+    """
+    wanted = [PUBLISHED_AS.get(name.strip(), name.strip()) for name in names]
+    if not wanted or not all(wanted):
+        raise InstallError('Name the packages to install, as in je_kernel.install("seaborn").')
+    if not runtime.in_browser():
+        raise NotInBrowserError(
+            f"je_kernel.install works in a notebook in the browser. Here, run"
+            f" `pip install {' '.join(wanted)}` in a terminal."
+        )
+    wanted = [module_owners().get(name, name) for name in wanted]
+    if not runtime.can_run_sync():
+        raise InstallError(
+            "This browser cannot wait for a download in the middle of a cell. Put this line into"
+            f" a cell of its own and run it:\n\n    %pip install {' '.join(wanted)}"
+        )
+    from pyodide.ffi import run_sync
+
+    before = _versions()
+    problem: str | None = run_sync(_install(wanted))
+    if problem is not None:
+        raise InstallError(problem)
+    return Installed(_ordered(_news(before, _versions()), wanted))
+
+
+async def _install(wanted: list[str]) -> str | None:
+    """Install; return why it failed, or None."""
+    try:
+        import piplite as installer
+    except ImportError:
+        import micropip as installer
+    try:
+        await installer.install(wanted)
+    except Exception as error:
+        return await _explain(wanted, error)
+    return None
+
+
+def _versions() -> dict[str, str]:
+    return {
+        dist.metadata["Name"]: dist.version
+        for dist in importlib.metadata.distributions()
+        if dist.metadata["Name"]
+    }
+
+
+def _news(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted((n, version) for n, version in after.items() if before.get(n) != version)
+
+
+def _ordered(news: Iterable[tuple[str, str]], wanted: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    asked = {_canonical(_name_in(requirement)) for requirement in wanted}
+    return tuple(sorted(news, key=lambda each: (_canonical(each[0]) not in asked, each[0])))
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _name_in(requirement: str) -> str:
+    """Return the package's name in a requirement.
+
+    Examples
+    --------
+    >>> _name_in("seaborn[stats] >= 0.13"), _name_in("https://example.com/a_b-1.0-py3-none-any.whl")
+    ('seaborn', 'a_b')
+    """
+    if requirement.partition("?")[0].endswith(".whl"):
+        return requirement.rpartition("/")[2].partition("-")[0]
+    found = re.match(r"[\w.-]+", requirement)
+    return found[0] if found else requirement
+
+
+# Why a package did not come.
+
+
+async def _explain(wanted: Sequence[str], error: Exception) -> str:
+    """Say why the installer failed, having looked up what the package is published as."""
+    text = str(error)
+    if type(error).__name__ == "PiplitePyPIDisabled":
+        return why_not_installed(_blamed(wanted, text), text, "closed", ())
+    if "is already installed" in text:
+        return why_not_installed(_blamed(wanted, text), text, "conflict", ())
+    blamed = _blamed(wanted, text)
+    if blamed.endswith(".whl"):
+        return f"Could not install {blamed!r}. {text}"
+    outcome, offers = await _look_up(_name_in(blamed))
+    if outcome == "listed" and "Can't find a pure Python 3 wheel" not in text:
+        return f"Could not install {blamed!r}. {type(error).__name__}: {text}"
+    return why_not_installed(blamed, text, outcome, offers)
+
+
+def _blamed(wanted: Sequence[str], text: str) -> str:
+    """Return the requirement that an installer's message is about."""
+    quoted = re.search(r"(?:for|Requested) '([^']+)'", text)
+    if quoted:
+        return quoted[1]
+    disabled = re.match(r"([\w.-]+) could not be installed", text)
+    if disabled:
+        return disabled[1]
+    return next((each for each in wanted if _name_in(each) in text), wanted[0])
+
+
+_Outcome = Literal["listed", "unknown", "offline", "closed", "conflict"]
+
+
+async def _look_up(name: str) -> tuple[_Outcome, tuple[Offer, ...]]:
+    """Ask the package index what a package is published as."""
+    import micropip
+
+    manager = micropip._package_manager_singleton
+    outcome: _Outcome = "unknown"
+    for index in manager.index_urls:
+        url = index.format(package_name=name) if "{" in index else f"{index}/{name}/"
+        asking = {"headers": {"accept": "application/vnd.pypi.simple.v1+json"}}
+        try:
+            text, _ = await manager.compat_layer.fetch_string_and_headers(url, asking)
+            return "listed", _offers(json.loads(text))
+        except Exception as error:
+            # Only an answer says that the package is unknown; anything else is no answer.
+            if getattr(error, "status", None) != 404:
+                outcome = "offline"
+    return outcome, ()
+
+
+def _offers(listing: Mapping[str, Any]) -> tuple[Offer, ...]:
+    from micropip._utils import is_package_compatible
+
+    found = []
+    for file in listing.get("files", []):
+        name = str(file["filename"])
+        try:
+            fits = name.endswith(".whl") and bool(is_package_compatible(name)[0])
+        except ValueError:
+            fits = False
+        found.append(Offer(_version_in(name), name, fits))
+    return tuple(found)
+
+
+def _version_in(filename: str) -> str:
+    """Return the version in the name of a wheel or a source archive.
+
+    Examples
+    --------
+    >>> _version_in("lxml-6.0.2-cp314-cp314-win_amd64.whl"), _version_in("my-pkg-1.0b1.tar.gz")
+    ('6.0.2', '1.0b1')
+    """
+    if filename.endswith(".whl"):
+        return filename.split("-")[1] if "-" in filename else ""
+    return re.sub(r"\.(tar\.\w+|zip)$", "", filename).rpartition("-")[2]
+
+
+def why_not_installed(
+    requirement: str,
+    text: str,
+    outcome: _Outcome,
+    offers: Sequence[Offer],
+) -> str:
+    """Say why a package could not be installed, and what could be.
+
+    Parameters
+    ----------
+    requirement
+        What was asked for, as ``"seaborn==0.1"``.
+    text
+        What the installer said.
+    outcome
+        ``"listed"``: the index has the package; ``"unknown"``: it has not;
+        ``"offline"``: it did not answer; ``"closed"``: the site allows no index;
+        ``"conflict"``: another version is in the kernel already.
+    offers
+        What the package is published as.
+
+    Returns
+    -------
+    str
+        Sentences for a student.
+
+    Examples
+    --------
+    >>> print(why_not_installed("nosuch", "", "unknown", ()))
+    Could not install 'nosuch': there is no package of that name. Check the spelling.
+    """
+    beginning = f"Could not install {requirement!r}: "
+    if outcome == "closed":
+        return beginning + (
+            "it is not among the packages that this site brings, and the site does not let"
+            " notebooks install others. Ask whoever runs the site to add it."
+        )
+    if outcome == "conflict":
+        return beginning + (
+            "another version of it is in this kernel already. Restart the kernel, and run this"
+            f" line before anything that imports it.\n({text.partition('.')[0]}.)"
+        )
+    if outcome == "offline":
+        return beginning + (
+            "the package index does not answer. Check the Wi-Fi, then run this cell again."
+        )
+    if outcome == "unknown":
+        return beginning + f"there is no package of that name. {_spelling(requirement)}"
+    return beginning + _no_file_fits(requirement, offers)
+
+
+def _spelling(requirement: str) -> str:
+    known = [*module_owners().values(), *PUBLISHED_AS.values()]
+    near = difflib.get_close_matches(_canonical(_name_in(requirement)), known, 1, 0.75)
+    return f'Did you mean "{near[0]}"?' if near else "Check the spelling."
+
+
+def _no_file_fits(requirement: str, offers: Sequence[Offer]) -> str:
+    name = _name_in(requirement)
+    fitting = [offer.version for offer in offers if offer.fits]
+    if fitting:
+        nearest = _nearest(requirement, fitting)
+        return (
+            "no version that fits works in the browser. The nearest that does is"
+            f' {nearest}:\n\n    je_kernel.install("{name}=={nearest}")'
+        )
+    if any(offer.filename.endswith(".whl") for offer in offers):
+        return (
+            "parts of it are compiled for each kind of computer, and nobody has compiled them for"
+            f" the browser yet{_compiled_for(offers)}. Look for another package that does the"
+            " same, or run this notebook in a Python that is installed on a computer."
+        )
+    if offers:
+        return (
+            "it is published only as source code, which would have to be built first. Ask its"
+            " authors to publish a wheel, or look for another package that does the same."
+        )
+    return "nothing has been published under this name."
+
+
+def _compiled_for(offers: Sequence[Offer]) -> str:
+    marks = {"Windows": "win", "macOS": "macosx", "Linux": "linux"}
+    tags = [offer.filename.rpartition("-")[2] for offer in offers]
+    systems = [system for system, mark in marks.items() if any(mark in tag for tag in tags)]
+    return f", only for {' and '.join(systems)}" if systems else ""
+
+
+def _nearest(requirement: str, versions: Collection[str]) -> str:
+    """Return the version closest to the one asked for, or the latest.
+
+    Examples
+    --------
+    >>> _nearest("lib==2.5", ["1.0", "2.4", "2.10", "3.0"]), _nearest("lib", ["1.9", "1.10"])
+    ('2.4', '1.10')
+    """
+    ordered = sorted(versions, key=_order)
+    asked = re.search(r"\d[\w.]*", requirement.removeprefix(_name_in(requirement)))
+    if asked is None:
+        return ordered[-1]
+    below = [version for version in ordered if _order(version) <= _order(asked[0])]
+    return below[-1] if below else ordered[0]
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0]))
+
+
+def module_owners() -> Mapping[str, str]:
+    """Return which of the site's packages each module belongs to."""
+    hook = sys.modules.get("_pyodide._importhook")
+    owners: dict[str, str] = getattr(hook, "REPODATA_PACKAGES_IMPORT_TO_PACKAGE_NAME", {})
+    return owners

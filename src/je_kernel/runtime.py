@@ -1,0 +1,208 @@
+"""The one seam to the browser: where this Python runs, and what it can do there.
+
+Everything here answers on CPython too. ``js`` and ``pyodide`` are imported
+inside the functions that need them, so that importing this module costs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "ConsoleHandler",
+    "Runtime",
+    "browser_name",
+    "can_run_sync",
+    "contents_databases",
+    "drive_mount",
+    "in_browser",
+    "probe",
+]
+
+_DATABASE_PREFIX = "JupyterLite Storage"
+
+# The order matters: every Chromium says it is Safari too, every Edge that it is Chrome.
+_BROWSERS = (
+    ("Edge", re.compile(r"\bEdg(?:e|A|iOS)?/(\d+)")),
+    ("Opera", re.compile(r"\bOPR/(\d+)")),
+    ("Firefox", re.compile(r"\b(?:Firefox|FxiOS)/(\d+)")),
+    ("Chrome", re.compile(r"\b(?:Headless)?Chrom(?:e|ium)/(\d+)|\bCriOS/(\d+)")),
+    ("Safari", re.compile(r"\bVersion/(\d+)[\d.]* .*\bSafari/")),
+)
+_SYSTEMS = (
+    ("ChromeOS", "CrOS"),
+    ("Android", "Android"),
+    ("iOS", "iPhone"),
+    ("iPadOS", "iPad"),
+    ("Windows", "Windows"),
+    ("macOS", "Mac OS X"),
+    ("Linux", "Linux"),
+)
+
+
+def in_browser() -> bool:
+    """Return whether this Python is Pyodide.
+
+    Examples
+    --------
+    >>> in_browser()
+    False
+    """
+    return sys.platform == "emscripten"
+
+
+def can_run_sync() -> bool:
+    """Return whether ordinary calls can wait for the browser's asynchronous ones.
+
+    True where the browser switches WebAssembly stacks (JSPI: Chromium, Firefox)
+    and this code was called in a way that lets it: from a notebook cell, it was.
+    """
+    if not in_browser():
+        return False
+    try:
+        from pyodide.ffi import can_run_sync as pyodide_can
+    except ImportError:  # Pyodide before 0.27
+        return False
+    return bool(pyodide_can())
+
+
+def drive_mount() -> str | None:
+    """Return where JupyterLite has mounted the site's contents, if it has.
+
+    Returns
+    -------
+    str or None
+        ``"/drive"`` in a kernel that sees the contents; None where the kernel
+        was started without them (a private window, no service worker) and on CPython.
+    """
+    if not in_browser():
+        return None
+    import pyodide_js
+
+    # The type says it is a mount of JupyterLite's and not a folder of that name.
+    try:
+        node = pyodide_js.FS.lookupPath("/drive").node
+    except Exception:  # a JavaScript FS.ErrnoError: no such folder
+        return None
+    return "/drive" if node.mount.mountpoint == "/drive" else None
+
+
+def contents_databases() -> tuple[str, ...] | None:
+    """Return the names of this origin's JupyterLite contents databases.
+
+    Returns
+    -------
+    tuple of str or None
+        None where they cannot be listed: on CPython, and in browsers that
+        cannot wait for the answer (see `can_run_sync`).
+    """
+    if not can_run_sync():
+        return None
+    import js
+    from pyodide.ffi import run_sync, to_js
+
+    if not hasattr(js, "indexedDB") or not hasattr(js.indexedDB, "databases"):
+        return None
+    # A promise that is rejected while Python waits fails the cell, even if the error is
+    # caught. This one is not rejected, also where storage is forbidden.
+    (answer,) = run_sync(js.Promise.allSettled(to_js([js.indexedDB.databases()])))
+    if str(answer.status) != "fulfilled":
+        return None
+    names = (str(database.name) for database in answer.value)
+    return tuple(sorted(name for name in names if name.startswith(_DATABASE_PREFIX)))
+
+
+def browser_name(user_agent: str) -> str:
+    """Name the browser and system of a user-agent string, and no more of it.
+
+    Parameters
+    ----------
+    user_agent
+        What ``navigator.userAgent`` says.
+
+    Returns
+    -------
+    str
+        For example ``"Firefox 153 on Windows"``.
+
+    Examples
+    --------
+    >>> browser_name("Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0")
+    'Firefox 153 on Linux'
+    >>> browser_name("curl/8.0")
+    'unknown browser'
+    """
+    system = next((name for name, mark in _SYSTEMS if mark in user_agent), None)
+    for name, pattern in _BROWSERS:
+        if found := pattern.search(user_agent):
+            version = next(group for group in found.groups() if group)
+            return f"{name} {version}" + (f" on {system}" if system else "")
+    return f"unknown browser on {system}" if system else "unknown browser"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What this Python runs on. None means: does not apply, or could not be told."""
+
+    python: str
+    pyodide: str | None
+    browser: str | None
+    worker: bool | None
+    jspi: bool | None
+    cross_origin_isolated: bool | None
+    drive: str | None
+    contents_databases: tuple[str, ...] | None
+
+
+def probe() -> Runtime:
+    """Look at what this Python runs on.
+
+    Returns
+    -------
+    Runtime
+        Facts about the software only: nothing that tells who uses it.
+    """
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    if not in_browser():
+        return Runtime(python, None, None, None, None, None, None, None)
+    import js
+    import pyodide
+
+    return Runtime(
+        python=python,
+        pyodide=pyodide.__version__,
+        browser=browser_name(str(js.navigator.userAgent)) if hasattr(js, "navigator") else None,
+        worker=hasattr(js, "WorkerGlobalScope"),
+        jspi=can_run_sync(),
+        cross_origin_isolated=bool(getattr(js, "crossOriginIsolated", False)),
+        drive=drive_mount(),
+        contents_databases=contents_databases(),
+    )
+
+
+class ConsoleHandler(logging.Handler):
+    """Shows log records in the browser's console, never in the notebook."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record with the console function of its level."""
+        try:
+            self._function(record.levelno)(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do nothing: the default prints to stderr, which is the student's notebook."""
+
+    @staticmethod
+    def _function(level: int) -> Any:
+        from js import console
+
+        if level >= logging.ERROR:
+            return console.error
+        if level >= logging.WARNING:
+            return console.warn
+        return console.info if level >= logging.INFO else console.debug

@@ -1,0 +1,189 @@
+"""What `je_kernel.share` answers, as a card in the notebook and as text elsewhere.
+
+The card is plain HTML with the link in a field that a click selects, so that it
+works wherever the notebook is opened, with scripts or without. Where the front
+end trusts the output of a cell that was just run, as JupyterLab does, a script
+of a few lines adds the button that copies the link.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib import resources
+
+from je_kernel.sharing.addresses import spoken
+
+__all__ = ["NotShared", "Share"]
+
+_HEADINGS = {
+    "new": "Shared",
+    "updated": "Shared again, under the same link",
+    "unchanged": "Shared before, and nothing has changed since",
+    "replaced": "Shared again, under a new link",
+}
+_SNAPSHOT = (
+    "The link shows the notebook as it was saved then. What you change later is not seen by "
+    "others until you share again."
+)
+_REPLACED = "The earlier link can no longer be changed from here: hand out this one."
+_UNSAVED = (
+    "This notebook has changes that were not saved, and they are not in the link. Save it (Ctrl+S, "
+    "or Command+S on a Mac) and run share() again."
+)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A notebook that was shared.
+
+    Parameters
+    ----------
+    link
+        The link to hand out.
+    id
+        The notebook's UUID at the service.
+    readable_id
+        Its id in words, as in the link.
+    taken
+        When the state that the link shows was shared, in seconds since 1970.
+    notebook
+        Where the notebook is.
+    title
+        Its title, if it has one.
+    how
+        ``"new"``, ``"updated"``, ``"unchanged"``, or ``"replaced"`` when the
+        earlier share could not be updated and this one stands in for it.
+    unsaved
+        Whether the notebook is known to have changes that are not in the link.
+    others
+        What became of notebooks that waited to be sent.
+    """
+
+    link: str
+    id: str
+    readable_id: str
+    taken: float
+    notebook: str = ""
+    title: str = ""
+    how: str = "new"
+    unsaved: bool = False
+    others: tuple[Share | NotShared, ...] = field(default=(), repr=False)
+
+    @property
+    def words(self) -> str:
+        """The readable id as one says it."""
+        return spoken(self.readable_id)
+
+    def __str__(self) -> str:
+        return self.link
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{_HEADINGS[self.how]}: {self.link}",
+            f"In words: {self.words}",
+            f"As of {_moment(self.taken)}. {_SNAPSHOT}",
+            *self._notes(),
+            *(_briefly(other) for other in self.others),
+        ]
+        return "\n".join(lines)
+
+    def _notes(self) -> list[str]:
+        return [_REPLACED] * (self.how == "replaced") + [_UNSAVED] * self.unsaved
+
+    def _repr_html_(self) -> str:
+        link, words = html.escape(self.link), html.escape(self.words)
+        when = html.escape(_moment(self.taken))
+        notes = "".join(
+            f'<p class="je-note" role="alert">{html.escape(n)}</p>' for n in self._notes()
+        )
+        others = "".join(f"<p>{html.escape(_briefly(other))}</p>" for other in self.others)
+        # A link is followed only where it leads to the web.
+        words_link = (
+            f'<a href="{link}" target="_blank" rel="noopener">{words}</a>'
+            if self.link.startswith(("https://", "http://"))
+            else words
+        )
+        return (
+            f'<section class="je-share" aria-label="Shared notebook">{_style()}'
+            f"<h4>{html.escape(_HEADINGS[self.how])}</h4>"
+            f'<p class="je-words">{words_link}</p>'
+            f'<p class="je-link"><input type="text" readonly aria-label="Link to this notebook"'
+            f' value="{link}" size="{min(72, max(24, len(self.link) + 2))}"></p>'
+            f"<p>As of {when}. {html.escape(_SNAPSHOT)}</p>{notes}{others}{_script()}</section>"
+        )
+
+
+@dataclass(frozen=True)
+class NotShared:
+    """A notebook that could not be shared now.
+
+    Parameters
+    ----------
+    reason
+        Why.
+    name
+        The notebook's file name.
+    data
+        What was to be shared: the notebook's file.
+    kept
+        Whether it is kept, to be sent by ``share.retry()``.
+    """
+
+    reason: str
+    name: str
+    data: bytes = field(repr=False)
+    kept: bool = False
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> list[str]:
+        lines = [f"{self.name} is not shared yet.", self.reason]
+        if self.kept:
+            lines.append(
+                "What you wanted to share is kept here, and nothing is lost. When the network is "
+                "back, run share.retry() or share again."
+            )
+        return lines
+
+    def _repr_html_(self) -> str:
+        heading, *rest = self._lines()
+        paragraphs = "".join(
+            f"<p>{html.escape(part)}</p>" for line in rest for part in line.split("\n\n")
+        )
+        file = base64.b64encode(self.data).decode("ascii")
+        name = html.escape(self.name)
+        return (
+            f'<section class="je-share je-waiting" aria-label="Notebook not shared">{_style()}'
+            f'<h4 role="alert">{html.escape(heading)}</h4>{paragraphs}'
+            f'<p><a download="{name}" href="data:application/x-ipynb+json;base64,{file}">'
+            f"Download {name}</a></p></section>"
+        )
+
+
+def _briefly(other: Share | NotShared) -> str:
+    if isinstance(other, Share):
+        return f"{other.notebook} waited and is now shared too: {other.link}"
+    return f"{other.name} still waits to be shared."
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+@cache
+def _style() -> str:
+    return f"<style>{_file('card.css')}</style>"
+
+
+@cache
+def _script() -> str:
+    return f"<script>{_file('card.js')}</script>"
+
+
+def _file(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")

@@ -1,0 +1,329 @@
+"""Sharing from a notebook: what `je_kernel.share` and `je_kernel.open_shared` do."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from je_kernel import notebook, settings
+from je_kernel.files import choose, names
+from je_kernel.files.errors import FilesError
+from je_kernel.files.store import Paths
+from je_kernel.sharing import personal_data, snapshot
+from je_kernel.sharing.addresses import Service, reference_of
+from je_kernel.sharing.card import NotShared, Share
+from je_kernel.sharing.driver import converse
+from je_kernel.sharing.errors import (
+    NoSharingServiceError,
+    NoSuchShareError,
+    NotYourShareError,
+    PersonalDataError,
+    ServiceRefusedError,
+    SharingError,
+    UnreachableServiceError,
+)
+from je_kernel.sharing.memory import Memory, Record
+from je_kernel.sharing.protocol import Protocol
+from je_kernel.sharing.snapshot import Snapshot
+from je_kernel.sharing.viewer import SharedNotebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from je_kernel.sharing.memory import Queued, State
+    from je_kernel.sharing.protocol import Ids, Steps
+
+__all__ = ["ShareCommand", "open_shared", "share"]
+
+# What was confirmed so lately is there: no need to ask the service again.
+_CONFIRMED_SECONDS = 24 * 3600
+
+
+class ShareCommand:
+    """Share a notebook: get a link that everyone who has it can read.
+
+    Call it: ``share()``. The first time makes the link; sharing again later
+    shows the newer state under the same link. `retry` sends what could not be
+    sent before.
+    """
+
+    def __call__(
+        self,
+        name: str | None = None,
+        *,
+        title: str | None = None,
+        clear_outputs: bool = False,
+        anyway: bool = False,
+        keep_metadata: bool = False,
+    ) -> Share | NotShared:
+        """Share a notebook.
+
+        Parameters
+        ----------
+        name
+            The notebook's file name; by default the notebook this runs in.
+        title
+            What to call it where it is shown.
+        clear_outputs
+            Whether to leave out what the cells show.
+        anyway
+            Whether to share it although it seems to hold personal data.
+        keep_metadata
+            Whether to send all its metadata, also what tells about you.
+
+        Returns
+        -------
+        Share or NotShared
+            The link; or, where there is no service or no network, what was
+            kept and how to go on.
+
+        Raises
+        ------
+        PersonalDataError
+            If it seems to hold what should not leave. Nothing was sent.
+        TooLargeError
+            If it is larger than the service takes; the cells are named.
+        InvalidNotebookError
+            If it is not a valid notebook.
+        NotebookError
+            If it cannot be told which notebook is meant.
+        """
+        found = notebook.current(name)
+        taken = snapshot.take(
+            found.path,
+            found.content,
+            running=found.cell_id,
+            title=title,
+            clear_outputs=clear_outputs,
+            keep_metadata=keep_metadata,
+        )
+        try:
+            service = _service()
+        except NoSharingServiceError as error:
+            return NotShared(str(error), found.name, taken.data)
+        sharing = _Sharing(service)
+        sharing.ask_consent(taken, anyway=anyway)
+        snapshot.check(taken)
+        shared = sharing.share_or_keep(taken, unsaved=found.unsaved)
+        if isinstance(shared, Share):
+            return dataclasses.replace(shared, others=sharing.send_waiting())
+        return shared
+
+    def retry(self) -> tuple[Share | NotShared, ...]:
+        """Send what could not be sent before.
+
+        Returns
+        -------
+        tuple of Share or NotShared
+            What became of each notebook that waited.
+        """
+        return _Sharing(_service()).send_waiting()
+
+    def __repr__(self) -> str:
+        return "<share: write share() to share this notebook>"
+
+
+share = ShareCommand()
+
+
+def open_shared(id_or_link: str) -> SharedNotebook:
+    """Open a notebook that somebody shared, to read it.
+
+    Parameters
+    ----------
+    id_or_link
+        The words of its link, in any case and with spaces or hyphens between
+        them; or the link itself; or its UUID.
+
+    Returns
+    -------
+    SharedNotebook
+        A notebook shows it. Nothing of it is run. Its ``save_copy()`` makes a
+        copy to work on.
+
+    Raises
+    ------
+    NoSuchShareError
+        If there is no such notebook.
+    NoSharingServiceError
+        If this site has no sharing service.
+    UnreachableServiceError
+        If the service does not answer.
+    """
+    reference = reference_of(id_or_link)
+    if reference is None:
+        raise NoSuchShareError(
+            f"{id_or_link!r} names no shared notebook. Write the three words of its link, as in "
+            'open_shared("brave quiet otter"), or paste the whole link.'
+        )
+    sharing = _Sharing(_service())
+    retrieved = sharing.converse(lambda talk: talk.retrieve(reference))
+    link = sharing.service.link_to(retrieved.ids.readable_id)
+    return SharedNotebook(retrieved.ids, link, retrieved.content)
+
+
+def _service() -> Service:
+    chosen = settings.current()
+    if chosen.sharing_url is None:
+        raise NoSharingServiceError(
+            "This site has no sharing service, so no link could be made. You can still hand the "
+            "notebook in as a file: right-click it in the list of files and choose Download. "
+            "(Who runs this site can set JE_KERNEL_SHARING_URL.)"
+        )
+    return Service.at(chosen.sharing_url, chosen.sharing_link)
+
+
+class _Sharing:
+    """One use of a service, with what is remembered of it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.memory = Memory(service.root)
+
+    def converse(self, begin: Callable[[Protocol], Steps[Any]]) -> Any:
+        """Have a conversation with the token that is remembered."""
+        talk = Protocol(self.service, self._state().token)
+        return converse(begin(talk), self.memory.remember_token)
+
+    def _state(self) -> State:
+        return self.memory.state()
+
+    def ask_consent(self, taken: Snapshot, *, anyway: bool) -> None:
+        """Refuse what holds personal data that nobody said may leave."""
+        findings = personal_data.scan(taken.content)
+        marks = {f"{taken.path}:{finding.mark}" for finding in findings}
+        new = marks - self._state().approved if marks else marks
+        if not new:
+            return
+        if anyway:
+            self._note(lambda state: state.with_approved(new))
+            return
+        unapproved = tuple(f for f in findings if f"{taken.path}:{f.mark}" in new)
+        raise PersonalDataError(personal_data.describe(unapproved), unapproved)
+
+    def share_or_keep(
+        self, taken: Snapshot, when: float | None = None, *, unsaved: bool = False
+    ) -> Share | NotShared:
+        """Share a snapshot, or keep it for later where the service cannot be had now."""
+        when = time.time() if when is None else when
+        try:
+            shared = self._share(taken, when, unsaved=unsaved)
+        except (UnreachableServiceError, ServiceRefusedError) as error:
+            body = snapshot.encoded({"content": taken.content, "title": taken.title})
+            kept = self._keep(taken.path, body, when)
+            return NotShared(str(error), names.name_of(taken.path), taken.data, kept=kept)
+        with contextlib.suppress(FilesError):
+            self.memory.dequeue(taken.path)
+        return shared
+
+    def _keep(self, path: str, body: bytes, when: float) -> bool:
+        try:
+            self.memory.enqueue(path, body, when)
+        except FilesError:
+            return False  # a full disk: the file itself is still offered
+        return True
+
+    def _share(self, taken: Snapshot, when: float, *, unsaved: bool) -> Share:
+        record = self._record_of(taken)
+        if record is not None and _is_confirmed(record, taken):
+            return self._shown(record, taken, "unchanged", unsaved=unsaved)
+        if record is not None:
+            try:
+                ids = self.converse(
+                    lambda talk: talk.update(record.id, taken.data, record.password)
+                )
+            except (NoSuchShareError, NotYourShareError):
+                # Lost to us: whoever has the old link sees what it showed, if anything.
+                self._note(lambda state: state.without_record(record))
+                return self._created(taken, when, "replaced", unsaved=unsaved)
+            new = self._remember(taken, ids, record.password, when)
+            return self._shown(new, taken, "updated", unsaved=unsaved)
+        return self._created(taken, when, "new", unsaved=unsaved)
+
+    def _created(self, taken: Snapshot, when: float, how: str, *, unsaved: bool) -> Share:
+        password = secrets.token_urlsafe(24)
+        ids = self.converse(lambda talk: talk.create(taken.data, password))
+        record = self._remember(taken, ids, password, when)
+        return self._shown(record, taken, how, unsaved=unsaved)
+
+    def _remember(self, taken: Snapshot, ids: Ids, password: str, when: float) -> Record:
+        record = Record(
+            taken.path,
+            ids.id,
+            ids.readable_id,
+            password,
+            taken.fingerprint,
+            when,
+            taken.cell_ids,
+        )
+        self._note(lambda state: state.with_record(record))
+        return record
+
+    def _note(self, change: Callable[[State], State]) -> None:
+        """Remember something, where it can be kept: a full disk must not cost the link."""
+        with contextlib.suppress(FilesError):
+            self.memory.change(change)
+
+    def _record_of(self, taken: Snapshot) -> Record | None:
+        """Return the earlier share of this notebook, also if it was renamed since."""
+        records = self._state().records
+        for record in records:
+            if record.path == taken.path:
+                return record if record.is_of(taken.cell_ids) else None
+        renamed = [r for r in records if not set(r.cells).isdisjoint(taken.cell_ids)]
+        if not renamed:
+            return None
+        there = set(choose.here().run(_paths()))
+        return next((record for record in renamed if record.path not in there), None)
+
+    def _shown(self, record: Record, taken: Snapshot, how: str, *, unsaved: bool) -> Share:
+        return Share(
+            link=self.service.link_to(record.readable_id),
+            id=record.id,
+            readable_id=record.readable_id,
+            taken=record.taken,
+            notebook=taken.path,
+            title=taken.title,
+            how=how,
+            unsaved=unsaved,
+        )
+
+    def send_waiting(self) -> tuple[Share | NotShared, ...]:
+        """Send the notebooks that wait, until the service cannot be had."""
+        results: list[Share | NotShared] = []
+        for queued in self._state().queued:
+            taken = self._waiting(queued)
+            if taken is None:
+                continue
+            try:
+                result = self.share_or_keep(taken, queued.taken)
+            except SharingError as error:  # of this notebook alone
+                result = NotShared(str(error), names.name_of(queued.path), taken.data, kept=True)
+            results.append(result)
+            if isinstance(result, NotShared):
+                break
+        return tuple(results)
+
+    def _waiting(self, queued: Queued) -> Snapshot | None:
+        body = self.memory.body_of(queued)
+        try:
+            kept = json.loads(body or b"")
+            content, title = kept["content"], str(kept["title"])
+            return Snapshot(queued.path, content, snapshot.encoded(content), title)
+        except (ValueError, LookupError, TypeError, SharingError):
+            self.memory.dequeue(queued.path)
+            return None
+
+
+def _is_confirmed(record: Record, taken: Snapshot) -> bool:
+    age = time.time() - record.taken
+    return record.fingerprint == taken.fingerprint and 0 <= age < _CONFIRMED_SECONDS
+
+
+def _paths() -> Generator[Paths, Any, list[str]]:
+    paths: list[str] = yield Paths()
+    return paths

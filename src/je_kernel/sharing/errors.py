@@ -1,0 +1,100 @@
+"""The exceptions of `je_kernel.sharing`.
+
+JeKernelError
+└── SharingError
+    ├── InvalidNotebookError (also ValueError)     not a notebook the service takes
+    ├── NoSharingServiceError (also RuntimeError)  this site has no service
+    ├── NoSuchShareError (also LookupError)        nothing under this id
+    ├── NotYourShareError (also PermissionError)   another session's share
+    ├── PersonalDataError (also ValueError)        something that should not leave
+    ├── ServiceRefusedError                        the service says no
+    ├── TooLargeError (also ValueError)            larger than the service takes
+    └── UnreachableServiceError (also ConnectionError)  no answer, or none that helps
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from je_kernel.errors import JeKernelError
+
+if TYPE_CHECKING:
+    from je_kernel.sharing.personal_data import Finding
+
+__all__ = [
+    "InvalidNotebookError",
+    "NoSharingServiceError",
+    "NoSuchShareError",
+    "NotYourShareError",
+    "PersonalDataError",
+    "ServiceRefusedError",
+    "SharingError",
+    "TooLargeError",
+    "UnreachableServiceError",
+]
+
+
+class SharingError(JeKernelError):
+    """Base class of the exceptions of `je_kernel.sharing`."""
+
+
+class InvalidNotebookError(SharingError, ValueError):
+    """What was to be shared is not a notebook that the service takes."""
+
+
+class NoSharingServiceError(SharingError, RuntimeError):
+    """The site names no sharing service."""
+
+
+class NoSuchShareError(SharingError, LookupError):
+    """The service has nothing under this id."""
+
+
+class NotYourShareError(SharingError, PermissionError):
+    """The shared notebook belongs to somebody else, who alone may change it."""
+
+
+class PersonalDataError(SharingError, ValueError):
+    """The notebook holds something that should perhaps not leave this computer.
+
+    Parameters
+    ----------
+    text
+        What was found, where, and what to do next.
+    findings
+        The places.
+    """
+
+    def __init__(self, text: str, findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(text)
+        self.findings = findings
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.findings)
+
+
+class ServiceRefusedError(SharingError):
+    """The service answered, and refuses.
+
+    Parameters
+    ----------
+    text
+        What happened, why, and what to do next.
+    status
+        The HTTP status of the answer.
+    """
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.status)
+
+
+class TooLargeError(SharingError, ValueError):
+    """The notebook is larger than the service takes."""
+
+
+class UnreachableServiceError(SharingError, ConnectionError):
+    """The service gives no answer, or none that one can work with."""

@@ -1,0 +1,295 @@
+"""What sharing remembers between kernels: the token, the shares, what waits to be sent.
+
+It is kept in a hidden folder of the site's own files, as the notebooks are, and
+so is there after a restart, a reload, and in another notebook of the same
+student. Several kernels may change it at once: each change is applied to what
+is there at that moment, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from je_kernel.files import choose, names
+from je_kernel.files.errors import FilesError, Refused, StoreError
+from je_kernel.files.store import Found, NewFile, Read, Remove, Stat, Write
+from je_kernel.sharing.tokens import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from je_kernel.files.store import Steps
+
+__all__ = ["FOLDER", "Memory", "Queued", "Record", "State"]
+
+FOLDER = f"{names.OWN_PREFIX}sharing"
+"""The hidden folder, at the top of the site's files."""
+
+_STATE = f"{FOLDER}/shares.json"
+_MIMETYPE = "application/json"
+_TRIES = 8
+
+
+@dataclass(frozen=True)
+class Record:
+    """One notebook that was shared.
+
+    Parameters
+    ----------
+    path
+        Where it was when it was shared.
+    id, readable_id
+        What the service calls it.
+    password
+        With which a later session may update the share.
+    fingerprint
+        The hash of what was sent last.
+    taken
+        When that was, in seconds since 1970.
+    cells
+        The ids of its cells, to know it again under another name.
+    """
+
+    path: str
+    id: str
+    readable_id: str
+    password: str = field(repr=False)
+    fingerprint: str
+    taken: float
+    cells: tuple[str, ...] = ()
+
+    def is_of(self, cells: tuple[str, ...]) -> bool:
+        """Tell whether these cells can be those of the notebook that was shared.
+
+        A new notebook often gets the name of an old one: its cells are others.
+        """
+        return not cells or not self.cells or not set(cells).isdisjoint(self.cells)
+
+
+@dataclass(frozen=True)
+class Queued:
+    """One notebook that waits to be sent.
+
+    Parameters
+    ----------
+    path
+        Where the notebook is.
+    file
+        The file that holds what is to be sent.
+    taken
+        When it was to be shared, in seconds since 1970.
+    """
+
+    path: str
+    file: str
+    taken: float
+
+
+@dataclass(frozen=True)
+class State:
+    """All that is remembered of one service.
+
+    Parameters
+    ----------
+    token
+        The token.
+    records
+        The notebooks that were shared.
+    queued
+        The notebooks that wait.
+    approved
+        The marks of the findings that somebody said may leave, each with its
+        notebook's path before it.
+    """
+
+    token: Token | None = None
+    records: tuple[Record, ...] = ()
+    queued: tuple[Queued, ...] = ()
+    approved: frozenset[str] = frozenset()
+
+    def with_record(self, record: Record) -> State:
+        """Return the state after a share; an earlier record of it is replaced."""
+        others = (r for r in self.records if r.path != record.path and r.id != record.id)
+        return dataclasses.replace(self, records=(*others, record))
+
+    def without_record(self, record: Record) -> State:
+        """Return the state without a share that is no more."""
+        kept = tuple(r for r in self.records if r.id != record.id)
+        return dataclasses.replace(self, records=kept)
+
+    def with_queued(self, queued: Queued) -> State:
+        """Return the state with a notebook that waits; an earlier state of it waits no more."""
+        others = (q for q in self.queued if q.path != queued.path)
+        return dataclasses.replace(self, queued=(*others, queued))
+
+    def without_queued(self, path: str) -> State:
+        """Return the state when nothing of a notebook waits any more."""
+        return dataclasses.replace(self, queued=tuple(q for q in self.queued if q.path != path))
+
+    def with_approved(self, marks: set[str]) -> State:
+        """Return the state after somebody said that what was found may leave."""
+        return dataclasses.replace(self, approved=self.approved | marks)
+
+
+class Memory:
+    """What is remembered of one service.
+
+    Parameters
+    ----------
+    service
+        The service's address.
+    """
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+
+    def state(self) -> State:
+        """Return what is remembered now."""
+        return choose.here().run(self._read())[0]
+
+    def change(self, change: Callable[[State], State]) -> State:
+        """Change what is remembered, whatever else changes it meanwhile.
+
+        Parameters
+        ----------
+        change
+            Returns the new state for the one that is there.
+
+        Raises
+        ------
+        FilesError
+            If it cannot be kept.
+        """
+        return choose.here().run(self._change(change))
+
+    def remember_token(self, token: Token | None) -> None:
+        """Keep the token for the next kernel. Where nothing can be kept, share without."""
+        try:
+            self.change(lambda state: dataclasses.replace(state, token=token))
+        except FilesError:
+            return
+
+    def enqueue(self, path: str, body: bytes, taken: float) -> Queued:
+        """Keep what could not be sent.
+
+        Parameters
+        ----------
+        path
+            Where the notebook is.
+        body
+            What was to be sent.
+        taken
+            When, in seconds since 1970.
+        """
+        queued = Queued(path, f"{FOLDER}/queued-{uuid.uuid4().hex}.json", taken)
+        place = choose.here()
+        place.run(_write(queued.file, body))
+        before = self.state()
+        self.change(lambda state: state.with_queued(queued))
+        for old in before.queued:
+            if old.path == path:
+                place.run(_remove(old.file))
+        return queued
+
+    def body_of(self, queued: Queued) -> bytes | None:
+        """Return what was to be sent, or None if it is gone."""
+        return choose.here().run(_read_bytes(queued.file))
+
+    def dequeue(self, path: str) -> None:
+        """Forget what waited of a notebook: it was sent."""
+        waited = [queued for queued in self.state().queued if queued.path == path]
+        if not waited:
+            return
+        self.change(lambda state: state.without_queued(path))
+        place = choose.here()
+        for queued in waited:
+            place.run(_remove(queued.file))
+
+    def _read(self) -> Steps[tuple[State, dict[str, Any], str | None]]:
+        """Return the state, all that the file holds, and the file's version."""
+        found: Found | None = yield Read(_STATE)
+        if found is None:
+            return State(), {}, None
+        everything = _object(found.data)
+        own = everything.get(self.service)
+        return _state_of(own if isinstance(own, dict) else {}), everything, found.entry.version
+
+    def _change(self, change: Callable[[State], State]) -> Steps[State]:
+        for _ in range(_TRIES):
+            state, everything, version = yield from self._read()
+            new = change(state)
+            if new == state:
+                return new
+            data = json.dumps({**everything, self.service: _json_of(new)}, indent=1).encode()
+            file = NewFile(_STATE, data, _MIMETYPE)
+            try:
+                yield Write((file,), new=version is None, expected=version)
+            except Refused as refused:
+                if refused.problem not in ("changed", "exists", "gone"):
+                    raise
+                continue  # another kernel was quicker
+            return new
+        raise StoreError("What was shared cannot be remembered: other notebooks keep changing it.")
+
+
+def _write(path: str, data: bytes) -> Steps[None]:
+    yield Write((NewFile(path, data, _MIMETYPE),))
+
+
+def _read_bytes(path: str) -> Steps[bytes | None]:
+    found: Found | None = yield Read(path)
+    return None if found is None else found.data
+
+
+def _remove(path: str) -> Steps[None]:
+    if (yield Stat(path)) is not None:
+        yield Remove(path)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one for what was damaged."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _json_of(state: State) -> dict[str, Any]:
+    return {
+        "token": dataclasses.asdict(state.token) if state.token else None,
+        "shares": [dataclasses.asdict(record) for record in state.records],
+        "queued": [dataclasses.asdict(queued) for queued in state.queued],
+        "approved": sorted(state.approved),
+    }
+
+
+def _state_of(value: dict[str, Any]) -> State:
+    """Read a state, leaving out what cannot be read: it may be of another version."""
+    token = _made(Token, value.get("token"))
+    records = (_made(Record, one) for one in _list(value.get("shares")))
+    queued = (_made(Queued, one) for one in _list(value.get("queued")))
+    return State(
+        token,
+        tuple(dataclasses.replace(r, cells=tuple(r.cells)) for r in records if r is not None),
+        tuple(one for one in queued if one is not None),
+        frozenset(mark for mark in _list(value.get("approved")) if isinstance(mark, str)),
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _made(kind: Any, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return None
+    known = {f.name for f in dataclasses.fields(kind)}
+    try:
+        return kind(**{key: part for key, part in value.items() if key in known})
+    except TypeError:  # something is missing
+        return None

@@ -1,0 +1,467 @@
+"""The conversation with a sharing service, without input or output.
+
+Each method of `Protocol` is a generator: it yields what is to be done, is sent
+the answer, and returns its result. It yields
+
+- a `je_kernel.net.message.Request`, to be answered by a ``Response``, or by
+  throwing the `OSError` for which none came;
+- a `Wait`, to be answered once that time has passed;
+- a `Remember`, to be answered once the token is kept: a refreshed token makes
+  the one before it worthless, so it must not be lost.
+
+The contract is that of the Jupyter Everywhere sharing service, 0.8.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import json
+import random
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from urllib.parse import quote
+
+from je_kernel import errors
+from je_kernel.net.message import Request, Response
+from je_kernel.sharing.errors import (
+    InvalidNotebookError,
+    NoSuchShareError,
+    NotYourShareError,
+    ServiceRefusedError,
+    TooLargeError,
+    UnreachableServiceError,
+)
+from je_kernel.sharing.tokens import Token
+
+if TYPE_CHECKING:
+    from je_kernel.sharing.addresses import Reference, Service
+
+__all__ = ["Action", "Ids", "Protocol", "Remember", "Retrieved", "Steps", "Wait"]
+
+Result = TypeVar("Result")
+
+_ATTEMPTS = 4
+_FIRST_PAUSE = 0.5  # seconds; twice as long after each attempt
+_LONGEST_WAIT = 20.0  # seconds that a cell may be kept waiting at a service's wish
+_TIMEOUT = 60.0  # seconds of silence
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_UNAUTHORISED = frozenset({401, 403})
+
+# Asking again cannot help with these: nothing is going to change by itself.
+_LASTING = (
+    errors.OfflineError,
+    errors.SiteForbidsError,
+    errors.InsecureAddressError,
+    errors.BadAddressError,
+    errors.NotDataError,
+)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Let some time pass.
+
+    Parameters
+    ----------
+    seconds
+        How much.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Keep a token for later.
+
+    Parameters
+    ----------
+    token
+        The token, or None when the one before is worthless and there is no other yet.
+    """
+
+    token: Token | None
+
+
+Action: TypeAlias = Request | Wait | Remember
+"""What a conversation wants done."""
+
+Steps: TypeAlias = Generator[Action, Any, Result]
+"""A conversation: yields actions, is sent answers, returns its result."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What a service calls a shared notebook.
+
+    Parameters
+    ----------
+    id
+        Its UUID.
+    readable_id
+        The id that can be said aloud.
+    """
+
+    id: str
+    readable_id: str
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """A shared notebook as the service keeps it."""
+
+    ids: Ids
+    content: dict[str, Any]
+
+
+@dataclass
+class Protocol:
+    """The conversation with one service.
+
+    Parameters
+    ----------
+    service
+        The service.
+    token
+        The token held so far, if any.
+    clock
+        Tells this computer's time in seconds.
+    chance
+        Returns a random number from 0 to 1.
+
+    Examples
+    --------
+    >>> from je_kernel.sharing.addresses import Reference, Service
+    >>> talk = Protocol(Service.at("https://share.example"))
+    >>> steps = talk.retrieve(Reference(candidates=("brave-quiet-otter",)))
+    >>> next(steps).url
+    'https://share.example/api/v1/auth/issue'
+    """
+
+    service: Service
+    token: Token | None = None
+    clock: Callable[[], float] = field(default=time.time, repr=False)
+    chance: Callable[[], float] = field(default=random.random, repr=False)
+
+    # What can be asked ------------------------------------------------------
+
+    def create(self, notebook: bytes, password: str) -> Steps[Ids]:
+        """Share a notebook that was not shared before.
+
+        Parameters
+        ----------
+        notebook
+            Its JSON, in UTF-8.
+        password
+            With which the share can be changed after this session has ended.
+
+        Returns
+        -------
+        Ids
+            What the service calls it.
+        """
+        body = b'{"notebook":%b,"password":%b}' % (notebook, json.dumps(password).encode())
+        url = self.service.call("notebooks")
+        response = yield from self._authorised("POST", url, body)
+        return self._ids(response, len(notebook))
+
+    def update(self, notebook_id: str, notebook: bytes, password: str) -> Steps[Ids]:
+        """Share a newer state of a notebook under the link it has.
+
+        Parameters
+        ----------
+        notebook_id
+            The UUID of the share.
+        notebook
+            The notebook's JSON, in UTF-8.
+        password
+            The one it was shared with, or ``""``.
+
+        Raises
+        ------
+        NoSuchShareError
+            If the service no longer has it.
+        NotYourShareError
+            If neither the session nor the password may change it.
+        """
+        url = self.service.call("notebooks", notebook_id)
+        if password and self._must_begin_anew():
+            yield from self._unlock(notebook_id, password)
+        response = yield from self._authorised("PUT", url, notebook)
+        if response.status in _UNAUTHORISED and password:
+            if not (yield from self._unlock(notebook_id, password)):
+                raise _not_yours()
+            response = yield from self._authorised("PUT", url, notebook)
+        if response.status in _UNAUTHORISED:
+            raise _not_yours()
+        return self._ids(response, len(notebook))
+
+    def retrieve(self, reference: Reference) -> Steps[Retrieved]:
+        """Get a shared notebook.
+
+        Parameters
+        ----------
+        reference
+            Which one.
+
+        Raises
+        ------
+        NoSuchShareError
+            If the service has none of this id.
+        """
+        query = f"?at={quote(reference.at, safe='')}" if reference.at else ""
+        for url in self._addresses(reference):
+            response = yield from self._authorised("GET", url + query, None)
+            if response.status not in (404, 400):
+                return self._retrieved(response)
+        raise NoSuchShareError(self._nothing_there(reference))
+
+    # Tokens -----------------------------------------------------------------
+
+    def _must_begin_anew(self) -> bool:
+        return self.token is None or self.token.expired(self.clock())
+
+    def _authorised(self, method: str, url: str, body: bytes | None) -> Steps[Response]:
+        """Send a request with a token that is good, renewing it where it is not."""
+        token = yield from self._good_token()
+        response = yield from self._send(_request(method, url, body, token))
+        if response.status == 403:  # as the contract answers a token it does not take
+            token = yield from self._renewed(token)
+            response = yield from self._send(_request(method, url, body, token))
+        return response
+
+    def _good_token(self) -> Steps[Token]:
+        token = self.token
+        if token is None or token.expired(self.clock()):
+            return (yield from self._issued())
+        if token.ending(self.clock()):
+            return (yield from self._renewed(token))
+        return token
+
+    def _renewed(self, token: Token) -> Steps[Token]:
+        """Exchange a token for a new one of the same session, or else open a new session."""
+        body = json.dumps({"token": token.text}).encode()
+        response = yield from self._send(
+            _request("POST", self.service.call("auth", "refresh"), body)
+        )
+        text = _token_in(response)
+        if text is None:
+            return (yield from self._issued())
+        return (yield from self._keep(text))
+
+    def _issued(self) -> Steps[Token]:
+        """Open a session."""
+        url = self.service.call("auth", "issue")
+        response = yield from self._send(_request("POST", url, b""))
+        text = _token_in(response)
+        if text is None:
+            raise self._refusal(response)
+        return (yield from self._keep(text))
+
+    def _unlock(self, notebook_id: str, password: str) -> Steps[bool]:
+        """Open a session that may change one share, by the password it was shared with."""
+        body = json.dumps({"notebook_id": notebook_id, "password": password}).encode()
+        url = self.service.call("auth", "issue")
+        response = yield from self._send(_request("POST", url, body))
+        text = _token_in(response)
+        if text is None:
+            return False
+        yield from self._keep(text)
+        return True
+
+    def _keep(self, text: str) -> Steps[Token]:
+        token = self.token = Token.of(text, self.clock())
+        yield Remember(token)
+        return token
+
+    # Requests and answers ----------------------------------------------------
+
+    def _send(self, request: Request) -> Steps[Response]:
+        """Send a request, again and later where that may help."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            pause = _FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + self.chance())
+            try:
+                response: Response = yield request
+            except OSError as error:
+                if attempt == _ATTEMPTS or isinstance(error, _LASTING):
+                    raise self._unreachable(error) from error
+            else:
+                if response.status not in _BUSY:
+                    return response
+                asked = _retry_after(response, self.clock())
+                if attempt == _ATTEMPTS or (asked or 0) > _LONGEST_WAIT:
+                    raise self._busy(response, asked)
+                pause = max(pause, asked or 0)
+            yield Wait(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _addresses(self, reference: Reference) -> list[str]:
+        if reference.uuid is not None:
+            return [self.service.call("notebooks", reference.uuid)]
+        return [
+            self.service.call("notebooks", "get-by-readable-id", candidate)
+            for candidate in reference.candidates
+        ]
+
+    def _ids(self, response: Response, size: int) -> Ids:
+        if not 200 <= response.status < 300:
+            raise self._refusal(response, size)
+        ids = _ids_in(_json_of(response).get("notebook"))
+        if ids is None:
+            raise self._nonsense(response)
+        return ids
+
+    def _retrieved(self, response: Response) -> Retrieved:
+        if not 200 <= response.status < 300:
+            raise self._refusal(response)
+        answer = _json_of(response)
+        ids, content = _ids_in(answer), answer.get("content")
+        if ids is None or not isinstance(content, dict):
+            raise self._nonsense(response)
+        return Retrieved(ids, content)
+
+    # Errors -----------------------------------------------------------------
+
+    def _unreachable(self, error: OSError) -> UnreachableServiceError:
+        return UnreachableServiceError(
+            f"The sharing service {self.service.root} cannot be reached. {_why(error)}"
+        )
+
+    def _busy(self, response: Response, asked: float | None) -> UnreachableServiceError:
+        when = f"in {_in_words(asked)}" if asked else "in a few minutes"
+        what = (
+            "was asked too often and wants a rest"
+            if response.status == 429
+            else f"has a problem of its own at the moment (it answers {response.status})"
+        )
+        return UnreachableServiceError(
+            f"The sharing service {self.service.root} {what}. Try again {when}."
+        )
+
+    def _nonsense(self, response: Response) -> UnreachableServiceError:
+        return UnreachableServiceError(
+            f"{self.service.root} answered ({response.status}), but not as a sharing service does. "
+            "Perhaps the network wants you to log in first: open any page in a new browser tab, "
+            "then try again."
+        )
+
+    def _refusal(self, response: Response, size: int = 0) -> Exception:
+        """Return the error for an answer that is no success."""
+        answer = _json_of(response)
+        said = answer.get("message")
+        reason = f" It says: {said}" if isinstance(said, str) and said else ""
+        if response.status == 404:
+            return NoSuchShareError(f"The sharing service no longer has this notebook.{reason}")
+        if response.status == 413:
+            return TooLargeError(_too_large(answer.get("details"), size))
+        if response.status == 422 or (response.status == 400 and size):
+            return InvalidNotebookError(
+                f"The sharing service does not take this notebook.{reason} "
+                "Save it in JupyterLab once more and share it again."
+            )
+        if response.status < 400:
+            return self._nonsense(response)
+        return ServiceRefusedError(
+            f"The sharing service {self.service.root} refuses ({response.status}).{reason}",
+            response.status,
+        )
+
+    def _nothing_there(self, reference: Reference) -> str:
+        name = reference.uuid or reference.candidates[0]
+        text = f"There is no shared notebook {name!r} at {self.service.root}."
+        if reference.host and reference.host not in self.service.root + self.service.link:
+            return (
+                f"{text} The link is of {reference.host}, which is not this site's sharing "
+                "service: open it in a browser tab instead."
+            )
+        return (
+            f"{text} Check the words letter by letter. If they are right, the notebook was "
+            "deleted or has expired: ask whoever shared it to share it again."
+        )
+
+
+def _why(error: OSError) -> str:
+    """Return what a failure means here, where nothing was to be read and no address was typed."""
+    if isinstance(error, errors.OfflineError):
+        return "There is no connection to the internet at the moment. Check the Wi-Fi."
+    if isinstance(error, errors.SiteForbidsError):
+        return (
+            "It answers, but does not let this site use it. Only its operator can change that, by "
+            "putting this site's address on the service's list (CORS)."
+        )
+    if isinstance(error, errors.InsecureAddressError):
+        return "Its address begins with http://, and this page came over https://."
+    if isinstance(error, errors.NetworkError):
+        return "Check the Wi-Fi, or try again a little later."
+    return f"Check the network, or try again a little later ({error})."
+
+
+def _request(method: str, url: str, body: bytes | None, token: Token | None = None) -> Request:
+    headers = [("Accept", "application/json")]
+    if body is not None:
+        headers.append(("Content-Type", "application/json"))
+    if token is not None:
+        headers.append(("Authorization", f"Bearer {token.text}"))
+    return Request(method, url, tuple(headers), body, _TIMEOUT)
+
+
+def _json_of(response: Response) -> dict[str, Any]:
+    """Return the object that an answer holds; an empty one where it holds none."""
+    try:
+        answer = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _token_in(response: Response) -> str | None:
+    token = _json_of(response).get("token") if 200 <= response.status < 300 else None
+    # What is not printable ASCII can be no token, and could forge a header.
+    usable = isinstance(token, str) and token.isascii() and token.isprintable()
+    return token.strip() or None if usable else None  # type: ignore[union-attr]
+
+
+def _ids_in(answer: Any) -> Ids | None:
+    if not isinstance(answer, dict):
+        return None
+    notebook_id, readable_id = answer.get("id"), answer.get("readable_id")
+    if not isinstance(notebook_id, str) or not notebook_id:
+        return None
+    return Ids(notebook_id, readable_id if isinstance(readable_id, str) else notebook_id)
+
+
+def _retry_after(response: Response, now: float) -> float | None:
+    """Return the seconds that a service asks to wait: it says a number, or a date."""
+    text = (response.header("retry-after") or "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        # By the service's own clock, which need not be this computer's.
+        now = email.utils.parsedate_to_datetime(response.header("date") or "").timestamp()
+    return max(0.0, moment - now)
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{-(-seconds // 60):.0f} minutes"
+
+
+def _too_large(details: Any, size: int) -> str:
+    limit = details.get("maxSizeBytes") if isinstance(details, dict) else None
+    allowed = f", and it takes {limit / 1_000_000:.1f} MB" if isinstance(limit, int) else ""
+    return (
+        f"This notebook is too large for the sharing service: it has {size / 1_000_000:.1f} MB"
+        f"{allowed}. Share it with clear_outputs=True, or clear the outputs of its largest cells."
+    )
+
+
+def _not_yours() -> NotYourShareError:
+    return NotYourShareError(
+        "This shared notebook belongs to another session, and only that one may change it."
+    )

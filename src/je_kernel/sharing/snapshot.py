@@ -1,0 +1,326 @@
+"""What of a notebook is sent: cleaned of what is nobody's business, checked, measured."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import importlib.util
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from je_kernel.sharing.errors import InvalidNotebookError, TooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["LIMIT_BYTES", "Snapshot", "check", "cleaned", "take"]
+
+LIMIT_BYTES = 10 * 1024 * 1024
+"""How many bytes of UTF-8 JSON a service takes."""
+
+_NOTEBOOK_KEYS = frozenset({"kernelspec", "language_info", "title"})
+_KERNELSPEC_KEYS = frozenset({"name", "display_name", "language"})
+_CELL_KEYS = frozenset(
+    {"collapsed", "deletable", "editable", "format", "jupyter", "name", "scrolled", "slideshow"}
+    | {"tags"}
+)
+_OUTPUT_KEYS = frozenset({"height", "isolated", "needs_background", "width"})
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_OWN_OUTPUT = re.compile(r'\s*<(?:section class="je-share|script data-je-save)')
+_WIDGET_WORDS = "(A widget. Run the notebook to use it.)"
+
+_CELL_TYPES = frozenset({"code", "markdown", "raw"})
+_OUTPUT_TYPES = frozenset({"display_data", "error", "execute_result", "stream"})
+_NEWEST_MINOR = 5
+_WORTH_NAMING = 0.1  # of the limit: what to clear first
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A notebook ready to be sent.
+
+    Parameters
+    ----------
+    path
+        Where the notebook is, from the top folder of the site's files.
+    content
+        What is sent, as JSON objects.
+    data
+        What is sent, as bytes.
+    title
+        What to call it.
+    """
+
+    path: str
+    content: dict[str, Any] = field(repr=False)
+    data: bytes = field(repr=False)
+    title: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of what is sent: the same for the same content."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def cell_ids(self) -> tuple[str, ...]:
+        """The ids of the cells that have one."""
+        return tuple(c["id"] for c in self.content["cells"] if isinstance(c.get("id"), str))
+
+
+def take(
+    path: str,
+    notebook: Mapping[str, Any],
+    *,
+    running: str | None = None,
+    title: str | None = None,
+    clear_outputs: bool = False,
+    keep_metadata: bool = False,
+) -> Snapshot:
+    """Make what is sent of a notebook. The notebook itself stays as it is.
+
+    Parameters
+    ----------
+    path
+        Where the notebook is.
+    notebook
+        The notebook.
+    running
+        The id of the cell that is running now. What it showed is left out: it is
+        the card of an earlier share, or half done.
+    title
+        The notebook's title; by default its own, if it has one.
+    clear_outputs
+        Whether to leave out what the cells show.
+    keep_metadata
+        Whether to send all metadata as they are.
+    """
+    content = copy.deepcopy(dict(notebook)) if keep_metadata else cleaned(notebook)
+    metadata = content.setdefault("metadata", {})
+    if title is not None and isinstance(metadata, dict):
+        metadata["title"] = title
+    for cell in content["cells"]:
+        if "outputs" in cell and (clear_outputs or (running and cell.get("id") == running)):
+            cell["outputs"] = []
+            cell["execution_count"] = None
+    return Snapshot(path, content, encoded(content), title or _own_title(metadata))
+
+
+def encoded(content: Any) -> bytes:
+    """Return JSON as the bytes that are sent: compact, in UTF-8.
+
+    Raises
+    ------
+    InvalidNotebookError
+        If it holds what JSON does not have, as NaN.
+    """
+    try:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidNotebookError(
+            f"This notebook cannot be shared: it holds what no notebook may hold ({error}). "
+            "Save it in JupyterLab once more."
+        ) from None
+    # Half of a character, as a cut emoji, has no place in UTF-8.
+    return text.encode("utf-8", "replace")
+
+
+def _own_title(metadata: Any) -> str:
+    title = metadata.get("title") if isinstance(metadata, dict) else None
+    return title if isinstance(title, str) else ""
+
+
+# Cleaning ------------------------------------------------------------------
+
+
+def cleaned(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of a notebook without metadata that tells about its author.
+
+    What is kept is a short list: what a reader needs to see and run it. Widget
+    state, authors, times of execution, paths of kernels and whatever programs
+    add of their own are left out.
+
+    Parameters
+    ----------
+    notebook
+        The notebook.
+
+    Examples
+    --------
+    >>> cleaned({"cells": [], "metadata": {"authors": [{"name": "Mia"}], "title": "Rain"}})
+    {'cells': [], 'metadata': {'title': 'Rain'}}
+    """
+    content = copy.deepcopy(dict(notebook))
+    metadata = content.get("metadata")
+    if isinstance(metadata, dict):
+        content["metadata"] = _only(metadata, _NOTEBOOK_KEYS)
+        _clean_kernelspec(content["metadata"])
+    for cell in content.get("cells", ()):
+        if isinstance(cell.get("metadata"), dict):
+            cell["metadata"] = _only(cell["metadata"], _CELL_KEYS)
+        if isinstance(cell.get("outputs"), list):
+            cell["outputs"] = [one for out in cell["outputs"] if (one := _clean_output(out))]
+    return content
+
+
+def _only(metadata: dict[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in metadata.items() if key in keys}
+
+
+def _clean_kernelspec(metadata: dict[str, Any]) -> None:
+    spec = metadata.get("kernelspec")
+    if not isinstance(spec, dict):
+        return
+    spec = metadata["kernelspec"] = _only(spec, _KERNELSPEC_KEYS)
+    # Environments are named by where they are, which is in somebody's folder.
+    for key in ("name", "display_name"):
+        value = spec.get(key)
+        if isinstance(value, str) and ("/" in value or "\\" in value):
+            spec[key] = "python3" if key == "name" else "Python 3"
+
+
+def _clean_output(output: Any) -> Any:
+    if not isinstance(output, dict):
+        return output
+    metadata, data = output.get("metadata"), output.get("data")
+    if isinstance(metadata, dict):
+        output["metadata"] = {
+            key: value for key, value in metadata.items() if key in _OUTPUT_KEYS or "/" in key
+        }
+    if not isinstance(data, dict):
+        return output
+    if _is_own(data.get("text/html")):
+        return None
+    if data.pop(_WIDGET_VIEW, None) is not None and not data:
+        data["text/plain"] = _WIDGET_WORDS
+    return output
+
+
+def _is_own(markup: Any) -> bool:
+    """Tell whether an output is the card of an earlier share, or what was where it saved."""
+    text = "".join(markup) if isinstance(markup, list) else markup
+    return isinstance(text, str) and (not text or _OWN_OUTPUT.match(text) is not None)
+
+
+# Checking ------------------------------------------------------------------
+
+
+def check(snapshot: Snapshot, limit: int = LIMIT_BYTES) -> None:
+    """Refuse what the service would refuse, and say what to do about it.
+
+    Parameters
+    ----------
+    snapshot
+        What is about to be sent.
+    limit
+        How many bytes the service takes.
+
+    Raises
+    ------
+    TooLargeError
+        If it is too large. The message names the cells that make it so.
+    InvalidNotebookError
+        If it is no valid notebook.
+    """
+    _check_structure(snapshot.content)
+    _check_schema(snapshot.content)
+    if len(snapshot.data) > limit:
+        raise TooLargeError(_too_large(snapshot, limit))
+
+
+def _too_large(snapshot: Snapshot, limit: int) -> str:
+    sizes = [(len(encoded(cell)), number, cell) for number, cell in _numbered(snapshot.content)]
+    sizes.sort(key=lambda item: (-item[0], item[1]))
+    worst = [item for item in sizes if item[0] >= limit * _WORTH_NAMING] or sizes[:1]
+    named = [_size_line(*item) for item in worst[:_MOST_NAMED]]
+    return (
+        f"This notebook is too large to be shared: it has {_megabytes(len(snapshot.data))}, and "
+        f"{_megabytes(limit)} are allowed. Most of it is in\n\n" + "\n".join(named) + "\n\n"
+        "Clear the outputs of these cells (right-click, Clear Cell Output), show less or smaller "
+        "plots, and save; or share without any outputs: share(clear_outputs=True)."
+    )
+
+
+def _numbered(content: Mapping[str, Any]) -> list[tuple[int, Any]]:
+    return list(enumerate(content["cells"], start=1))
+
+
+def _size_line(size: int, number: int, cell: Mapping[str, Any]) -> str:
+    shown = len(encoded(cell.get("outputs") or []))
+    attached = len(encoded(cell.get("attachments") or {}))
+    what = "its output" if shown > size / 2 else "its pictures" if attached > size / 2 else "itself"
+    return f"  - cell {number}: {_megabytes(size)} ({what})"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB"
+
+
+def _check_structure(content: Mapping[str, Any]) -> None:
+    """Check what every notebook has, without anybody's help."""
+    major, minor = content.get("nbformat"), content.get("nbformat_minor")
+    if major != 4 or not isinstance(minor, int):
+        raise InvalidNotebookError(
+            f"This notebook has the format {major!r}, and only format 4 can be shared. Open it in "
+            "JupyterLab and save it: that brings it up to date."
+        )
+    if not 0 <= minor <= _NEWEST_MINOR:
+        raise InvalidNotebookError(
+            f"This notebook has the format 4.{minor}, which is newer than sharing knows."
+        )
+    if not isinstance(content.get("metadata"), dict):
+        raise _invalid("it has no metadata")
+    for number, cell in _numbered(content):
+        problem = _problem_of(cell)
+        if problem:
+            raise _invalid(f"cell {number} {problem}")
+
+
+def _problem_of(cell: Mapping[str, Any]) -> str | None:
+    if cell.get("cell_type") not in _CELL_TYPES:
+        return f"is of the unknown type {cell.get('cell_type')!r}"
+    if not _is_text(cell.get("source")):
+        return "has no text"
+    if not isinstance(cell.get("metadata"), dict):
+        return "has no metadata"
+    if cell["cell_type"] != "code":
+        return None
+    outputs = cell.get("outputs")
+    if not isinstance(outputs, list) or "execution_count" not in cell:
+        return "has no outputs"
+    for output in outputs:
+        kind = output.get("output_type") if isinstance(output, dict) else None
+        if kind not in _OUTPUT_TYPES:
+            return f"has an output of the unknown type {kind!r}"
+    return None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(line, str) for line in value)
+    )
+
+
+def _check_schema(content: Mapping[str, Any]) -> None:
+    """Check against nbformat's schema, where nbformat is at hand."""
+    if importlib.util.find_spec("nbformat") is None:
+        return
+    from nbformat.validator import get_validator
+
+    validator = get_validator(4, content["nbformat_minor"])  # type: ignore[no-untyped-call]
+    if validator is None:
+        return
+    # As the file has it, and not as nbformat would mend it.
+    error = next(iter(validator.iter_errors(json.loads(encoded(content)))), None)
+    if error is not None:
+        where = "/".join(str(part) for part in getattr(error, "path", ()))
+        raise _invalid(f"{str(error.message)[:200]}{f' (at {where})' if where else ''}")
+
+
+def _invalid(why: str) -> InvalidNotebookError:
+    return InvalidNotebookError(
+        f"This notebook is not valid and so cannot be shared: {why}. Save it in JupyterLab once "
+        "more; if that does not help, copy its cells into a new notebook."
+    )

@@ -1,0 +1,199 @@
+"""What happens as the kernel starts: ordered, named, timed and guarded steps.
+
+A step that raises is recorded and logged to the browser's console; the steps
+after it run, the kernel comes up, and nothing is printed in the notebook.
+`je_kernel.doctor` shows what every step did.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from je_kernel import runtime, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["STEPS", "Started", "Step", "StepResult", "start", "started", "stop"]
+
+_log = logging.getLogger("je_kernel")
+# Until a console is there, records go nowhere rather than to the notebook.
+_log.addHandler(logging.NullHandler())
+
+
+class Skip(Exception):  # noqa: N818
+    """Raised by a step that has nothing to do here; its text says why."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do at start-up."""
+
+    name: str
+    run: Callable[[InteractiveShell | None], None]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step did.
+
+    Parameters
+    ----------
+    name
+        The step's name.
+    outcome
+        ``"done"``, ``"skipped"`` or ``"failed"``.
+    milliseconds
+        How long it took.
+    reason
+        Why it was skipped, or the error that it failed with.
+    """
+
+    name: str
+    outcome: Literal["done", "skipped", "failed"]
+    milliseconds: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Started:
+    """The record of a start: one result for each step, in their order."""
+
+    steps: tuple[StepResult, ...]
+
+    @property
+    def milliseconds(self) -> float:
+        """How long all the steps took, in milliseconds."""
+        return sum(step.milliseconds for step in self.steps)
+
+    @property
+    def failed(self) -> tuple[StepResult, ...]:
+        """The steps that failed."""
+        return tuple(step for step in self.steps if step.outcome == "failed")
+
+
+def _log_to_console(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("there is no browser console here")
+    _log.setLevel(settings.current().log_level.upper())
+    # Without propagation Python's handler of last resort cannot print to the notebook.
+    _log.propagate = False
+    if not any(isinstance(handler, runtime.ConsoleHandler) for handler in _log.handlers):
+        handler = runtime.ConsoleHandler()
+        handler.setFormatter(logging.Formatter("je-kernel: %(message)s"))
+        _log.addHandler(handler)
+
+
+def _patch_network(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("Python has the network by itself here")
+    from je_kernel import net
+
+    net.install()
+
+
+def _name_ourselves(shell: InteractiveShell | None) -> None:
+    if shell is None:
+        raise Skip("this Python has no IPython shell")
+    import je_kernel
+
+    # Not interactive: IPython then hides it from %who and its relatives.
+    shell.push({"je_kernel": je_kernel}, interactive=False)  # type: ignore[no-untyped-call]
+
+
+def _prepare_saved_copies(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("copies of downloads are kept in a browser only")
+    if runtime.can_run_sync():
+        raise Skip("this browser reads the kept copies when they are needed")
+    from je_kernel.net import saved
+
+    saved.prepare()
+
+
+def _hint_imports(shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("pip installs packages here")
+    if shell is None:
+        raise Skip("this Python has no IPython shell")
+    from je_kernel.import_hints import hint_imports
+
+    hint_imports(shell)
+
+
+STEPS: tuple[Step, ...] = (
+    Step("console", _log_to_console),
+    Step("network", _patch_network),
+    Step("copies", _prepare_saved_copies),
+    Step("imports", _hint_imports),
+    Step("namespace", _name_ourselves),
+)
+
+_results: dict[str, StepResult] = {}
+
+
+def start(shell: InteractiveShell | None = None) -> Started:
+    """Set the kernel up: run every start-up step that has not been done yet.
+
+    Called by IPython as the kernel starts. Call it yourself in a Python that
+    did not start je-kernel, such as a bare Pyodide page. Calling it again does
+    no harm: steps that are done stay done, failed and skipped ones are tried again.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell to serve. By default the running one, if there is one.
+
+    Returns
+    -------
+    Started
+        What each step did.
+    """
+    shell = shell or _running_shell()
+    left_out = settings.current().skip_steps
+    for step in STEPS:
+        earlier = _results.get(step.name)
+        if earlier is None or earlier.outcome != "done":
+            _results[step.name] = _run(step, shell, left_out)
+    return started()
+
+
+def stop() -> None:
+    """Take back what the start-up steps changed outside je-kernel, so that `start` does it anew."""
+    from je_kernel import net
+
+    net.uninstall()
+    _results.pop("network", None)
+
+
+def started() -> Started:
+    """Return what the start-up steps have done so far, without running any."""
+    return Started(tuple(_results[step.name] for step in STEPS if step.name in _results))
+
+
+def _run(step: Step, shell: InteractiveShell | None, left_out: tuple[str, ...]) -> StepResult:
+    if step.name in left_out:
+        return StepResult(step.name, "skipped", 0.0, "the setting JE_KERNEL_SKIP_STEPS says so")
+    begin = time.perf_counter()
+    outcome: Literal["done", "skipped", "failed"] = "done"
+    reason = None
+    try:
+        step.run(shell)
+    except Skip as skip:
+        outcome, reason = "skipped", str(skip)
+    except Exception as error:
+        outcome, reason = "failed", f"{type(error).__name__}: {error}"
+        _log.exception("the start-up step %r failed; the kernel works without it", step.name)
+    return StepResult(step.name, outcome, (time.perf_counter() - begin) * 1000, reason)
+
+
+def _running_shell() -> InteractiveShell | None:
+    # Asking IPython only where it is loaded already keeps a bare Pyodide page light.
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None

@@ -1,0 +1,46 @@
+"""Three real browsers behind one small interface, and JupyterLab driven through it.
+
+`page` says what a browser can be asked for; `chromium`, `firefox` and `webkit`
+are the three that answer; `lab` opens and runs notebooks in any of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.browsers.page import Browser, Engine
+
+__all__ = ["launch"]
+
+
+def launch(engine: Engine) -> Browser:
+    """Start a headless browser.
+
+    Parameters
+    ----------
+    engine
+        Which one.
+
+    Returns
+    -------
+    Browser
+        Running; whoever launched it closes it.
+
+    Raises
+    ------
+    BrowserMissingError
+        If the browser or its driver is not installed.
+    """
+    # Each driver needs a package of its own: one that is not asked for is not imported.
+    if engine == "chromium":
+        from tests.browsers.chromium import ChromiumBrowser
+
+        return ChromiumBrowser()
+    if engine == "firefox":
+        from tests.browsers.firefox import FirefoxBrowser
+
+        return FirefoxBrowser()
+    from tests.browsers.webkit import WebKitBrowser
+
+    return WebKitBrowser()

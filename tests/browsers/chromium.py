@@ -1,0 +1,164 @@
+"""Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import sync_playwright
+
+from tests.browsers.executables import find
+from tests.browsers.page import CALL_TIMEOUT, Engine, ScriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from playwright.sync_api import (
+        BrowserContext,
+        ConsoleMessage,
+        Playwright,
+        ProxySettings,
+        Request,
+        ViewportSize,
+    )
+    from playwright.sync_api import Page as PlaywrightPage
+
+__all__ = ["FLAGS", "ChromiumBrowser", "ChromiumPage", "executable"]
+
+FLAGS = (
+    # As root, in a container, there is no sandbox to be had.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    # The browser's own errands would be requests that no page asked for.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""What Chromium needs to run unattended, and to keep quiet on the network."""
+
+_LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+_VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
+
+
+def executable() -> str:
+    """Return the path of the installed Chromium."""
+    return find("chromium", "chromium-browser", "google-chrome")
+
+
+class _SharedPlaywright:
+    """The one Playwright a thread may have, running while any browser needs it.
+
+    Playwright keeps an event loop running in the thread: one left behind would
+    break every asyncio test that comes after.
+    """
+
+    def __init__(self) -> None:
+        self._running: Playwright | None = None
+        self._users = 0
+
+    def acquire(self) -> Playwright:
+        if self._running is None:
+            self._running = sync_playwright().start()
+        self._users += 1
+        return self._running
+
+    def release(self) -> None:
+        self._users -= 1
+        if self._users == 0 and self._running is not None:
+            self._running.stop()
+            self._running = None
+
+
+_PLAYWRIGHT = _SharedPlaywright()
+
+
+class ChromiumPage:
+    """A page in a browser context of its own."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self._context = context
+        self._console: list[str] = []
+        self.requests: list[str] = []
+        """The address of every request that the page and its workers made."""
+        context.on("console", self._hear)
+        context.on("request", self._see)
+        self.playwright: PlaywrightPage = context.new_page()
+        """For the few tests that need what only Playwright has."""
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        self._console.append(f"{message.type}: {message.text}")
+
+    def _see(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def open(self, url: str) -> None:
+        self.playwright.goto(url, timeout=CALL_TIMEOUT * 1000)
+
+    def evaluate(self, function: str, *arguments: Any) -> Any:
+        # Playwright passes one argument: they travel as a list.
+        try:
+            return self.playwright.evaluate(f"(all) => ({function})(...all)", list(arguments))
+        except PlaywrightError as error:
+            raise ScriptError(error.message) from error
+
+    def screenshot(self, path: Path) -> None:
+        self.playwright.screenshot(path=path)
+
+    def console(self) -> list[str]:
+        return list(self._console)
+
+    def type(self, text: str) -> None:
+        self.playwright.keyboard.type(text)
+
+    def press(self, *keys: str) -> None:
+        self.playwright.keyboard.press("+".join(keys))
+
+    def close(self) -> None:
+        self._context.close()
+
+
+class ChromiumBrowser:
+    """A headless Chromium that can reach this machine and nothing else.
+
+    Parameters
+    ----------
+    flags
+        More command-line flags.
+    """
+
+    engine: Engine = "chromium"
+
+    def __init__(self, flags: Sequence[str] = ()) -> None:
+        command_line = [*FLAGS, _LOOPBACK_ONLY, *flags]
+        self._playwright = _PLAYWRIGHT.acquire()
+        try:
+            self._browser = self._playwright.chromium.launch(
+                executable_path=executable(), args=command_line
+            )
+        except BaseException:
+            _PLAYWRIGHT.release()
+            raise
+
+    def new_page(self, proxy: str | None = None) -> ChromiumPage:
+        """Open a page with a fresh profile.
+
+        Parameters
+        ----------
+        proxy
+            Address of a proxy that every request of the page and of its workers
+            is to go through, though not the browser's own errands; or None.
+        """
+        # Chromium leaves the loopback out of a proxy unless told not to.
+        through: ProxySettings | None = (
+            {"server": proxy, "bypass": "<-loopback>"} if proxy is not None else None
+        )
+        return ChromiumPage(self._browser.new_context(viewport=_VIEWPORT, proxy=through))
+
+    def close(self) -> None:
+        try:
+            self._browser.close()
+        finally:
+            _PLAYWRIGHT.release()

@@ -1,0 +1,80 @@
+"""The servers and the kernels of the conformance suite: one of each for a whole run."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conformance import registry, server
+from tests.conformance.kernel import Kernel, serve_kernel
+from tests.distribution import distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.browsers.page import Engine
+    from tests.conformance.kernel import NetworkEngine
+    from tests.conformance.registry import Site
+
+
+@pytest.fixture(scope="session")
+def addresses() -> Iterator[dict[str, str]]:
+    with server.serve() as port, server.serve_httpbin() as httpbin:
+        yield {
+            "httpbin": f"http://127.0.0.1:{httpbin}",
+            "local": f"http://127.0.0.1:{port}",
+            "other": f"http://localhost:{port}",
+            "refused": "http://127.0.0.1:9",
+        }
+
+
+@pytest.fixture(scope="session")
+def here(addresses: dict[str, str]) -> Site:
+    return registry.Site(**addresses)
+
+
+@pytest.fixture(scope="session")
+def pyodide_dist(request: pytest.FixtureRequest) -> Path:
+    """The distribution that tests inside Pyodide load from."""
+    return distribution(request.config)
+
+
+class Kernels:
+    """Starts a kernel when a test first needs it, and one browser at a time."""
+
+    def __init__(self, address: str, addresses: dict[str, str]) -> None:
+        self._address = address
+        self._addresses = addresses
+        self._running: tuple[tuple[Engine, NetworkEngine], Kernel] | None = None
+
+    def get(self, browser: Engine, network: NetworkEngine) -> Kernel:
+        if self._running is not None and self._running[0] == (browser, network):
+            return self._running[1]
+        self.close()
+        waits = browser != "webkit" and network != "xhr"
+        site = registry.Site(**self._addresses, in_browser=True, waits=waits)
+        kernel = Kernel(browser, network, self._address, site)
+        self._running = ((browser, network), kernel)
+        return kernel
+
+    def close(self) -> None:
+        if self._running is not None:
+            self._running[1].close()
+            self._running = None
+
+
+@pytest.fixture(scope="session")
+def kernels(pyodide_dist: Path, addresses: dict[str, str]) -> Iterator[Kernels]:
+    with ExitStack() as stack:
+        address = stack.enter_context(serve_kernel(pyodide_dist))
+        started = Kernels(address, addresses)
+        stack.callback(started.close)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def start_kernel(kernels: Kernels) -> Callable[[Engine, NetworkEngine], Kernel]:
+    return kernels.get

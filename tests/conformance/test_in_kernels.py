@@ -1,0 +1,187 @@
+"""What `je_kernel.net` does to the Python it is installed in, seen in real browsers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browsers.page import Engine
+    from tests.conformance.kernel import Kernel, NetworkEngine
+
+pytestmark = pytest.mark.site
+
+READ = """
+from urllib.request import urlopen
+with urlopen(site.local + "/redirect?to=/plain%3Fsize%3D7") as response:
+    seen = (response.geturl() == site.local + "/plain?size=7", len(response.read()))
+try:
+    urlopen(site.local + "/status/404")
+except OSError as error:
+    seen = (*seen, error.code)
+"""
+
+
+@pytest.fixture(
+    scope="session",  # one browser after the other, not by turns
+    params=[("chromium", "auto"), ("webkit", "auto")],
+    ids=["chromium", "webkit"],
+)
+def kernel(
+    request: pytest.FixtureRequest, start_kernel: Callable[[Engine, NetworkEngine], Kernel]
+) -> Kernel:
+    return start_kernel(*request.param)
+
+
+def test_pyodide_http_after_us_changes_nothing(kernel: Kernel) -> None:
+    kernel.load("pyodide-http", "requests")
+    assert kernel.python(
+        READ
+        + """
+import urllib.request, requests
+before = (urllib.request.urlopen, urllib.request.OpenerDirector.open, requests.Session.__init__)
+import pyodide_http
+pyodide_http.patch_all()
+pyodide_http.patch_urllib()
+pyodide_http.patch_requests()
+after = (urllib.request.urlopen, urllib.request.OpenerDirector.open, requests.Session.__init__)
+before == after
+"""
+    )
+    assert kernel.python(READ + "str(seen)") == "(True, 7, 404)"
+
+
+def test_pyodide_http_before_us_is_taken_back(kernel: Kernel) -> None:
+    kernel.load("pyodide-http", "requests")
+    assert (
+        kernel.python(
+            """
+from je_kernel import net
+net.uninstall()
+import urllib.request, requests
+import pyodide_http
+pyodide_http.patch_all()
+assert urllib.request.urlopen.__module__ == "pyodide_http._urllib"
+net.install()
+"""
+            + READ
+            + """
+data = urllib.request.urlopen("data:,still here").read()
+session = requests.Session()
+str((*seen, data, session.adapters["https://"].__class__.__module__))
+"""
+        )
+        == "(True, 7, 404, b'still here', 'requests.adapters')"
+    )
+
+
+def test_uninstalling_puts_everything_back_exactly(kernel: Kernel) -> None:
+    kernel.load("requests", "httpx", "fsspec")
+    assert kernel.python(
+        """
+import sys, http.client, urllib.request, requests, httpx, fsspec
+import urllib3.contrib.emscripten.connection as emscripten
+from je_kernel import net
+
+def state():
+    owners = [
+        http.client, http.client.HTTPConnection, http.client.HTTPSConnection, urllib.request,
+        urllib.request.HTTPDefaultErrorHandler, urllib.request.OpenerDirector, emscripten,
+        emscripten.EmscriptenHTTPConnection, requests.adapters, requests.adapters.HTTPAdapter,
+        httpx, httpx.HTTPTransport, httpx.AsyncHTTPTransport, sys.modules["fsspec.registry"],
+    ]
+    return [dict(vars(owner)) for owner in owners], list(sys.meta_path)
+
+installed = state()
+net.uninstall()
+bare = state()
+net.install()
+again = state()
+net.uninstall()
+bare_again = state()
+net.install()
+bare == bare_again and installed[1] == again[1] and bare != installed
+"""
+    )
+
+
+def test_installing_takes_less_than_ten_milliseconds(kernel: Kernel) -> None:
+    # The quickest of some, each with our modules imported anew: machines are noisy.
+    assert (
+        kernel.python(
+            """
+import sys, time
+from je_kernel import net
+took = []
+for _ in range(5):
+    net.uninstall()
+    saved = {n: sys.modules.pop(n) for n in list(sys.modules) if n.startswith("je_kernel.net")}
+    begin = time.perf_counter()
+    from je_kernel import net as fresh
+    import je_kernel.net as fresh
+    fresh._finder.adapt_imported = lambda: None  # a starting kernel has imported none of them
+    fresh.install()
+    took.append((time.perf_counter() - begin) * 1000)
+    fresh.uninstall()
+    sys.modules.update(saved)
+    net.install()
+min(took)
+"""
+        )
+        < 10
+    )
+
+
+def test_credentials_of_other_sites_are_sent_only_if_the_setting_says_so(kernel: Kernel) -> None:
+    # httpbin allows credentials to any site; the cookie is set by a first request that has them.
+    assert (
+        kernel.python(
+            """
+import json, os
+from urllib.request import urlopen
+from je_kernel import settings
+
+def cookies():
+    with urlopen(site.httpbin + "/cookies") as response:
+        return sorted(json.load(response)["cookies"])
+
+os.environ["JE_KERNEL_NETWORK_CREDENTIALS"] = "on"
+settings.reload()
+try:
+    urlopen(site.httpbin + "/cookies/set?biscuit=1").close()
+    with_them = cookies()
+finally:
+    del os.environ["JE_KERNEL_NETWORK_CREDENTIALS"]
+    settings.reload()
+str((with_them, cookies()))
+"""
+        )
+        == "(['biscuit'], [])"
+    )
+
+
+def test_a_cancelled_task_ends_its_request(kernel: Kernel) -> None:
+    assert (
+        kernel.python(
+            """
+import asyncio, time
+from je_kernel.net import transport
+from je_kernel.net.message import Request
+
+begin = time.monotonic()
+task = asyncio.ensure_future(transport.send_async(Request("GET", site.local + "/never")))
+await asyncio.sleep(0.2)
+task.cancel()
+try:
+    await task
+    outcome = "answered"
+except asyncio.CancelledError:
+    outcome = "cancelled"
+str((outcome, time.monotonic() - begin < 5))
+"""
+        )
+        == "('cancelled', True)"
+    )

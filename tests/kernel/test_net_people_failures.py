@@ -1,0 +1,221 @@
+"""Failures and what stands in for them, in a real browser with a server of another origin."""
+
+import pytest
+from pytest_pyodide import run_in_pyodide
+
+from tests.kernel.cross_origin import CrossOriginServer
+
+PACKAGES = ["je-kernel"]
+
+
+@pytest.fixture
+def other():
+    with CrossOriginServer() as server:
+        yield server
+
+
+@run_in_pyodide(packages=PACKAGES)
+def read(selenium, url, relay=None):
+    """Read an address as a lesson does; return what came or what was raised."""
+    import os
+    import urllib.error
+    import urllib.request
+    import warnings
+
+    import je_kernel
+    from je_kernel import net, settings
+
+    je_kernel.start()
+    net.install()
+    os.environ.pop("JE_KERNEL_RELAY_URL", None)
+    if relay is not None:
+        os.environ["JE_KERNEL_RELAY_URL"] = relay
+    settings.reload()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            with urllib.request.urlopen(url) as response:
+                came = ("read", response.read(), response.url)
+        except urllib.error.URLError as error:
+            came = (type(error).__name__, str(error), error.url)
+    told = [str(each.message) for each in seen if issubclass(each.category, UserWarning)]
+    return (*came, told)
+
+
+@run_in_pyodide(packages=PACKAGES)
+async def wait_for_copies(selenium, count):
+    """Wait until so many copies have been kept."""
+    import asyncio
+
+    from je_kernel.net import saved
+
+    while saved._tasks or len(await saved.CacheStore().copies()) < count:
+        await asyncio.sleep(0.02)
+    return sorted((copy.asked, copy.size) for copy in await saved.CacheStore().copies())
+
+
+@run_in_pyodide(packages=PACKAGES)
+def forget(selenium):
+    from je_kernel.net import saved
+
+    saved.clear_saved()
+
+
+def test_a_site_that_forbids_is_told_from_one_that_is_not_there(selenium, other):
+    kind, text, url, _ = read(selenium, f"{other.url}/closed.csv")
+    assert kind == "SiteForbidsError"
+    assert "localhost answers, but does not let notebooks" in text
+    assert url == f"{other.url}/closed.csv"
+    other.stop()
+    assert read(selenium, f"{other.url}/closed.csv")[0] == "UnreachableError"
+
+
+def test_a_host_that_does_not_exist_is_unreachable(selenium):
+    assert read(selenium, "http://no-such-host.invalid/a.csv")[0] == "UnreachableError"
+
+
+def test_a_probe_asks_only_for_the_head_of_the_address_itself(selenium, other):
+    read(selenium, f"{other.url}/closed.csv?x=1")
+    assert other.seen == ["GET /closed.csv?x=1", "HEAD /closed.csv?x=1"]
+
+
+def test_a_missing_file_is_a_not_found_error_that_explains(selenium, other):
+    kind, text, _, _ = read(selenium, f"{other.url}/missing.csv")
+    assert kind == "NotFoundError"
+    assert text.startswith("HTTP Error 404: Not Found\n")
+    assert "localhost has nothing at this address" in text
+
+
+def test_a_page_where_data_was_asked_for_is_an_error(selenium, other):
+    assert read(selenium, f"{other.url}/page.csv")[0] == "NotDataError"
+    assert read(selenium, f"{other.url}/page")[0] == "read"
+
+
+def test_the_relay_is_asked_after_a_refusal_and_for_nothing_else(selenium, other):
+    # The address must be public for a relay: one of the sites that refuse in the test
+    # is on this computer, so the refusal stands.
+    assert read(selenium, f"{other.url}/closed.csv", f"{other.url}/relay")[0] == "SiteForbidsError"
+    assert not any("relay" in line for line in other.seen)
+
+
+def test_a_kept_copy_stands_in_when_the_server_is_gone_and_says_so(selenium, other):
+    forget(selenium)
+    address = f"{other.url}/rain.csv"
+    large = f"{other.url}/large.bin"
+    assert read(selenium, address)[1] == b"a,b\n1,2\n"
+    body = read(selenium, large)[1]
+    read(selenium, f"{other.url}/unstored.csv")
+    kept = wait_for_copies(selenium, 2)
+    assert kept == sorted([(address, 8), (large, len(body))])
+    other.stop()
+
+    kind, again, url, warnings = read(selenium, address)
+    assert (kind, again, url) == ("read", b"a,b\n1,2\n", address)
+    (warning,) = warnings
+    assert "kept in this browser less than a minute ago" in warning
+    assert read(selenium, large)[1] == body
+    assert read(selenium, f"{other.url}/unstored.csv")[0] == "UnreachableError"
+    assert read(selenium, f"{other.url}/other.csv")[0] == "UnreachableError"
+    forget(selenium)
+    assert read(selenium, address)[0] == "UnreachableError"
+
+
+@run_in_pyodide(packages=PACKAGES)
+async def keep_many(selenium, count, megabytes):
+    """Keep copies of a megabyte each within a bound; return which are left."""
+    import asyncio
+    import os
+
+    from je_kernel import settings
+    from je_kernel.net import saved
+    from je_kernel.net.message import Request, Response
+
+    os.environ["JE_KERNEL_SAVED_COPIES_MB"] = str(megabytes)
+    settings.reload()
+    try:
+        for number in range(count):
+            url = f"https://data.example/{number}.bin"
+            body = bytes([number]) * 1_000_000
+            saved.keep(Request("GET", url), Response(200, "OK", url, (), body))
+            while saved._tasks:
+                await asyncio.sleep(0.01)
+        left = [copy.asked for copy in await saved.CacheStore().copies()]
+        bodies = [await saved.CacheStore().body(asked) for asked in left]
+        assert all(body == body[:1] * 1_000_000 for body in bodies)
+        return left
+    finally:
+        del os.environ["JE_KERNEL_SAVED_COPIES_MB"]
+        settings.reload()
+
+
+def test_the_bound_is_kept_and_the_oldest_go_first(selenium):
+    forget(selenium)
+    assert keep_many(selenium, 6, 3) == [f"https://data.example/{n}.bin" for n in (3, 4, 5)]
+    forget(selenium)
+
+
+@run_in_pyodide(packages=PACKAGES)
+def recall_ready(selenium, url):
+    """Find a copy the way that a browser without JSPI does."""
+    from pyodide.ffi import run_sync
+
+    from je_kernel.net import saved
+    from je_kernel.net.message import Request
+
+    request = Request("GET", url)
+    before = saved._find_ready(request)
+    run_sync(saved._prepare(saved.CacheStore()))
+    ready = saved._ready[url].blob_url
+    import js
+
+    # A page may not read bytes synchronously; a worker, as a kernel is one, may.
+    asking = js.XMLHttpRequest.new()
+    asking.open("GET", ready, False)
+    asking.send()
+    return before, str(asking.responseText)
+
+
+def test_copies_can_be_read_synchronously_once_they_are_prepared(selenium, other):
+    forget(selenium)
+    address = f"{other.url}/rain.csv"
+    read(selenium, address)
+    wait_for_copies(selenium, 1)
+    other.stop()
+    assert recall_ready(selenium, address) == (None, "a,b\n1,2\n")
+    forget(selenium)
+
+
+@run_in_pyodide(packages=PACKAGES)
+def published_while_reading(selenium, url):
+    """Read slowly in a shell; return what was published before the read was over."""
+    import urllib.request
+
+    import je_kernel
+    from je_kernel import net
+    from je_kernel.net import progress
+
+    je_kernel.start()
+    net.install()
+    published = []
+
+    class Publisher:
+        def publish(self, data, metadata=None, *, transient=None, update=False, **_):
+            published.append((data["text/plain"], update))
+
+    original = progress._display
+    progress._display = lambda: progress.NotebookDisplay(Publisher())
+    try:
+        size = len(urllib.request.urlopen(url).read())
+    finally:
+        progress._display = original
+    return size, published
+
+
+def test_a_slow_download_shows_its_progress_while_the_cell_waits(selenium, other):
+    size, published = published_while_reading(selenium, f"{other.url}/slow.bin")
+    assert size == 4_000_000
+    first, *_, last = published
+    assert first[0].startswith("Reading slow.bin: ")
+    assert " of 4.0 MB" in first[0]
+    assert [update for _, update in published] == [False, *[True] * (len(published) - 1)]
+    assert last[0] == ""

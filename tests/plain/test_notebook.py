@@ -1,0 +1,143 @@
+"""Finding the notebook of a running cell in what is saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from je_kernel import notebook
+from je_kernel.files import MissingFileError, choose
+from je_kernel.notebook import (
+    AmbiguousNotebookError,
+    UnknownNotebookError,
+    UnreadableNotebookError,
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "lesson").mkdir()
+    monkeypatch.chdir(tmp_path)
+    choose.forget_choice()
+    choose.choice()
+    monkeypatch.chdir(tmp_path / "lesson")
+    yield tmp_path
+    choose.forget_choice()
+
+
+@pytest.fixture
+def running(monkeypatch):
+    """A real shell that runs a cell, as a front end that says its id does."""
+    shell = InteractiveShell.instance()
+
+    def begin(cell_id, source="share()"):
+        monkeypatch.setattr(
+            shell, "get_parent", lambda: {"metadata": {"cellId": cell_id}}, raising=False
+        )
+        shell.history_manager.store_inputs(1, source.strip(), source)
+
+    yield begin
+    InteractiveShell.clear_instance()
+
+
+def write(name, *cells):
+    """Write a notebook whose cells are given as id and source."""
+    made = [
+        {"id": i, "cell_type": "code", "source": s, "metadata": {}, "outputs": []} for i, s in cells
+    ]
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    content = {"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    Path(name).write_text(json.dumps(content), "utf-8")
+
+
+def current(name=None):
+    return notebook.current(name, save=False)
+
+
+def test_the_notebook_is_the_one_that_holds_the_running_cell(running):
+    write("rain.ipynb", ("aaa", "x"), ("bbb", "share()"))
+    write("snow.ipynb", ("ccc", "x"))
+    running("bbb")
+    found = current()
+    assert (found.name, found.cell_id, found.unsaved) == ("rain.ipynb", "bbb", False)
+    assert [cell["id"] for cell in found.content["cells"]] == ["aaa", "bbb"]
+
+
+def test_magics_and_empty_lines_are_compared_as_they_were_written(running):
+    source = "\n\n%time share()\n!ls\n"
+    write("rain.ipynb", ("bbb", source))
+    running("bbb", source)
+    assert not current().unsaved
+
+
+def test_a_cell_that_says_something_else_than_what_is_saved_is_unsaved(running):
+    write("rain.ipynb", ("bbb", "share('old')"))
+    running("bbb", "share('new')")
+    assert current().unsaved
+
+
+def test_an_id_that_is_only_mentioned_is_no_cell(running):
+    write("rain.ipynb", ("aaa", "print('bbb')"))
+    running("bbb")
+    with pytest.raises(UnknownNotebookError, match=r"Ctrl\+S"):
+        current()
+
+
+def test_two_copies_are_not_guessed_between(running):
+    for name in ("rain.ipynb", "rain-Copy1.ipynb"):
+        write(name, ("bbb", "share()"))
+    running("bbb")
+    with pytest.raises(AmbiguousNotebookError, match=r"rain-Copy1\.ipynb.*copies of each other"):
+        current()
+    assert current("rain.ipynb").name == "rain.ipynb"
+
+
+def test_the_copy_in_the_kernels_own_folder_is_meant(running):
+    write("rain.ipynb", ("bbb", "share()"))
+    write("../old/rain.ipynb", ("bbb", "share()"))
+    running("bbb")
+    assert current().path == "lesson/rain.ipynb"
+
+
+def test_a_notebook_elsewhere_is_found_if_the_kernel_has_moved(running):
+    write("../other/rain.ipynb", ("bbb", "share()"))
+    running("bbb")
+    assert current().path == "other/rain.ipynb"
+
+
+def test_without_a_front_end_that_says_the_cell_the_name_is_asked_for():
+    write("rain.ipynb", ("bbb", "share()"))
+    with pytest.raises(UnknownNotebookError, match=r'share\("homework\.ipynb"\)'):
+        current()
+    assert current("rain").name == "rain.ipynb"
+
+
+def test_a_name_that_does_not_exist_says_which_one_may_be_meant():
+    write("rain.ipynb", ("bbb", "share()"))
+    with pytest.raises(MissingFileError, match=r"Did you mean 'rain\.ipynb'"):
+        current("rian.ipynb")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "7", '{"cells": 7}', '{"worksheets": []}', "\ufeff"]
+)
+def test_a_file_that_is_no_notebook_says_so(text):
+    Path("broken.ipynb").write_text(text, "utf-8")
+    with pytest.raises(UnreadableNotebookError, match="is not a notebook"):
+        current("broken")
+
+
+def test_a_broken_notebook_beside_it_does_not_disturb(running):
+    Path("broken.ipynb").write_text('{"bbb', "utf-8")
+    write("rain.ipynb", ("bbb", "share()"))
+    running("bbb")
+    assert current().name == "rain.ipynb"
+
+
+def test_a_byte_order_mark_is_no_trouble():
+    write("rain.ipynb", ("bbb", "é"))
+    Path("rain.ipynb").write_bytes(b"\xef\xbb\xbf" + Path("rain.ipynb").read_bytes())
+    assert current("rain").content["cells"][0]["source"] == "é"

@@ -1,0 +1,483 @@
+"""Sharing from plain Python, against the real service over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("je_sharing")
+pytest.importorskip("httpx")
+
+import je_kernel
+from je_kernel import settings
+from je_kernel.files import choose
+from je_kernel.sharing import (
+    InvalidNotebookError,
+    NoSharingServiceError,
+    NoSuchShareError,
+    NotShared,
+    PersonalDataError,
+    Share,
+    TooLargeError,
+    UnreachableServiceError,
+)
+from je_kernel.sharing.memory import FOLDER
+from tests.service.running_service import UNHURRIED, RunningService, free_port, notebook
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("service")
+    running = RunningService(
+        {"JE_SHARING_DATA_DIR": str(folder / "data"), **UNHURRIED}, folder / "service.log"
+    ).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_service(tmp_path):
+    """Starts a service of the test's own, which it may stop and restart."""
+    begun = []
+
+    def begin(**chosen):
+        environment = {f"JE_SHARING_{name.upper()}": value for name, value in chosen.items()}
+        data = {"JE_SHARING_DATA_DIR": str(tmp_path / "data")}
+        begun.append(RunningService(data | UNHURRIED | environment, tmp_path / "service.log"))
+        use(begun[-1])
+        return begun[-1].start()
+
+    yield begin
+    for running in begun:
+        running.stop()
+
+
+def use(service):
+    os.environ["JE_KERNEL_SHARING_URL"] = service.url
+    settings.reload()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A folder of the student's own, and settings that are forgotten afterwards."""
+    own = tmp_path / "mine"
+    own.mkdir()
+    monkeypatch.chdir(own)
+    monkeypatch.setenv("JE_KERNEL_SHARING_URL", "")
+    choose.forget_choice()
+    settings.reload()
+    yield own
+    choose.forget_choice()
+    monkeypatch.undo()
+    settings.reload()
+
+
+@pytest.fixture
+def shared_service(service):
+    use(service)
+    return service
+
+
+def write(name="rain.ipynb", content=None, **changes):
+    content = content if content is not None else notebook(**changes)
+    Path(name).write_text(json.dumps(content), "utf-8")
+    return content
+
+
+def new_kernel():
+    """Forget all that a kernel holds in memory, as a restart does."""
+    choose.forget_choice()
+
+
+def kept_by(service, share):
+    answer = service.get(f"/notebooks/{share.id}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()["content"]
+
+
+def remembered():
+    (state,) = json.loads(Path(FOLDER, "shares.json").read_text("utf-8")).values()
+    return state
+
+
+# The way it should go -------------------------------------------------------
+
+
+def test_a_share_is_there_to_be_read_by_everyone(shared_service):
+    write(source="print('wet')")
+    share = je_kernel.share("rain.ipynb")
+    assert share.how == "new"
+    assert share.link == f"{shared_service.url}/s/{share.readable_id}"
+    page = shared_service.http.get(f"/s/{share.readable_id}")
+    assert page.status_code == 200
+    assert "wet" in page.text
+    assert kept_by(shared_service, share)["cells"][0]["source"] == "print('wet')"
+
+
+def test_the_extension_need_not_be_written(shared_service):
+    write()
+    assert je_kernel.share("rain").notebook == "rain.ipynb"
+
+
+def test_sharing_the_same_again_makes_no_new_copy_and_asks_nobody(own_service):
+    running = own_service()
+    write()
+    first = je_kernel.share("rain")
+    running.stop()
+    new_kernel()
+    again = je_kernel.share("rain")
+    assert (again.how, again.link) == ("unchanged", first.link)
+
+
+def test_sharing_a_newer_state_keeps_the_link(shared_service):
+    write(source="one = 1")
+    first = je_kernel.share("rain")
+    new_kernel()
+    write(source="two = 2")
+    second = je_kernel.share("rain")
+    assert (second.how, second.link) == ("updated", first.link)
+    assert kept_by(shared_service, second)["cells"][0]["source"] == "two = 2"
+
+
+def test_a_renamed_notebook_keeps_its_link(shared_service):
+    write(source="one = 1")
+    first = je_kernel.share("rain")
+    Path("rain.ipynb").rename("snow.ipynb")
+    write("snow.ipynb", source="two = 2")
+    assert je_kernel.share("snow").link == first.link
+
+
+def test_a_copy_of_a_notebook_gets_a_link_of_its_own(shared_service):
+    write(source="one = 1")
+    first = je_kernel.share("rain")
+    write("rain-Copy1.ipynb", source="two = 2")
+    assert je_kernel.share("rain-Copy1").link != first.link
+    assert kept_by(shared_service, first)["cells"][0]["source"] == "one = 1"
+
+
+def test_a_new_notebook_under_an_old_name_gets_a_link_of_its_own(shared_service):
+    content = write("Untitled.ipynb")
+    first = je_kernel.share("Untitled")
+    content["cells"][0]["id"] = "another-cell"
+    write("Untitled.ipynb", content)
+    second = je_kernel.share("Untitled")
+    assert (second.how, second.link != first.link) == ("new", True)
+
+
+def test_the_local_notebook_is_not_touched(shared_service):
+    write()
+    before = Path("rain.ipynb").read_bytes(), Path("rain.ipynb").stat().st_mtime_ns
+    je_kernel.share("rain", title="Rain", clear_outputs=True)
+    assert (Path("rain.ipynb").read_bytes(), Path("rain.ipynb").stat().st_mtime_ns) == before
+
+
+def test_a_title_and_cleared_outputs_are_only_in_what_is_sent(shared_service):
+    content = notebook()
+    content["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "1"}]
+    write("rain.ipynb", content)
+    sent = kept_by(shared_service, je_kernel.share("rain", title="Rain", clear_outputs=True))
+    assert sent["metadata"]["title"] == "Rain"
+    assert sent["cells"][0]["outputs"] == []
+
+
+def test_what_is_remembered_is_hidden_from_the_students_files(shared_service):
+    write()
+    je_kernel.share("rain")
+    from je_kernel import files
+
+    assert files.list().names == ["rain.ipynb"]
+
+
+# Opening --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["words", "capitals", "readable_id", "id", "id_bare", "link"])
+def test_a_share_is_opened_however_it_is_named(shared_service, way):
+    write(source=f"way = {way!r}")
+    share = je_kernel.share("rain")
+    site_link = f"https://school.example/lab/index.html?notebook={share.readable_id}"
+    named = {
+        "words": f"  {share.words} ",
+        "capitals": share.words.title().replace(" ", "  "),
+        "readable_id": share.readable_id,
+        "id": share.id.upper(),
+        "id_bare": share.id.replace("-", ""),
+        "link": site_link,
+    }[way]
+    opened = je_kernel.open_shared(named)
+    assert opened.content["cells"][0]["source"] == f"way = {way!r}"
+    assert opened.link == share.link
+
+
+def test_what_it_showed_at_a_time_is_opened_by_a_link_with_that_time(shared_service):
+    write(source="before = 1")
+    share = je_kernel.share("rain")
+    taken = shared_service.get(f"/notebooks/{share.id}/history").json()["taken_at"][0]
+    write(source="after = 2")
+    je_kernel.share("rain")
+    assert je_kernel.open_shared(share.link).content["cells"][0]["source"] == "after = 2"
+    then = je_kernel.open_shared(f"{share.link}?at={taken}")
+    assert then.content["cells"][0]["source"] == "before = 1"
+
+
+def test_what_does_not_exist_is_an_error_in_words(shared_service):
+    with pytest.raises(NoSuchShareError, match="letter by letter"):
+        je_kernel.open_shared("brave quiet unicorn")
+
+
+@pytest.mark.parametrize("text", ["", "  ", "?!", "https://school.example/lab", "https://[::"])
+def test_what_names_no_share_is_an_error_that_shows_how(shared_service, text):
+    with pytest.raises(NoSuchShareError, match="three words"):
+        je_kernel.open_shared(text)
+
+
+def test_a_copy_never_overwrites(shared_service):
+    write(source="shared = 1")
+    share = je_kernel.share("rain")
+    write(source="mine = 2")
+    opened = je_kernel.open_shared(share.link)
+    copies = [opened.save_copy("rain.ipynb").name for _ in range(2)]
+    assert copies == ["rain (copy).ipynb", "rain (copy 2).ipynb"]
+    assert json.loads(Path("rain.ipynb").read_text())["cells"][0]["source"] == "mine = 2"
+    assert json.loads(Path(copies[0]).read_text()) == opened.content
+
+
+# Consent --------------------------------------------------------------------
+
+
+def test_personal_data_stay_until_somebody_says_they_may_leave(own_service):
+    running = own_service()
+    write(source="ask = 'mia.lund@school.org'")
+    with pytest.raises(PersonalDataError, match=r"e-mail address in cell 1, line 1") as caught:
+        je_kernel.share("rain")
+    assert "mia.lund@school.org" not in str(caught.value)
+    assert "/api/v1" not in running.log()
+    share = je_kernel.share("rain", anyway=True)
+    assert "mia.lund" in kept_by(running, share)["cells"][0]["source"]
+
+
+def test_what_may_leave_is_not_asked_again_but_new_things_are(shared_service):
+    write(source="ask = 'mia.lund@school.org'")
+    je_kernel.share("rain", anyway=True)
+    write(source="ask = 'mia.lund@school.org'  # changed")
+    assert je_kernel.share("rain").how == "updated"
+    write(source="ask = 'mia.lund@school.org'\ncall = '555-123-4567'")
+    with pytest.raises(PersonalDataError, match="phone number in cell 1, line 2") as caught:
+        je_kernel.share("rain")
+    assert len(caught.value.findings) == 1
+
+
+def test_metadata_about_the_author_stay_at_home(shared_service):
+    metadata = {
+        "kernelspec": {"name": "/home/mia/env", "display_name": "Python 3", "env": {"A": "b"}},
+        "authors": [{"name": "Mia"}],
+        "widgets": {"application/vnd.jupyter.widget-state+json": {"state": {"a": {}}}},
+        "vscode": {"interpreter": {"hash": "1"}},
+    }
+    content = notebook(metadata=metadata)
+    content["cells"][0]["metadata"] = {"tags": ["x"], "executionInfo": {"user": "Mia"}}
+    write("rain.ipynb", content)
+    sent = kept_by(shared_service, je_kernel.share("rain"))
+    assert sent["metadata"] == {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    assert sent["cells"][0]["metadata"] == {"tags": ["x"]}
+    whole = kept_by(shared_service, je_kernel.share("rain", keep_metadata=True))
+    assert whole["metadata"] == metadata
+
+
+# What cannot be shared ------------------------------------------------------
+
+
+def test_without_a_service_the_file_is_offered():
+    write()
+    answer = je_kernel.share("rain")
+    assert isinstance(answer, NotShared)
+    assert not answer.kept
+    assert "JE_KERNEL_SHARING_URL" in repr(answer)
+    assert 'download="rain.ipynb"' in answer._repr_html_()
+    with pytest.raises(NoSharingServiceError):
+        je_kernel.open_shared("brave quiet otter")
+
+
+def test_a_notebook_that_is_too_large_names_the_cells_that_make_it_so(shared_service):
+    content = notebook()
+    big = {"output_type": "stream", "name": "stdout", "text": "x " * 5_500_000}
+    content["cells"].append({**content["cells"][0], "id": "b2", "outputs": [big]})
+    write("rain.ipynb", content)
+    with pytest.raises(TooLargeError, match=r"cell 2: 11\.0 MB \(its output\)") as caught:
+        je_kernel.share("rain")
+    assert "cell 1:" not in str(caught.value)
+    assert isinstance(je_kernel.share("rain", clear_outputs=True), Share)
+
+
+def test_a_service_that_takes_less_says_so(own_service):
+    own_service(max_notebook_bytes="2000")
+    write(source="x" * 3000)
+    with pytest.raises(TooLargeError, match=r"it takes 0\.0 MB"):
+        je_kernel.share("rain")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"nbformat": 3}, "format 3"),
+        ({"nbformat_minor": 9}, r"4\.9"),
+        ({"metadata": None}, "no metadata"),
+        ({"cells": [{"cell_type": "mystery"}]}, "cell 1 is of the unknown type"),
+    ],
+)
+def test_an_invalid_notebook_is_refused_before_it_is_sent(shared_service, change, said):
+    write("rain.ipynb", {**notebook(), **change})
+    with pytest.raises(InvalidNotebookError, match=said):
+        je_kernel.share("rain")
+
+
+# Sessions over time ---------------------------------------------------------
+
+
+def wait_until_expired(token):
+    end = token["received"] + token["lifetime"] + 1
+    while time.time() < end:
+        time.sleep(min(0.1, max(0.0, end - time.time())))
+
+
+def test_the_day_after_the_share_is_updated_under_its_link(own_service):
+    own_service(token_minutes="0.02", clock_skew_seconds="0")
+    write(source="one = 1")
+    first = je_kernel.share("rain")
+    before = remembered()["token"]["text"]
+    wait_until_expired(remembered()["token"])
+    write(source="two = 2")
+    second = je_kernel.share("rain")
+    assert (second.how, second.link) == ("updated", first.link)
+    assert remembered()["token"]["text"] != before
+
+
+def test_a_restart_of_the_service_between_two_shares_is_not_noticed(own_service):
+    running = own_service()
+    write(source="one = 1")
+    first = je_kernel.share("rain")
+    running.kill()
+    running.restart()
+    write(source="two = 2")
+    assert je_kernel.share("rain").link == first.link
+
+
+def test_a_service_that_has_lost_everything_gets_a_new_share(own_service, tmp_path):
+    running = own_service()
+    write(source="one = 1")
+    first = je_kernel.share("rain")
+    running.stop()
+    running.environment["JE_SHARING_DATA_DIR"] = str(tmp_path / "other")
+    running.restart()
+    write(source="two = 2")
+    second = je_kernel.share("rain")
+    assert second.how == "replaced"
+    assert second.link != first.link
+    assert "earlier link can no longer be changed" in repr(second)
+
+
+def test_a_notebook_that_was_deleted_at_the_service_gets_a_new_link(shared_service):
+    write(source="one = 1")
+    first = je_kernel.share("rain")
+    token = remembered()["token"]["text"]
+    gone = shared_service.http.delete(
+        f"/api/v1/notebooks/{first.id}", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert gone.status_code == 204
+    write(source="two = 2")
+    assert je_kernel.share("rain").how == "replaced"
+
+
+# Offline --------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The pauses of a conversation, shorter: what is waited for is the same."""
+    monkeypatch.setattr("je_kernel.sharing.protocol._FIRST_PAUSE", 0.01)
+
+
+def offline():
+    os.environ["JE_KERNEL_SHARING_URL"] = f"http://127.0.0.1:{free_port()}"
+    settings.reload()
+
+
+def test_offline_nothing_is_lost_and_retry_sends_it(own_service, quick):
+    running = own_service()
+    running.stop()
+    write(source="one = 1")
+    kept = je_kernel.share("rain")
+    assert isinstance(kept, NotShared)
+    assert kept.kept
+    assert "share.retry()" in repr(kept)
+    write(source="later = 2")  # what was to be shared is what was there then
+    new_kernel()
+    running.restart()
+    (sent,) = je_kernel.share.retry()
+    assert isinstance(sent, Share)
+    assert kept_by(running, sent)["cells"][0]["source"] == "one = 1"
+    assert remembered()["queued"] == []
+    assert [path.name for path in Path(FOLDER).iterdir()] == ["shares.json"]
+    assert je_kernel.share.retry() == ()
+
+
+def test_the_next_share_sends_what_waits_too(own_service, quick):
+    running = own_service()
+    running.stop()
+    write("rain.ipynb", source="rain = 1")
+    write("snow.ipynb", source="snow = 1")
+    assert isinstance(je_kernel.share("rain"), NotShared)
+    running.restart()
+    shared = je_kernel.share("snow")
+    assert [other.notebook for other in shared.others] == ["rain.ipynb"]
+    assert "rain.ipynb" in repr(shared)
+
+
+def test_a_newer_share_replaces_what_waits(own_service, quick):
+    running = own_service()
+    running.stop()
+    for number in (1, 2):
+        write(source=f"number = {number}")
+        je_kernel.share("rain")
+    running.restart()
+    (sent,) = je_kernel.share.retry()
+    assert kept_by(running, sent)["cells"][0]["source"] == "number = 2"
+
+
+def test_still_offline_retry_keeps_what_waits(own_service, quick):
+    running = own_service()
+    running.stop()
+    write()
+    je_kernel.share("rain")
+    (still,) = je_kernel.share.retry()
+    assert isinstance(still, NotShared)
+    assert len(remembered()["queued"]) == 1
+
+
+def test_a_service_that_goes_away_in_mid_share_keeps_the_session(own_service, quick):
+    running = own_service()
+    write(source="one = 1")
+    first = je_kernel.share("rain")
+    running.kill()
+    write(source="two = 2")
+    assert isinstance(je_kernel.share("rain"), NotShared)
+    running.restart()
+    assert je_kernel.share("rain").link == first.link
+
+
+def test_opening_offline_says_what_is_wrong(quick):
+    offline()
+    with pytest.raises(UnreachableServiceError, match="cannot be reached"):
+        je_kernel.open_shared("brave quiet otter")
+
+
+def test_a_damaged_memory_is_no_reason_not_to_share(shared_service):
+    write()
+    Path(FOLDER).mkdir()
+    Path(FOLDER, "shares.json").write_text("{not json")
+    assert je_kernel.share("rain").how == "new"
+    assert je_kernel.share("rain").how == "unchanged"

@@ -1,0 +1,98 @@
+"""The start-up steps, in a real IPython shell on CPython."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+import je_kernel
+from je_kernel import settings, startup
+
+
+@pytest.fixture
+def shell():
+    shell = InteractiveShell()
+    yield shell
+    shell.history_manager.end_session()
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """As if nothing had been started yet, and what is started be forgotten after."""
+    monkeypatch.setattr(startup, "_results", {})
+    return monkeypatch
+
+
+def with_steps(monkeypatch, *steps):
+    monkeypatch.setattr(startup, "STEPS", tuple(startup.Step(n, run) for n, run in steps))
+
+
+def test_the_extension_names_je_kernel_in_the_students_namespace_hidden_from_who(fresh, shell):
+    je_kernel.load_ipython_extension(shell)
+    assert shell.user_ns["je_kernel"] is je_kernel
+    assert shell.run_line_magic("who_ls", "") == []
+
+
+def test_a_name_that_the_student_takes_over_is_theirs(fresh, shell):
+    je_kernel.load_ipython_extension(shell)
+    shell.run_cell("je_kernel = 1")
+    assert shell.run_line_magic("who_ls", "") == ["je_kernel"]
+
+
+def test_load_ext_does_the_same_as_starting_by_hand(fresh, shell):
+    shell.run_line_magic("load_ext", "je_kernel")
+    assert shell.user_ns["je_kernel"] is je_kernel
+
+
+def test_the_steps_run_in_their_order_and_each_is_timed(fresh, shell):
+    seen = []
+    with_steps(fresh, ("one", lambda _: seen.append(1)), ("two", lambda _: seen.append(2)))
+    started = startup.start(shell)
+    assert seen == [1, 2]
+    assert [(s.name, s.outcome) for s in started.steps] == [("one", "done"), ("two", "done")]
+    assert all(step.milliseconds >= 0 for step in started.steps)
+    assert started.milliseconds == sum(step.milliseconds for step in started.steps)
+
+
+def test_a_step_that_raises_is_recorded_logged_and_does_not_stop_the_next(
+    fresh, shell, caplog, capsys
+):
+    seen = []
+
+    def broken(_):
+        raise OSError("the browser said no")
+
+    with_steps(fresh, ("broken", broken), ("next", lambda _: seen.append("ran")))
+    with caplog.at_level(logging.ERROR, "je_kernel"):
+        started = startup.start(shell)
+    assert seen == ["ran"]
+    (failure,) = started.failed
+    assert (failure.name, failure.reason) == ("broken", "OSError: the browser said no")
+    assert "the start-up step 'broken' failed" in caplog.text
+    assert capsys.readouterr() == ("", "")
+
+
+def test_starting_again_repeats_what_failed_but_not_what_is_done(fresh, shell):
+    runs = []
+    healthy = False
+
+    def flaky(_):
+        runs.append("flaky")
+        if not healthy:
+            raise OSError
+
+    with_steps(fresh, ("steady", lambda _: runs.append("steady")), ("flaky", flaky))
+    startup.start(shell)
+    healthy = True
+    assert not startup.start(shell).failed
+    startup.start(shell)
+    assert runs == ["steady", "flaky", "flaky"]
+
+
+def test_a_step_that_a_setting_leaves_out_does_not_run(fresh, shell):
+    left_out = replace(settings.Settings(), skip_steps=("broken",))
+    fresh.setattr(settings, "_in_force", (left_out, ()))
+    with_steps(fresh, ("broken", lambda _: pytest.fail("it ran")))
+    (result,) = startup.start(shell).steps
+    assert (result.outcome, "JE_KERNEL_SKIP_STEPS" in result.reason) == ("skipped", True)

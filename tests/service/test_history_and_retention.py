@@ -1,0 +1,276 @@
+"""What a link showed, what is kept, and what goes."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import pytest
+from running_service import unique_notebook
+from sqlalchemy import func, select, update
+
+from je_sharing.database import migrate
+from je_sharing.notebooks import Share
+from je_sharing.schema import leaving, notebooks, now
+from je_sharing.services import Services, running
+from je_sharing.settings import Settings
+from je_sharing.storage import content_hash
+
+pytestmark = pytest.mark.service
+
+SESSION = "11111111-1111-4111-8111-111111111111"
+DAY = 24 * 60 * 60 * 1_000_000
+
+
+class TestHistory:
+    def versions(self, service, count=3):
+        token = service.token()
+        contents = [unique_notebook() for _ in range(count)]
+        shared = service.shared(contents[0], token)
+        for content in contents[1:]:
+            assert service.put(f"/notebooks/{shared['id']}", content, token).status_code == 200
+        times = service.get(f"/notebooks/{shared['id']}/history").json()["taken_at"]
+        return shared, contents, times
+
+    def test_a_link_shows_what_it_showed_at_any_earlier_time(self, service):
+        shared, contents, times = self.versions(service)
+        assert len(times) == 3
+        assert times == sorted(times)
+        for path in (shared["id"], f"get-by-readable-id/{shared['readable_id']}"):
+            for content, moment in zip(contents, times, strict=True):
+                answer = service.get(f"/notebooks/{path}", at=moment)
+                assert answer.json()["content"] == content
+                assert answer.headers["x-notebook-taken-at"] == moment
+
+    def test_between_two_shares_it_shows_the_earlier_one(self, service):
+        shared, contents, times = self.versions(service, 2)
+        just_before = times[1][:-2] + "0Z"
+        if just_before < times[1]:
+            answer = service.get(f"/notebooks/{shared['id']}", at=just_before)
+            assert answer.json()["content"] == contents[0]
+
+    def test_before_the_first_share_there_is_nothing(self, service):
+        shared, _, _ = self.versions(service, 2)
+        answer = service.get(f"/notebooks/{shared['id']}", at="2001-01-01T00:00:00Z")
+        assert answer.status_code == 404
+
+    @pytest.mark.parametrize("at", ["", "yesterday", "2026-13-01", "9" * 400, "\x00"])
+    def test_what_is_no_time_is_400(self, service, at):
+        shared = service.shared()
+        assert service.get(f"/notebooks/{shared['id']}", at=at).status_code == 400
+
+    @pytest.mark.parametrize("at", ["2999-01-01", "2999-01-01T00:00:00+02:00", "2999-01-01T00:00"])
+    def test_times_are_read_in_any_iso_form(self, service, at):
+        shared = service.shared()
+        assert service.get(f"/notebooks/{shared['id']}", at=at).status_code == 200
+
+    def test_a_page_of_an_earlier_version_says_so(self, service):
+        shared, contents, times = self.versions(service, 2)
+        page = service.http.get(f"/s/{shared['readable_id']}", params={"at": times[0]}).text
+        assert "You see an earlier version" in page
+        assert contents[0]["cells"][0]["source"].split("'")[1] in page
+        download = service.http.get(f"/s/{shared['readable_id']}/download?at={times[0]}")
+        assert download.json() == contents[0]
+        assert "earlier version" not in service.http.get(f"/s/{shared['readable_id']}").text
+
+    def test_the_same_content_again_adds_no_version(self, service):
+        token, content = service.token(), unique_notebook()
+        shared = service.shared(content, token)
+        for _ in range(2):
+            assert service.put(f"/notebooks/{shared['id']}", content, token).status_code == 200
+        assert len(service.get(f"/notebooks/{shared['id']}/history").json()["taken_at"]) == 1
+
+
+def settings_of(environment: dict[str, str], **more: object) -> Settings:
+    prefix = "JE_SHARING_"
+    chosen = {name.removeprefix(prefix).lower(): value for name, value in environment.items()}
+    return Settings(**{**chosen, **more})
+
+
+@pytest.fixture(params=["sqlite-folder", "postgres-folder", "postgres-s3"])
+def settings(request, backend_settings, monkeypatch) -> Settings:
+    environment = backend_settings(request.param)
+    for name, value in environment.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    chosen = settings_of(environment, retention_days=30)
+    migrate(chosen)
+    return chosen
+
+
+def content(text: str = "x") -> bytes:
+    return json.dumps(unique_notebook() | {"metadata": {"text": text}}).encode()
+
+
+async def share(services: Services, what: bytes, session: str = SESSION):
+    return (await services.notebooks.create(Share(session, what))).notebook
+
+
+async def make_older(services: Services, days: float) -> None:
+    """Let everything in the database be older than it is."""
+    by = int(days * DAY)
+    async with services.database.write() as connection:
+        await connection.execute(update(notebooks).values(shared_at=notebooks.c.shared_at - by))
+        await connection.execute(update(leaving).values(set_aside_at=leaving.c.set_aside_at - by))
+
+
+async def stored(services: Services, what: bytes) -> bytes | None:
+    return await services.store.get(content_hash(what))
+
+
+def in_services(settings: Settings, scenario) -> None:
+    async def run() -> None:
+        async with running(settings) as services:
+            await scenario(services)
+
+    asyncio.run(run())
+
+
+class TestRetention:
+    def test_what_was_not_shared_for_the_time_set_goes_with_its_content(self, settings):
+        async def scenario(services):
+            what = content()
+            await share(services, what)
+            await make_older(services, 31)
+            fresh = await share(services, content())
+            swept = await services.sweep.sweep()
+            assert swept.notebooks == 1
+            assert await services.notebooks.find(fresh.id)
+            # Set aside, and still there for whoever was just reading it.
+            assert await stored(services, what) == what
+            await make_older(services, 1)
+            assert (await services.sweep.sweep()).contents == 1
+            assert await stored(services, what) is None
+            assert await stored(services, await services.notebooks.content(fresh)) is not None
+
+        in_services(settings, scenario)
+
+    def test_sharing_again_keeps_a_notebook(self, settings):
+        async def scenario(services):
+            what = content()
+            notebook = await share(services, what)
+            await make_older(services, 29)
+            assert await share(services, what) == notebook
+            await make_older(services, 29)
+            assert (await services.sweep.sweep()).notebooks == 0
+
+        in_services(settings, scenario)
+
+    def test_a_content_others_share_stays(self, settings):
+        async def scenario(services):
+            what = content()
+            mine = await share(services, what)
+            theirs = await share(services, what, "22222222-2222-4222-8222-222222222222")
+            assert mine.content_hash == theirs.content_hash
+            await services.notebooks.delete([mine.id])
+            for _ in range(2):
+                assert (await services.sweep.sweep()).contents == 0
+                await make_older(services, 1)
+            assert await services.notebooks.content(theirs) == what
+
+        in_services(settings, scenario)
+
+    def test_a_share_that_arrives_while_its_content_leaves_loses_nothing(self, settings):
+        async def scenario(services):
+            what = content()
+            await services.notebooks.delete([(await share(services, what)).id])
+            # As if a share had seen the content just before it was set aside.
+            await services.sweep.sweep()
+            async with services.database.write() as connection:
+                await connection.execute(
+                    notebooks.insert().values(
+                        id="33333333-3333-4333-8333-333333333333",
+                        readable_id="calm-silver-otter",
+                        session_id=SESSION,
+                        content_hash=content_hash(what),
+                        created_at=now(),
+                        taken_at=now(),
+                        shared_at=now(),
+                    )
+                )
+            assert await stored(services, what) == what
+            await make_older(services, 1)
+            assert (await services.sweep.sweep()).contents == 0
+            assert await stored(services, what) == what
+            async with services.database.read() as connection:
+                left = await connection.execute(select(func.count()).select_from(leaving))
+                assert left.scalar_one() == 0
+
+        in_services(settings, scenario)
+
+    def test_a_content_that_is_shared_deleted_and_shared_again_is_there(self, settings):
+        async def scenario(services):
+            what = content()
+            for _ in range(3):
+                notebook = await share(services, what)
+                assert await services.notebooks.content(notebook) == what
+                await services.notebooks.delete([notebook.id])
+                await services.sweep.sweep()
+            notebook = await share(services, what)
+            await make_older(services, 1)
+            await services.sweep.sweep()
+            assert await stored(services, what) == what
+            assert (await services.notebooks.find(notebook.id)) == notebook
+
+        in_services(settings, scenario)
+
+    def test_an_updates_old_content_stays_as_long_as_the_notebook(self, settings):
+        async def scenario(services):
+            old, new = content(), content()
+            notebook = await share(services, old)
+            await services.notebooks.update(notebook, SESSION, new)
+            await services.sweep.sweep()
+            await make_older(services, 1)
+            await services.sweep.sweep()
+            assert await stored(services, old) == old
+            await services.notebooks.delete([notebook.id])
+            await services.sweep.sweep()
+            await make_older(services, 1)
+            assert (await services.sweep.sweep()).contents == 2
+            assert await stored(services, old) is None
+
+        in_services(settings, scenario)
+
+
+def test_the_same_content_is_stored_once(backend_settings):
+    settings = settings_of(backend_settings("sqlite-folder"))
+    migrate(settings)
+
+    async def scenario(services):
+        what = content()
+        for number in range(5):
+            await share(services, what, f"{number}1111111-1111-4111-8111-111111111111")
+        files = [p for p in Path(settings.storage_location).rglob("*") if p.is_file()]
+        assert [p.read_bytes() for p in files] == [what]
+
+    in_services(settings, scenario)
+
+
+def test_without_a_retention_setting_nothing_goes(backend_settings):
+    settings = settings_of(backend_settings("sqlite-folder"))
+    migrate(settings)
+
+    async def scenario(services):
+        await share(services, content())
+        await make_older(services, 40_000)
+        assert (await services.sweep.sweep()).notebooks == 0
+
+    in_services(settings, scenario)
+
+
+def test_an_expired_session_is_forgotten(backend_settings):
+    settings = settings_of(backend_settings("sqlite-folder"), token_minutes=0.001)
+    migrate(settings)
+
+    async def scenario(services):
+        await services.sessions.issue()
+        assert (await services.sweep.sweep()).sessions == 0
+        from je_sharing.schema import sessions
+
+        async with services.database.write() as connection:
+            await connection.execute(
+                update(sessions).values(expires_at=time.time_ns() // 1000 - DAY)
+            )
+        assert (await services.sweep.sweep()).sessions == 1
+
+    in_services(settings, scenario)

@@ -1,0 +1,90 @@
+"""Readable ids: many, speakable, fit for a classroom, and told apart by ear."""
+
+import re
+from collections import Counter
+
+import jellyfish
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from je_sharing.readable_ids import combinations, could_be_readable_id, draw
+from je_sharing.words import ADJECTIVES, AQUATIC_ANIMALS
+
+pytestmark = pytest.mark.service
+
+LISTS = pytest.mark.parametrize(
+    "words", [ADJECTIVES, AQUATIC_ANIMALS], ids=["adjectives", "animals"]
+)
+
+
+def test_there_are_at_least_five_million():
+    assert combinations() >= 5_000_000
+
+
+@LISTS
+def test_each_is_one_word_of_plain_letters(words):
+    assert all(re.fullmatch(r"[a-z]{2,14}", word) for word in words)
+
+
+@LISTS
+def test_no_word_comes_twice(words):
+    assert len(set(words)) == len(words)
+
+
+def test_no_word_is_both():
+    assert not set(ADJECTIVES) & set(AQUATIC_ANIMALS)
+
+
+@LISTS
+def test_no_two_sound_alike(words):
+    by_sound = Counter(jellyfish.metaphone(word) for word in words)
+    assert [sound for sound, count in by_sound.items() if count > 1] == []
+
+
+@LISTS
+def test_no_two_are_one_letter_apart(words):
+    near = [
+        (first, second)
+        for index, first in enumerate(words)
+        for second in words[index + 1 :]
+        if jellyfish.damerau_levenshtein_distance(first, second) < 2
+    ]
+    assert near == []
+
+
+@LISTS
+def test_nothing_about_bodies_wits_wealth_or_worse(words):
+    unfit = """
+        fat big thick thin skinny ugly dumb stupid dull slow lazy crazy insane mad lame gay
+        queer straight black white brown yellow red pale naked nude bare wet moist hot sexy hard
+        stiff long short tight loose easy cheap poor rich broke dirty filthy smelly hairy bald
+        old dead drunk high stoned bloody cruel evil nasty mean special simple little tit booby
+        shag cock ass hoe cod crab leech slug worm whore bass pervert perky busty kinky dodgy
+        shady
+    """
+    assert not set(unfit.split()) & set(words)
+
+
+def test_an_id_is_two_different_adjectives_and_an_animal():
+    for _ in range(2000):
+        first, second, animal = draw().split("-")
+        assert first in ADJECTIVES
+        assert second in ADJECTIVES
+        assert first != second
+        assert animal in AQUATIC_ANIMALS
+        assert could_be_readable_id(f"{first}-{second}-{animal}")
+
+
+def test_draws_do_not_follow_an_order():
+    drawn = [draw() for _ in range(5000)]
+    # Of 5,000 out of more than fifteen million about one pair is expected to meet.
+    assert len(set(drawn)) > 4990
+    assert drawn != sorted(drawn)
+    assert len({item.split("-")[0] for item in drawn}) == len(ADJECTIVES)
+
+
+@given(st.text(max_size=90))
+def test_the_shape_lets_nothing_else_through(text):
+    if could_be_readable_id(text):
+        assert re.fullmatch(r"[a-z]+-[a-z]+-[a-z]+", text)

@@ -1,0 +1,116 @@
+"""Builds real sites with je-kernel, and opens them in real browsers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from je_site.build import BuildOptions, build_if_needed, default_contents
+from je_site.server import serve
+from tests.browsers import launch
+from tests.browsers.lab import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+    from je_site.server import Served
+    from tests.browsers.page import Browser, Page
+
+_DEFAULT_ENGINES = ("chromium",)
+_FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "engines(*names): the browser engines a site test runs in; else Chromium only"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test in each engine it names, one browser after the other."""
+    if "browser" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("engines")
+    engines = marker.args if marker else _DEFAULT_ENGINES
+    metafunc.parametrize("browser", engines, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A running browser of the engine that the test is to run in."""
+    running = launch(request.param)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest, test_cache: Path) -> Iterator[Page]:
+    """A page with a profile of its own; if the test fails, what it showed is kept."""
+    opened = browser.new_page()
+    yield opened
+    if request.node.stash.get(_FAILED, False):
+        _keep_evidence(opened, test_cache / "failures", request.node)
+    opened.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+def _keep_evidence(page: Page, folder: Path, item: pytest.Item) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = folder / f"{item.name}.png"
+    try:
+        page.screenshot(picture)
+        said = "\n".join(page.console()[-100:])
+    except Exception as error:
+        said = f"The page could not be asked: {error}"
+    item.add_report_section("teardown", "page", f"screenshot: {picture}\n{said}")
+
+
+def write_lite_dir(folder: Path, **settings: Any) -> Path:
+    """Write a JupyterLite project whose page lets a test drive it.
+
+    Parameters
+    ----------
+    folder
+        Where.
+    **settings
+        More of what ``jupyter-lite.json`` can say.
+    """
+    config = {"exposeAppInBrowser": True, **settings}
+    text = json.dumps({"jupyter-lite-schema-version": 0, "jupyter-config-data": config})
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "jupyter-lite.json").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site_folder(test_cache: Path) -> Path:
+    """The demo site, as ``je-kernel build`` makes it."""
+    lite_dir = write_lite_dir(test_cache / "demo-project")
+    options = BuildOptions(contents=default_contents(), lite_dir=lite_dir)
+    build_if_needed(test_cache / "demo-site", options, quiet=True)
+    return test_cache / "demo-site"
+
+
+@pytest.fixture(scope="session")
+def site(site_folder: Path) -> Iterator[Served]:
+    """The demo site, being served."""
+    with serve(site_folder) as served:
+        yield served
+
+
+@pytest.fixture
+def lab(page: Page, site: Served) -> Lab:
+    """JupyterLab of the demo site, freshly opened."""
+    return Lab.open(page, site.url)

@@ -1,0 +1,86 @@
+"""The ways to deploy: isolated, built by plain JupyterLite, and on JupyterLite 0.7."""
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from je_site.server import serve
+from tests.browsers.lab import Lab
+from tests.site.conftest import write_lite_dir
+
+ROOT = Path(__file__).parents[2]
+READ = "import urllib.request\nurllib.request.urlopen({url!r}).read()"
+
+
+def run(*command, cwd=None):
+    """Run a program; a failure shows what it said."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+
+
+# No further: in an isolated page JupyterLite's own kernel waits for the page by shared
+# memory, and hangs at random on a busy machine, without je-kernel as with it.
+def test_an_isolated_site_loads_everything_and_opens_a_notebook(page, site_folder):
+    with serve(site_folder, isolated=True) as site:
+        lab = Lab.open(page, site.url)
+        assert lab.page.evaluate("() => window.crossOriginIsolated") is True
+        assert lab.open_notebook("Start here.ipynb").cells()[0].type == "markdown"
+    assert not [line for line in page.console() if "ERR_BLOCKED_BY_RESPONSE" in line]
+
+
+@pytest.fixture
+def plain_site(tmp_path):
+    """A deployer's own project, built by ``jupyter lite build`` with je-kernel-site installed."""
+    project = write_lite_dir(tmp_path / "project", appName="Our School")
+    (project / "files").mkdir()
+    (project / "files" / "mine.csv").write_text("x\n5\n")
+    run(sys.executable, "-m", "jupyterlite_core", "build", cwd=project)
+    return project / "_output"
+
+
+def test_plain_jupyter_lite_build_gives_the_same_kernel(page, plain_site, data_server):
+    url = data_server.put("/plain.csv", "x\n7\n")
+    with serve(plain_site) as site:
+        notebook = Lab.open(page, site.url).new_notebook()
+        first = notebook.run(f"import pandas as pd\nint(pd.read_csv({url!r}).x[0])")
+        assert (first.error, first.value, first.execution_count) == (None, "7", 1)
+        assert notebook.run("int(pd.read_csv('mine.csv').x[0])").value == "5"
+        started = notebook.run(
+            "from je_kernel.startup import started\n[step.outcome for step in started().steps]"
+        )
+        assert set(eval(started.value)) <= {"done", "skipped"}
+        assert {address.split("/")[2] for address in page.requests if "://" in address} == {
+            site.url.split("/")[2],
+            data_server.url.split("/")[2],
+        }
+    config = json.loads((plain_site / "jupyter-lite.json").read_text())["jupyter-config-data"]
+    assert config["appName"] == "Our School"
+
+
+@pytest.fixture(scope="session")
+def older_jupyterlite(test_cache):
+    """The Python of an environment with JupyterLite 0.7 and je-kernel-site."""
+    folder = test_cache / "jupyterlite-0.7"
+    python = folder / "bin" / "python"
+    if not (folder / "installed").exists():
+        venv.create(folder, with_pip=True, clear=True)
+        packages = ("jupyterlite-core==0.7.6", "jupyterlite-pyodide-kernel==0.7.2", "hatchling")
+        run(python, "-m", "pip", "install", "-q", *packages, "-e", ROOT / "site")
+        (folder / "installed").touch()
+    return python
+
+
+def test_on_jupyterlite_0_7_it_starts_and_patches(page, older_jupyterlite, tmp_path, data_server):
+    read = READ.format(url=data_server.put("/older.txt", "works"))
+    project = write_lite_dir(tmp_path / "project")
+    run(older_jupyterlite, "-m", "jupyterlite_core", "build", cwd=project)
+    with serve(project / "_output") as site:
+        notebook = Lab.open(page, site.url).new_notebook()
+        first = notebook.run(read)
+        assert (first.error, first.value, first.execution_count) == (None, "b'works'", 1)
+        assert notebook.run("import pyodide\npyodide.__version__").value.startswith("'0.29")
+        assert notebook.run("%who").stdout.strip() == "pyodide\t urllib"

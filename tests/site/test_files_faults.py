@@ -1,0 +1,209 @@
+"""Nothing is lost: pages killed while they write, storage that is full, tabs that disagree."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from je_kernel import files as _files
+from je_site.server import serve
+from tests.browsers.chromium import ChromiumBrowser
+from tests.browsers.lab import Lab
+from tests.site.bare_kernel import BareKernel
+from tests.site.test_files_stores import files_site, files_site_folder, run, value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["files_site", "files_site_folder"]
+
+SOURCES = Path(_files.__file__).parent
+KILLS = 100
+SIZE = 400_000
+
+# Writes one file again and again, each time all of one letter, beside one that never changes.
+WRITER = """
+const [codecSource, contentsSource, size] = %s;
+const codec = (0, eval)(codecSource);
+const contents = (0, eval)(contentsSource)(codec);
+const buffer = data => ({ getBuffer: () => ({ data, release() {} }) });
+(async () => {
+  for (let turn = 0; ; turn++) {
+    const batch = contents.batch();
+    const bytes = new Uint8Array(size).fill(65 + (turn %% 26));
+    for (const name of ['folder/a.bin', 'folder/b.bin']) {
+      batch.add(name, 'octet/stream', buffer(bytes));
+    }
+    const options = { isNew: false, expected: null, shipped: {} };
+    await contents.write(batch, 'faults', JSON.stringify(options));
+    postMessage(turn);
+  }
+})();
+"""
+
+CHECK = """async () => {
+  const asked = request => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const db = await asked(indexedDB.open('faults'));
+  const files = db.transaction('files').objectStore('files');
+  const found = {};
+  for (const key of await asked(files.getAllKeys())) {
+    const record = await asked(files.get(key));
+    if (record.type === 'directory') { found[key] = 'folder'; continue; }
+    const bytes = Uint8Array.fromBase64(record.content);
+    const letters = [...new Set(bytes)];
+    found[key] = [bytes.length, record.size, letters.length, letters[0]];
+  }
+  db.close();
+  return found;
+}"""
+
+
+@pytest.fixture(scope="session")
+def blank_site(tmp_path_factory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("blank")
+    (folder / "index.html").write_text("<!doctype html><title>blank</title>")
+    shutil.copy(SOURCES / "codec.js", folder)
+    with serve(folder) as served:
+        yield served.url
+
+
+def test_a_page_killed_in_the_middle_of_a_write_leaves_the_old_files_or_the_new(
+    browser, blank_site
+):
+    """The store's own JavaScript writes; its page dies a hundred times."""
+    assert isinstance(browser, ChromiumBrowser)
+    page = browser.new_page()
+    context = page.playwright.context
+    page.open(blank_site)
+    page.evaluate(
+        """() => new Promise((done, failed) => {
+          const request = indexedDB.open('faults', 1);
+          request.onupgradeneeded = () => {
+            for (const name of ['files', 'checkpoints']) request.result.createObjectStore(name);
+          };
+          request.onsuccess = () => { request.result.close(); done(); };
+          request.onerror = () => failed(request.error);
+        })"""
+    )
+    sources = [(SOURCES / name).read_text("utf-8") for name in ("codec.js", "contents.js")]
+    writer = WRITER % json.dumps([*sources, SIZE])
+    chance = random.Random(4)
+    seen = set()
+    victim = page.playwright
+    for _ in range(KILLS):
+        # One write is sure to be under way; how far, chance decides.
+        victim.evaluate(
+            """async ([source, pause]) => {
+              const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+              const worker = new Worker(url);
+              await new Promise((first, failed) => {
+                worker.onmessage = first;
+                worker.onerror = failed;
+              });
+              const until = performance.now() + pause;
+              while (performance.now() < until) ;
+              worker.terminate();
+            }""",
+            [writer, chance.random() * 40],
+        )
+        if chance.random() < 0.2:
+            # The whole page too, as a tab is closed, without asking it.
+            fresh = context.new_page()
+            victim.close(run_before_unload=False)
+            victim = fresh
+            victim.goto(blank_site)
+        found = victim.evaluate(CHECK)
+        assert set(found) == {"folder", "folder/a.bin", "folder/b.bin"}
+        assert found["folder/a.bin"] == found["folder/b.bin"]
+        assert found["folder/a.bin"][:3] == [SIZE, SIZE, 1]
+        seen.add(found["folder/a.bin"][3])
+    assert len(seen) > 1
+    context.close()
+
+
+def test_a_kernel_killed_in_the_middle_of_a_write_leaves_a_whole_file(page, files_site):
+    """The same with a real kernel: the page is gone while its worker writes."""
+    chance = random.Random(5)
+    tab = page.playwright
+    kernel = BareKernel.start(tab, files_site.url)
+    kernel.run("from je_kernel import files\nfiles.save('victim.bin', b'A' * 3_000_000)")
+    for _ in range(3):
+        kernel.begin(
+            "for turn in range(10_000):\n"
+            "    files.save('victim.bin', bytes([65 + turn % 26]) * 3_000_000)"
+        )
+        tab.evaluate(
+            """async pause => {
+              const { contents } = window.jupyterapp.serviceManager;
+              const first = (await contents.get('victim.bin')).last_modified;
+              while ((await contents.get('victim.bin')).last_modified === first);
+              const until = performance.now() + pause;
+              while (performance.now() < until);
+            }""",
+            chance.random() * 100,
+        )
+        tab.goto("about:blank")
+        kernel = BareKernel.start(tab, files_site.url)
+        kernel.run("from je_kernel import files\ndata = files.read_bytes('victim.bin')")
+        assert kernel.value("len(data), len(set(data))") == [3_000_000, 1]
+        assert kernel.value("files.info('victim.bin').size") == 3_000_000
+
+
+def test_a_full_storage_says_what_fills_it_and_keeps_the_old_file(page, files_site):
+    # The override holds as long as the page that made it, and for databases opened later.
+    keeper = page.playwright.context.new_page()
+    session = page.playwright.context.new_cdp_session(keeper)
+    origin = files_site.url.rstrip("/")
+    session.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 12_000_000})
+    notebook = Lab.open(page, files_site.url).new_notebook()
+    run(notebook, "from je_kernel import files\nimport os")
+    run(notebook, "files.save('old.bin', b'old')\nfiles.save('large.bin', os.urandom(3_000_000))")
+    error = notebook.run("files.save('old.bin', os.urandom(30_000_000))").error
+    assert error is not None
+    assert "NoSpaceError" in error.name
+    for words in ("full", "30.0 MB", "'large.bin' (3.0 MB)", "files.delete"):
+        assert words in error.message
+    assert value(notebook, "files.read_bytes('old.bin').decode()") == "old"
+    run(notebook, "files.delete('large.bin')\nfiles.save('old.bin', os.urandom(2_000_000))")
+    assert value(notebook, "files.info('old.bin').size") == 2_000_000
+
+
+def test_two_tabs_never_corrupt_the_store_and_a_stale_save_is_refused(page, files_site):
+    first = BareKernel.start(page.playwright, files_site.url, "one.ipynb")
+    first.run("from je_kernel import files\ninfo = files.save('both.txt', 'first')")
+    tab = page.playwright.context.new_page()
+    second = BareKernel.start(tab, files_site.url, "two.ipynb")
+    second.run("from je_kernel import files\nassert files.read('both.txt') == 'first'")
+    write = (
+        "for turn in range(60):\n"
+        "    files.save('both.txt', {letter!r} * (100_000 + turn))\n"
+        "    data = files.read('both.txt')\n"
+        "    assert len(set(data)) == 1 and len(data) >= 100_000, (len(data), set(data))\n"
+        "    files.save(f'{letter}{{turn % 7}}.txt', 'x')"
+    )
+    running = second.begin(write.format(letter="b"))
+    # JupyterLab itself writes the same file in the meantime.
+    page.evaluate(
+        """async () => {
+          const { contents } = window.jupyterapp.serviceManager;
+          for (let turn = 0; turn < 20; turn++) {
+            const content = 'c'.repeat(100000 + turn);
+            await contents.save('both.txt', { type: 'file', format: 'text', content });
+          }
+        }"""
+    )
+    first.run(write.format(letter="a"))
+    name, _ = first.fail("files.save('both.txt', 'stale', if_unchanged=info)")
+    assert "ChangedFileError" in name
+    assert second.end(running)[1] is None
+    names = second.value("files.list(pattern='[ab][0-6].txt').names")
+    assert names == [f"{letter}{n}.txt" for letter in "ab" for n in range(7)]
+    assert second.value("len(set(files.read('both.txt')))") == 1

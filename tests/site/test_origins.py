@@ -1,0 +1,51 @@
+"""A site that serves its own Pyodide talks to nobody else."""
+
+import pytest
+
+from tests.browsers.lab import Lab
+from tests.site.logging_proxy import LoggingProxy
+
+# Chromium itself asks this one what a form's fields are for, on whatever page has a form.
+ERRANDS = {"content-autofill.googleapis.com:443"}
+
+PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()"
+
+
+@pytest.fixture
+def proxy():
+    with LoggingProxy() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxied_page(browser, proxy):
+    """A page whose every request, and its workers', goes through the proxy."""
+    page = browser.new_page(proxy=proxy.url)
+    yield page
+    page.close()
+
+
+def test_a_whole_session_asks_nobody_but_the_site_and_what_a_cell_names(
+    proxy, proxied_page, site, data_server
+):
+    url = data_server.put("/x.csv", "x\n1\n")
+    lab = Lab.open(proxied_page, site.url)
+    notebook = lab.open_notebook("Start here.ipynb")
+    assert notebook.run(f"import pandas as pd\nlen(pd.read_csv({url!r}))").value == "1"
+    assert notebook.run(PLOT).png
+    notebook.restart_kernel()
+    assert notebook.run("1 + 1").value == "2"
+    notebook.save()
+
+    assert proxy.origins - ERRANDS == {site.url.rstrip("/"), data_server.url}
+    assert [request.path for request in data_server.requests] == ["/x.csv"]
+    # The kernel's packages are among them: it is the whole traffic that was seen.
+    assert any(address.endswith(".whl") for address in proxy.asked)
+
+
+def test_installing_what_the_site_does_not_have_fails_without_asking_anybody(
+    proxy, proxied_page, site
+):
+    notebook = Lab.open(proxied_page, site.url).new_notebook()
+    assert notebook.run("%pip install a-package-that-no-site-has").error
+    assert proxy.origins - ERRANDS == {site.url.rstrip("/")}

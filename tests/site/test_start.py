@@ -1,0 +1,84 @@
+"""The kernel comes up with everything in place, and nothing to be seen of it."""
+
+import zipfile
+
+import pytest
+
+from je_site.build import build
+from je_site.own_wheel import own_wheel
+from je_site.server import serve
+from tests.browsers.lab import Lab
+from tests.site.conftest import write_lite_dir
+
+READ = "import urllib.request\nurllib.request.urlopen({url!r}).read()"
+
+
+def test_the_first_cell_has_the_network_however_early_it_runs(browser, site, data_server):
+    read = READ.format(url=data_server.put("/early.txt", "on time"))
+    results = []
+    for _ in range(5):
+        page = browser.new_page()
+        # With nothing in the browser's cache, then with everything.
+        results.append(Lab.open(page, site.url).run_at_once(read))
+        results.append(Lab.open(page, site.url, query="?reset").run_at_once(read))
+        page.close()
+    assert [(result.error, result.value) for result in results] == [(None, "b'on time'")] * 10
+    # Each was taken before the kernel had said a word.
+    assert {result.status_before for result in results} <= {"unknown", "connecting", "starting"}
+
+
+def test_nothing_of_ours_appears_in_the_notebook(lab):
+    notebook = lab.new_notebook()
+    first = notebook.run("%who")
+    assert first.stdout == "Interactive namespace is empty.\n"
+    assert first.execution_count == 1
+    assert len(first.outputs) == 1
+    assert notebook.run("pass").outputs == []
+    assert notebook.run("je_kernel.__name__").value == "'je_kernel'"
+    assert notebook.run("%who").stdout == "Interactive namespace is empty.\n"
+    assert [cell.source for cell in notebook.cells()][:2] == ["%who", "pass"]
+
+
+def test_a_student_types_a_line_and_presses_shift_enter(lab, data_server):
+    url = data_server.put("/typed.csv", "x\n41\n")
+    notebook = lab.new_notebook()
+    result = notebook.type_first_cell(f"import pandas as pd; pd.read_csv('{url}').x[0] + 1")
+    assert (result.error, result.value) == (None, "np.int64(42)")
+
+
+BROKEN_STEP = """
+
+def _break(_shell):
+    raise RuntimeError("broken on purpose")
+
+
+STEPS = (Step("broken", _break), *STEPS)
+"""
+
+
+def write_broken_wheel(folder):
+    """Copy our wheel, with a start-up step more, which comes first and fails."""
+    path = folder / own_wheel().name
+    with zipfile.ZipFile(own_wheel()) as ours, zipfile.ZipFile(path, "w") as broken:
+        for name in ours.namelist():
+            added = BROKEN_STEP.encode() if name == "je_kernel/startup.py" else b""
+            broken.writestr(name, ours.read(name) + added)
+    return path
+
+
+@pytest.fixture
+def site_with_a_broken_step(tmp_path):
+    project = write_lite_dir(tmp_path / "project")
+    site = build(tmp_path / "site", lite_dir=project, wheels=[write_broken_wheel(tmp_path)])
+    with serve(site) as served:
+        yield served
+
+
+def test_a_step_that_fails_leaves_a_working_kernel(page, site_with_a_broken_step, data_server):
+    read = READ.format(url=data_server.put("/read.txt", "works"))
+    notebook = Lab.open(page, site_with_a_broken_step.url).new_notebook()
+    first = notebook.run(read)
+    assert (first.error, first.value, first.execution_count) == (None, "b'works'", 1)
+    assert len(first.outputs) == 1
+    report = notebook.run("print(je_kernel.doctor())").stdout
+    assert "RuntimeError: broken on purpose" in report
