@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import time
 from dataclasses import dataclass, fields
 from importlib import metadata
 
@@ -85,7 +86,7 @@ def doctor() -> Report:
       je-kernel ...
     """
     facts = runtime.probe()
-    return Report((_versions(facts), _surroundings(facts), _start_up(), _settings()))
+    return Report((_versions(facts), _surroundings(facts), _start_up(), _sharing(), _settings()))
 
 
 def _versions(facts: runtime.Runtime) -> Section:
@@ -142,6 +143,35 @@ def _start_up() -> Section:
 def _outcome(step: startup.StepResult) -> str:
     text = f"{step.outcome}, {step.milliseconds:.1f} ms"
     return f"{text}: {step.reason}" if step.reason else text
+
+
+def _sharing() -> Section:
+    """Tell of sharing what is known here: the service itself is asked nothing."""
+    address = settings.current().sharing_url
+    if address is None:
+        return Section("Sharing", (("service", "(none): share() offers the notebook as a file"),))
+    from je_kernel.files.errors import FilesError
+    from je_kernel.sharing.addresses import Service
+    from je_kernel.sharing.memory import Memory
+
+    service = Service.at(address)
+    lines = [("service", f"{service.root} (not asked for this report)")]
+    try:
+        state = Memory(service.root).state()
+    except FilesError as error:
+        return Section("Sharing", (*lines, ("remembered", f"cannot be read: {error}")))
+    session = "none yet"
+    if state.token is not None:
+        session = "ended" if state.token.expired(time.time()) else "open"
+    return Section(
+        "Sharing",
+        (
+            *lines,
+            ("session", session),
+            ("notebooks with a link", str(len(state.records))),
+            ("notebooks that wait to be sent", str(len(state.queued))),
+        ),
+    )
 
 
 def _settings() -> Section:
