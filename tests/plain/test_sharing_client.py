@@ -421,7 +421,7 @@ def test_offline_nothing_is_lost_and_retry_sends_it(own_service, quick):
     assert isinstance(sent, Share)
     assert kept_by(running, sent)["cells"][0]["source"] == "one = 1"
     assert remembered()["queued"] == []
-    assert [path.name for path in Path(FOLDER).iterdir()] == ["shares.json"]
+    assert {path.name for path in Path(FOLDER).iterdir()} == {".gitignore", "shares.json"}
     assert je_kernel.share.retry() == ()
 
 

@@ -40,6 +40,9 @@ def answer(status, body=None, **headers):
     return Response(status, "", "https://share.example/", named, raw)
 
 
+MISSING = answer(404, {"error_code": "NOT_FOUND", "message": "Notebook not found"})
+
+
 def given(name="one", **claims):
     return answer(200, {"token": jwt(name, **claims)})
 
@@ -253,7 +256,7 @@ def test_an_update_that_nobody_lets_us_do_says_whose_share_it_is(answers, passwo
 
 
 def test_an_update_of_what_the_service_has_lost_says_so():
-    talk = Conversation([answer(404, {"error_code": "NOT_FOUND"})], good_token())
+    talk = Conversation([MISSING], good_token())
     with pytest.raises(NoSuchShareError):
         talk.update()
 
@@ -270,7 +273,7 @@ def test_a_share_is_retrieved_by_its_readable_id():
 
 
 def test_an_animal_of_two_words_is_found_by_the_second_way_to_write_it():
-    talk = Conversation([answer(404), answer(200, HELD)], good_token())
+    talk = Conversation([MISSING, answer(200, HELD)], good_token())
     talk.retrieve("a-b-sea-lion", "a-b-sea lion")
     assert talk.calls[1] == "GET notebooks/get-by-readable-id/a-b-sea%20lion"
 
@@ -282,13 +285,13 @@ def test_a_share_is_retrieved_by_its_uuid_and_as_it_was():
 
 
 def test_what_is_not_there_is_said_with_what_to_check():
-    talk = Conversation([answer(404)], good_token())
+    talk = Conversation([MISSING], good_token())
     with pytest.raises(NoSuchShareError, match="letter by letter"):
         talk.retrieve("a-b-otter")
 
 
 def test_a_link_of_another_service_is_told_apart():
-    talk = Conversation([answer(404)], good_token())
+    talk = Conversation([MISSING], good_token())
     with pytest.raises(NoSuchShareError, match=r"other\.example, which is not this site's"):
         talk.retrieve("a-b-otter", host="other.example")
 
@@ -431,6 +434,50 @@ def test_refusals_are_told_apart_whatever_their_body(status, body, kind, said):
     talk = Conversation([answer(status, body)], good_token())
     with pytest.raises(kind, match=said):
         talk.create()
+
+
+# What stands between a computer and the service: a log-in page, a proxy, another site's 404.
+PORTAL = b"<!doctype html><title>School Wi-Fi</title>"
+
+
+@pytest.mark.parametrize("status", [200, 302, 404, 511])
+def test_a_page_instead_of_a_token_is_no_answer_of_the_service(status):
+    talk = Conversation([answer(status, PORTAL)])
+    with pytest.raises((UnreachableServiceError, ServiceRefusedError)) as caught:
+        talk.create()
+    assert not isinstance(caught.value, NoSuchShareError)
+
+
+def test_a_service_without_its_calls_is_a_wrong_address():
+    talk = Conversation([answer(404, {"detail": "Not Found"})])
+    with pytest.raises(UnreachableServiceError, match="wrong address"):
+        talk.create()
+
+
+def test_a_page_that_says_404_does_not_make_a_share_lost():
+    talk = Conversation([answer(404, PORTAL)], good_token())
+    with pytest.raises(UnreachableServiceError, match="log in first"):
+        talk.update()
+
+
+def test_a_page_that_says_404_does_not_say_that_the_words_are_wrong():
+    talk = Conversation([answer(404, PORTAL)], good_token())
+    with pytest.raises(UnreachableServiceError, match="log in first"):
+        talk.retrieve("a-b-otter")
+
+
+@pytest.mark.parametrize("status", [200, 404, 511])
+def test_a_page_instead_of_the_password_check_does_not_say_whose_share_it_is(status):
+    talk = Conversation([answer(status, PORTAL)])
+    with pytest.raises((UnreachableServiceError, ServiceRefusedError)):
+        talk.update()
+
+
+def test_a_page_instead_of_a_refreshed_token_keeps_the_old_one():
+    talk = Conversation([answer(200, PORTAL)] * 2, good_token(age=7000.0))
+    with pytest.raises(UnreachableServiceError, match="log in first"):
+        talk.create()
+    assert talk.remembered == []
 
 
 def test_an_update_is_called_invalid_with_400_as_the_contract_has_it():

