@@ -1,4 +1,4 @@
-"""The exceptions of `je_kernel.notebook`.
+"""The exceptions of `je_kernel.notebook`::
 
 JeKernelError
 └── NotebookError

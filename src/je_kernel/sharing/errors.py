@@ -1,4 +1,4 @@
-"""The exceptions of `je_kernel.sharing`.
+"""The exceptions of `je_kernel.sharing`::
 
 JeKernelError
 └── SharingError

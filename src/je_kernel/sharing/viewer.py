@@ -58,7 +58,7 @@ class SharedNotebook:
 
     @property
     def title(self) -> str:
-        """Its title: the one it was given, its first heading, or the words of its link."""
+        """The title it was given, or its first heading, or the words of its link."""
         metadata = self.content.get("metadata")
         given = metadata.get("title") if isinstance(metadata, dict) else None
         if isinstance(given, str) and given.strip():
