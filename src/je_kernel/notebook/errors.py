@@ -1,4 +1,6 @@
-"""The exceptions of `je_kernel.notebook`::
+"""The exceptions of `je_kernel.notebook`.
+
+Each is a `JeKernelError`::
 
 JeKernelError
 └── NotebookError

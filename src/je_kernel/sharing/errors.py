@@ -1,4 +1,6 @@
-"""The exceptions of `je_kernel.sharing`::
+"""The exceptions of `je_kernel.sharing`.
+
+Each is a `JeKernelError`::
 
 JeKernelError
 └── SharingError
