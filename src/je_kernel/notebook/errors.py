@@ -2,11 +2,11 @@
 
 Each is a `JeKernelError`::
 
-JeKernelError
-└── NotebookError
-    ├── AmbiguousNotebookError (also LookupError)   two notebooks hold the running cell
-    ├── UnknownNotebookError (also LookupError)     none does, or the cell is not known
-    └── UnreadableNotebookError (also ValueError)   the file is no notebook
+    JeKernelError
+    └── NotebookError
+        ├── AmbiguousNotebookError (also LookupError)   two notebooks hold the running cell
+        ├── UnknownNotebookError (also LookupError)     none does, or the cell is not known
+        └── UnreadableNotebookError (also ValueError)   the file is no notebook
 """
 
 from __future__ import annotations

@@ -2,16 +2,16 @@
 
 Each is a `JeKernelError`::
 
-JeKernelError
-└── SharingError
-    ├── InvalidNotebookError (also ValueError)     not a notebook the service takes
-    ├── NoSharingServiceError (also RuntimeError)  this site has no service
-    ├── NoSuchShareError (also LookupError)        nothing under this id
-    ├── NotYourShareError (also PermissionError)   another session's share
-    ├── PersonalDataError (also ValueError)        something that should not leave
-    ├── ServiceRefusedError                        the service says no
-    ├── TooLargeError (also ValueError)            larger than the service takes
-    └── UnreachableServiceError (also ConnectionError)  no answer, or none that helps
+    JeKernelError
+    └── SharingError
+        ├── InvalidNotebookError (also ValueError)     not a notebook the service takes
+        ├── NoSharingServiceError (also RuntimeError)  this site has no service
+        ├── NoSuchShareError (also LookupError)        nothing under this id
+        ├── NotYourShareError (also PermissionError)   another session's share
+        ├── PersonalDataError (also ValueError)        something that should not leave
+        ├── ServiceRefusedError                        the service says no
+        ├── TooLargeError (also ValueError)            larger than the service takes
+        └── UnreachableServiceError (also ConnectionError)  no answer, or none that helps
 """
 
 from __future__ import annotations
