@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from pathlib import Path
 
@@ -112,6 +113,21 @@ async def make_older(services: Services, days: float) -> None:
     async with services.database.write() as connection:
         await connection.execute(update(notebooks).values(shared_at=notebooks.c.shared_at - by))
         await connection.execute(update(leaving).values(set_aside_at=leaving.c.set_aside_at - by))
+
+
+def packs(settings: Settings) -> list[Path]:
+    return sorted(Path(settings.storage_location).glob("*.pack"))
+
+
+def stored_bytes(settings: Settings) -> bytes:
+    """Everything the folder of contents holds."""
+    found = [path for path in Path(settings.storage_location).rglob("*") if path.is_file()]
+    return b"".join(path.read_bytes() for path in found)
+
+
+def make_file_older(path: Path) -> None:
+    a_day_ago = time.time() - 24 * 60 * 60
+    os.utime(path, (a_day_ago, a_day_ago))
 
 
 async def stored(services: Services, what: bytes) -> bytes | None:
@@ -240,10 +256,85 @@ def test_the_same_content_is_stored_once(backend_settings):
         what = content()
         for number in range(5):
             await share(services, what, f"{number}1111111-1111-4111-8111-111111111111")
-        files = [p for p in Path(settings.storage_location).rglob("*") if p.is_file()]
-        assert [p.read_bytes() for p in files] == [what]
+        assert stored_bytes(settings) == what
 
     in_services(settings, scenario)
+
+
+class TestPacks:
+    @pytest.fixture
+    def settings(self, backend_settings):
+        settings = settings_of(backend_settings("sqlite-folder"))
+        migrate(settings)
+        return settings
+
+    def test_a_dropped_content_is_overwritten(self, settings):
+        async def scenario(services):
+            going, staying = content(), content()
+            await services.notebooks.delete([(await share(services, going)).id])
+            await share(services, staying)
+            await services.sweep.sweep()
+            assert going in stored_bytes(settings)
+            await make_older(services, 1)
+            await services.sweep.sweep()
+            assert stored_bytes(settings) == bytes(len(going)) + staying
+
+        in_services(settings, scenario)
+
+    def test_a_pack_nobody_uses_is_removed_and_one_hardly_used_is_emptied(self, settings):
+        async def scenario(services):
+            gone = [await share(services, content()) for _ in range(3)]
+            what = content()
+            kept = await share(services, what)
+            await services.notebooks.delete([notebook.id for notebook in gone])
+            await services.sweep.sweep()
+            await make_older(services, 1)
+            await services.sweep.sweep()
+            (pack,) = packs(settings)
+            make_file_older(pack)
+            # As another process, for this one may still append to its own.
+            async with running(settings) as other:
+                await other.sweep.sweep()
+                assert len(packs(settings)) == 2
+                assert await stored(other, what) == what
+                await other.sweep.sweep()
+                assert pack not in packs(settings)
+                assert await stored(other, what) == what
+                assert await other.notebooks.find(kept.id) == kept
+
+        in_services(settings, scenario)
+
+    def test_a_pack_that_may_still_be_written_stays(self, settings):
+        async def scenario(services):
+            await services.notebooks.delete([(await share(services, content())).id])
+            await services.sweep.sweep()
+            await make_older(services, 1)
+            await services.sweep.sweep()
+            assert len(packs(settings)) == 1
+            again = await share(services, content())
+            assert await services.notebooks.find(again.id) == again
+
+        in_services(settings, scenario)
+
+    def test_a_content_whose_bytes_are_missing_is_an_error_not_a_shorter_notebook(self, settings):
+        async def scenario(services):
+            notebook = await share(services, content())
+            (pack,) = packs(settings)
+            pack.write_bytes(pack.read_bytes()[:-1])
+            with pytest.raises(OSError, match="ends before byte"):
+                await services.store.get(notebook.content_hash)
+
+        in_services(settings, scenario)
+
+    def test_what_a_process_appended_last_and_never_named_is_in_nobodys_way(self, settings):
+        async def scenario(services):
+            await services.store.put({content_hash(b"lost"): b"lost"})
+            assert await services.store.get(content_hash(b"lost")) is None
+            what = content()
+            await share(services, what)
+            assert await stored(services, what) == what
+
+        in_services(settings, scenario)
 
 
 def test_without_a_retention_setting_nothing_goes(backend_settings):

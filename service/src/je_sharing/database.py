@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,6 +38,8 @@ Outcome = TypeVar("Outcome")
 
 _AUTOCOMMIT = "AUTOCOMMIT"
 _RECYCLE_SECONDS = 1800
+# 16 MB: the busiest pages of the indexes change many times before they are copied once.
+_PAGES_BEFORE_A_CHECKPOINT = 4000
 
 
 class Database:
@@ -92,8 +94,9 @@ class Database:
 
         Notes
         -----
-        On SQLite the work goes to a thread once, where `read` and `write` go there and back for
-        every step of every statement. What each share and each retrieval does goes this way.
+        On SQLite a write goes to a thread once, where `write` goes there and back for every step
+        of every statement, and reading is done in place: it must be no more than lookups by a
+        unique key. What each share and each retrieval does goes this way.
         """
         if self._threaded is not None:
             return await self._threaded.run(work, writing=writing)
@@ -115,13 +118,74 @@ class Database:
         """
         return sqlite.insert(table) if self._settings.is_sqlite else postgresql.insert(table)
 
-    def is_one_of(self, column: Column[Any], values: Sequence[str]) -> ColumnElement[bool]:
+    def add_rows(
+        self,
+        connection: Connection,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        replacing: Column[Any] | None = None,
+    ) -> int:
+        """Insert rows in one statement, which is what a database does most quickly.
+
+        Parameters
+        ----------
+        connection
+            In a transaction.
+        table
+            The table inserted into.
+        rows
+            Each with the same columns in the same order.
+        replacing
+            The unique column by which a row replaces the one that is there. None leaves what is
+            there, and passes over the rows that conflict with it.
+
+        Returns
+        -------
+        int
+            How many rows were inserted or replaced.
+        """
+        columns = [table.c[name] for name in rows[0]]
+        names = ", ".join(column.name for column in columns)
+        conflict = "ON CONFLICT DO NOTHING"
+        if replacing is not None:
+            others = ", ".join(
+                f"{column.name} = excluded.{column.name}"
+                for column in columns
+                if column is not replacing
+            )
+            conflict = f"ON CONFLICT ({replacing.name}) DO UPDATE SET {others}"
+        values: tuple[Any, ...]
+        if self._settings.is_sqlite:
+            marks = ", ".join(["?"] * len(columns))
+            source = f"VALUES {', '.join([f'({marks})'] * len(rows))}"
+            # SQLite keeps UUIDs without their hyphens.
+            is_uuid = [isinstance(column.type, Uuid) for column in columns]
+            values = tuple(
+                value.replace("-", "") if plain else value
+                for row in rows
+                for value, plain in zip(row.values(), is_uuid, strict=True)
+            )
+        else:
+            arrays = ", ".join(
+                f"${number}::{column.type.compile(connection.dialect)}[]"
+                for number, column in enumerate(columns, start=1)
+            )
+            source = f"SELECT * FROM unnest({arrays})"  # noqa: S608
+            values = tuple([row[column.name] for row in rows] for column in columns)
+        # The table and its columns are ours; only the values come from outside.
+        statement = f"INSERT INTO {table.name} ({names}) {source} {conflict}"
+        return connection.exec_driver_sql(statement, values).rowcount
+
+    def is_one_of(
+        self, column: Column[Any], values: Sequence[str] | Sequence[bytes]
+    ) -> ColumnElement[bool]:
         """Make a condition that a column has one of many values.
 
         Parameters
         ----------
         column
-            Of text or of UUIDs as text.
+            Of text, of UUIDs as text, or of bytes.
         values
             What it may have.
 
@@ -129,12 +193,16 @@ class Database:
         -------
         sqlalchemy.ColumnElement
             The same statement however many values there are, so that database and driver prepare
-            it once; an IN list would be another statement for each length.
+            it once; an IN list would be another statement for each length. (SQLite can be given
+            bytes in no other way.)
         """
         if self._settings.is_sqlite:
-            # SQLite keeps UUIDs without their hyphens.
-            is_uuid = isinstance(column.type, Uuid)
-            plain = [value.replace("-", "") for value in values] if is_uuid else list(values)
+            plain: list[str] = []
+            for value in values:
+                if isinstance(value, bytes):
+                    return column.in_(values)
+                # SQLite keeps UUIDs without their hyphens.
+                plain.append(value.replace("-", "") if isinstance(column.type, Uuid) else value)
             each = func.json_each(json.dumps(plain)).table_valued("value")
             return column.in_(select(each.c.value))
         return column == func.any(bindparam(None, list(values), type_=ARRAY(column.type)))
@@ -153,22 +221,20 @@ class Database:
 
 
 class _ThreadedSqlite:
-    """SQLite's own blocking driver, in a few threads."""
+    """SQLite's own blocking driver: writing in a thread, reading in place."""
 
     def __init__(self, settings: Settings) -> None:
         self._reading = _sqlite_engine(settings, reading=True)
         self._writing = _sqlite_engine(settings, reading=False)
         # One thread for writing, since SQLite lets one write at a time anyway.
-        self._readers = ThreadPoolExecutor(2, thread_name_prefix="sqlite-read")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
 
     async def run(self, work: Callable[[Connection], Outcome], *, writing: bool) -> Outcome:
-        loop = asyncio.get_running_loop()
         if writing:
+            loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._writer, self._write, work)
-        return await loop.run_in_executor(self._readers, self._read, work)
-
-    def _read(self, work: Callable[[Connection], Outcome]) -> Outcome:
+        # What a few lookups by a unique key take, a thread takes longer to be woken; and where
+        # there is a write-ahead log, they wait for no writer.
         with self._reading.connect() as connection:
             return work(connection)
 
@@ -177,8 +243,7 @@ class _ThreadedSqlite:
             return work(connection)
 
     def close(self) -> None:
-        for threads in (self._readers, self._writer):
-            threads.shutdown(wait=True)
+        self._writer.shutdown(wait=True)
         self._reading.dispose()
         self._writing.dispose()
 
@@ -243,6 +308,7 @@ def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:
         cursor.execute("PRAGMA busy_timeout=30000")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BEFORE_A_CHECKPOINT}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

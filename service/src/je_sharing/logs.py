@@ -1,5 +1,6 @@
 """Logs as one JSON object a line."""
 
+import asyncio
 import logging
 import sys
 import time
@@ -29,6 +30,24 @@ class JsonFormatter(logging.Formatter):
                 for frame in traceback.extract_tb(record.exc_info[2])
             ]
         return msgspec.json.encode(line).decode()
+
+
+class LineLog:
+    """Writes JSON lines to standard error, those of one turn of the event loop together."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+
+    def write(self, line: dict[str, object]) -> None:
+        """Write a line before the event loop waits again."""
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(msgspec.json.encode(line))
+
+    def _flush(self) -> None:
+        text = b"\n".join(self._lines).decode()
+        self._lines.clear()
+        sys.stderr.write(f"{text}\n")
 
 
 def log_as_json(level: str) -> None:

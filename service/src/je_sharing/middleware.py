@@ -3,15 +3,15 @@
 import asyncio
 import hmac
 import logging
-import sys
 import time
 from collections.abc import Iterable, Mapping
 
-import msgspec
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from je_sharing.errors import TooManyRequestsError, error_response, response_for
+from je_sharing.logs import LineLog
 from je_sharing.metrics import REQUEST_SECONDS, REQUESTS
 from je_sharing.rate_limits import address_prefix
 
@@ -40,6 +40,7 @@ class RequestRecord:
         self._app = app
         self._access_log = access_log
         self._timeout = timeout_seconds
+        self._lines = LineLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request and record it."""
@@ -77,7 +78,7 @@ class RequestRecord:
         REQUESTS.labels(method, route, status).inc()
         REQUEST_SECONDS.labels(route).observe(seconds)
         if self._access_log:
-            line = {
+            line: dict[str, object] = {
                 "time": time.time(),
                 "level": "INFO",
                 "message": "request",
@@ -86,7 +87,7 @@ class RequestRecord:
                 "status": status,
                 "ms": round(seconds * 1000, 2),
             }
-            sys.stderr.write(f"{msgspec.json.encode(line).decode()}\n")
+            self._lines.write(line)
 
 
 class ResponseHeaders:
@@ -192,6 +193,27 @@ class AddressLimit:
                     await response_for(error)(scope, receive, send)
                     return
         await self._app(scope, receive, send)
+
+
+class RoutingRefusals:
+    """Answers what the router refuses (no such path or method) in our shape.
+
+    Parameters
+    ----------
+    app
+        The router.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        try:
+            await self._app(scope, receive, send)
+        except HTTPException as error:
+            answer = error_response(error.status_code, str(error.detail), headers=error.headers)
+            await answer(scope, receive, send)
 
 
 class AnyOptions:

@@ -17,10 +17,10 @@ from je_sharing.errors import NotFoundError, UnavailableError
 from je_sharing.schema import leaving, notebooks, now, superseded
 from je_sharing.storage import ContentStore, content_hash
 from je_sharing.storage.cached import ContentCache
+from je_sharing.storage.interface import Record
 
 _ATTEMPTS = 8
 _BATCHES_AT_ONCE = 2
-_LARGEST_BATCH_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Notebooks:
 
     async def _create_all(self, shares: list[Share]) -> list[Shared]:
         digests = [content_hash(share.content) for share in shares]
-        await self._store.put(
+        record = await self._store.put(
             {digest: share.content for digest, share in zip(digests, shares, strict=True)}
         )
         keys = [
@@ -156,7 +156,7 @@ class Notebooks:
         for attempt in range(_ATTEMPTS):
             try:
                 found = await self._database.run(
-                    functools.partial(self._insert_all, shares, digests, keys), writing=True
+                    functools.partial(self._insert_all, record, shares, digests, keys), writing=True
                 )
                 return [found[key] for key in keys]
             except DBAPIError as error:
@@ -166,11 +166,13 @@ class Notebooks:
 
     def _insert_all(
         self,
+        record: Record,
         shares: list[Share],
         digests: list[bytes],
         keys: list[bytes],
         connection: Connection,
     ) -> dict[bytes, Shared]:
+        record(connection)
         moment = now()
         waiting = {
             key: {
@@ -205,13 +207,17 @@ class Notebooks:
         """Insert what neither repeats a share nor drew a readable id that is taken."""
         for row in rows:
             row["readable_id"] = readable_ids.draw()
-        statement = (
-            self._database.insert(notebooks)
-            .on_conflict_do_nothing()
-            .returning(notebooks.c.share_key, *_COLUMNS)
-        )
-        inserted = connection.execute(statement, rows)
-        return {row.share_key: Shared(_notebook(row[1:]), is_new=True) for row in inserted}
+        inserted = rows
+        if self._database.add_rows(connection, notebooks, rows) < len(rows):
+            query = select(notebooks.c.id).where(notebooks.c.id.in_([row["id"] for row in rows]))
+            ours = set(connection.execute(query).scalars())
+            inserted = [row for row in rows if row["id"] in ours]
+        return {
+            row["share_key"]: Shared(
+                Notebook(**{column.name: row[column.name] for column in _COLUMNS}), is_new=True
+            )
+            for row in inserted
+        }
 
     def _repeat(
         self, connection: Connection, waiting: dict[bytes, dict[str, Any]]
@@ -363,8 +369,9 @@ class Notebooks:
             When it was deleted meanwhile.
         """
         digest = content_hash(content)
-        await self._store.put({digest: content})
+        record = await self._store.put({digest: content})
         async with self._database.write() as connection:
+            await connection.run_sync(record)
             current = select(*_COLUMNS).where(notebooks.c.id == notebook.id).with_for_update()
             row = (await connection.execute(current)).one_or_none()
             if row is None:

@@ -87,6 +87,7 @@ class Sweep:
         expired = await self._remove_expired()
         await self._set_unused_aside()
         dropped = await self._drop_unused()
+        await self._store.reclaim()
         swept = Swept(
             notebooks=expired,
             contents=dropped,

@@ -63,7 +63,7 @@ async def assemble(settings: Settings, database: Database) -> Services:
         lifetime_seconds=round(settings.token_minutes * 60),
         skew_seconds=settings.clock_skew_seconds,
     )
-    store = open_store(settings)
+    store = open_store(settings, database)
     sessions = Sessions(database, settings, codec)
     books = Notebooks(database, store, cache_bytes=settings.content_cache_bytes)
     limits = RateLimits(database)
@@ -115,6 +115,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await services.store.close()
     finally:
         await database.close()
 

@@ -4,11 +4,11 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 import fastjsonschema
-import nbformat.v4
 
 from je_sharing.json_depth import nests_within
 from je_sharing.notebook_shape import is_plainly_valid
@@ -136,7 +136,11 @@ def _check_counts(notebook: dict[str, Any], bounds: Bounds) -> None:
 
 @functools.cache
 def _schema(minor: int) -> Callable[[Any], Any]:
-    folder = Path(nbformat.v4.__file__).parent
+    # Found, not imported: with nbformat come parsers that take seconds to be made, unused.
+    package = find_spec("nbformat")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("nbformat is not installed")
+    folder = Path(package.origin).parent / "v4"
     text = (folder / f"nbformat.v4.{minor}.schema.json").read_text(encoding="utf-8")
     validate: Callable[[Any], Any] = fastjsonschema.compile(json.loads(text))
     return validate

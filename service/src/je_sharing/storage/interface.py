@@ -1,10 +1,20 @@
 """What a store of contents can do."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from sqlalchemy import Connection
+
+from je_sharing.database import Database
 from je_sharing.settings import Settings
+
+# Called in the transaction that commits a notebook, so that both are there or neither is.
+Record = Callable[[Connection], None]
+
+
+def record_nothing(_connection: Connection) -> None:
+    """Do nothing: the store itself knows where its contents are."""
 
 
 def content_hash(content: bytes) -> bytes:
@@ -19,8 +29,12 @@ class ContentStore(Protocol):
     first set aside, where it can still be read and brought back, and dropped some time later.
     """
 
-    async def put(self, contents: Mapping[bytes, bytes]) -> None:
-        """Store contents; what is there already stays as it is."""
+    async def put(self, contents: Mapping[bytes, bytes]) -> Record:
+        """Store contents; what is there already stays as it is.
+
+        The contents are on the disk when this returns, and can be read once what it returns was
+        called in a transaction that was committed.
+        """
 
     async def get(self, digest: bytes) -> bytes | None:
         """Read a content, or None when there is none."""
@@ -34,17 +48,25 @@ class ContentStore(Protocol):
     async def drop(self, digests: Sequence[bytes]) -> None:
         """Delete contents that were set aside, for good."""
 
+    async def reclaim(self) -> None:
+        """Give back the space of what was dropped."""
+
     async def ping(self) -> None:
         """Raise when the store cannot be reached."""
 
+    async def close(self) -> None:
+        """Finish what is under way."""
 
-def open_store(settings: Settings) -> ContentStore:
+
+def open_store(settings: Settings, database: Database) -> ContentStore:
     """Open the store the settings name.
 
     Parameters
     ----------
     settings
         `storage_url`: `s3://bucket/prefix`, or a folder.
+    database
+        Keeps what a folder needs to know of its contents.
 
     Returns
     -------
@@ -56,6 +78,6 @@ def open_store(settings: Settings) -> ContentStore:
         from je_sharing.storage.s3 import S3Store
 
         return S3Store.open(location, endpoint=settings.storage_endpoint)
-    from je_sharing.storage.folder import FolderStore
+    from je_sharing.storage.packs import PackStore
 
-    return FolderStore.open(location, fsync=settings.fsync)
+    return PackStore.open(location, database, fsync=settings.fsync)

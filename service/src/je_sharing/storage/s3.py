@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from obstore.store import S3Store as Bucket
 
+from je_sharing.storage.interface import Record, record_nothing
+
 _AT_ONCE = 16
 
 
@@ -53,9 +55,10 @@ class S3Store:
             )
         )
 
-    async def put(self, contents: Mapping[bytes, bytes]) -> None:
+    async def put(self, contents: Mapping[bytes, bytes]) -> Record:
         """Store contents; the same content under the same hash may be written again."""
         await asyncio.gather(*(self._put(digest, content) for digest, content in contents.items()))
+        return record_nothing
 
     async def _put(self, digest: bytes, content: bytes) -> None:
         async with self._turns:
@@ -97,6 +100,12 @@ class S3Store:
         self, digests: Sequence[bytes], action: Callable[[bytes], Awaitable[None]]
     ) -> None:
         await asyncio.gather(*(action(digest) for digest in digests))
+
+    async def reclaim(self) -> None:
+        """Do nothing: the service itself gives back what was deleted."""
+
+    async def close(self) -> None:
+        """Do nothing: every call ended with its answer."""
 
     async def ping(self) -> None:
         """Raise when the bucket cannot be reached."""

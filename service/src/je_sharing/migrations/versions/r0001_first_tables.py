@@ -54,6 +54,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_signing_keys"),
     )
     op.create_table(
+        "packed",
+        sa.Column("content_hash", sa.LargeBinary(32), nullable=False),
+        sa.Column("pack", sa.String(40), nullable=False),
+        sa.Column("start", sa.BigInteger, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("aside", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("content_hash", name="pk_packed"),
+    )
+    op.create_index("ix_packed_pack", "packed", ["pack"])
+    op.create_table(
         "leaving",
         sa.Column("content_hash", sa.LargeBinary(32), nullable=False),
         sa.Column("since", sa.BigInteger, nullable=False),
@@ -82,6 +92,7 @@ def downgrade() -> None:
         "rate_counts",
         "daily_salts",
         "leaving",
+        "packed",
         "signing_keys",
         "sessions",
         "superseded",

@@ -1,0 +1,296 @@
+"""Contents in a folder: each process appends to a file of its own, and the database says where.
+
+A file for each content would cost the disk a flush of the file and one of its folder for every
+share. What is appended together is flushed together, so a busy minute costs little more of the
+disk than one share does.
+"""
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from je_sharing.database import Database
+from je_sharing.schema import packed
+from je_sharing.storage.interface import Record, record_nothing
+
+_SUFFIX = ".pack"
+_FULL_BYTES = 64 * 1024 * 1024
+# A process appends to a pack for an hour at most, so one that did not change for three has no
+# writer, nor a share under way that the database has not heard of.
+_WRITTEN_SECONDS = 3600.0
+_SEALED_SECONDS = 3 * _WRITTEN_SECONDS
+_ZEROS = bytes(1024 * 1024)
+_flush = getattr(os, "fdatasync", os.fsync)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a content is.
+
+    Parameters
+    ----------
+    pack
+        Name of the file.
+    start, size
+        Which bytes of it.
+    aside
+        Whether it was set aside.
+    """
+
+    pack: str
+    start: int
+    size: int
+    aside: bool = False
+
+
+class PackStore:
+    """Keeps contents in packs: files that only grow.
+
+    Parameters
+    ----------
+    root
+        The folder.
+    database
+        Keeps the places.
+    fsync
+        Whether to wait until the disk has a content before it counts as stored.
+
+    Notes
+    -----
+    A content's place is committed after the content is on the disk, so a place always leads to a
+    whole content, however the process ends; what a lost process appended last is named by nobody.
+    """
+
+    def __init__(self, root: Path, database: Database, *, fsync: bool) -> None:
+        self._root = root
+        self._database = database
+        self._fsync = fsync
+        # One thread, so that what is appended to the process's pack is appended in turns.
+        self._appending = ThreadPoolExecutor(1, thread_name_prefix="pack")
+        self._file: BinaryIO | None = None
+        self._began = 0.0
+
+    @classmethod
+    def open(cls, location: str, database: Database, *, fsync: bool) -> "PackStore":
+        """Open a folder, made if it is missing.
+
+        Parameters
+        ----------
+        location
+            Path, or `file://` URL.
+        database
+            Keeps the places.
+        fsync
+            Whether to wait for the disk.
+
+        Returns
+        -------
+        PackStore
+            Ready for use.
+        """
+        root = Path(location.removeprefix("file://"))
+        root.mkdir(parents=True, exist_ok=True)
+        return cls(root, database, fsync=fsync)
+
+    async def put(self, contents: Mapping[bytes, bytes]) -> Record:
+        """Store contents; what is there already stays as it is."""
+        known = await self._places([*contents])
+        missing = {
+            digest: content
+            for digest, content in contents.items()
+            if digest not in known or known[digest].aside
+        }
+        if not missing:
+            return record_nothing
+        places = await self._append([*missing.values()])
+        return partial(self._record, dict(zip(missing, places, strict=True)))
+
+    def _record(self, places: Mapping[bytes, Place], connection: Connection) -> None:
+        self._database.add_rows(
+            connection,
+            packed,
+            # In the order of their keys two processes cannot wait for each other in a circle.
+            [
+                {"content_hash": digest, **vars(place)}
+                for digest, place in sorted(places.items(), key=lambda item: item[0])
+            ],
+            replacing=packed.c.content_hash,
+        )
+
+    async def _append(self, contents: Sequence[bytes]) -> list[Place]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._appending, self._append_all, contents)
+
+    def _append_all(self, contents: Sequence[bytes]) -> list[Place]:
+        file = self._writable_pack()
+        start = file.tell()
+        places = []
+        for content in contents:
+            places.append(Place(Path(file.name).name, start, len(content)))
+            start += len(content)
+        try:
+            _write_all(file.fileno(), contents)
+            if self._fsync:
+                _flush(file.fileno())
+        except BaseException:
+            # Nobody knows what of it is there, so nothing may be appended behind it.
+            self._leave_pack()
+            raise
+        return places
+
+    def _writable_pack(self) -> BinaryIO:
+        """Take this process's pack, or begin the next."""
+        file = self._file
+        if file is not None:
+            is_young = time.monotonic() - self._began < _WRITTEN_SECONDS
+            if is_young and file.tell() < _FULL_BYTES:
+                return file
+            self._leave_pack()
+        path = self._root / f"{secrets.token_hex(16)}{_SUFFIX}"
+        self._file = path.open("xb", buffering=0)
+        self._began = time.monotonic()
+        if self._fsync:
+            _flush_folder(self._root)
+        return self._file
+
+    def _leave_pack(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    async def get(self, digest: bytes) -> bytes | None:
+        """Read a content, or None when there is none."""
+        # A pack that goes between the two steps has told the database where its contents went.
+        for _ in range(3):
+            place = (await self._places([digest])).get(digest)
+            if place is None:
+                return None
+            with suppress(FileNotFoundError):
+                return await asyncio.to_thread(self._read, place)
+        return None
+
+    def _read(self, place: Place) -> bytes:
+        with (self._root / place.pack).open("rb", buffering=0) as file:
+            file.seek(place.start)
+            content = file.read(place.size)
+        if len(content) != place.size:
+            raise OSError(f"{place.pack} ends before byte {place.start + place.size}")
+        return content
+
+    async def _places(self, digests: Sequence[bytes]) -> dict[bytes, Place]:
+        query = select(
+            packed.c.content_hash, packed.c.pack, packed.c.start, packed.c.size, packed.c.aside
+        ).where(self._database.is_one_of(packed.c.content_hash, digests))
+        rows = await self._database.run(
+            lambda connection: connection.execute(query).all(), writing=False
+        )
+        return {row[0]: Place(*row[1:]) for row in rows}
+
+    async def set_aside(self, digests: Sequence[bytes]) -> None:
+        """Take contents out of the way; missing ones are passed over."""
+        await self._mark(digests, aside=True)
+
+    async def bring_back(self, digests: Sequence[bytes]) -> None:
+        """Undo `set_aside`."""
+        await self._mark(digests, aside=False)
+
+    async def _mark(self, digests: Sequence[bytes], *, aside: bool) -> None:
+        mark = update(packed).where(packed.c.content_hash.in_(digests)).values(aside=aside)
+        async with self._database.write() as connection:
+            await connection.execute(mark)
+
+    async def drop(self, digests: Sequence[bytes]) -> None:
+        """Delete contents that were set aside, for good: their bytes are overwritten."""
+        statement = (
+            delete(packed)
+            .where(packed.c.content_hash.in_(digests), packed.c.aside)
+            .returning(packed.c.pack, packed.c.start, packed.c.size)
+        )
+        async with self._database.write() as connection:
+            places = [Place(*row) for row in await connection.execute(statement)]
+        await asyncio.to_thread(self._erase, places)
+
+    def _erase(self, places: Sequence[Place]) -> None:
+        for place in places:
+            with suppress(FileNotFoundError), (self._root / place.pack).open("r+b") as file:
+                file.seek(place.start)
+                for begun in range(0, place.size, len(_ZEROS)):
+                    file.write(_ZEROS[: place.size - begun])
+
+    async def reclaim(self) -> None:
+        """Give back the space of packs of which less than half is in use."""
+        for name, size in await asyncio.to_thread(self._sealed):
+            query = select(func.coalesce(func.sum(packed.c.size), 0)).where(packed.c.pack == name)
+            async with self._database.read() as connection:
+                used = (await connection.execute(query)).scalar_one()
+            if used:
+                if used < size / 2:
+                    await self._empty(name)
+            else:
+                (self._root / name).unlink(missing_ok=True)
+
+    def _sealed(self) -> list[tuple[str, int]]:
+        """List the packs that no process appends to, and their sizes in bytes."""
+        found = []
+        for path in sorted(self._root.glob(f"*{_SUFFIX}")):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                if time.time() - status.st_mtime > _SEALED_SECONDS:
+                    found.append((path.name, status.st_size))
+        return found
+
+    async def _empty(self, name: str) -> None:
+        """Move what a pack still holds; the next sweep removes it."""
+        query = select(packed.c.content_hash, packed.c.start, packed.c.size).where(
+            packed.c.pack == name
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        for digest, start, size in rows:
+            content = await asyncio.to_thread(self._read, Place(name, start, size))
+            (place,) = await self._append([content])
+            move = (
+                update(packed)
+                .where(packed.c.content_hash == digest, packed.c.pack == name)
+                .values(pack=place.pack, start=place.start)
+            )
+            async with self._database.write() as connection:
+                await connection.execute(move)
+
+    async def ping(self) -> None:
+        """Raise when the folder cannot be written to."""
+        if not os.access(self._root, os.W_OK):
+            raise OSError(f"cannot write to {self._root}")
+
+    async def close(self) -> None:
+        """Finish what is being appended."""
+        await asyncio.to_thread(self._appending.shutdown)
+        self._leave_pack()
+
+
+def _write_all(descriptor: int, contents: Sequence[bytes]) -> None:
+    left = [memoryview(content) for content in contents if content]
+    while left:
+        written = os.writev(descriptor, left)
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if written:
+            left[0] = left[0][written:]
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
