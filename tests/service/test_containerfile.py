@@ -1,0 +1,153 @@
+"""The lines of the container file, run one by one as an image builder and a container would.
+
+No base image can be fetched where these tests run: the Python and the dependencies are those of
+the tests. Everything else is the file's own.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from running_service import START_SECONDS, free_port
+
+pytestmark = pytest.mark.service
+
+ROOT = Path(__file__).parents[2]
+CONTAINERFILE = ROOT / "service" / "Containerfile"
+
+
+@dataclass(frozen=True)
+class Line:
+    stage: int
+    instruction: str
+    rest: str
+
+
+def read_containerfile() -> list[Line]:
+    text = re.sub(r"\\\n\s*", "", CONTAINERFILE.read_text())
+    lines, stage = [], -1
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            instruction, _, rest = line.partition(" ")
+            stage += instruction == "FROM"
+            lines.append(Line(stage, instruction, rest.strip()))
+    return lines
+
+
+LINES = read_containerfile()
+
+
+def only(instruction: str, stage: int) -> str:
+    (found,) = [
+        line.rest for line in LINES if (line.instruction, line.stage) == (instruction, stage)
+    ]
+    return found
+
+
+def environment() -> dict[str, str]:
+    return dict(item.split("=", 1) for item in shlex.split(only("ENV", 1)))
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """What the build stage installs, made of nothing but what it copies."""
+    folder = tmp_path_factory.mktemp("container")
+    source = folder / "source"
+    for line in LINES:
+        if (line.instruction, line.stage) == ("COPY", 0):
+            origin, target = line.rest.split()
+            place = source / target
+            place.parent.mkdir(parents=True, exist_ok=True)
+            copy = shutil.copytree if (ROOT / origin).is_dir() else shutil.copy
+            copy(ROOT / origin, place)
+    program, *arguments = shlex.split(only("RUN", 0))
+    assert program == "pip"
+    target = folder / "installed"
+    arguments = [item.replace("/installed", str(target)) for item in arguments]
+    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--ignore-installed"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", *arguments, *offline],
+        check=True,
+        cwd=source,
+        capture_output=True,
+    )
+    return target
+
+
+@pytest.fixture
+def packages(installed) -> Path:
+    (found,) = installed.glob("lib/python*/site-packages")
+    return found
+
+
+def test_each_stage_starts_from_the_same_python_that_the_package_allows():
+    images = {line.rest.split()[0] for line in LINES if line.instruction == "FROM"}
+    (image,) = images
+    wanted = re.fullmatch(r"docker\.io/library/python:3\.(\d+)-slim", image)
+    assert wanted is not None
+    assert int(wanted[1]) >= 11
+
+
+def test_the_second_stage_takes_what_the_first_installed():
+    assert only("COPY", 1) == "--from=build /installed /usr/local"
+    assert only("USER", 1) in only("RUN", 1).split()
+    assert environment()["JE_SHARING_DATA_DIR"] == only("VOLUME", 1) == only("WORKDIR", 1)
+
+
+def test_the_installed_service_is_whole(installed, packages):
+    found = subprocess.run(
+        [sys.executable, "-c", "import je_sharing; print(je_sharing.__file__)"],
+        env={**os.environ, "PYTHONPATH": str(packages)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(found.stdout.strip()).is_relative_to(installed)
+    source = ROOT / "service" / "src" / "je_sharing"
+    of_source = {
+        path.relative_to(source)
+        for path in source.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert all((packages / "je_sharing" / path).is_file() for path in of_source)
+
+
+def test_the_container_starts_and_its_health_check_tells_when_it_is_ready(
+    installed, packages, tmp_path
+):
+    port = str(free_port())
+    (entry,) = json.loads(only("ENTRYPOINT", 1))
+    command = [str(installed / "bin" / entry), *json.loads(only("CMD", 1))]
+    settings = {
+        name: value.replace("/data", str(tmp_path)) for name, value in environment().items()
+    }
+    check = json.loads(only("HEALTHCHECK", 1).partition(" CMD ")[2])
+    check = [sys.executable, *(item.replace(only("EXPOSE", 1), port) for item in check[1:])]
+
+    def is_healthy() -> bool:
+        return subprocess.run(check, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+    assert not is_healthy()
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **settings, "PYTHONPATH": str(packages), "JE_SHARING_PORT": port},
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not is_healthy():
+            assert process.poll() is None
+            assert time.monotonic() < deadline, "the container did not become healthy"
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert (tmp_path / "sharing.db").exists()
