@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ _START_SECONDS = 60
 _SECONDS = 5  # of each run of the load generator
 _SMALL, _LARGE = 50_000, 5_000_000
 _STORED = 400
+_UPLOADS, _UPLOAD = 100, 10_000_000
 
 _EMPTY_HANDLER = """
 async def app(scope, receive, send):
@@ -108,12 +110,20 @@ class Server:
     ----------
     url
         Its address.
+    process
+        Its process.
     token
         A bearer token for it; empty for the empty handler.
     """
 
     url: str
+    process: int
     token: str = ""
+
+    def peak_mb(self) -> float:
+        """Read how much memory it has needed at most, in megabytes."""
+        lines = Path(f"/proc/{self.process}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1000
 
 
 def run(rounds: int) -> Report:
@@ -128,9 +138,11 @@ def run(rounds: int) -> Report:
     -------
     Report
         Requests a second and latencies of each server, and the ratios of the
-        medians against the empty handler, each in its own round.
+        medians against the empty handler, each in its own round; and the most memory a process
+        had before and during a hundred large uploads at once.
     """
     loads: dict[str, list[Load]] = {}
+    memory: dict[str, tuple[float, float]] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="je-benchmark-")))
         empty = stack.enter_context(_empty_handler(folder))
@@ -157,10 +169,24 @@ def run(rounds: int) -> Report:
                 for key, load in found.items():
                     operation, _, name = key.partition(".")
                     loads.setdefault(f"{operation}_{label}.{name}", []).append(load)
-    return Report(_rows(loads), _ratios(loads))
+        for name, server in servers.items():
+            before = server.peak_mb()
+            _upload_at_once(server)
+            memory[name] = (before, server.peak_mb())
+    return Report(_rows(loads, memory), _ratios(loads))
 
 
-def _rows(loads: dict[str, list[Load]]) -> tuple[Row, ...]:
+def _upload_at_once(server: Server) -> None:
+    body = _share_body(_UPLOAD, "@" * 16)
+
+    def upload(number: int) -> None:
+        _post(server, "/notebooks", body.replace(b"@" * 16, b"%016d" % number))
+
+    with ThreadPoolExecutor(_UPLOADS) as threads:
+        list(threads.map(upload, range(_UPLOADS)))
+
+
+def _rows(loads: dict[str, list[Load]], memory: dict[str, tuple[float, float]]) -> tuple[Row, ...]:
     measurements = Measurements()
     for key, runs in loads.items():
         case, _, side = key.partition(".")
@@ -169,6 +195,9 @@ def _rows(loads: dict[str, list[Load]]) -> tuple[Row, ...]:
             measurements.add(case, side, "p50", "ms", load.p50_ms)
             measurements.add(case, side, "p95", "ms", load.p95_ms)
             measurements.add(case, side, "p99", "ms", load.p99_ms)
+    for side, (before, during) in memory.items():
+        measurements.add("uploads_10MB", side, "most memory before", "MB", before)
+        measurements.add("uploads_10MB", side, "most memory", "MB", during)
     return measurements.rows()
 
 
@@ -306,8 +335,9 @@ def _empty_handler(folder: Path) -> Iterator[Server]:
         sys.executable, "-m", "uvicorn", "empty_handler:app", "--port", str(port),
         "--no-access-log", "--log-level", "warning", "--app-dir", str(folder),
     ]  # fmt: skip
-    with _process(command, {}, folder / "empty.log", f"http://127.0.0.1:{port}/"):
-        yield Server(f"http://127.0.0.1:{port}")
+    url = f"http://127.0.0.1:{port}"
+    with _process(command, {}, folder / "empty.log", f"{url}/") as process:
+        yield Server(url, process)
 
 
 @contextmanager
@@ -322,8 +352,8 @@ def _service(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
     }
     command = [sys.executable, "-m", "je_sharing", "serve", "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
-    with _process(command, environment, folder / "log", f"{url}/health/ready"):
-        yield Server(url, _token(url))
+    with _process(command, environment, folder / "log", f"{url}/health/ready") as process:
+        yield Server(url, process, _token(url))
 
 
 def _token(url: str) -> str:
@@ -335,7 +365,7 @@ def _token(url: str) -> str:
 @contextmanager
 def _process(
     command: list[str], environment: dict[str, str], log: Path, ready: str
-) -> Iterator[None]:
+) -> Iterator[int]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env={**os.environ, **environment}, stdout=output, stderr=output
@@ -346,7 +376,7 @@ def _process(
             if time.monotonic() > deadline or process.poll() is not None:
                 raise RuntimeError(log.read_text()[-2000:])
             time.sleep(0.05)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)
