@@ -21,7 +21,7 @@ _TESTS = Path(__file__).parent / "tests"
 # What each tier imports, besides pytest.
 _NEEDS = {
     "plain": (),
-    "kernel": ("pytest_pyodide", "selenium", "je_site"),
+    "kernel": ("pytest_pyodide", "selenium", "je_site", "je_sharing"),
     "site": ("playwright", "selenium", "je_site", "PIL"),
     "service": ("je_sharing", "schemathesis", "jellyfish", "moto", "playwright"),
 }

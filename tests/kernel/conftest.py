@@ -19,7 +19,11 @@ from tests.distribution import distribution
 # Selenium would otherwise look for a driver to download.
 os.environ.setdefault("SE_CHROMEDRIVER", find("chromedriver"))
 
-get_global_config().set_flags("chrome", [*FLAGS, "--js-flags=--expose-gc"])
+# A name that looks public, and its subdomains, are this machine.
+PUBLIC_HOST = "open-data.example"
+_RESOLVING = f"--host-resolver-rules=MAP {PUBLIC_HOST} 127.0.0.1, MAP *.{PUBLIC_HOST} 127.0.0.1"
+
+get_global_config().set_flags("chrome", [*FLAGS, "--js-flags=--expose-gc", _RESOLVING])
 
 # Seconds for one call into the page: loading Pyodide takes several when the machine is busy.
 SeleniumChromeRunner.script_timeout = 120
