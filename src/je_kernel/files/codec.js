@@ -1,11 +1,27 @@
-// Base64, as fast as this browser has it. The file is one expression: the functions by name.
+// How the stores keep bytes: base64, as fast as this browser has it, or a Blob.
+// The file is one expression: the functions by name.
 
 (() => {
   const NATIVE = typeof Uint8Array.prototype.toBase64 === 'function' &&
     typeof Uint8Array.prototype.setFromBase64 === 'function';
+  // Chromium puts no more than 127 MiB into one record of a database, and Firefox no more than
+  // 255: base64 of this many bytes fits, and what is larger is kept as a Blob instead.
+  const MOST_IN_RECORD = 90_000_000;
+  // Where JupyterLite expects 'text', 'json' or 'base64'. It downloads, copies and renames such
+  // a file as it is; where it would have to show it, it fails with "Invalid format " and this.
+  const LARGE = '(above 90 MB: download the file, or read it with je_kernel.files)';
+  const PIECE_OF_BLOB = 16_777_216;
   // A multiple of three, so that only the last piece is padded; small enough to be arguments.
   const PIECE = 3 * 8192;
   const PIECE_OF_TEXT = 4 * 262_144;
+
+  /** What cannot be done, and why: `name` says that it is ours. */
+  class Refusal extends Error {
+    constructor(problem, path) {
+      super(`${problem} ${path}`);
+      this.name = 'Refusal';
+    }
+  }
 
   /** Encode bytes. */
   function encode(bytes) {
@@ -56,6 +72,12 @@
     constructor(format, content) {
       this.bytes = null;
       this.text = null;
+      this.blob = null;
+      if (content instanceof Blob) {
+        this.blob = content;
+        this.length = content.size;
+        return;
+      }
       if (content === null || content === undefined || content === '') {
         this.bytes = new Uint8Array();
       } else if (format === 'json' && typeof content !== 'string') {
@@ -68,12 +90,30 @@
       this.length = this.bytes ? this.bytes.length : lengthOf(this.text);
     }
 
+    /** Return it as an array that is the caller's own. */
+    toBytes() {
+      if (this.bytes) return this.bytes;
+      const bytes = new Uint8Array(this.length);
+      decodeInto(bytes, this.text);
+      return bytes;
+    }
+
     /** Copy it into a Python object of this length. */
     fill(target) {
       withBytes(target, bytes => {
         if (this.bytes) bytes.set(this.bytes);
+        else if (this.blob) readInto(bytes, this.blob);
         else decodeInto(bytes, this.text);
       });
+    }
+  }
+
+  /** Read a Blob piece by piece, so that no second copy of all of it is in memory. */
+  function readInto(target, blob) {
+    const reader = new FileReaderSync();
+    for (let start = 0; start < blob.size; start += PIECE_OF_BLOB) {
+      const piece = blob.slice(start, start + PIECE_OF_BLOB);
+      target.set(new Uint8Array(reader.readAsArrayBuffer(piece)), start);
     }
   }
 
@@ -89,13 +129,23 @@
 
   /** Return the format and content of the contents model that keeps these bytes. */
   function modelOf(path, object) {
+    return withBytes(object, bytes => modelOfBytes(path, bytes));
+  }
+
+  function modelOfBytes(path, bytes) {
+    const size = bytes.length;
+    const notebook = isNotebook(path) ? notebookIn(bytes) : null;
+    if (notebook) return { format: 'json', content: notebook, size };
+    // Base64 keeps every byte, whoever writes the file again: as "text" the
+    // drive would drop a byte-order mark and garble what is not UTF-8.
+    return { format: 'base64', content: encode(bytes), size };
+  }
+
+  /** The same where a file is too large for that, or null where it is not. */
+  function largeModelOf(object) {
     return withBytes(object, bytes => {
-      const size = bytes.length;
-      const notebook = isNotebook(path) ? notebookIn(bytes) : null;
-      if (notebook) return { format: 'json', content: notebook, size };
-      // Base64 keeps every byte, whoever writes the file again: as "text" the
-      // drive would drop a byte-order mark and garble what is not UTF-8.
-      return { format: 'base64', content: encode(bytes), size };
+      if (bytes.length <= MOST_IN_RECORD) return null;
+      return { format: LARGE, content: new Blob([bytes]), size: bytes.length };
     });
   }
 
@@ -103,5 +153,8 @@
     return path.toLowerCase().endsWith('.ipynb');
   }
 
-  return { encode, lengthOf, decodeInto, withBytes, Content, modelOf, isNotebook };
+  return {
+    LARGE, Refusal, encode, lengthOf, decodeInto, withBytes, Content,
+    modelOf, modelOfBytes, largeModelOf, isNotebook,
+  };
 })()

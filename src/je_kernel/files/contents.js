@@ -7,20 +7,13 @@
 // sees as None in every version of Pyodide.
 
 (codec => {
+  const { Refusal } = codec;
   const FILES = 'files';
   const CHECKPOINTS = 'checkpoints';
   const MOST_IN_MEMORY = 4_000_000; // characters of content, while files are listed
   const MOST_AT_ONCE = 64;
   // The character after '/': what is in a folder lies between the two.
   const PAST = '0';
-
-  /** What cannot be done, and why: `name` says that it is ours. */
-  class Refusal extends Error {
-    constructor(problem, path) {
-      super(`${problem} ${path}`);
-      this.name = 'Refusal';
-    }
-  }
 
   /** Turn a request of the database into a promise. */
   function asked(request) {
@@ -234,7 +227,8 @@
 
     /** Take a file in; its bytes are encoded here and now. */
     add(path, mimetype, object) {
-      this.files.push({ path, mimetype, ...codec.modelOf(path, object) });
+      const model = codec.largeModelOf(object) ?? codec.modelOf(path, object);
+      this.files.push({ path, mimetype, ...model });
     }
 
     /**

@@ -103,6 +103,7 @@
 
     read(path) {
       const model = this.ask('get', path);
+      if (model?.format === codec.LARGE) throw new codec.Refusal('large', path);
       return model ? new codec.Content(model.format, model.content) : undefined;
     }
 

@@ -42,7 +42,15 @@ __all__ = [
 ]
 
 Problem: TypeAlias = Literal[
-    "changed", "exists", "folder", "gone", "lost", "not-folder", "shipped-delete", "shipped-rename"
+    "changed",
+    "exists",
+    "folder",
+    "gone",
+    "large",
+    "lost",
+    "not-folder",
+    "shipped-delete",
+    "shipped-rename",
 ]
 """What a store can refuse for."""
 

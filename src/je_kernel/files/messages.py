@@ -13,6 +13,7 @@ from je_kernel.files.errors import (
     NoSpaceError,
     NotFolderError,
     ReadOnlyError,
+    StoreError,
 )
 from je_kernel.files.listing import bytes_in_words
 
@@ -56,6 +57,11 @@ _REFUSALS: dict[Problem, tuple[type[FilesError], str]] = {
         ChangedFileError,
         "{name} is gone: it was renamed or deleted since you looked at it. "
         "Save without if_unchanged= to make it anew.",
+    ),
+    "large": (
+        StoreError,
+        "{name} is larger than 90 MB: in this browser it can only be read with await: "
+        "from je_kernel.files import aio, then await aio.read({name}).",
     ),
     "lost": (MissingFileError, "{name} is gone: something else renamed or deleted it."),
     "not-folder": (
