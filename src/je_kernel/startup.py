@@ -98,6 +98,15 @@ def _patch_network(_shell: InteractiveShell | None) -> None:
     net.install()
 
 
+def _quicken_drive(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("files are files here")
+    from je_kernel import drive
+
+    if not drive.install():
+        raise Skip("no drive of a kind that je-kernel knows is mounted")
+
+
 def _name_ourselves(shell: InteractiveShell | None) -> None:
     if shell is None:
         raise Skip("this Python has no IPython shell")
@@ -130,6 +139,7 @@ def _hint_imports(shell: InteractiveShell | None) -> None:
 STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console),
     Step("network", _patch_network),
+    Step("drive", _quicken_drive),
     Step("copies", _prepare_saved_copies),
     Step("imports", _hint_imports),
     Step("namespace", _name_ourselves),
@@ -166,10 +176,12 @@ def start(shell: InteractiveShell | None = None) -> Started:
 
 def stop() -> None:
     """Take back what the start-up steps changed outside je-kernel, so that `start` does it anew."""
-    from je_kernel import net
+    from je_kernel import drive, net
 
     net.uninstall()
-    _results.pop("network", None)
+    drive.uninstall()
+    for name in ("network", "drive"):
+        _results.pop(name, None)
 
 
 def started() -> Started:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from je_kernel import runtime
+from je_kernel.drive import mounted_drive, settle
 from je_kernel.files import messages, names
 from je_kernel.files.errors import Refused
 from je_kernel.files.operations import Operations
@@ -53,6 +54,7 @@ class Place:
 
     def run(self, steps: Steps[Result]) -> Result:
         """Run an operation to its end."""
+        settle()
         try:
             return run(steps, self.store)
         except Refused as refused:
@@ -60,6 +62,7 @@ class Place:
 
     async def run_async(self, steps: Steps[Result]) -> Result:
         """Run an operation to its end, waiting without blocking."""
+        settle()
         try:
             return await run_async(steps, self.store)
         except Refused as refused:
@@ -159,7 +162,7 @@ def _memory(why: str) -> Choice:
 
 
 def _drive() -> Any:
-    from je_kernel.files.store_drive import DriveStore, mounted_drive
+    from je_kernel.files.store_drive import DriveStore
 
     if runtime.drive_mount() is None:
         return None
@@ -188,7 +191,6 @@ def _contents(database: str, drive: Any) -> Store:
 
     from je_kernel.files.site_files import SiteFiles
     from je_kernel.files.store_contents import ContentsStore
-    from je_kernel.files.store_drive import mounted_drive
     from je_kernel.site import site_root
 
     mounted = mounted_drive() if drive is not None else None
@@ -205,8 +207,7 @@ async def _matching_database(drive: Any) -> tuple[str | None, str]:
     """Return the database that the page's files are in, and why; or None and why not."""
     import json
 
-    from je_kernel.files import javascript
-    from je_kernel.files.store_drive import mounted_drive
+    from je_kernel import javascript
 
     mounted = mounted_drive() if drive is not None else None
     if mounted is not None and mounted.driveName:
@@ -250,7 +251,7 @@ def _only_plausible(found: list[str]) -> tuple[str | None, str]:
 
 async def _seen_by(mounted: Any, database: str) -> bool:
     """Write a mark into a database, and look whether the page sees it."""
-    from je_kernel.files import javascript
+    from je_kernel import javascript
 
     operations = javascript.contents()
     mark = f"{names.OWN_PREFIX}{uuid.uuid4().hex}"

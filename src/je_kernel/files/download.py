@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
 
 from je_kernel import runtime
+from je_kernel.errors import status_error
 from je_kernel.files import names
 from je_kernel.files.errors import BadNameError
+
+if TYPE_CHECKING:
+    from je_kernel.errors import StatusError
+    from je_kernel.net import Response
 
 __all__ = ["Downloaded", "download", "download_async", "name_for"]
 
@@ -57,16 +63,33 @@ def download(url: str) -> Downloaded:
 
 
 async def download_async(url: str) -> Downloaded:
-    """Download something without blocking the kernel."""
+    """Download something without blocking the kernel. Raises what `download` raises."""
     if not runtime.in_browser():
         return await asyncio.to_thread(download, url)
     _check(url)
-    from pyodide.http import pyfetch
+    from je_kernel.net import Request, transport
 
-    response: Any = await pyfetch(url)
-    response.raise_for_status()
-    disposition = response.headers.get("content-disposition") or ""
-    return Downloaded(str(response.url) or url, disposition, await response.bytes())
+    response = await transport.send_async(Request("GET", url))
+    if response.status >= 400:
+        raise _status_error(response)
+    disposition = response.header("Content-Disposition") or ""
+    return Downloaded(response.url, disposition, response.body)
+
+
+def _status_error(response: Response) -> StatusError:
+    from je_kernel.net.explain import explain_status
+
+    headers = Message()
+    for name, value in response.headers:
+        headers[name] = value
+    return status_error(response.status)(
+        response.url,
+        response.status,
+        response.reason,
+        headers,
+        io.BytesIO(response.body),
+        explain_status(response.url, response.status, headers),
+    )
 
 
 def _check(url: str) -> None:

@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from je_kernel.files import javascript, names
+from je_kernel import javascript
+from je_kernel.files import names
 from je_kernel.files.entries import Entry, moment
 from je_kernel.files.kinds import mimetype_of
 

@@ -7,11 +7,12 @@ The page's contents manager does the work, so whatever keeps the site's files
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from je_kernel.files import javascript, names
+from je_kernel import javascript
+from je_kernel.files import names
 from je_kernel.files.entries import Entry, Usage, moment
-from je_kernel.files.errors import FilesError, Refused, StoreError
+from je_kernel.files.errors import Refused, StoreError
 from je_kernel.files.kinds import mimetype_of
 from je_kernel.files.store import (
     Children,
@@ -32,24 +33,13 @@ from je_kernel.files.store import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from je_kernel.files.errors import Problem
     from je_kernel.files.store import Request
 
-__all__ = ["DriveStore", "mounted_drive"]
+__all__ = ["DriveStore"]
 
 _MOST_LARGEST = 5
 _MOST_FOLDERS = 30  # each costs a round trip to the page, and this only serves a hint
-
-
-def mounted_drive() -> Any:
-    """Return the mounted drive's ``Drive`` of ``drive.js``, or None if there is none we know."""
-    import pyodide_js
-    from pyodide.ffi import JsException
-
-    try:
-        drive = javascript.drive().drive(pyodide_js.FS)
-    except JsException:
-        return None
-    return drive if drive.known else None
 
 
 class DriveStore:
@@ -255,7 +245,10 @@ class DriveStore:
         return Usage(sum(size for _, size in sizes), None, tuple(sizes[:_MOST_LARGEST]))
 
 
-def _explained(error: Any) -> FilesError:
+def _explained(error: Any) -> Exception:
+    if str(error.name) == "Refusal":
+        problem, _, path = str(error.message).partition(" ")
+        return Refused(cast("Problem", problem), path)
     return StoreError(
         f"The page did not do what it was asked: {getattr(error, 'message', '') or error}. "
         "Reload the page, and try once more."

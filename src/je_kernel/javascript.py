@@ -1,13 +1,16 @@
-"""The store's JavaScript, loaded into the kernel's worker when first used."""
+"""Our JavaScript for files, loaded into the kernel's worker when first used."""
 
 from __future__ import annotations
 
 import io
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
-__all__ = ["bytes_of", "codec", "contents", "drive"]
+__all__ = ["bytes_of", "codec", "contents", "drive", "handles"]
+
+# Not by importlib.resources, which would import the package: a start-up step needs these.
+_FOLDER = Path(__file__).parent / "files"
 
 
 @cache
@@ -28,10 +31,16 @@ def drive() -> Any:
     return _expression("drive.js")(codec())
 
 
+@cache
+def handles() -> Any:
+    """Return the functions of ``handles.js``."""
+    return _expression("handles.js")(codec())
+
+
 def _expression(file: str) -> Any:
     from pyodide.code import run_js
 
-    return run_js(resources.files(__package__).joinpath(file).read_text("utf-8"))
+    return run_js((_FOLDER / file).read_text("utf-8"))
 
 
 def bytes_of(content: Any) -> bytes:
@@ -43,7 +52,9 @@ def bytes_of(content: Any) -> bytes:
     size = int(content.length)
     if size <= 0:
         return b""
-    target = io.BytesIO(bytes(size))
+    target = io.BytesIO()
+    target.seek(size - 1)
+    target.write(b"\0")
     with target.getbuffer() as view:
         content.fill(view)
     return target.getvalue()
