@@ -25,9 +25,15 @@ myst_heading_anchors = 3
 # A link to a page or heading that is not there fails the build.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:.*", r"(InteractiveShell|IPython|Message|pathlib|typing|collections|optional).*"),
+    (
+        "py:.*",
+        r"(InteractiveShell|IPython|Message|Name|Path|pathlib|typing|collections|optional).*",
+    ),
     # What a docstring names without its module, or other pages tell of.
-    ("py:.*", r"datetime|Info|MissingFileError|Reference|Service|Steps|Token|.*\.message\.Request"),
+    (
+        "py:.*",
+        r"datetime|Info|Kind|MissingFileError|Reference|Service|Steps|Token|.*\.message\.Request",
+    ),
 ]
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"

@@ -86,7 +86,9 @@ def doctor() -> Report:
       je-kernel ...
     """
     facts = runtime.probe()
-    return Report((_versions(facts), _surroundings(facts), _start_up(), _sharing(), _settings()))
+    return Report(
+        (_versions(facts), _surroundings(facts), _start_up(), _files(), _sharing(), _settings())
+    )
 
 
 def _versions(facts: runtime.Runtime) -> Section:
@@ -143,6 +145,18 @@ def _start_up() -> Section:
 def _outcome(step: startup.StepResult) -> str:
     text = f"{step.outcome}, {step.milliseconds:.1f} ms"
     return f"{text}: {step.reason}" if step.reason else text
+
+
+def _files() -> Section:
+    """Tell where files are kept; that is settled now if they were not used before."""
+    from je_kernel import drive
+    from je_kernel.files import choose
+
+    lines = choose.facts()
+    if runtime.drive_mount() is not None:
+        ours = "with je-kernel's operations" if drive.installed() else "as JupyterLite does it"
+        lines = (*lines, ("plain open()", ours))
+    return Section("Files", lines)
 
 
 def _sharing() -> Section:

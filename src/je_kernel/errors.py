@@ -19,12 +19,24 @@ so that ``except`` clauses written for ordinary Python keep working::
     │   ├── BadAddressError (also ValueError)       nothing a browser can ask for
     │   └── NotDataError           a web page came where data was asked for
     │       └── SharingLinkError (also ValueError)   the link of a sharing page
-    └── StatusError (also urllib.error.HTTPError, so URLError and OSError)
-        ├── LoginNeededError       401
-        ├── AccessDeniedError      403
-        ├── NotFoundError          404 and 410
-        ├── TooManyRequestsError   429
-        └── ServerFailedError      500 and up
+    ├── StatusError (also urllib.error.HTTPError, so URLError and OSError)
+    │   ├── LoginNeededError       401
+    │   ├── AccessDeniedError      403
+    │   ├── NotFoundError          404 and 410
+    │   ├── TooManyRequestsError   429
+    │   └── ServerFailedError      500 and up
+    └── FilesError
+        ├── BadNameError (also ValueError)           no file can be called that
+        ├── ChangedFileError (also OSError)          changed by somebody else meanwhile
+        ├── ExistingFileError (also FileExistsError)
+        ├── FolderError (also IsADirectoryError)     a folder where a file should be
+        ├── MissingFileError (also FileNotFoundError)
+        ├── MissingPackageError (also ImportError)   this kind of file needs a package
+        ├── NotFolderError (also NotADirectoryError)
+        ├── NoSpaceError (also OSError)              the browser's storage is full
+        ├── ReadOnlyError (also PermissionError)     it came with the site
+        ├── StoreError (also OSError)                the browser's storage failed
+        └── UnreadableError (also ValueError)        not what the file's name says
 
     JeKernelWarning (UserWarning)
     └── SavedCopyWarning           a kept copy stands in for the network
@@ -44,6 +56,19 @@ from urllib.error import HTTPError, URLError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from je_kernel.files.errors import BadNameError as BadNameError
+    from je_kernel.files.errors import ChangedFileError as ChangedFileError
+    from je_kernel.files.errors import ExistingFileError as ExistingFileError
+    from je_kernel.files.errors import FilesError as FilesError
+    from je_kernel.files.errors import FolderError as FolderError
+    from je_kernel.files.errors import MissingFileError as MissingFileError
+    from je_kernel.files.errors import MissingPackageError as MissingPackageError
+    from je_kernel.files.errors import NoSpaceError as NoSpaceError
+    from je_kernel.files.errors import NotFolderError as NotFolderError
+    from je_kernel.files.errors import ReadOnlyError as ReadOnlyError
+    from je_kernel.files.errors import StoreError as StoreError
+    from je_kernel.files.errors import UnreadableError as UnreadableError
 
 __all__ = [
     "AccessDeniedError",
@@ -70,6 +95,33 @@ __all__ = [
     "combined",
     "status_error",
 ]
+
+
+_OF_FILES = frozenset(
+    {
+        "BadNameError",
+        "ChangedFileError",
+        "ExistingFileError",
+        "FilesError",
+        "FolderError",
+        "MissingFileError",
+        "MissingPackageError",
+        "NoSpaceError",
+        "NotFolderError",
+        "ReadOnlyError",
+        "StoreError",
+        "UnreadableError",
+    }
+)
+
+if not TYPE_CHECKING:  # a type checker would believe that every name is here
+
+    def __getattr__(name: str) -> Any:
+        if name not in _OF_FILES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from je_kernel.files import errors
+
+        return getattr(errors, name)
 
 
 class JeKernelError(Exception):

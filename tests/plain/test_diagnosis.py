@@ -6,7 +6,7 @@ from je_kernel.settings import Settings
 
 def test_the_report_has_its_parts_in_text_and_in_html():
     report = diagnosis.doctor()
-    titles = ["Versions", "Surroundings", "Start-up", "Sharing", "Settings"]
+    titles = ["Versions", "Surroundings", "Start-up", "Files", "Sharing", "Settings"]
     assert [section.title for section in report.sections] == titles
     assert all(title in str(report) and title in report._repr_html_() for title in titles)
 
