@@ -3,7 +3,7 @@
 // verbs by name.
 
 (() => {
-  const PATIENCE = 420_000; // milliseconds for any one thing to happen
+  const PATIENCE = 180_000; // milliseconds for any one thing to happen
 
   /** Settle like a promise, or reject with what was waited for. */
   function within(promise, what) {

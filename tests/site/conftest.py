@@ -47,13 +47,20 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, request: pytest.FixtureRequest, test_cache: Path) -> Iterator[Page]:
+def fresh_page(
+    browser: Browser, request: pytest.FixtureRequest, test_cache: Path
+) -> Iterator[Page]:
     """A page with a profile of its own; if the test fails, what it showed is kept."""
     opened = browser.new_page()
     yield opened
-    if request.node.stash.get(_FAILED, False):
-        _keep_evidence(opened, test_cache / "failures", request.node)
+    keep_evidence_of_failure(opened, test_cache, request)
     opened.close()
+
+
+@pytest.fixture
+def page(fresh_page: Page) -> Page:
+    """The page that a test works in: one of its own, where its module does not say otherwise."""
+    return fresh_page
 
 
 @pytest.hookimpl(wrapper=True)
@@ -66,7 +73,12 @@ def pytest_runtest_makereport(
     return report
 
 
-def _keep_evidence(page: Page, folder: Path, item: pytest.Item) -> None:
+def keep_evidence_of_failure(page: Page, cache: Path, request: pytest.FixtureRequest) -> None:
+    """Keep what a page shows and said, if the test has failed."""
+    item: pytest.Item = request.node
+    if not item.stash.get(_FAILED, False):
+        return
+    folder = cache / "failures"
     folder.mkdir(parents=True, exist_ok=True)
     picture = folder / f"{item.name}.png"
     try:

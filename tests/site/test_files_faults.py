@@ -135,7 +135,7 @@ def test_a_kernel_killed_in_the_middle_of_a_write_leaves_a_whole_file(page, file
     tab = page.playwright
     kernel = BareKernel.start(tab, files_site.url)
     kernel.run("from je_kernel import files\nfiles.save('victim.bin', b'A' * 3_000_000)")
-    for _ in range(3):
+    for _ in range(2):
         kernel.begin(
             "for turn in range(10_000):\n"
             "    files.save('victim.bin', bytes([65 + turn % 26]) * 3_000_000)"
@@ -155,6 +155,21 @@ def test_a_kernel_killed_in_the_middle_of_a_write_leaves_a_whole_file(page, file
         kernel.run("from je_kernel import files\ndata = files.read_bytes('victim.bin')")
         assert kernel.value("len(data), len(set(data))") == [3_000_000, 1]
         assert kernel.value("files.info('victim.bin').size") == 3_000_000
+    # And plain open(): the old file is there until the new one is closed.
+    kernel.run("import os\nwith open('/drive/plain.txt', 'w') as file: file.write('old')")
+    kernel.begin(
+        "file = open('/drive/plain.txt', 'w')\nfile.write('new' * 100_000)\nfile.flush()\n"
+        "os.mkdir('/drive/begun')\nwhile True: pass"
+    )
+    tab.evaluate(
+        """async () => {
+          const { contents } = window.jupyterapp.serviceManager;
+          while (!(await contents.get('begun').catch(() => null)));
+        }"""
+    )
+    tab.goto("about:blank")
+    kernel = BareKernel.start(tab, files_site.url)
+    assert kernel.value("open('/drive/plain.txt').read()") == "old"
 
 
 def test_a_full_storage_says_what_fills_it_and_keeps_the_old_file(page, files_site):

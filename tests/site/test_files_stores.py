@@ -18,17 +18,17 @@ import pytest
 
 from je_site.build import BuildOptions, build_if_needed
 from je_site.server import serve
-from tests import files_behaviour
+from tests import drive_behaviour, files_behaviour
 from tests.browsers.lab import Lab
-from tests.site.conftest import write_lite_dir
+from tests.site.conftest import keep_evidence_of_failure, write_lite_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from je_site.server import Served
     from tests.browsers.lab import Notebook
+    from tests.browsers.page import Browser, Page
 
-SUITE = Path(files_behaviour.__file__).read_text("utf-8")
 SHIPPED = {
     "people.csv": "name,age\nZoë,36\nAlan,41\n".encode(),
     "notes.txt": b"\xef\xbb\xbfwith a mark\r\n",
@@ -37,7 +37,16 @@ SHIPPED = {
     "data/latin.txt": "Köln".encode("latin-1"),
     "my notes/a b.txt": b"spaces",
 }
-CONTENTS = "(...all) => window.jupyterapp.serviceManager.contents"
+EMPTY_DRIVE = """
+os.chdir('/drive')
+choose.forget_choice()
+for info in files.list():
+    try:
+        if not info.name.endswith('.ipynb') or 'by lab' in info.name:
+            files.delete(info.name, folders=True)
+    except files.ReadOnlyError:
+        pass  # it came with the site
+"""
 
 
 def png(width: int, height: int) -> bytes:
@@ -90,16 +99,35 @@ def files_site(files_site_folder: Path) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture
-def files_lab(page, files_site) -> Lab:
-    return Lab.open(page, files_site.url)
+@pytest.fixture(scope="module")
+def shared_notebook(browser: Browser, files_site: Served) -> Iterator[Notebook]:
+    """One page and kernel for all tests that need nothing but an empty drive."""
+    page = browser.new_page()
+    opened = Lab.open(page, files_site.url).new_notebook()
+    run(opened, "import os, je_kernel.drive, je_kernel.startup\nfrom je_kernel import files")
+    run(opened, "from je_kernel.files import choose")
+    yield opened
+    page.close()
 
 
 @pytest.fixture
-def notebook(files_lab) -> Notebook:
-    opened = files_lab.new_notebook()
-    run(opened, "import os\nfrom je_kernel import files\nfrom je_kernel.files import choose")
-    return opened
+def notebook(
+    shared_notebook: Notebook, request: pytest.FixtureRequest, test_cache: Path
+) -> Iterator[Notebook]:
+    """The shared notebook, with a drive that holds nothing but notebooks and the site's files."""
+    run(shared_notebook, EMPTY_DRIVE)
+    yield shared_notebook
+    keep_evidence_of_failure(shared_notebook.lab.page, test_cache, request)
+
+
+@pytest.fixture
+def page(notebook: Notebook) -> Page:
+    return notebook.lab.page
+
+
+@pytest.fixture
+def files_lab(notebook: Notebook) -> Lab:
+    return notebook.lab
 
 
 def run(notebook: Notebook, code: str) -> str:
@@ -133,18 +161,32 @@ def put(page, path: str, **model: Any) -> None:
     )
 
 
-def run_suite(notebook: Notebook, *, packages: bool) -> dict[str, Any]:
+def run_module(notebook: Notebook, path: Path, expression: str) -> dict[str, Any]:
+    """Load a suite into a kernel, and return the JSON that an expression of it gives."""
+    name = path.stem
     run(
         notebook,
-        "import sys, types\nsuite = types.ModuleType('files_behaviour')\n"
-        "sys.modules['files_behaviour'] = suite\n"
-        f"exec(compile({SUITE!r}, 'files_behaviour.py', 'exec'), suite.__dict__)\n"
-        "files.mkdir('suite', exist_ok=True)\nos.chdir('suite')",
+        f"import sys, types\n{name} = sys.modules[{name!r}] = types.ModuleType({name!r})\n"
+        f"exec(compile({path.read_text('utf-8')!r}, {path.name!r}, 'exec'), {name}.__dict__)",
     )
     report: dict[str, Any] = json.loads(
-        run(notebook, f"print(suite.run_all(packages={packages}))").strip().splitlines()[-1]
+        run(notebook, f"print({name}.{expression})").strip().splitlines()[-1]
     )
     return report
+
+
+def run_suite(notebook: Notebook, *, packages: bool) -> dict[str, Any]:
+    run(notebook, "files.mkdir('suite', exist_ok=True)\nos.chdir('suite')")
+    suite = Path(files_behaviour.__file__)
+    return run_module(notebook, suite, f"run_all(packages={packages})")
+
+
+def run_drive_suite(notebook: Notebook) -> dict[str, str]:
+    """Run the suite of plain ``open``, and return what failed."""
+    report = run_module(notebook, Path(drive_behaviour.__file__), "run_all()")
+    assert report["ran"] == len(drive_behaviour.CASES)
+    failed: dict[str, str] = report["failed"]
+    return failed
 
 
 # The suite, on each store ---------------------------------------------------
@@ -163,26 +205,28 @@ def test_the_suite_passes_on_the_mounted_drive(notebook):
     run(notebook, "choose.use(choose._drive())")
     assert value(notebook, "choose.choice().store.name") == "the mounted drive"
     report = run_suite(notebook, packages=False)
+    print(report)
     assert report["failed"] == {}
     assert report["ran"] >= 150
 
 
 @pytest.mark.engines("firefox", "webkit")
-def test_the_core_of_the_suite_passes_in_other_engines(notebook, browser):
+def test_the_core_of_the_suites_passes_in_other_engines(notebook, browser):
     expected = {"firefox": "the contents database", "webkit": "the mounted drive"}
     assert value(notebook, "choose.choice().store.name").startswith(expected[browser.engine])
     report = run_suite(notebook, packages=False)
     assert report["failed"] == {}
     assert report["ran"] >= 150
+    assert run_drive_suite(notebook) == {}
 
 
 # Which store ----------------------------------------------------------------
 
 
-def facts_of(page, folder: Path) -> tuple[list[list[str]], str]:
+def facts_of(fresh_page, folder: Path) -> tuple[list[list[str]], str]:
     """Return what is chosen in a site, and what a file that was written there reads as."""
     with serve(folder) as served:
-        lab = Lab.open(page, served.url)
+        lab = Lab.open(fresh_page, served.url)
         opened = lab.new_notebook()
         run(opened, "from je_kernel import files\nfrom je_kernel.files import choose")
         facts = value(opened, "choose.facts()")
@@ -190,43 +234,43 @@ def facts_of(page, folder: Path) -> tuple[list[list[str]], str]:
         return facts, value(opened, "files.read('a/b.txt')")
 
 
-def test_renamed_storage_is_found(page, files_site_folder):
+def test_renamed_storage_is_found(fresh_page, files_site_folder):
     folder = variant(files_site_folder, "renamed", contentsStorageName="Our Lessons")
-    (kept, why), text = facts_of(page, folder)
+    (kept, why), text = facts_of(fresh_page, folder)
     assert kept[1] == "the contents database 'Our Lessons'"
     assert "the page saw" in why[1]
     assert text == "é"
 
 
-def test_memory_storage_is_reached_through_the_drive(page, files_site_folder):
+def test_memory_storage_is_reached_through_the_drive(fresh_page, files_site_folder):
     folder = variant(
         files_site_folder,
         "memory",
         enableMemoryStorage=True,
         contentsStorageDrivers=["memoryStorageDriver"],
     )
-    (kept, why), text = facts_of(page, folder)
+    (kept, why), text = facts_of(fresh_page, folder)
     assert kept[1] == "the mounted drive"
     assert "memory" in why[1]
     assert text == "é"
 
 
 def test_without_a_service_worker_the_database_is_used_where_it_has_the_sites_name(
-    page, files_site_folder
+    fresh_page, files_site_folder
 ):
     folder = variant(
         files_site_folder,
         "unmounted",
         disabledExtensions=["@jupyterlite/application-extension:service-worker-manager"],
     )
-    (kept, why), text = facts_of(page, folder)
+    (kept, why), text = facts_of(fresh_page, folder)
     assert kept[1].startswith("the contents database")
     assert "no drive is mounted" in why[1]
     assert text == "é"
-    assert get(page, "a/b.txt", format="text")["content"] == "é"
+    assert get(fresh_page, "a/b.txt", format="text")["content"] == "é"
 
 
-def test_without_storage_or_drive_files_are_kept_in_the_kernel(page, files_site_folder):
+def test_without_storage_or_drive_files_are_kept_in_the_kernel(fresh_page, files_site_folder):
     folder = variant(
         files_site_folder,
         "bare",
@@ -234,18 +278,18 @@ def test_without_storage_or_drive_files_are_kept_in_the_kernel(page, files_site_
         enableMemoryStorage=True,
         contentsStorageDrivers=["memoryStorageDriver"],
     )
-    (kept, why), text = facts_of(page, folder)
+    (kept, why), text = facts_of(fresh_page, folder)
     assert kept[1] == "a folder of this computer"
     assert "lost when the kernel stops" in why[1]
     assert text == "é"
 
 
-def test_a_site_in_a_folder_has_its_own_database(page, files_site_folder, test_cache):
+def test_a_site_in_a_folder_has_its_own_database(fresh_page, files_site_folder, test_cache):
     root = test_cache / "files-site-nested"
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(files_site_folder, root / "lite" / "a", copy_function=os.link)
     with serve(root) as served:
-        lab = Lab.open(page, f"{served.url}lite/a/")
+        lab = Lab.open(fresh_page, f"{served.url}lite/a/")
         opened = lab.new_notebook()
         run(opened, "from je_kernel import files\nfrom je_kernel.files import choose")
         assert value(opened, "choose.choice().store.database") == "JupyterLite Storage - /lite/a/"
@@ -376,7 +420,9 @@ def test_a_saved_text_opens_in_the_editor(notebook, page):
           const widget = await window.jupyterapp.commands.execute(
             'docmanager:open', {path: 'notes.md', factory: 'Editor'});
           await widget.context.ready;
-          return widget.context.model.sharedModel.getSource();
+          const source = widget.context.model.sharedModel.getSource();
+          widget.close();
+          return source;
         }"""
     )
     assert text == "# Zoë\n"
@@ -464,7 +510,7 @@ def test_names_are_relative_to_the_notebooks_folder(notebook, files_lab):
 
 
 @pytest.mark.engines("chromium", "firefox", "webkit")
-def test_the_same_can_be_awaited(notebook, page):
+def test_the_same_can_be_awaited(notebook, page, files_site):
     run(notebook, "from je_kernel.files import aio\nawait aio.save('a/b.txt', 'é')")
     run(notebook, "async with aio.open('a/c.txt', 'w') as file: file.write('c')")
     run(notebook, "async with aio.local('d.bin') as path: path.write_bytes(b'd')")
@@ -474,6 +520,12 @@ def test_the_same_can_be_awaited(notebook, page):
     assert store.startswith("the contents database")
     assert value(notebook, "files.read('a/b.txt')") == "é"
     assert get(page, "a/c.txt", format="text")["content"] == "c"
+    fetch = f"await aio.fetch('{files_site.url}files/{{}}')"
+    run(notebook, fetch.format("data/points.csv"))
+    assert value(notebook, "files.read_text('points.csv')") == "x,y\n1,2\n"
+    error = notebook.run(fetch.format("data/none.csv")).error
+    assert error is not None
+    assert "NotFoundError" in error.name
 
 
 @pytest.mark.engines("chromium", "firefox", "webkit")
@@ -486,3 +538,57 @@ def test_text_and_bytes_agree_with_jupyterlab_and_the_drive(notebook, page):
     assert value(notebook, wrong) == []
     run(notebook, f"shipped = {SHIPPED!r}")
     assert value(notebook, "files.read_text('people.csv')") == SHIPPED["people.csv"].decode()
+
+
+# Files that are too large for a record -----------------------------------------
+
+LARGE = 100_000_000
+
+DOWNLOADED = """async path => {
+  const { contents } = window.jupyterapp.serviceManager;
+  const response = await fetch(await contents.getDownloadUrl(path));
+  const digest = await crypto.subtle.digest('SHA-256', await response.arrayBuffer());
+  return new Uint8Array(digest).toHex();
+}"""
+
+
+@pytest.mark.engines("chromium", "firefox")
+def test_a_file_above_90_mb_is_kept_downloaded_renamed_and_copied(notebook, page):
+    run(
+        notebook,
+        "import hashlib\n"
+        f"data = os.urandom(1_000_000) * {LARGE // 1_000_000}\n"
+        "info = files.save('large.bin', data)",
+    )
+    digest = value(notebook, "hashlib.sha256(data).hexdigest()")
+    assert value(notebook, "[info.size, files.info('large.bin').size]") == [LARGE, LARGE]
+    run(notebook, "del data")
+    assert value(notebook, "hashlib.sha256(files.read_bytes('large.bin')).hexdigest()") == digest
+    assert page.evaluate(DOWNLOADED, "large.bin") == digest
+    # As the page's file browser does.
+    folder = page.evaluate(
+        """async () => {
+          const { contents } = window.jupyterapp.serviceManager;
+          await contents.rename('large.bin', 'renamed.bin');
+          const { path } = await contents.newUntitled({ path: '', type: 'directory' });
+          await contents.copy('renamed.bin', path);
+          await contents.delete('renamed.bin');
+          return path;
+        }"""
+    )
+    assert get(page, folder)["content"][0]["size"] == LARGE
+    run(notebook, f"files.rename('{folder}/renamed.bin', 'back.bin')")
+    assert value(notebook, "hashlib.sha256(files.read_bytes('back.bin')).hexdigest()") == digest
+    assert page.evaluate(DOWNLOADED, "back.bin") == digest
+    assert value(notebook, "os.path.getsize('/drive/back.bin')") == LARGE
+    refused = page.evaluate(
+        """() => window.jupyterapp.serviceManager.contents
+          .get('back.bin', { content: true, format: 'text' }).catch(error => error.message)"""
+    )
+    assert "download the file, or read it with je_kernel.files" in refused
+    assert value(notebook, "os.path.exists('/drive/back.bin')") is True
+    opened = notebook.run("open('/drive/back.bin')")
+    assert opened.error is not None
+    assert "File too large" in opened.error.message
+    run(notebook, "files.save('back.bin', b'small again')")
+    assert get(page, "back.bin", format="text")["content"] == "small again"
