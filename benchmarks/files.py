@@ -1,7 +1,9 @@
 """Data files: je-kernel against the drive that JupyterLite mounts, in one site and one browser.
 
 Every number is taken inside a real kernel, in one notebook, ours and the
-drive's one after the other, so that a busy machine slows both.
+drive's one after the other, so that a busy machine slows both. "drive" is plain
+``open`` with the drive's own operations; "quick" is plain ``open`` as je-kernel's
+start-up step ``drive`` makes it.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import json
 import shutil
 import statistics
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +29,14 @@ SIZES = (1, 10, 50, 200)
 # The drive takes minutes for 200 MB of text and does no better or worse a byte: it is left out.
 DRIVE_SIZES = (1, 10, 50)
 MANY = 1000
+PIECE = 8192  # bytes, as a plain open() writes them
+FULL_DRIVE = (10, 30)  # files, and the megabytes of each
 
-_SETUP = """
+_SETUP = f"""
+PIECE = {PIECE}
 import gc, io, json, os, time
 import js, pyodide_js
-from je_kernel import files
+from je_kernel import drive, files
 from je_kernel.files import choose
 choose.here()
 
@@ -47,11 +53,16 @@ def seconds(action):
     return time.perf_counter() - begin, result
 
 def write_drive(name, data):
-    with open(f"/drive/{name}", "wb") as file:
+    with open(f"/drive/{{name}}", "wb") as file:
         file.write(data)
 
+def write_pieces(name, data):
+    with open(f"/drive/{{name}}", "wb") as file:
+        for start in range(0, len(data), PIECE):
+            file.write(data[start : start + PIECE])
+
 def read_drive(name):
-    with open(f"/drive/{name}", "rb") as file:
+    with open(f"/drive/{{name}}", "rb") as file:
         return file.read()
 """
 
@@ -65,11 +76,18 @@ assert back == data
 del back
 files.delete(ours)
 if {drive}:
-    times["write drive"], _ = seconds(lambda: write_drive(drives, data))
-    times["read drive"], back = seconds(lambda: read_drive(drives))
-    assert back == data
-    del back
-    files.delete(drives)
+    for side in ("quick", "drive"):
+        drive.install() if side == "quick" else drive.uninstall()
+        times[f"write {{side}}"], _ = seconds(lambda: write_drive(drives, data))
+        times[f"read {{side}}"], back = seconds(lambda: read_drive(drives))
+        assert back == data
+        del back
+        files.delete(drives)
+if {pieces}:
+    for side in ("quick", "drive"):
+        drive.install() if side == "quick" else drive.uninstall()
+        times[f"pieces {{side}}"], _ = seconds(lambda: write_pieces(drives, data))
+        files.delete(drives)
 del data
 print(json.dumps(times))
 """
@@ -81,9 +99,12 @@ times = {{}}
 times["to_csv ours"], _ = seconds(lambda: files.save("ours.csv", frame))
 times["read_csv ours"], back = seconds(lambda: files.read("ours.csv"))
 times["size"] = files.info("ours.csv").size
-times["to_csv drive"], _ = seconds(lambda: frame.to_csv("/drive/drives.csv", index=False))
-times["read_csv drive"], back = seconds(lambda: pd.read_csv("/drive/drives.csv"))
-files.delete("ours.csv"); files.delete("drives.csv")
+for side in ("quick", "drive"):
+    drive.install() if side == "quick" else drive.uninstall()
+    times[f"to_csv {{side}}"], _ = seconds(lambda: frame.to_csv("/drive/a.csv", index=False))
+    times[f"read_csv {{side}}"], back = seconds(lambda: pd.read_csv("/drive/a.csv"))
+    files.delete("a.csv")
+files.delete("ours.csv")
 print(json.dumps(times))
 """
 
@@ -102,6 +123,16 @@ times["list drive"], entries = seconds(lambda: list(os.scandir("/drive/many")))
 times["stat drive"], _ = seconds(lambda: [entry.stat().st_size for entry in entries[:100]])
 files.delete("many", folders=True)
 print(json.dumps(times))
+"""
+
+_FILL = """
+for number in range({number}):
+    files.save(f"full/{{number}}.bin", os.urandom({size}))
+"""
+
+_STEPS = """
+import json, je_kernel.startup
+print(json.dumps({"steps": je_kernel.startup.started().milliseconds / 1000}))
 """
 
 _HEAP = """
@@ -162,24 +193,37 @@ def _measured(lab: Lab, rounds: int) -> Report:
         last = result.stdout.strip().splitlines()[-1:]
         return json.loads(last[0]) if last and last[0].startswith("{") else None
 
-    cell(_SETUP)
     times: dict[tuple[str, str, int], list[float]] = {}
 
     def note(kind: str, size: int, found: dict[str, float]) -> None:
         for what, took in found.items():
             times.setdefault((what, kind, size), []).append(took)
 
+    def starts(drive: str) -> None:
+        for _ in range(rounds):
+            begin = time.perf_counter()
+            notebook.restart_kernel()
+            found = cell(_STEPS)
+            took = {"start stock": time.perf_counter() - begin - found["steps"]}
+            note(drive, 0, {**took, "start ours": found["steps"]})
+
+    starts("empty drive")
+    cell(_SETUP)
     for _ in range(rounds):
         for kind in ("binary", "text"):
             for size in SIZES:
-                drive = size in DRIVE_SIZES
-                code = f"kind, size = {kind!r}, {size * MEGABYTE}\n" + _MEASURE.format(drive=drive)
-                note(kind, size, cell(code))
+                drive, pieces = size in DRIVE_SIZES, (kind, size) == ("binary", 10)
+                code = f"kind, size = {kind!r}, {size * MEGABYTE}\n"
+                note(kind, size, cell(code + _MEASURE.format(drive=drive, pieces=pieces)))
         note("frame", 10, cell(_FRAMES.format(rows=500_000)))
         note("many files", MANY, cell(_MANY.format(many=MANY)))
+    heap = _heap(cell)
+    number, size = FULL_DRIVE
+    cell(_FILL.format(number=number, size=size * MEGABYTE))
+    starts("300 MB drive")
     medians = {key: statistics.median(values) for key, values in times.items()}
     ratios = _ratios(medians)
-    ratios["heap_50MB.ours_vs_file"] = _heap(cell)
+    ratios["heap_50MB.ours_vs_file"] = heap
     return Report(_measurements(times).rows(), ratios)
 
 
@@ -188,14 +232,23 @@ def _measurements(times: dict[tuple[str, str, int], list[float]]) -> Measurement
     for (what, kind, size), seconds in times.items():
         verb, _, side = what.rpartition(" ")
         unit = "files" if kind == "many files" else "MB"
+        amount = f" {size} {unit}" if size else ""
         for value in seconds:
-            measurements.add(f"{verb} {kind} {size} {unit}", side, "time", "s", value)
+            measurements.add(f"{verb} {kind}{amount}", side, "time", "s", value)
     return measurements
 
 
 def _ratios(medians: dict[tuple[str, str, int], float]) -> dict[str, float]:
     def ratio(verb: str, kind: str, size: int) -> float:
         return round(medians[f"{verb} drive", kind, size] / medians[f"{verb} ours", kind, size], 2)
+
+    def quick(verb: str, size: int) -> float:
+        drive, ours = (medians[f"{verb} {side}", "binary", size] for side in ("drive", "quick"))
+        return round(drive / ours, 2)
+
+    def started(side: str) -> float:
+        full, empty = (medians[f"start {side}", f"{d} drive", 0] for d in ("300 MB", "empty"))
+        return round(full / empty, 2)
 
     def growth(verb: str) -> float:
         return round(
@@ -211,6 +264,11 @@ def _ratios(medians: dict[tuple[str, str, int], float]) -> dict[str, float]:
         "read_50MB_text.drive_vs_ours": ratio("read", "text", 50),
         "to_csv.drive_vs_ours": ratio("to_csv", "frame", 10),
         "read_csv.drive_vs_ours": ratio("read_csv", "frame", 10),
+        "quick_write_50MB.drive_vs_quick": quick("write", 50),
+        "quick_read_50MB.drive_vs_quick": quick("read", 50),
+        "quick_pieces_10MB.drive_vs_quick": quick("pieces", 10),
+        "steps_300MB_drive.full_vs_empty": started("ours"),
+        "rest_of_start_300MB_drive.full_vs_empty": started("stock"),
         "list_1000.drive_vs_ours": ratio("list", "many files", MANY),
         "write_growth.200MB_vs_50MB": growth("write"),
         "read_growth.200MB_vs_50MB": growth("read"),
