@@ -1221,13 +1221,7 @@ def usage_names_the_largest_files() -> None:
 # Many ----------------------------------------------------------------------
 
 
-@cases_of("random_changes_agree_with_a_dictionary", list(range(3)))
-def _a_few_against_a_model(seed: int) -> None:
-    _against_a_model(seed)
-
-
-@cases_of("more_random_changes_agree_with_a_dictionary", list(range(3, 12)), SPEED)
-def _against_a_model(seed: int) -> None:
+def against_a_model(seed: int) -> None:
     """Do the same to the files and to a dictionary, and compare."""
     chance = random.Random(seed)
     model: dict[str, bytes] = {}
@@ -1254,6 +1248,10 @@ def _against_a_model(seed: int) -> None:
                 files.copy(name, other, overwrite=True)
     assert {name: files.read_bytes(name) for name in model} == model
     assert {name for name in names if files.exists(name)} == set(model)
+
+
+cases_of("random_changes_agree_with_a_dictionary", list(range(3)))(against_a_model)
+cases_of("more_random_changes_agree", list(range(3, 12)), SPEED)(against_a_model)
 
 
 @cases_of("random_names_and_bytes_come_back", list(range(12)))
