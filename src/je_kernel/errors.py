@@ -212,10 +212,31 @@ class TimedOutError(NetworkError, TimeoutError):
 
 
 class BrokenOffError(NetworkError, ConnectionError):
-    """The answer began to come and then stopped."""
+    """The answer began to come and then stopped.
+
+    Parameters
+    ----------
+    text
+        What happened, why, and what to do next.
+    url
+        The address that was asked for.
+    reason
+        What ordinary Python would have given as the cause.
+    partial
+        The bytes that had come, as far as nobody had read them yet.
+    """
 
     _errno = errno.ECONNRESET
     _reason = ConnectionResetError
+
+    def __init__(
+        self, text: str, url: str = "", reason: OSError | None = None, partial: bytes = b""
+    ) -> None:
+        super().__init__(text, url, reason)
+        self.partial = partial
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.text, self.url, self.reason, self.partial)
 
 
 class BadAddressError(NetworkError, ValueError):

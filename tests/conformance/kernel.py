@@ -87,6 +87,11 @@ class _Static(http.server.SimpleHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(self._python)
             return
+        if self.path.startswith("/away?"):
+            self.send_response(302)
+            self.send_header("Location", self.path.partition("?")[2])
+            self.end_headers()
+            return
         super().do_GET()
 
 

@@ -231,6 +231,79 @@ def requests_streams_lines(site: Site) -> None:
         ]
 
 
+@case(
+    needs=NEEDS,
+    core=True,
+    law=Law(
+        "`stream=True` of requests (the xhr engine: Safari, every browser on an iPad)",
+        "The body comes piece by piece, as it is sent; it may be without end.",
+        "With the fetch engine (Chromium, Firefox) the same; with xhr the whole body comes before"
+        " its first piece.",
+    ),
+)
+def requests_streams_what_never_ends(site: Site) -> None:
+    import requests
+
+    if not site.waits:
+        return
+    with requests.get(site.local + "/heartbeat", stream=True, timeout=10) as response:
+        assert next(response.iter_content(1024)) == b"beat\n"
+
+
+@case(each=("too-short", "cut-off"), needs=NEEDS, core=True)
+def requests_says_that_a_stream_broke_off(site: Site, route: str) -> None:
+    import requests
+
+    with (
+        raises(requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError),
+        requests.get(f"{site.local}/{route}", stream=True, timeout=10) as response,
+    ):
+        list(response.iter_content(1000))
+
+
+@case(needs=NEEDS)
+def requests_says_that_a_stream_fell_silent(site: Site) -> None:
+    import requests
+
+    with (
+        raises(requests.exceptions.ConnectionError, requests.exceptions.Timeout),
+        requests.get(site.local + "/stall", stream=True, timeout=0.5) as response,
+    ):
+        list(response.iter_content(1000))
+
+
+@case(needs=NEEDS)
+def requests_leaves_a_stream_in_the_middle(site: Site) -> None:
+    import requests
+
+    for _ in range(3):
+        with requests.get(site.local + "/big?mb=8", stream=True, timeout=10) as response:
+            assert response.raw.read(3) == b"\x00\x01\x02"
+    assert requests.get(site.local + "/empty", timeout=10).ok
+
+
+@case(each=("chunked", "negotiated", "without-length"), needs=NEEDS)
+def requests_streams_a_body_however_it_is_framed(site: Site, route: str) -> None:
+    import requests
+
+    with requests.get(f"{site.local}/{route}", stream=True, timeout=10) as response:
+        assert response.reason == "OK"
+        assert b"".join(response.iter_content(100)) == b"rain,sun\n1,2\n3,4\n" * 64
+
+
+@case(needs=NEEDS)
+def requests_streams_a_packed_file_as_it_is_stored(site: Site) -> None:
+    import gzip
+
+    import requests
+
+    with (
+        requests.get(site.local + "/files/people.csv.gz", stream=True, timeout=10) as response,
+        gzip.open(response.raw) as unpacked,
+    ):
+        assert unpacked.read(4) == b"name"
+
+
 @case(needs=NEEDS)
 def requests_has_a_raw_body(site: Site) -> None:
     import requests
@@ -287,6 +360,30 @@ def urllib3_posts(site: Site) -> None:
     pool = urllib3.PoolManager()
     response = pool.request("POST", site.httpbin + "/post", fields={"a": "1"})
     assert response.json()["form"] == {"a": "1"}
+
+
+@case(needs=("urllib3",))
+def urllib3_streams(site: Site) -> None:
+    import urllib3
+
+    response = urllib3.PoolManager().request(
+        "GET", site.local + "/plain?size=9000", preload_content=False
+    )
+    pieces = [len(piece) for piece in response.stream(4000)]
+    response.release_conn()
+    assert pieces == [4000, 4000, 1000]
+
+
+@case(needs=("urllib3",))
+def urllib3_says_that_a_stream_broke_off(site: Site) -> None:
+    import urllib3
+
+    with raises(urllib3.exceptions.HTTPError):
+        list(
+            urllib3.PoolManager()
+            .request("GET", site.local + "/cut-off", preload_content=False, retries=False)
+            .stream()
+        )
 
 
 @case(needs=("urllib3",))

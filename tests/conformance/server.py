@@ -149,6 +149,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
         self.wfile.write(b"0\r\n\r\n")
 
+    def route_heartbeat(self) -> None:
+        self._start(200, ("Transfer-Encoding", "chunked"), ("Content-Type", "text/plain"))
+        self.wfile.write(b"5\r\nbeat\n\r\n")
+        self.wfile.flush()
+        _wait_for_hang_up(self.connection)
+        self.close_connection = True
+
     def route_without_length(self) -> None:
         self._start(200, ("Connection", "close"), ("Content-Type", "text/csv"))
         self.wfile.write(TEXT)
@@ -272,6 +279,13 @@ class _Handler(BaseHTTPRequestHandler):
     def route_too_short(self) -> None:
         self._start(200, ("Content-Length", str(len(TEXT))), ("Connection", "close"))
         self.wfile.write(TEXT[: len(TEXT) // 2])
+        self.close_connection = True
+
+    def route_cut_off(self) -> None:
+        self._start(200, ("Content-Length", "1000000"), ("Connection", "close"))
+        self.wfile.write(b"x" * 200_000)
+        self.wfile.flush()
+        time.sleep(0.2)  # the client is to have seen the beginning
         self.close_connection = True
 
     def route_too_long(self) -> None:

@@ -163,6 +163,45 @@ str((with_them, cookies()))
     )
 
 
+def test_a_streamed_answer_has_headers_that_are_true_of_its_body(kernel: Kernel) -> None:
+    kernel.load("requests")
+    assert kernel.python(
+        """
+import requests
+with requests.get(site.local + "/negotiated", stream=True) as response:
+    named = {name.lower() for name in response.headers}
+    length = response.headers.get("Content-Length")
+    size = sum(len(piece) for piece in response.iter_content(100))
+str(("content-encoding" in named, length in (None, str(size)), response.url, size))
+"""
+    ) == f"(False, True, {kernel.python('site.local')!r} + '/negotiated', 1088)".replace(
+        "' + '", ""
+    )
+
+
+def test_a_site_that_leads_on_to_one_that_forbids_is_told_from_it(kernel: Kernel) -> None:
+    failed = """
+from urllib.request import urlopen
+import js
+def failing():
+    try:
+        urlopen(js.location.origin + "/away?" + site.local + "/no-cors")
+    except OSError as error:
+        return type(error).__name__ + ": " + str(error)
+failing()
+"""
+    told = kernel.python(failed)
+    if told.startswith("NetworkError"):
+        # Where Python cannot wait for a probe, it is told when the cell is run again.
+        kernel.python(
+            "import asyncio\nfrom je_kernel.net import evidence\n"
+            "await asyncio.gather(*evidence._probing)"
+        )
+        told = kernel.python(failed)
+    assert told.startswith("SiteForbidsError: ")
+    assert "The address leads on to another site, which answers, but does not let" in told
+
+
 def test_a_cancelled_task_ends_its_request(kernel: Kernel) -> None:
     assert (
         kernel.python(

@@ -107,16 +107,23 @@ def a_slow_answer_that_keeps_coming(site: Site) -> None:
             urlopen(slow, timeout=1).read()
 
 
-@case(
-    each=("too-short", "huge-lie"),
-    core=True,
-    law=Law(
-        "A download that breaks off (the xhr engine: Safari, every browser on an iPad)",
-        "`http.client.IncompleteRead` or `ConnectionResetError`.",
-        "With the fetch engine `BrokenOffError`, which is an `IncompleteRead`. With xhr a browser"
-        " does not say that anything had come: `NetworkError`, a `URLError`.",
-    ),
+BREAKING_OFF = Law(
+    "A download that breaks off (the xhr engine: Safari, every browser on an iPad)",
+    "`http.client.IncompleteRead` or `ConnectionResetError`.",
+    "With the fetch engine `BrokenOffError`, which is an `IncompleteRead`. With xhr a browser"
+    " does not say that anything had come: `NetworkError`, a `URLError`.",
 )
+
+
+@case(core=True, law=BREAKING_OFF)
+def what_came_before_it_broke_off_is_there(site: Site) -> None:
+    with raises(http.client.IncompleteRead if site.waits else urllib.error.URLError) as caught:
+        urlopen(site.local + "/cut-off").read()
+    if site.waits:
+        assert caught.error.partial == b"x" * 200_000
+
+
+@case(each=("too-short", "huge-lie"), core=True, law=BREAKING_OFF)
 def a_length_that_promises_too_much(site: Site, route: str) -> None:
     # MemoryError: before Python 3.14 the promise alone was believed.
     expected = (http.client.IncompleteRead, MemoryError) if site.waits else (urllib.error.URLError,)

@@ -202,7 +202,7 @@ class Shelf:
 
 
 def store(shelf, copy, limit):
-    asyncio.run(saved._keep(shelf, copy, saved._Waiting(b"y" * copy.size), limit))
+    asyncio.run(saved._keep(shelf, copy, saved._Waiting(b"y" * copy.size).fetch, limit))
 
 
 def test_keeping_makes_room_first():
@@ -249,6 +249,7 @@ def test_off_means_off(monkeypatch):
     monkeypatch.setattr(saved, "_store", lambda: pytest.fail("nothing may be stored"))
     try:
         saved.keep(GET, OK)
+        assert saved.room_for(GET, OK) == 0
         assert saved.recall(GET) is None
         assert asyncio.run(saved.recall_async(GET)) is None
     finally:

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from je_kernel.net.failure import TransportFailure
 
 if TYPE_CHECKING:
-    from je_kernel.net.message import Headers, Request, Response
+    from je_kernel.net.message import Request, Response
 
-__all__ = ["is_forbidden", "permitted", "truthful"]
+__all__ = ["is_forbidden", "is_packed_file", "permitted", "truthful", "truthful_head"]
 
 _log = logging.getLogger("je_kernel")
 
@@ -120,21 +120,35 @@ def truthful(request: Request, response: Response) -> Response:
         raise TransportFailure("interrupted", request, "the body is short", response.body)
     if _was_unpacked(response):
         response = replace(response, body=gzip.compress(response.body, compresslevel=1))
+    head = truthful_head(response)
+    if request.method == "HEAD":
+        return head
+    headers = tuple(header for header in head.headers if header[0] != "Content-Length")
+    if response.status not in {204, 304}:
+        headers = (*headers, ("Content-Length", str(len(response.body))))
+    return replace(head, headers=headers)
+
+
+def truthful_head(response: Response) -> Response:
+    """Make the headers of a response say what its body will be once the browser has decoded it.
+
+    Parameters
+    ----------
+    response
+        What the browser made of the answer, its body or nothing of it.
+
+    Returns
+    -------
+    Response
+        The length is the one that was announced, unless the body comes encoded.
+    """
+    dropped = _UNDONE_HEADERS
+    if response.header("content-encoding") is not None:
+        dropped = dropped | {"content-length"}
+    kept = ((_spelled(name), v) for name, v in response.headers if name.lower() not in dropped)
     # HTTP/2 and 3 have no reason phrase; libraries and people expect one.
     reason = response.reason or http.client.responses.get(response.status, "")
-    return replace(response, reason=reason, headers=_truthful_headers(request, response))
-
-
-def _truthful_headers(request: Request, response: Response) -> Headers:
-    named = {name.lower() for name, _ in response.headers}
-    dropped = set(_UNDONE_HEADERS)
-    # The head alone: its length is that of the body to come, unless that comes encoded.
-    if request.method != "HEAD" or "content-encoding" in named:
-        dropped.add("content-length")
-    kept = [(_spelled(name), v) for name, v in response.headers if name.lower() not in dropped]
-    if request.method != "HEAD" and response.status not in {204, 304}:
-        kept.append(("Content-Length", str(len(response.body))))
-    return tuple(kept)
+    return replace(response, reason=reason, headers=tuple(kept))
 
 
 def _spelled(name: str) -> str:
@@ -157,6 +171,17 @@ def _is_cut_short(request: Request, response: Response) -> bool:
     return not encoded and announced - len(response.body) > 64 + announced // 500
 
 
+def is_packed_file(url: str) -> bool:
+    """Return whether an address is that of a file packed with gzip.
+
+    Examples
+    --------
+    >>> is_packed_file("https://data.example/rain.csv.gz?v=2")
+    True
+    """
+    return urlsplit(url).path.lower().endswith((".gz", ".tgz"))
+
+
 def _was_unpacked(response: Response) -> bool:
     """Tell whether the browser has unpacked a ``.gz`` file.
 
@@ -166,7 +191,7 @@ def _was_unpacked(response: Response) -> bool:
     """
     return (
         response.status == 200
-        and urlsplit(response.url).path.lower().endswith((".gz", ".tgz"))
+        and is_packed_file(response.url)
         and bool(response.body)
         and not response.body.startswith(_GZIP_MAGIC)
         and not (response.header("content-type") or "").lower().startswith("text/html")

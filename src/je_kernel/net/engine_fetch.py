@@ -8,7 +8,7 @@ asynchronous driver run the same one.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import js
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from je_kernel.net.failure import FailureKind
     from je_kernel.net.message import Request
 
-__all__ = ["send", "send_async"]
+__all__ = ["Stream", "announced", "send", "send_async"]
 
 
 # A promise that the browser rejects while Python holds it is the end of Pyodide 314
@@ -36,6 +36,9 @@ _SETTLE = """
   error => [undefined, String(error.name), String(error.message)],
 )
 """
+
+
+_SPARE_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -63,22 +66,8 @@ def send(request: Request) -> Response:
     TransportFailure
         If no whole response comes.
     """
-    # Settled here as well: what JavaScript rejects while `run_sync` waits for it,
-    # JupyterLite's kernel shows under the cell even if it is caught.
-    settle = run_js(_SETTLE)
-    conversation = _converse(request)
-    step = next(conversation)
-    while not isinstance(step, Response):
-        try:
-            result, *rejection = run_sync(settle(step.target, step.method, *step.arguments))
-        except BaseException as error:
-            step = _step(conversation.throw, error)
-            continue
-        if rejection:
-            step = _step(conversation.throw, _Rejected(*rejection))
-        else:
-            step = _step(conversation.send, result)
-    return step
+    response: Response = _wait(_converse(request))
+    return response
 
 
 async def send_async(request: Request) -> Response:
@@ -89,67 +78,227 @@ async def send_async(request: Request) -> Response:
     TransportFailure
         If no whole response comes.
     """
-    settle = run_js(_SETTLE)
-    conversation = _converse(request)
-    step = next(conversation)
-    while not isinstance(step, Response):
+    conversation = _Conversation(_converse(request))
+    while not conversation.over:
         try:
-            result, *rejection = await settle(step.target, step.method, *step.arguments)
+            outcome = await conversation.promise()
         except BaseException as error:
-            step = _step(conversation.throw, error)
-            continue
-        if rejection:
-            step = _step(conversation.throw, _Rejected(*rejection))
+            conversation.failed(error)
         else:
-            step = _step(conversation.send, result)
-    return step
+            conversation.settled(outcome)
+    response: Response = conversation.result
+    return response
 
 
-def _step(advance: Any, value: Any) -> Any:
-    """Advance a conversation to its next call, or to the response that ends it."""
+def _wait(calls: Generator[_Call, Any, Any]) -> Any:
+    conversation = _Conversation(calls)
+    while not conversation.over:
+        try:
+            outcome = run_sync(conversation.promise())
+        except BaseException as error:
+            conversation.failed(error)
+        else:
+            conversation.settled(outcome)
+    return conversation.result
+
+
+class _Conversation:
+    """Where a conversation with JavaScript stands.
+
+    Parameters
+    ----------
+    calls
+        Yields the calls, is sent what they resolve to, and returns the result.
+    """
+
+    def __init__(self, calls: Generator[_Call, Any, Any]) -> None:
+        self._calls = calls
+        # Settled here as well: what JavaScript rejects while `run_sync` waits for it,
+        # JupyterLite's kernel shows under the cell even if it is caught.
+        self._settle = run_js(_SETTLE)
+        self.over = False
+        self.result: Any = None
+        self._advance(calls.send, None)
+
+    def promise(self) -> Any:
+        """Make the call that is due."""
+        return self._settle(self._due.target, self._due.method, *self._due.arguments)
+
+    def settled(self, outcome: Any) -> None:
+        """Go on with what the call came to."""
+        value, *rejection = outcome
+        if rejection:
+            self.failed(_Rejected(*rejection))
+        else:
+            self._advance(self._calls.send, value)
+
+    def failed(self, error: BaseException) -> None:
+        """Go on with an error instead."""
+        self._advance(self._calls.throw, error)
+
+    def _advance(self, step: Any, value: Any) -> None:
+        try:
+            self._due: _Call = step(value)
+        except StopIteration as end:
+            self.over, self.result = True, end.value
+
+
+def _converse(request: Request) -> Generator[_Call, Any, Response]:
+    download = _Download(request)
     try:
-        return advance(value)
-    except StopIteration as end:
-        return end.value
-
-
-def _converse(request: Request) -> Generator[Any, Any, Response]:
-    deadline = _Deadline(request.timeout)
-    chunks: list[Any] = []
-    response = None
-    try:
-        arguments = request.url, _options(request, deadline)
-        response = yield from deadline.guard(_Call(js.globalThis, "fetch", arguments))
-        headers = tuple((str(name), str(value)) for name, value in _pairs(response.headers))
-        if response.body:  # JavaScript's null is not None
-            yield from _read(response.body.getReader(), chunks, deadline, request, headers)
-    except _Rejected as error:
-        raise TransportFailure(
-            _kind(error, request, begun=response is not None),
-            request,
-            str(error),
-            _joined(chunks),
-        ) from None
+        head = yield from download.begin()
+        body = _Body(announced(head))
+        with progress.watch(request, announced(head)) as watched:
+            while (chunk := (yield from download.next_chunk(body))) is not None:
+                body.add(chunk)
+                watched.update(chunk.byteLength)
     except BaseException:
         # An interrupt or a cancelled task: nobody waits for the answer any more.
-        deadline.abort()
+        download.abort()
         raise
-    url = str(response.url) if response.redirected else request.url
-    status, reason = int(response.status), str(response.statusText)
-    return Response(status, reason, url, headers, _joined(chunks))
+    return replace(head, body=body.whole())
 
 
-def _read(
-    reader: Any, chunks: list[Any], deadline: _Deadline, request: Request, headers: Any
-) -> Generator[Any, Any, None]:
-    read = _Call(reader, "read")
-    with progress.watch(request, _announced(headers)) as watched:
-        while True:
-            part = yield from deadline.guard(read)
-            if part.done:
-                return
-            chunks.append(part.value)
-            watched.update(part.value.byteLength)
+def announced(head: Response) -> int | None:
+    """Return how many bytes will come, where the server says so in a way that can be trusted.
+
+    Parameters
+    ----------
+    head
+        A response without its body, as the browser tells it.
+    """
+    length = head.header("content-length") or ""
+    encoded = head.header("content-encoding") is not None
+    return int(length) if length.isdecimal() and not encoded else None
+
+
+class _Download:
+    """One request: the head of its response, and the body chunk by chunk."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._deadline = _Deadline(request.timeout)
+        self._begun = False
+        self._reader: Any = None
+
+    def begin(self) -> Generator[_Call, Any, Response]:
+        """Ask, and wait for the head of the response."""
+        arguments = self._request.url, _options(self._request, self._deadline)
+        answer = yield from self._settled(_Call(js.globalThis, "fetch", arguments))
+        self._begun = True
+        if answer.body:  # JavaScript's null is not None
+            self._reader = answer.body.getReader()
+        url = str(answer.url) if answer.redirected else self._request.url
+        headers = tuple((str(name), str(value)) for name, value in _pairs(answer.headers))
+        return Response(int(answer.status), str(answer.statusText), url, headers)
+
+    def next_chunk(self, body: _Body | None = None) -> Generator[_Call, Any, Any]:
+        """Wait for more of the body: a Uint8Array, or None at its end."""
+        if self._reader is None:
+            return None
+        part = yield from self._settled(_Call(self._reader, "read"), body)
+        return None if part.done else part.value
+
+    def abort(self) -> None:
+        """Give up."""
+        self._deadline.abort()
+
+    def _settled(self, call: _Call, body: _Body | None = None) -> Generator[_Call, Any, Any]:
+        try:
+            return (yield from self._deadline.guard(call))
+        except _Rejected as error:
+            came = b"" if body is None else body.whole()
+            raise TransportFailure(self._kind(error), self._request, str(error), came) from None
+
+    def _kind(self, error: _Rejected) -> FailureKind:
+        if error.name == "AbortError":
+            return "timeout"
+        if self._begun:
+            return "interrupted"
+        return "network" if js.URL.canParse(self._request.url) else "bad-url"
+
+
+class Stream:
+    """A response that is read chunk by chunk, as its body comes. Needs `runtime.can_run_sync`.
+
+    Parameters
+    ----------
+    request
+        What to ask.
+
+    Raises
+    ------
+    TransportFailure
+        If no response comes, and by `next_chunk` if its body breaks off.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._download = _Download(request)
+        try:
+            self.head: Response = _wait(self._download.begin())
+            """The response, its body left out."""
+        except BaseException:
+            self._download.abort()
+            raise
+
+    def next_chunk(self) -> Any:
+        """Wait for more of the body: a Uint8Array, or None at its end."""
+        return _wait(self._download.next_chunk())
+
+    def abort(self) -> None:
+        """Give up what has not come yet."""
+        self._download.abort()
+
+
+class _Body:
+    """Chunks of JavaScript's on their way into one bytes object, each byte copied once.
+
+    Where the length is known they are copied as they come, while the browser fetches
+    the next, and it need not hold them all. Not before an eighth of them is there: to
+    a server that lies about its length no more memory is given than that.
+
+    Parameters
+    ----------
+    announced
+        How many bytes will come, if that is known.
+    """
+
+    def __init__(self, announced: int | None) -> None:
+        self._announced = announced or 0
+        self._chunks: list[Any] = []
+        # A BytesIO hands out the buffer it was filled in without another copy.
+        self._buffer = io.BytesIO()
+        self._reserved = 0
+        self._filled = 0
+        self._size = 0
+
+    def add(self, chunk: Any) -> None:
+        """Take a Uint8Array."""
+        self._chunks.append(chunk)
+        self._size += chunk.byteLength
+        if self._size < self._announced <= self._size * 8:
+            self._pour(self._announced)
+
+    def whole(self) -> bytes:
+        """Return everything that has come."""
+        if not self._reserved and len(self._chunks) == 1:
+            only: bytes = self._chunks[0].to_bytes()
+            return only
+        self._pour(self._size)
+        self._buffer.truncate(self._size)
+        return self._buffer.getvalue()
+
+    def _pour(self, room: int) -> None:
+        if self._reserved < room:
+            self._buffer.seek(room + min(room // 8, _SPARE_BYTES) - 1)
+            self._buffer.write(b"\0")
+            self._reserved = room
+        with self._buffer.getbuffer() as view:
+            for chunk in self._chunks:
+                end = self._filled + chunk.byteLength
+                chunk.assign_to(view[self._filled : end])
+                self._filled = end
+        self._chunks.clear()
 
 
 class _Deadline:
@@ -193,39 +342,3 @@ def _options(request: Request, deadline: _Deadline) -> Any:
 def _pairs(headers: Any) -> list[list[str]]:
     pairs: list[list[str]] = js.Array.from_(headers).to_py()
     return pairs
-
-
-def _announced(headers: tuple[tuple[str, str], ...]) -> int | None:
-    """How many bytes will come, where the server says so in a way that can be trusted."""
-    named = {name.lower(): value for name, value in headers}
-    length = named.get("content-length", "")
-    return int(length) if length.isdecimal() and "content-encoding" not in named else None
-
-
-def _joined(chunks: list[Any]) -> bytes:
-    """Copy JavaScript's chunks into one bytes object, each byte once."""
-    if not chunks:
-        return b""
-    if len(chunks) == 1:
-        whole: bytes = chunks[0].to_bytes()
-        return whole
-    size = sum(chunk.byteLength for chunk in chunks)
-    # A BytesIO hands out the buffer it was filled in without another copy.
-    buffer = io.BytesIO()
-    buffer.seek(size - 1)
-    buffer.write(b"\0")
-    with buffer.getbuffer() as view:
-        position = 0
-        for chunk in chunks:
-            end = position + chunk.byteLength
-            chunk.assign_to(view[position:end])
-            position = end
-    return buffer.getvalue()
-
-
-def _kind(error: _Rejected, request: Request, *, begun: bool) -> FailureKind:
-    if error.name == "AbortError":
-        return "timeout"
-    if begun:
-        return "interrupted"
-    return "network" if js.URL.canParse(request.url) else "bad-url"

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from je_kernel import errors
 from je_kernel.net import links
 from je_kernel.net.evidence import Evidence, decide, gather
+from je_kernel.net.message import without_default_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,10 @@ def explain(failure: TransportFailure, evidence: Evidence | None = None) -> erro
             evidence.url,
             link=page.link if page.readable else None,
         )
-    return kind(_text(kind, evidence, failure), evidence.url)
+    error = kind(_text(kind, evidence, failure), evidence.url)
+    if isinstance(error, errors.BrokenOffError):
+        error.partial = failure.partial
+    return error
 
 
 def _text(kind: type[errors.NetworkError], evidence: Evidence, failure: TransportFailure) -> str:
@@ -186,12 +190,11 @@ def shown(url: str) -> str:
     >>> shown("https://me:secret@example.com/a.csv?key=1")
     'https://example.com/a.csv?key=1'
     """
+    url = without_default_port(url)
     try:
         parts = urlsplit(url)
-        place = parts.netloc.rpartition("@")[2]
-        if parts.port == {"http": 80, "https": 443}.get(parts.scheme):
-            place = place.rpartition(":")[0] or place
-        url = urlunsplit(parts._replace(netloc=place)) if place != parts.netloc else url
+        if "@" in parts.netloc:
+            url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     except ValueError:
         pass
     return url if len(url) <= _LONGEST_SHOWN else url[: _LONGEST_SHOWN - 1] + "…"

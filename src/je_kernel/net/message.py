@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["Headers", "Request", "Response"]
+__all__ = ["Headers", "Request", "Response", "without_default_port"]
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -72,3 +73,27 @@ class Response:
         """
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+def without_default_port(url: str) -> str:
+    """Return an address without a port that goes without saying.
+
+    Parameters
+    ----------
+    url
+        Any address; one that makes no sense is returned as it is.
+
+    Examples
+    --------
+    >>> without_default_port("https://example.com:443/a.csv"), without_default_port("http://[::1]:80/")
+    ('https://example.com/a.csv', 'http://[::1]/')
+    >>> without_default_port("https://example.com:8443/")
+    'https://example.com:8443/'
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.port is None or parts.port != {"http": 80, "https": 443}.get(parts.scheme):
+            return url
+    except ValueError:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition(":")[0]))

@@ -31,7 +31,7 @@ from je_kernel.net.message import Response
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from je_kernel.net.message import Request
 
@@ -41,10 +41,12 @@ __all__ = [
     "age_in_words",
     "clear_saved",
     "keep",
+    "keep_chunks",
     "may_keep",
     "prepare",
     "recall",
     "recall_async",
+    "room_for",
     "to_drop",
     "warn_of",
 ]
@@ -150,10 +152,14 @@ def may_keep(request: Request, response: Response, limit: int) -> bool:
     limit
         How many bytes may be kept in all.
     """
+    within = 0 < len(response.body) <= limit * _LARGEST_SHARE
+    return within and _is_worth_keeping(request, response)
+
+
+def _is_worth_keeping(request: Request, response: Response) -> bool:
     return (
         _may_recall(request)
         and response.status == 200
-        and 0 < len(response.body) <= limit * _LARGEST_SHARE
         and not _says_no_store(request.headers)
         and not _says_no_store(response.headers)
     )
@@ -250,16 +256,62 @@ def keep(request: Request, response: Response) -> None:
     response
         What came, whole.
     """
-    limit = settings.current().saved_copies_mb * 1_000_000
-    if limit <= 0 or not may_keep(request, response, limit):
+    limit = _limit()
+    if not may_keep(request, response, limit):
         return
     store = _store()
     if store is None:
         return
-    _soon(_keep(store, _copy_of(request, response), _Waiting(response.body), limit))
+    copy = _copy_of(request, response, len(response.body))
+    _soon(_keep(store, copy, _Waiting(response.body).fetch, limit))
 
 
-def _copy_of(request: Request, response: Response) -> Copy:
+def room_for(request: Request, head: Response) -> int:
+    """Return how many bytes the body of a response may have for a copy of it to be kept.
+
+    Parameters
+    ----------
+    request
+        What was asked for.
+    head
+        What came, before its body.
+    """
+    room = int(_limit() * _LARGEST_SHARE)
+    if room <= 0 or not _is_worth_keeping(request, head) or _store() is None:
+        return 0
+    return room
+
+
+def keep_chunks(request: Request, head: Response, chunks: list[Any]) -> None:
+    """Keep a copy of a response whose whole body was read chunk by chunk. Returns at once.
+
+    Parameters
+    ----------
+    request
+        What was asked for.
+    head
+        What came, without its body.
+    chunks
+        The body: no more than `room_for` allows of Uint8Arrays. If there are none, none is kept.
+    """
+    store = _store()
+    if store is None or not chunks:
+        return
+    import js
+    from pyodide.ffi import to_js
+
+    size = sum(chunk.byteLength for chunk in chunks)
+    others = (header for header in head.headers if header[0].lower() != "content-length")
+    head = replace(head, headers=(*others, ("Content-Length", str(size))))
+    blob = js.Blob.new(to_js(chunks))
+    _soon(_keep(store, _copy_of(request, head, size), lambda: blob, _limit()))
+
+
+def _limit() -> int:
+    return settings.current().saved_copies_mb * 1_000_000
+
+
+def _copy_of(request: Request, response: Response, size: int) -> Copy:
     now = time.time()
     return Copy(
         asked=_without_fragment(request.url),
@@ -267,7 +319,7 @@ def _copy_of(request: Request, response: Response) -> Copy:
         status=response.status,
         reason=response.reason,
         headers=response.headers,
-        size=len(response.body),
+        size=size,
         saved=now,
         used=now,
     )
@@ -307,8 +359,8 @@ def _as_blob(body: bytes) -> Any:
     return js.Blob.new(js.Array.of(to_js(body)))
 
 
-async def _keep(store: Store, copy: Copy, waiting: _Waiting, limit: int) -> None:
-    body = waiting.fetch()
+async def _keep(store: Store, copy: Copy, fetch: Callable[[], Any], limit: int) -> None:
+    body = fetch()
     others = [each for each in await store.copies() if each.asked != copy.asked]
     for asked in to_drop(others, copy.size, limit):
         await store.drop(asked)

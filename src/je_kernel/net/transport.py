@@ -21,7 +21,7 @@ from je_kernel.net.recovery import recover, recover_async
 if TYPE_CHECKING:
     from je_kernel.net.message import Request, Response
 
-__all__ = ["send", "send_async"]
+__all__ = ["instead", "send", "send_async", "waits", "with_settings"]
 
 
 def send(request: Request) -> Response:
@@ -42,11 +42,11 @@ def send(request: Request) -> Response:
     je_kernel.errors.NetworkError
         If there is no response; its class and text say why.
     """
-    request = _with_settings(request)
+    request = with_settings(request)
     try:
         response = _carry(request)
     except TransportFailure as failure:
-        return recover(failure, _carry)
+        return instead(failure)
     check(request, response)
     saved.keep(request, response)
     return response
@@ -54,7 +54,7 @@ def send(request: Request) -> Response:
 
 async def send_async(request: Request) -> Response:
     """Send a request from a coroutine: as `send`, while other tasks go on."""
-    request = _with_settings(request)
+    request = with_settings(request)
     try:
         response = await _carry_async(request)
     except TransportFailure as failure:
@@ -64,14 +64,31 @@ async def send_async(request: Request) -> Response:
     return response
 
 
-def _with_settings(request: Request) -> Request:
+def instead(failure: TransportFailure) -> Response:
+    """Find another way to what a request asked for, as `je_kernel.net.recovery.recover` does.
+
+    Parameters
+    ----------
+    failure
+        Why there is no response.
+
+    Raises
+    ------
+    je_kernel.errors.NetworkError
+        If there is no other way.
+    """
+    return recover(failure, _carry)
+
+
+def with_settings(request: Request) -> Request:
+    """Return a request as the settings want it sent."""
     allowed = settings.current().network_credentials
     return replace(request, credentials=True) if allowed else request
 
 
 def _carry(request: Request) -> Response:
     lawful = browser_law.permitted(request)
-    if _waits():
+    if waits():
         from je_kernel.net.engine_fetch import send as engine
     else:
         from je_kernel.net.engine_xhr import send as engine
@@ -85,6 +102,7 @@ async def _carry_async(request: Request) -> Response:
     return browser_law.truthful(request, await engine_fetch.send_async(lawful))
 
 
-def _waits() -> bool:
+def waits() -> bool:
+    """Return whether a request is sent by ``fetch``, for whose promises Python can wait."""
     forced = settings.current().network_engine
     return forced == "fetch" or (forced == "auto" and runtime.can_run_sync())

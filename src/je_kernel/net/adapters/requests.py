@@ -28,7 +28,10 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        before = WANTED.set(Wanted(stream, _seconds_to_read(timeout)))
+        def translate(error: errors.NetworkError) -> Exception:
+            return _as_requests(module, error, request)
+
+        before = WANTED.set(Wanted(stream, _seconds_to_read(timeout), translate))
         try:
             return send_theirs(self, request, stream, timeout, *args, **kwargs)
         except OSError as error:  # every exception of requests is one
@@ -72,8 +75,12 @@ def _ours_in(error: BaseException) -> errors.NetworkError | None:
 def _as_requests(
     module: ModuleType, error: errors.NetworkError, request: Any
 ) -> errors.NetworkError:
+    from requests.exceptions import ChunkedEncodingError
+
     if isinstance(error, errors.TimedOutError):
         return errors.combined(error, module.ReadTimeout, request=request)
     if isinstance(error, errors.BadAddressError):
         return errors.combined(error, module.InvalidURL, request=request)
+    if isinstance(error, errors.BrokenOffError):
+        return errors.combined(error, ChunkedEncodingError, request=request)
     return errors.combined(error, module.ConnectionError, request=request)

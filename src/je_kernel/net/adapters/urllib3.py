@@ -1,8 +1,7 @@
 """`urllib3`: its own browser backend, with our transport in place of its requests.
 
 What `urllib3` does above its connections (pools, retries, responses) is its own.
-A response that is to be streamed, piece by piece as it comes, is left to its
-backend, which can; where that fails, our transport has the last word.
+A response that is to be streamed is read piece by piece, as it comes.
 """
 
 from __future__ import annotations
@@ -11,11 +10,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from je_kernel import errors, runtime
-from je_kernel.net import browser_law, transport
-from je_kernel.net.message import Request
+from je_kernel import errors
+from je_kernel.net import streaming, transport
+from je_kernel.net.message import Request, without_default_port
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from je_kernel.net.message import Response
@@ -35,10 +35,14 @@ class Wanted:
     timeout
         Seconds to wait for what is to be read, if that is known: a connection
         is told only how long to wait before it is made.
+    translate
+        Makes an error that comes up while a streamed body is read one of that
+        library; without it, it is one of `urllib3`.
     """
 
     streamed: bool = True
     timeout: float | None = None
+    translate: Callable[[errors.NetworkError], Exception] | None = None
 
 
 WANTED: ContextVar[Wanted] = ContextVar("wanted", default=Wanted())  # noqa: B039 (it is frozen)
@@ -47,7 +51,6 @@ WANTED: ContextVar[Wanted] = ContextVar("wanted", default=Wanted())  # noqa: B03
 
 def adapt(module: ModuleType, patches: Patches) -> None:
     """Have the connections of ``urllib3.contrib.emscripten`` use our transport."""
-    stream_theirs = module.send_streaming_request
     response_theirs = module.EmscriptenHTTPConnection.getresponse
 
     def send_request(asked: Any) -> Any:
@@ -56,20 +59,17 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         except errors.TimedOutError as error:
             # Any OSError is taken for a broken connection; this is a timeout to urllib3 as well.
             raise module.TimeoutError(str(error)) from error
-        return _response_for(module, asked, response)
+        return _response_for(module, asked, response, response.body)
 
     def send_streaming_request(asked: Any) -> Any:
-        if not WANTED.get().streamed or not runtime.can_run_sync():
+        wanted = WANTED.get()
+        if not wanted.streamed:
             return None  # urllib3 then calls send_request
-        asked.headers = {
-            name: value
-            for name, value in asked.headers.items()
-            if not browser_law.is_forbidden(name)
-        }
         try:
-            return stream_theirs(asked)
-        except module._RequestError:
-            return None
+            head, body = streaming.open_stream(_request_of(asked), wanted.translate or _as_urllib3)
+        except errors.TimedOutError as error:
+            raise module.TimeoutError(str(error)) from error
+        return _response_for(module, asked, head, body)
 
     def getresponse(self: Any) -> Any:
         internal = self._response
@@ -84,9 +84,9 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
 def _request_of(asked: Any) -> Request:
     timeout = WANTED.get().timeout or asked.timeout or None
-    return Request(
-        asked.method, asked.url, tuple(asked.headers.items()), _body(asked.body), timeout
-    )
+    # urllib3 writes out every port.
+    url = without_default_port(asked.url)
+    return Request(asked.method, url, tuple(asked.headers.items()), _body(asked.body), timeout)
 
 
 def _body(body: Any) -> bytes | None:
@@ -101,14 +101,23 @@ def _body(body: Any) -> bytes | None:
     return b"".join(part.encode() if isinstance(part, str) else part for part in body)
 
 
-def _response_for(module: ModuleType, asked: Any, response: Response) -> Any:
+def _response_for(module: ModuleType, asked: Any, response: Response, body: Any) -> Any:
     # The backend takes the address of a response from its request.
     asked.url = response.url
     made = module.EmscriptenResponse(
         status_code=response.status,
         headers=dict(response.headers),
-        body=response.body,
+        body=body,
         request=asked,
     )
     made.reason = response.reason
     return made
+
+
+def _as_urllib3(error: errors.NetworkError) -> Exception:
+    from urllib3 import exceptions
+
+    timed_out = isinstance(error, errors.TimedOutError)
+    return errors.combined(
+        error, exceptions.TimeoutError if timed_out else exceptions.ProtocolError
+    )
