@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["hint_for"]
 
+# Compiled, and not among what sites bring; each reads the same kinds of tables for pandas.
+_PARQUET_ENGINES = frozenset({"fastparquet", "pyarrow"})
 _NEEDS_A_SCREEN = frozenset({"curses", "idlelib", "tkinter", "turtle", "turtledemo"})
 
 
@@ -72,6 +74,12 @@ def hint_for(
     package = owners.get(missing) or owners.get(missing.lower())
     if package is not None:
         return f"This site brings it. To install it, run\n\n{_line(package, can_wait)}"
+    if missing in _PARQUET_ENGINES:
+        return (
+            f"Tables in the formats Parquet, Feather and ORC are read by {missing}, which this site"
+            " does not bring and which cannot be installed here. Look for the same data as CSV or"
+            " JSON, or ask whoever runs the site to add it."
+        )
     near = difflib.get_close_matches(missing, neighbours, 1, 0.7)
     if near:
         return f"Beside this notebook lies {near[0]}.py. Did you mean: import {near[0]}"
@@ -87,7 +95,5 @@ def _missing_module(error: ImportError) -> str | None:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return error.name.partition(".")[0]
     # As pandas says it: "... Use pip or conda to install the xlrd package."
-    told = re.search(
-        r"pip (?:or conda )?(?:to )?install (?:the )?[`'\"]?([A-Za-z0-9_-]+)", str(error)
-    )
+    told = re.search(r"\bpip\b[^.]{0,60}? install (?:the )?[`'\"]?([A-Za-z0-9_-]+)", str(error))
     return told[1] if told else None

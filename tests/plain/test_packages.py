@@ -3,6 +3,7 @@
 import contextlib
 import io
 
+import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -155,11 +156,33 @@ def missing(name):
             ImportError("`Import tables` failed.  Use pip or conda to install the tables package."),
             'je_kernel.install("tables")',
         ),
+        (
+            ImportError(
+                "`Import xlrd` failed. Use pip, conda, or your preferred package management tool"
+                " to install the xlrd package."
+            ),
+            'je_kernel.install("xlrd")',
+        ),
     ],
 )
 def test_a_missing_package_is_told_with_the_line_that_installs_it(error, line):
     hint = hint_for(error, OWNERS, can_wait=True, loaded=[])
     assert hint.endswith(f"\n\n    {line}")
+
+
+def test_pandas_without_an_engine_for_parquet_is_told_with_what_to_do():
+    # Not the message of one version of pandas: whatever the installed one says.
+    with pytest.raises(ImportError) as caught:
+        pd.read_parquet("https://data.example/rain.parquet")
+    hint = hint_for(caught.value, OWNERS, can_wait=True, loaded=[])
+    assert hint.startswith("Tables in the formats Parquet, Feather and ORC are read by pyarrow")
+    assert "as CSV or JSON" in hint
+
+
+def test_where_the_site_brings_an_engine_for_parquet_the_line_installs_it():
+    error = missing("pyarrow")
+    hint = hint_for(error, {"pyarrow": "pyarrow"}, can_wait=True, loaded=[])
+    assert hint.endswith('    je_kernel.install("pyarrow")')
 
 
 def test_where_the_browser_cannot_wait_the_line_is_pips():
