@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -64,6 +66,16 @@ class Kernels:
         if self._running is not None:
             self._running[1].close()
             self._running = None
+
+
+@pytest.fixture(scope="session")
+def old_urllib3(test_cache: Path) -> bytes:
+    """The last urllib3 without a backend for browsers, as a zip file of its modules."""
+    wheel = test_cache / "urllib3-2.1.0-py3-none-any.whl"
+    if not wheel.exists():
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        subprocess.run([*command, "--dest", test_cache, "urllib3==2.1.0"], check=True)
+    return wheel.read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.conformance import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +112,27 @@ bare == bare_again and installed[1] == again[1] and bare != installed
     )
 
 
+def test_uninstalling_also_takes_back_the_class_that_fsspec_has_kept(kernel: Kernel) -> None:
+    kernel.load("fsspec")
+    assert (
+        kernel.python(
+            """
+import fsspec
+from fsspec.registry import registry as kept
+from je_kernel import net
+fsspec.get_filesystem_class("memory")
+before = dict(kept)
+ours = fsspec.get_filesystem_class("https").__module__
+net.uninstall()
+after = dict(kept)
+net.install()
+str((ours, after == before, fsspec.get_filesystem_class("https").__module__ == ours))
+"""
+        )
+        == "('je_kernel.net.adapters.fsspec_http', True, True)"
+    )
+
+
 def test_installing_takes_less_than_ten_milliseconds(kernel: Kernel) -> None:
     # The quickest of some, each with our modules imported anew: machines are noisy.
     assert (
@@ -177,6 +202,47 @@ str(("content-encoding" in named, length in (None, str(size)), response.url, siz
     ) == f"(False, True, {kernel.python('site.local')!r} + '/negotiated', 1088)".replace(
         "' + '", ""
     )
+
+
+# An endless stream needs the backend that an old urllib3 lacks.
+OLD_CASES = [
+    each.name
+    for each in registry.load().values()
+    if each.needs == ("requests",) and each.name != "requests streams what never ends"
+]
+
+
+def test_requests_works_with_a_urllib3_that_knows_no_browsers(
+    kernel: Kernel, old_urllib3: bytes
+) -> None:
+    kernel.load("requests")
+    told = kernel.python(
+        f"""
+import base64, json, pathlib, sys
+from tests.conformance import registry
+
+def forget():
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("requests", "urllib3"):
+            del sys.modules[name]
+
+pathlib.Path("/old-urllib3.zip").write_bytes(base64.b64decode({base64.b64encode(old_urllib3)!r}))
+forget()
+sys.path.insert(0, "/old-urllib3.zip")
+try:
+    import urllib3
+    failures = {{"version": urllib3.__version__}}
+    for name in {OLD_CASES!r}:
+        failure = await registry.run(name, site)
+        if failure is not None:
+            failures[name] = failure
+finally:
+    sys.path.remove("/old-urllib3.zip")
+    forget()
+json.dumps(failures)
+"""
+    )
+    assert json.loads(told) == {"version": "2.1.0"}
 
 
 def test_a_site_that_leads_on_to_one_that_forbids_is_told_from_it(kernel: Kernel) -> None:

@@ -13,6 +13,13 @@ from tests.browsers.lab import Lab
 from tests.site.conftest import write_lite_dir
 
 ROOT = Path(__file__).parents[2]
+READ_FRAME = """
+import os, pandas as pd
+from je_kernel import settings
+os.environ["JE_KERNEL_NETWORK_ENGINE"] = {engine!r}
+settings.reload()
+pd.read_csv({url!r}).to_csv(index=False)
+"""
 READ = "import urllib.request\nurllib.request.urlopen({url!r}).read()"
 
 
@@ -84,3 +91,7 @@ def test_on_jupyterlite_0_7_it_starts_and_patches(page, older_jupyterlite, tmp_p
         assert (first.error, first.value, first.execution_count) == (None, "b'works'", 1)
         assert notebook.run("import pyodide\npyodide.__version__").value.startswith("'0.29")
         assert notebook.run("%who").stdout.strip() == "pyodide\t urllib"
+        url = data_server.put("/older.csv", "works\n1\n")
+        for engine in ("fetch", "xhr"):
+            frame = notebook.run(READ_FRAME.format(engine=engine, url=url))
+            assert (frame.error, frame.value) == (None, "'works\\n1\\n'")

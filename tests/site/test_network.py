@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.kernel.cross_origin import CrossOriginServer
+
 pytestmark = pytest.mark.engines("chromium", "firefox", "webkit")
 
 CSV = "city,people\nLübeck,216\nÅrhus,285\n"
@@ -36,3 +38,32 @@ def test_two_notebooks_at_once_read_each_their_own(lab, data_server):
     results = [cell.result() for cell in pending]
     assert [result.error for result in results] == [None, None]
     assert [result.value for result in results] == [r"'name\nfirst\n'", r"'name\nsecond\n'"]
+
+
+SLOW = """
+from urllib.request import urlopen
+print("before")
+print(len(urlopen({url!r}).read()))
+"""
+# Waits for the bar, and tells what it says to who cannot see it.
+BAR = """() => new Promise(resolve => {
+  const look = () => {
+    const bar = document.querySelector('.jp-OutputArea progress');
+    bar ? resolve(bar.ariaLabel) : requestAnimationFrame(look);
+  };
+  look();
+})"""
+VISIBLE = """() => [...document.querySelectorAll('.jp-OutputArea-output')]
+  .filter(output => output.offsetHeight > 0).map(output => output.innerText.trim())"""
+
+
+@pytest.mark.engines("chromium")
+def test_a_progress_bar_comes_and_goes_and_leaves_the_other_outputs_alone(lab):
+    with CrossOriginServer() as server:
+        cell = lab.new_notebook().start(SLOW.format(url=f"{server.url}/slow.bin"))
+        assert lab.page.evaluate(BAR) == "Reading slow.bin"
+        result = cell.result()
+    assert (result.error, result.stdout) == (None, "before\n4000000\n")
+    assert lab.page.evaluate(VISIBLE) == ["before", "4000000"]
+    # What is saved with the notebook holds nothing of it either.
+    assert [output.get("data") for output in result.outputs] == [None, {}, None]

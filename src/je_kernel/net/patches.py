@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Patches"]
 
@@ -25,19 +29,26 @@ class Patches:
     """
 
     def __init__(self) -> None:
-        self._before: list[tuple[Any, str, Any]] = []
+        self._undoing: list[Callable[[], None]] = []
 
     def set(self, owner: Any, name: str, value: Any) -> None:
         """Replace an attribute of a module or class, or add it."""
         # The class's own dictionary: what it inherits is not its to restore.
-        self._before.append((owner, name, vars(owner).get(name, _ABSENT)))
+        self._undoing.append(partial(_restore, owner, name, vars(owner).get(name, _ABSENT)))
         setattr(owner, name, value)
+
+    def when_undone(self, action: Callable[[], None]) -> None:
+        """Have something else taken back as well, which is not an attribute."""
+        self._undoing.append(action)
 
     def undo(self) -> None:
         """Put everything back as it was, the latest change first."""
-        while self._before:
-            owner, name, value = self._before.pop()
-            if value is _ABSENT:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, value)
+        while self._undoing:
+            self._undoing.pop()()
+
+
+def _restore(owner: Any, name: str, value: Any) -> None:
+    if value is _ABSENT:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, value)

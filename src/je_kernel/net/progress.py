@@ -167,8 +167,10 @@ class NotebookDisplay:
         self._publish({"text/html": markup, "text/plain": f"Reading {name}: {words}"})
 
     def clear(self) -> None:
-        """Make the output empty."""
-        self._publish({"text/html": "", "text/plain": ""})
+        """Make the output empty: nothing of it is to be seen, and no other output is touched."""
+        # An output cannot be taken away alone, and `clear_output` takes the student's with
+        # it. Without any data, JupyterLab gives it no room on the page.
+        self._publish({})
 
     def _publish(self, data: dict[str, str]) -> None:
         transient = {"display_id": self._id}

@@ -19,3 +19,13 @@ def adapt(module: ModuleType, patches: Patches) -> None:
     ours = {"class": _FILE_SYSTEM}
     known = {**module.known_implementations, "http": ours, "https": ours}
     patches.set(module, "known_implementations", known)
+    patches.when_undone(lambda: _forget(module))
+
+
+def _forget(module: ModuleType) -> None:
+    """Have `fsspec` look its list up again: it keeps each class that was used."""
+    home, _, name = _FILE_SYSTEM.rpartition(".")
+    for protocol in ("http", "https"):
+        used = module._registry.get(protocol)
+        if used is not None and (used.__module__, used.__name__) == (home, name):
+            del module._registry[protocol]

@@ -1,11 +1,19 @@
-"""`requests`: the final address, whole timeouts, and errors that explain."""
+"""`requests`: the final address, whole timeouts, and errors that explain.
+
+It sends by `urllib3`, which has a backend for browsers since its version 2.2. With
+an older one, our transport takes the place of its connections.
+"""
 
 from __future__ import annotations
 
+import io
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import errors
-from je_kernel.net.adapters.urllib3 import WANTED, Wanted
+from je_kernel.net import transport
+from je_kernel.net.adapters.urllib3 import WANTED, Wanted, body_of
+from je_kernel.net.message import Request
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -17,7 +25,7 @@ __all__ = ["adapt"]
 
 def adapt(module: ModuleType, patches: Patches) -> None:
     """Tell `requests.adapters` what the browser knows."""
-    send_theirs = module.HTTPAdapter.send
+    send_theirs = module.HTTPAdapter.send if _has_backend() else _send_without_urllib3
     build_theirs = module.HTTPAdapter.build_response
 
     def send(
@@ -44,11 +52,37 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
     def build_response(self: Any, req: Any, resp: Any) -> Any:
         response = build_theirs(self, req, resp)
-        response.url = resp.url or response.url
+        response.url = getattr(resp, "url", None) or response.url
         return response
 
     patches.set(module.HTTPAdapter, "send", send)
     patches.set(module.HTTPAdapter, "build_response", build_response)
+
+
+def _has_backend() -> bool:
+    return find_spec("urllib3.contrib.emscripten") is not None
+
+
+def _send_without_urllib3(
+    adapter: Any, request: Any, _stream: bool, timeout: Any, *_: Any, **__: Any
+) -> Any:
+    from urllib3 import HTTPResponse
+
+    headers = tuple(request.headers.items())
+    body = body_of(request.body)
+    asked = Request(request.method, request.url, headers, body, _seconds_to_read(timeout))
+    response = transport.send(asked)
+    raw = HTTPResponse(
+        body=io.BytesIO(response.body),
+        headers=dict(response.headers),
+        status=response.status,
+        reason=response.reason,
+        request_method=request.method,
+        preload_content=False,
+    )
+    made = adapter.build_response(request, raw)
+    made.url = response.url
+    return made
 
 
 def _seconds_to_read(timeout: Any) -> float | None:

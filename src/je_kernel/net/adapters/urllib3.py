@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from je_kernel.net.message import Response
     from je_kernel.net.patches import Patches
 
-__all__ = ["WANTED", "Wanted", "adapt"]
+__all__ = ["WANTED", "Wanted", "adapt", "body_of"]
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,17 @@ def _request_of(asked: Any) -> Request:
     timeout = WANTED.get().timeout or asked.timeout or None
     # urllib3 writes out every port.
     url = without_default_port(asked.url)
-    return Request(asked.method, url, tuple(asked.headers.items()), _body(asked.body), timeout)
+    return Request(asked.method, url, tuple(asked.headers.items()), body_of(asked.body), timeout)
 
 
-def _body(body: Any) -> bytes | None:
+def body_of(body: Any) -> bytes | None:
+    """Return the bytes of a request's body, in whatever way it is given."""
     if body is None or isinstance(body, bytes):
         return body
     if isinstance(body, str):
         return body.encode()
     if hasattr(body, "read"):
-        return _body(body.read())
+        return body_of(body.read())
     if isinstance(body, (bytearray, memoryview)):
         return bytes(body)
     return b"".join(part.encode() if isinstance(part, str) else part for part in body)
