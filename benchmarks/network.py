@@ -103,6 +103,7 @@ def _table(size: int) -> bytes:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         size = int(self.path.split("/")[1])
