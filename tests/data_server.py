@@ -121,6 +121,7 @@ class DataServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def _reply(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))
