@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +16,12 @@ from tests.distribution import distribution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.browsers.page import Engine
     from tests.conformance.kernel import NetworkEngine
     from tests.conformance.registry import Site
+
+_HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +44,31 @@ def here(addresses: dict[str, str]) -> Site:
 def pyodide_dist(request: pytest.FixtureRequest) -> Path:
     """The distribution that tests inside Pyodide load from."""
     return distribution(request.config)
+
+
+# A kernel takes long to start: whatever is asked of one is asked together.
+_IN_THE_KERNEL_OF = {
+    "test_in_chromium_by_fetch": 1,
+    "test_in_chromium_by_xhr": 2,
+    "test_in_webkit": 3,
+    "test_in_firefox": 4,
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests of this folder come kernel by kernel."""
+    here = [number for number, item in enumerate(items) if item.path.parent == _HERE]
+    ordered = sorted((items[number] for number in here), key=_kernel_of)
+    for number, item in zip(here, ordered, strict=True):
+        items[number] = item
+
+
+def _kernel_of(item: pytest.Item) -> int:
+    called = getattr(item, "callspec", None)
+    browser, _ = called.params.get("kernel", (None, None)) if called is not None else (None, None)
+    name = {"chromium": "test_in_chromium_by_fetch", "webkit": "test_in_webkit"}.get(browser)
+    return _IN_THE_KERNEL_OF.get(name or item.name.partition("[")[0], 0)
 
 
 class Kernels:

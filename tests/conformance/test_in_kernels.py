@@ -257,7 +257,7 @@ def failing():
 failing()
 """
     told = kernel.python(failed)
-    if told.startswith("NetworkError"):
+    if not told.startswith("SiteForbidsError"):
         # Where Python cannot wait for a probe, it is told when the cell is run again.
         kernel.python(
             "import asyncio\nfrom je_kernel.net import evidence\n"

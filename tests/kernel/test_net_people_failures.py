@@ -142,7 +142,7 @@ def test_what_was_read_as_a_stream_is_kept_if_it_was_read_to_its_end(selenium, o
     assert len(body) == length
     assert wait_for_copies(selenium, 1) == [(address, length)]
     other.stop()
-    assert read_as_a_stream(selenium, address) == [body, length]
+    assert read_as_a_stream(selenium, address) == (body, length)
     assert read_as_a_stream(selenium, f"{other.url}/other.csv") == "UnreachableError"
     forget(selenium)
 
