@@ -134,14 +134,16 @@ str((ours, after == before, fsspec.get_filesystem_class("https").__module__ == o
 
 
 def test_installing_takes_less_than_ten_milliseconds(kernel: Kernel) -> None:
-    # The quickest of some, each with our modules imported anew: machines are noisy.
+    # The quickest of many, each with our modules imported anew: machines are noisy. Nor is it
+    # to be a matter of the garbage that hundreds of cases have left in this kernel.
     assert (
         kernel.python(
             """
-import sys, time
+import gc, sys, time
 from je_kernel import net
 took = []
-for _ in range(5):
+gc.disable()
+for _ in range(25):
     net.uninstall()
     saved = {n: sys.modules.pop(n) for n in list(sys.modules) if n.startswith("je_kernel.net")}
     begin = time.perf_counter()
@@ -153,6 +155,7 @@ for _ in range(5):
     fresh.uninstall()
     sys.modules.update(saved)
     net.install()
+gc.enable()
 min(took)
 """
         )
@@ -261,7 +264,7 @@ failing()
         # Where Python cannot wait for a probe, it is told when the cell is run again.
         kernel.python(
             "import asyncio\nfrom je_kernel.net import evidence\n"
-            "await asyncio.gather(*evidence._probing)"
+            "await asyncio.gather(*evidence._probing)\nNone"
         )
         told = kernel.python(failed)
     assert told.startswith("SiteForbidsError: ")
