@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from je_site.server import Served
     from tests.browsers.page import Browser, Page
 
+_ENGINES = ("chromium", "firefox", "webkit")
 _DEFAULT_ENGINES = ("chromium",)
 _FAILED = pytest.StashKey[bool]()
 
@@ -36,6 +37,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("engines")
     engines = marker.args if marker else _DEFAULT_ENGINES
     metafunc.parametrize("browser", engines, indirect=True, scope="session")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of one engine together: pytest groups by place in the list, not by name."""
+    items.sort(key=_place_of_engine)
+
+
+def _place_of_engine(item: pytest.Item) -> int:
+    callspec = getattr(item, "callspec", None)
+    engine = callspec.params.get("browser") if callspec is not None else None
+    return _ENGINES.index(engine) if engine in _ENGINES else 0
 
 
 @pytest.fixture(scope="session")
