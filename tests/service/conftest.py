@@ -69,7 +69,7 @@ def backend_settings(
     return settings
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="session", params=BACKENDS)
 def service(
     request: pytest.FixtureRequest,
     backend_settings: Callable[[str], dict[str, str]],
@@ -105,7 +105,18 @@ def start(backend_settings: Callable[[str], dict[str, str]], tmp_path: Path) -> 
         item.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def one_service(
+    backend_settings: Callable[[str], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningService]:
+    """The service as it is when nothing is set, for those who share with it."""
+    log = tmp_path_factory.mktemp("log") / "service.log"
+    running = RunningService(backend_settings("sqlite-folder"), log).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
 def plain_service(
     backend_settings: Callable[[str], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningService]:

@@ -16,7 +16,6 @@ from je_kernel.sharing import NotShared, ServiceRefusedError, Share, Unreachable
 from je_kernel.sharing.memory import FOLDER
 from je_kernel.sharing.protocol import Protocol
 from je_kernel.sharing.tokens import claims_of
-from tests.service.running_service import UNHURRIED, RunningService
 from tests.sharing_student import (
     kept_by,
     new_kernel,
@@ -31,15 +30,6 @@ from tests.sharing_student import (
 __all__ = ["own_service", "quick", "students_folder"]
 
 OLD_KEY, NEW_KEY = ("old:" + "o" * 40, "new:" + "n" * 40)
-
-
-@pytest.fixture(scope="module")
-def one_service(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("service")
-    data = {"JE_SHARING_DATA_DIR": str(folder / "data")}
-    service = RunningService(data | UNHURRIED, folder / "service.log").start()
-    yield service
-    service.stop()
 
 
 @pytest.fixture

@@ -9,12 +9,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("je_sharing")
-pytest.importorskip("httpx")
-
 import je_kernel
 from je_kernel import settings
-from je_kernel.files import choose
 from je_kernel.sharing import (
     InvalidNotebookError,
     NoSharingServiceError,
@@ -26,82 +22,26 @@ from je_kernel.sharing import (
     UnreachableServiceError,
 )
 from je_kernel.sharing.memory import FOLDER
-from tests.service.running_service import UNHURRIED, RunningService, free_port, notebook
+from tests.service.running_service import free_port, notebook
+from tests.sharing_student import (
+    kept_by,
+    new_kernel,
+    own_service,
+    remembered,
+    students_folder,
+    use,
+    write,
+)
 
+__all__ = ["own_service", "students_folder"]
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("service")
-    running = RunningService(
-        {"JE_SHARING_DATA_DIR": str(folder / "data"), **UNHURRIED}, folder / "service.log"
-    ).start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def own_service(tmp_path):
-    """Starts a service of the test's own, which it may stop and restart."""
-    begun = []
-
-    def begin(**chosen):
-        environment = {f"JE_SHARING_{name.upper()}": value for name, value in chosen.items()}
-        data = {"JE_SHARING_DATA_DIR": str(tmp_path / "data")}
-        begun.append(RunningService(data | UNHURRIED | environment, tmp_path / "service.log"))
-        use(begun[-1])
-        return begun[-1].start()
-
-    yield begin
-    for running in begun:
-        running.stop()
-
-
-def use(service):
-    os.environ["JE_KERNEL_SHARING_URL"] = service.url
-    settings.reload()
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A folder of the student's own, and settings that are forgotten afterwards."""
-    own = tmp_path / "mine"
-    own.mkdir()
-    monkeypatch.chdir(own)
-    monkeypatch.setenv("JE_KERNEL_SHARING_URL", "")
-    choose.forget_choice()
-    settings.reload()
-    yield own
-    choose.forget_choice()
-    monkeypatch.undo()
-    settings.reload()
+pytestmark = pytest.mark.usefixtures("students_folder")
 
 
 @pytest.fixture
-def shared_service(service):
-    use(service)
-    return service
-
-
-def write(name="rain.ipynb", content=None, **changes):
-    content = content if content is not None else notebook(**changes)
-    Path(name).write_text(json.dumps(content), "utf-8")
-    return content
-
-
-def new_kernel():
-    """Forget all that a kernel holds in memory, as a restart does."""
-    choose.forget_choice()
-
-
-def kept_by(service, share):
-    answer = service.get(f"/notebooks/{share.id}")
-    assert answer.status_code == 200, answer.text
-    return answer.json()["content"]
-
-
-def remembered():
-    (state,) = json.loads(Path(FOLDER, "shares.json").read_text("utf-8")).values()
-    return state
+def shared_service(one_service, students_folder):
+    use(one_service)
+    return one_service
 
 
 # The way it should go -------------------------------------------------------
