@@ -145,7 +145,9 @@ def test_what_is_recognised_at_a_glance_the_schema_accepts(content):
 @given(nearly_valid())
 def test_the_answer_is_the_schemas(content):
     value = json.loads(content)
-    known = value.get("nbformat") == 4 and value.get("nbformat_minor") in range(6)
+    major, minor = value.get("nbformat"), value.get("nbformat_minor")
+    # True is 1 to Python, but not to the format.
+    known = type(major) is type(minor) is int and major == 4 and minor in range(6)
     assert accepted(content) == (known and schema_accepts(content))
 
 
