@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.site.test_files_stores import (
     files_site,
     files_site_folder,
@@ -71,3 +73,12 @@ def test_sqlite_works_on_the_drive(notebook):
     )
     assert value(notebook, "db.execute('select count(*) from people').fetchone()") == [500]
     assert value(notebook, "db.execute('pragma integrity_check').fetchone()") == ["ok"]
+
+
+@pytest.mark.parametrize("code", ["file.truncate(100_000_000)", "file.seek(99_000_000)"])
+def test_what_no_record_could_hold_is_refused_at_once(notebook, code):
+    opening = "with open('/drive/large.bin', 'wb', buffering=0) as file:"
+    error = notebook.run(f"{opening}\n    {code}\n    file.write(b'x')").error
+    assert error is not None
+    assert "File too large" in error.message
+    assert value(notebook, "os.path.getsize('/drive/large.bin')") == 0
