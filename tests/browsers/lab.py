@@ -211,6 +211,11 @@ class Lab:
             Of the address: ``?reset`` forgets which notebooks were open.
         """
         page.open(f"{site_url.rstrip('/')}/lab/index.html{query}")
+        return cls.attached(page)
+
+    @classmethod
+    def attached(cls, page: Page) -> Lab:
+        """Take over the JupyterLab that a page has come to by itself."""
         lab = cls(page)
         page.evaluate(f"() => {{ window.jeVerbs = {_VERBS.strip()}; }}")
         lab.call("ready")

@@ -13,7 +13,7 @@ from jupyterlite_core.manager import LiteManager
 from je_site import build as build_module
 from je_site.build import BuildOptions, build_if_needed, build_site, default_contents
 from je_site.errors import BuildError
-from je_site.site_kernel import RECORD
+from je_site.site_record import RECORD
 
 pytestmark = pytest.mark.plain
 

@@ -1,16 +1,24 @@
 """The command says what went wrong in one sentence, and stops when it is told to."""
 
+import contextlib
+import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 from je_site.command import main
 
 pytestmark = [pytest.mark.plain, pytest.mark.usefixtures("cache")]
+
+KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 
 
 @pytest.fixture
@@ -24,6 +32,8 @@ def site(tmp_path):
 
 def serving(site, *options):
     command = [sys.executable, "-m", "je_site.command", "serve", "--no-open", "--output", str(site)]
+    if "--sharing" not in options:
+        options = ("--no-sharing", *options)
     return subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -81,6 +91,135 @@ def test_every_command_explains_itself(command, capsys):
         main([command, "--help"])
     assert caught.value.code == 0
     assert "--" in capsys.readouterr().out
+
+
+@contextlib.contextmanager
+def sharing(site, tmp_path, monkeypatch):
+    """Serve a site with sharing, and say where."""
+    pytest.importorskip("je_sharing")
+    monkeypatch.setenv("JE_SHARING_DATA_DIR", str(tmp_path / "shared"))
+    with serving(site, "--sharing", "--port", "0") as process:
+        try:
+            said = [process.stdout.readline(), process.stdout.readline()]
+            yield process, re.search(r"http://\S+/", said[1])[0]
+        finally:
+            process.terminate()
+
+
+def ask(url, method="GET", body=None, **headers):
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.status, answer.read()
+
+
+def test_serve_shares_under_its_own_address_and_keeps_it_over_a_restart(
+    site, tmp_path, monkeypatch
+):
+    settings = {"litePluginSettings": {KERNEL: {"loadPyodideOptions": {"env": {"A": "1"}}}}}
+    config = json.dumps({"jupyter-config-data": settings})
+    (site / "jupyter-lite.json").write_text(config)
+    with sharing(site, tmp_path, monkeypatch) as (process, url):
+        served = json.loads(ask(f"{url}jupyter-lite.json")[1])["jupyter-config-data"]
+        env = served["litePluginSettings"][KERNEL]["loadPyodideOptions"]["env"]
+        assert env == {"A": "1", "JE_KERNEL_SHARING_URL": url.rstrip("/")}
+        assert (site / "jupyter-lite.json").read_text() == config
+        token = json.loads(ask(f"{url}api/v1/auth/issue", "POST", b"")[1])["token"]
+        notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
+        body = json.dumps({"notebook": notebook, "password": ""}).encode()
+        bearer = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        status, answer = ask(f"{url}api/v1/notebooks", "POST", body, **bearer)
+        assert status == 201
+        page = f"s/{json.loads(answer)['notebook']['readable_id']}"
+        shown = ask(url + page)[1].decode()
+        # A relative link leads to the site by whatever name the browser has it under.
+        assert f'href="../lab/index.html?notebook={page[2:]}"' in shown
+        process.terminate()
+        assert (process.wait(timeout=30), process.stderr.read()) == (0, "")
+    with sharing(site, tmp_path, monkeypatch) as (process, url):
+        assert ask(url + page)[0] == 200
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(timeout=30), process.stderr.read()) == (0, "")
+
+
+def test_what_the_service_refuses_arrives_and_what_it_does_not_own_is_refused(
+    site, tmp_path, monkeypatch
+):
+    with sharing(site, tmp_path, monkeypatch) as (_, url):
+        token = json.loads(ask(f"{url}api/v1/auth/issue", "POST", b"")[1])["token"]
+        refused = {}
+        for path, body in (("api/v1/notebooks", b"x" * 20_000_000), ("index.html", b"x")):
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                ask(url + path, "POST", body, Authorization=f"Bearer {token}")
+            refused[path] = caught.value.code
+        assert refused == {"api/v1/notebooks": 413, "index.html": 405}
+
+
+def test_when_the_service_dies_it_is_said_and_the_site_goes_on(site, tmp_path, monkeypatch):
+    with sharing(site, tmp_path, monkeypatch) as (process, url):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) == 1
+        os.kill(int(children[0]), signal.SIGKILL)
+        assert "The sharing service ended (status -9)" in process.stderr.readline()
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            ask(f"{url}api/v1/auth/issue", "POST", b"")
+        assert caught.value.code == 503
+        assert json.loads(caught.value.read())["error_code"] == "SERVICE_UNAVAILABLE"
+        assert ask(url)[1] == b"<h1>hello</h1>"
+
+
+def test_the_service_ends_when_the_server_is_killed(site, tmp_path, monkeypatch):
+    with sharing(site, tmp_path, monkeypatch) as (process, _):
+        child = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+        process.kill()
+        deadline = time.monotonic() + 60
+        while running(child) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not running(child)
+
+
+def running(pid):
+    """Tell whether a process runs; one whose end nobody has asked about does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_service_that_cannot_start_is_an_error_that_says_why(site, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("je_sharing")
+    monkeypatch.setenv("JE_SHARING_DATA_DIR", str(tmp_path / "shared"))
+    monkeypatch.setenv("JE_SHARING_TOKEN_MINUTES", "soon")
+    assert main(["serve", "--no-open", "--output", str(site), "--port", "0"]) == 1
+    said = capsys.readouterr().err
+    assert "did not start; --no-sharing serves the site without it" in said
+    assert "token_minutes" in said
+
+
+def test_a_site_that_names_a_service_needs_none_beside_it(site):
+    env = {"JE_KERNEL_SHARING_URL": "https://share.example"}
+    settings = {"litePluginSettings": {KERNEL: {"loadPyodideOptions": {"env": env}}}}
+    (site / "jupyter-lite.json").write_text(json.dumps({"jupyter-config-data": settings}))
+    command = [sys.executable, "-m", "je_site.command", "serve", "--no-open", "--port", "0"]
+    command += ["--output", str(site)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert "by https://share.example, as the site says" in process.stdout.readline()
+        url = re.search(r"http://\S+/", process.stdout.readline())[0]
+        assert json.loads(ask(f"{url}jupyter-lite.json")[1])["jupyter-config-data"] == settings
+        process.terminate()
+
+
+def test_another_service_can_be_named(site):
+    (site / "jupyter-lite.json").write_text(
+        json.dumps(
+            {"jupyter-config-data": {"litePluginSettings": {KERNEL: {"loadPyodideOptions": {}}}}}
+        )
+    )
+    with serving(site, "--sharing-url", "https://share.example", "--port", "0") as process:
+        url = re.search(r"http://\S+/", process.stdout.readline())[0]
+        assert (
+            b'"JE_KERNEL_SHARING_URL": "https://share.example"' in ask(f"{url}jupyter-lite.json")[1]
+        )
+        process.terminate()
 
 
 def test_assemble_writes_a_flat_distribution(full_cache, tmp_path, monkeypatch, capsys):

@@ -11,7 +11,8 @@ from je_site.errors import LockError
 from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
 from je_site.progress import Reporter
 from je_site.server import serve
-from je_site.site_kernel import RECORD, KernelOptions, _completed, check, install
+from je_site.site_kernel import KernelOptions, _completed, check, install
+from je_site.site_record import RECORD
 
 from .tiny_pyodide import tiny_lock, wheel_bytes
 

@@ -16,6 +16,7 @@ from traitlets import Bool, Dict, Enum, List, Unicode
 from je_site.errors import SiteError
 from je_site.progress import reporting
 from je_site.site_kernel import KernelOptions, check, install
+from je_site.site_pages import PageOptions, install_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +55,16 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
         student's browser would talk to somebody else than the site.
     compile
         Whether to compile the Python of the wheels ahead of time, with Node.
+    pages
+        Whether to add our landing page, ``je/``, and to have links of shared
+        notebooks (``lab/index.html?notebook=…``) lead to it.
+    front_page
+        Whether the landing page is also what the site's own address shows,
+        where JupyterLite would lead to its application.
+    expose_app
+        Whether JupyterLab shows its application to scripts of its page, unless
+        ``jupyter-lite.json`` says so or not. With it, ``share()`` can save a
+        notebook that has no name yet.
     """
 
     __all__: ClassVar[list[str]] = ["status", "post_build", "check"]
@@ -75,6 +86,16 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
         None, allow_none=True, help="whether %pip install may ask PyPI (default: only with cdn)"
     ).tag(config=True)
     compile = Bool(True, help="whether to compile Python ahead of time, with Node").tag(config=True)
+
+    pages = Bool(True, help="whether to add the landing page and links of shared notebooks").tag(
+        config=True
+    )
+    front_page = Bool(False, help="whether the landing page is the site's front page").tag(
+        config=True
+    )
+    expose_app = Bool(
+        True, help="whether scripts of the page can reach JupyterLab, unless said elsewhere"
+    ).tag(config=True)
 
     def status(self, manager: LiteManager) -> Iterator[dict[str, Any]]:  # noqa: ARG002
         """Say what a build would do."""
@@ -119,6 +140,8 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
     def _install(self) -> None:
         with reporting() as reporter:
             install(self.manager.output_dir, self._options(), reporter)
+            pages = PageOptions(self.pages, self.front_page, self.expose_app)
+            install_pages(self.manager.output_dir, pages, reporter)
 
     def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
         """Do something; tell doit whether it worked, and the person why not."""

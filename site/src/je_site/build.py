@@ -27,7 +27,7 @@ from je_site.errors import BuildError
 from je_site.lock import locks_folder, read_lock
 from je_site.own_wheel import own_wheel
 from je_site.progress import reporting
-from je_site.site_kernel import RECORD
+from je_site.site_record import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,6 +58,9 @@ class BuildOptions:
         Whether to compile the Python of the wheels ahead of time.
     lite_dir
         A JupyterLite project whose configuration the site should have.
+    front_page
+        Whether our landing page is the front page of the site. None: what the
+        project in `lite_dir` says, and yes where there is none.
     """
 
     contents: tuple[Path, ...] | None = None
@@ -68,6 +71,7 @@ class BuildOptions:
     pypi: bool | None = None
     compiled: bool = True
     lite_dir: Path | None = None
+    front_page: bool | None = None
 
 
 def build(
@@ -81,6 +85,7 @@ def build(
     pypi: bool | None = None,
     compiled: bool = True,
     lite_dir: Path | str | None = None,
+    front_page: bool | None = None,
     quiet: bool = True,
 ) -> Path:
     """Build a site, anew.
@@ -108,6 +113,9 @@ def build(
         Whether to compile the Python of the wheels ahead of time.
     lite_dir
         A JupyterLite project whose configuration the site should have.
+    front_page
+        Whether our landing page is the front page of the site. By default what the
+        project in `lite_dir` says, and yes where there is none.
     quiet
         Whether to show no progress.
 
@@ -130,6 +138,7 @@ def build(
         pypi=pypi,
         compiled=compiled,
         lite_dir=None if lite_dir is None else Path(lite_dir),
+        front_page=front_page,
     )
     build_site(Path(output), options, quiet=quiet)
     return Path(output)
@@ -306,6 +315,10 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield "--JeKernelAddon.compile=False"
     if options.pypi is not None:
         yield f"--JeKernelAddon.pypi={options.pypi}"
+    # A site that is ours altogether greets with our page; a project has said what it wants.
+    front_page = options.lite_dir is None if options.front_page is None else options.front_page
+    if front_page or options.front_page is not None:
+        yield f"--JeKernelAddon.front_page={front_page}"
     for name in options.packages:
         yield f"--JeKernelAddon.packages={name}"
     for path in options.wheels:
@@ -360,6 +373,7 @@ def _options_from(plain: Mapping[str, Any]) -> BuildOptions:
         pypi=plain.get("pypi"),
         compiled=plain.get("compiled", True),
         lite_dir=None if lite_dir is None else Path(lite_dir),
+        front_page=plain.get("front_page"),
     )
 
 
@@ -369,7 +383,8 @@ def _fingerprint(options: BuildOptions) -> str:
     for name in ("jupyterlite-core", "jupyterlite-pyodide-kernel", "je-kernel-site"):
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
     roots = [own_wheel(), *sorted(locks_folder().glob("*.lock.json")), *_contents_of(options)]
-    roots += [*options.wheels, *sorted(Path(__file__).parent.glob("*.*"))]
+    here = Path(__file__).parent
+    roots += [*options.wheels, *sorted(here.glob("*.*")), here / "pages"]
     if options.lite_dir is not None:
         roots.append(options.lite_dir)
     for path in _files_in(roots):

@@ -10,6 +10,7 @@ import threading
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from je_site.errors import SiteError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from je_site.build import BuildOptions
-    from je_site.server import SiteServer
+    from je_site.server import Sharing, SiteServer
 
 __all__ = ["main"]
 
@@ -75,6 +76,18 @@ def _parser() -> argparse.ArgumentParser:
         "--isolated",
         action="store_true",
         help="send the headers that make pages cross-origin isolated",
+    )
+    sharing = serve.add_argument_group("sharing notebooks")
+    sharing.add_argument(
+        "--sharing",
+        action=argparse.BooleanOptionalAction,
+        help="run the sharing service beside the site (default: if je-sharing is installed)",
+    )
+    sharing.add_argument(
+        "--sharing-url",
+        type=_web_address,
+        metavar="URL",
+        help="share by this service instead of running one",
     )
     _add_build_options(serve)
     serve.set_defaults(run=_serve)
@@ -146,6 +159,11 @@ def _add_build_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="JupyterLite project whose configuration and files the site should have",
     )
+    group.add_argument(
+        "--front-page",
+        action=argparse.BooleanOptionalAction,
+        help="whether our landing page is the site's front page (default: without --lite-dir)",
+    )
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -155,13 +173,20 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"{text!r} does not begin with http:// or https://")
+    return text
+
+
 def _build_options(options: argparse.Namespace) -> BuildOptions | None:
     """Return what the command line says; None if it says nothing."""
     from je_site.build import BuildOptions
 
     said = (
         *(options.contents, options.pyodide, options.env, options.package, options.wheel),
-        *(options.pypi, options.lite_dir),
+        *(options.pypi, options.lite_dir, options.front_page),
     )
     if all(value is None for value in said):
         return None
@@ -173,6 +198,7 @@ def _build_options(options: argparse.Namespace) -> BuildOptions | None:
         wheels=tuple(options.wheel or ()),
         pypi=options.pypi,
         lite_dir=options.lite_dir,
+        front_page=options.front_page,
     )
 
 
@@ -193,11 +219,46 @@ def _serve(options: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(server.server_close)
         build_if_needed(options.output, _build_options(options))
+        server.sharing = stack.enter_context(_sharing(options, root))
         print(f"Serving {options.output} at {server.url} (Ctrl-C stops it)", flush=True)
         if options.open:
             webbrowser.open(server.url)
         with _stopped_by_signals(server):
             server.serve_forever(poll_interval=0.2)
+
+
+@contextlib.contextmanager
+def _sharing(options: argparse.Namespace, root: Path) -> Iterator[Sharing | None]:
+    """Have the kernels of the site share by what was asked for, while a block runs."""
+    from je_site.errors import ServeError
+    from je_site.server import Sharing
+    from je_site.sharing_service import SharingService, data_folder, is_installed
+    from je_site.site_kernel import env_of_site
+
+    if options.sharing and not is_installed():
+        raise ServeError("There is no sharing service to run: pip install je-sharing.")
+    of_site = env_of_site(root).get("JE_KERNEL_SHARING_URL")
+    if options.sharing_url is not None:
+        yield Sharing(url=options.sharing_url)
+    elif options.sharing is False or not is_installed():
+        yield None
+    elif of_site and not options.sharing:
+        print(f"Notebooks are shared by {of_site}, as the site says.", flush=True)
+        yield None
+    else:
+        service = SharingService(data_folder(), _complain)
+        service.start()
+        try:
+            service.wait_until_ready()
+            print(f"What is shared is kept in {service.data}", flush=True)
+            yield Sharing(port=service.port)
+        finally:
+            service.stop()
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"je-kernel: {text}\n")
+    sys.stderr.flush()
 
 
 @contextlib.contextmanager

@@ -27,12 +27,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from je_site.compression import MemoryOfCompressed
 from je_site.distribution import STATIC
 from je_site.errors import ServeError
+from je_site.forwarding import forward, is_for_service
+from je_site.site_kernel import is_config, with_env
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["RequestRecord", "Served", "SiteServer", "cache_control", "content_type", "serve"]
+__all__ = [
+    "RequestRecord",
+    "Served",
+    "Sharing",
+    "SiteServer",
+    "cache_control",
+    "content_type",
+    "serve",
+]
 
 _TYPES = {
     ".css": "text/css",
@@ -173,6 +183,26 @@ class Served:
     port: int
 
 
+@dataclass(frozen=True)
+class Sharing:
+    """By what the kernels of a served site share notebooks.
+
+    It is told to the pages as they are served: the site itself, as it was built,
+    says nothing of it and can be served elsewhere.
+
+    Attributes
+    ----------
+    port
+        Of a service on this machine, which is asked under the site's own
+        address; None for none.
+    url
+        Address of a service elsewhere, if `port` is None.
+    """
+
+    port: int | None = None
+    url: str | None = None
+
+
 class SiteServer(ThreadingHTTPServer):
     """An HTTP server of one folder.
 
@@ -209,6 +239,8 @@ class SiteServer(ThreadingHTTPServer):
     ) -> None:
         self.root = root.resolve()
         self.isolated = isolated
+        self.sharing: Sharing | None = None
+        """By what kernels share notebooks; to be set before the first request."""
         self.on_request = on_request
         self.compressed = MemoryOfCompressed()
         self.host = host
@@ -264,12 +296,22 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
-        """Answer with a file."""
-        self._answer(with_body=True)
+        """Answer with a file, or what the sharing service says."""
+        if not self._forwarded():
+            self._answer(with_body=True)
 
     def do_HEAD(self) -> None:
-        """Answer with a file's headers."""
-        self._answer(with_body=False)
+        """Answer with a file's headers, or what the sharing service says."""
+        if not self._forwarded():
+            self._answer(with_body=False)
+
+    def do_POST(self) -> None:
+        """Pass on what is for the sharing service."""
+        if not self._forwarded():
+            self.close_connection = True
+            self._send_status(http.HTTPStatus.METHOD_NOT_ALLOWED, with_body=True)
+
+    do_PUT = do_DELETE = do_OPTIONS = do_POST  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Keep quiet: a session is hundreds of requests."""
@@ -284,6 +326,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._redirect(f"{parts.path}/{query}")
         else:
             self._send_file(path, parts.query, with_body=with_body)
+
+    def _forwarded(self) -> bool:
+        """Pass the request on, if it is for the sharing service; tell whether it was."""
+        sharing = self.server.sharing
+        path = urllib.parse.urlsplit(self.path).path
+        if sharing is None or sharing.port is None or not is_for_service(path):
+            return False
+        status, sent = forward(self, sharing.port)
+        self._record(http.HTTPStatus(status), sent)
+        return True
 
     def _file_of(self, url_path: str) -> Path | None:
         """Find what a path names, within the root: a file, or a folder to redirect to."""
@@ -320,6 +372,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, path: Path, query: str, *, with_body: bool) -> None:
         relative = path.relative_to(self.server.root).as_posix()
+        if self.server.sharing is not None and is_config(relative):
+            self._send_config(path, self.server.sharing, with_body=with_body)
+            return
         stat = path.stat()
         kind = content_type(relative)
         compressible = kind.startswith(_COMPRESSIBLE) and stat.st_size >= _SMALLEST_COMPRESSED
@@ -342,6 +397,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_compressed(path, tag, headers, with_body=with_body)
         else:
             self._send_plain(path, stat, headers, with_body=with_body)
+
+    def _send_config(self, path: Path, sharing: Sharing, *, with_body: bool) -> None:
+        """Send a configuration that says by what to share."""
+        # By the address that this very browser has the site under.
+        host = self.headers.get("Host") or f"127.0.0.1:{self.server.server_address[1]}"
+        url = sharing.url or f"{self.headers.get('X-Forwarded-Proto', 'http')}://{host}"
+        env = {"JE_KERNEL_SHARING_URL": url}
+        body = with_env(path.name, path.read_bytes(), env)
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+        self._record(http.HTTPStatus.OK, len(body) if with_body else 0)
+        self._send_headers(http.HTTPStatus.OK, headers, len(body))
+        if with_body:
+            self.wfile.write(body)
 
     def _accepts_gzip(self) -> bool:
         accepted = self.headers.get("Accept-Encoding", "")
@@ -446,6 +514,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     isolated: bool = False,
+    sharing: Sharing | None = None,
     on_request: Callable[[RequestRecord], None] | None = None,
 ) -> Iterator[Served]:
     """Serve a folder while a block runs. For tests and benchmarks.
@@ -458,6 +527,8 @@ def serve(
         Where to listen; port 0 is any that is free.
     isolated
         Whether to send the headers that make pages cross-origin isolated.
+    sharing
+        By what the site's kernels share notebooks, if the site itself does not say.
     on_request
         Called, in any thread, with each request, just before it is answered.
 
@@ -472,6 +543,7 @@ def serve(
         When it cannot listen there.
     """
     server = SiteServer(Path(root), host=host, port=port, isolated=isolated, on_request=on_request)
+    server.sharing = sharing
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

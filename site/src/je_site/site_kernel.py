@@ -22,6 +22,7 @@ from je_site.distribution import (
 from je_site.errors import LockError
 from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
 from je_site.lock import locks_folder, parse_lock, read_lock
+from je_site.site_record import read_record, write_record
 from je_site.upstream import default_lock, deployers_lock, names_a_pyodide
 
 if TYPE_CHECKING:
@@ -32,15 +33,20 @@ if TYPE_CHECKING:
     from je_site.progress import Reporter
     from je_site.upstream import UpstreamLock
 
-__all__ = ["RECORD", "KernelOptions", "check", "install"]
+__all__ = [
+    "KernelOptions",
+    "check",
+    "env_of_site",
+    "install",
+    "is_config",
+    "with_env",
+]
 
 #: The kernel's plugin, whose settings these are.
 _PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 
 _CONFIG = "jupyter-lite.json"
-
-#: In the root of the site: what we found, and what we wrote.
-RECORD = "je-kernel.json"
+_CONFIG_NAMES = (_CONFIG, "jupyter-lite.ipynb")
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
     LockError
         When a Pyodide that the deployer configured cannot be read.
     """
-    record = _read_record(output)
+    record = read_record(output, "kernel")
     wrote: dict[str, Any] = {}
     kept: list[str] = []
     root: dict[str, Any] = {}
@@ -110,7 +116,7 @@ def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
         _write_settings(path, settings)
         wrote[path.relative_to(output).as_posix()] = {"found": found, "wrote": settings}
     prune(output, kept)
-    _write_record(output, wrote)
+    write_record(output, "kernel", wrote)
 
 
 def check(output: Path) -> None:
@@ -126,7 +132,7 @@ def check(output: Path) -> None:
     LockError
         When the lock, or a wheel that the site should serve, is missing.
     """
-    for name, entry in _read_record(output).items():
+    for name, entry in read_record(output, "kernel").items():
         url = entry["wrote"][OPTIONS]["lockFileURL"]
         try:
             lock = json.loads((output / url).read_text(encoding="utf-8"))
@@ -136,6 +142,69 @@ def check(output: Path) -> None:
             file_name = package["file_name"]
             if "://" not in file_name and not (output / STATIC / file_name).is_file():
                 raise LockError(f"{file_name}, which {url} names, is not in the site.")
+
+
+def is_config(path: str) -> bool:
+    """Tell whether a file of a site is one of JupyterLite's configuration files.
+
+    Parameters
+    ----------
+    path
+        Its path, relative to the root of the site.
+
+    Examples
+    --------
+    >>> is_config("lab/jupyter-lite.json"), is_config("files/data/jupyter-lite.json")
+    (True, False)
+    """
+    folder, _, name = path.rpartition("/")
+    return name in _CONFIG_NAMES and "/" not in folder and folder != "files"
+
+
+def with_env(name: str, content: bytes, env: Mapping[str, str]) -> bytes:
+    """Add environment variables of the kernel to a configuration that has some settings of it.
+
+    Parameters
+    ----------
+    name
+        The file's name.
+    content
+        The file. What is no configuration comes back as it is.
+    env
+        The variables.
+
+    Returns
+    -------
+    bytes
+        The file with them.
+    """
+    try:
+        config = json.loads(content)
+        settings = _plugin_settings(config, name)
+        options = settings[OPTIONS]
+        options["env"] = {**options.get("env", {}), **env}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # Without these settings, what the root's configuration says holds.
+        return content
+    return json.dumps(config).encode()
+
+
+def env_of_site(output: Path) -> dict[str, str]:
+    """Return the environment variables that a site's configuration gives to its kernels.
+
+    Parameters
+    ----------
+    output
+        Root of a built site.
+    """
+    env: dict[str, str] = {}
+    for path in _config_paths(output):
+        try:
+            settings = _plugin_settings(json.loads(path.read_text(encoding="utf-8")), path.name)
+            env.update(settings[OPTIONS]["env"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return env
 
 
 def _seen_from_root(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -235,14 +304,14 @@ def _lock_for_python(python: str) -> SiteLock:
 def _config_paths(output: Path) -> Iterator[Path]:
     """List the configuration files of a site, the root's first."""
     for folder in (output, *sorted(path.parent for path in output.glob(f"*/{_CONFIG}"))):
-        for name in (_CONFIG, "jupyter-lite.ipynb"):
+        for name in _CONFIG_NAMES:
             if (folder / name).is_file():
                 yield folder / name
 
 
 def _found(path: Path, output: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of the kernel as the deployer and other addons left them."""
-    now = _plugin_settings(json.loads(path.read_text(encoding="utf-8")), path)
+    now = _plugin_settings(json.loads(path.read_text(encoding="utf-8")), path.name)
     past = record.get(path.relative_to(output).as_posix(), {})
     settings = as_found(now, past.get("found", {}), past.get("wrote", {}))
     # Even if the record was lost: what is ours cannot be the deployer's.
@@ -253,9 +322,9 @@ def _found(path: Path, output: Path, record: Mapping[str, Any]) -> dict[str, Any
     return settings
 
 
-def _plugin_settings(config: dict[str, Any], path: Path) -> dict[str, Any]:
+def _plugin_settings(config: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the part of a configuration that is ours to change, made if it is missing."""
-    if path.suffix == ".ipynb":
+    if name.endswith(".ipynb"):
         config = config.setdefault("metadata", {}).setdefault("jupyter-lite", {})
     plugins = config.setdefault("jupyter-config-data", {}).setdefault("litePluginSettings", {})
     settings: dict[str, Any] = plugins.setdefault(_PLUGIN, {})
@@ -264,24 +333,10 @@ def _plugin_settings(config: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _write_settings(path: Path, settings: Mapping[str, Any]) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
-    present = _plugin_settings(config, path)
+    present = _plugin_settings(config, path.name)
     if present == settings:
         return
     present.clear()
     present.update(settings)
     with writing(path) as file:
         file.write(json.dumps(config, indent=2, sort_keys=True).encode())
-
-
-def _read_record(output: Path) -> dict[str, Any]:
-    try:
-        record = json.loads((output / RECORD).read_text(encoding="utf-8"))
-        return dict(record["kernel"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _write_record(output: Path, kernel: Mapping[str, Any]) -> None:
-    content = json.dumps({"kernel": kernel}, indent=2, sort_keys=True).encode()
-    with writing(output / RECORD) as file:
-        file.write(content)

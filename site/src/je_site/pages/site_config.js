@@ -1,0 +1,126 @@
+// What this site is configured to be, read as JupyterLite reads it.
+
+const KERNEL = '@jupyterlite/pyodide-kernel-extension:kernel';
+const CONFIG_ID = 'jupyter-config-data';
+// JupyterLite's names of the drivers; WebSQL is in no browser any more.
+const DATABASE_DRIVER = 'asyncStorage';
+const GONE_DRIVER = 'webSQLStorage';
+
+/** Return the text of an address, or null if there is nothing. */
+async function textOf(url) {
+  const response = await fetch(url);
+  return response.ok ? response.text() : null;
+}
+
+/** Read one of a folder's configuration files; what cannot be read says nothing. */
+async function configIn(url, read) {
+  try {
+    const text = await textOf(url);
+    return (text && read(text)) || {};
+  } catch {
+    return {};
+  }
+}
+
+// Not parsed as a page: its inline styles would count against this page's own policy.
+const IN_PAGE = new RegExp(`<script\\s[^>]*\\bid="${CONFIG_ID}"[^>]*>(.*?)</script>`, 'is');
+
+function configInPage(text) {
+  return JSON.parse(IN_PAGE.exec(text)[1]);
+}
+
+/** Addresses are relative to the folder of the file that says them. */
+function resolved(config, folder) {
+  const path = new URL(folder).pathname;
+  const whole = value =>
+    typeof value === 'string' && value.startsWith('./') ? path + value.slice(2) : value;
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key, key.endsWith('Url') ? whole(value) : value]),
+  );
+}
+
+/** The configurations of a folder, the weightiest last. */
+async function configsOf(folder) {
+  const configs = await Promise.all([
+    configIn(`${folder}jupyter-lite.ipynb`, text => JSON.parse(text).metadata['jupyter-lite'][CONFIG_ID]),
+    configIn(`${folder}jupyter-lite.json`, text => JSON.parse(text)[CONFIG_ID]),
+    configIn(`${folder}index.html`, configInPage),
+  ]);
+  return configs.map(config => resolved(config, folder));
+}
+
+/** Plugins are merged setting by setting, everything else is replaced. */
+function merged(configs) {
+  const all = {};
+  for (const config of configs) {
+    const plugins = { ...all.litePluginSettings };
+    for (const [plugin, settings] of Object.entries(config.litePluginSettings ?? {})) {
+      plugins[plugin] = { ...plugins[plugin], ...settings };
+    }
+    Object.assign(all, config, { litePluginSettings: plugins });
+  }
+  return all;
+}
+
+/** The application that opens notebooks: the one the site leads to, if it can. */
+function applicationOf(appUrl, there) {
+  const named = String(appUrl ?? '').replace(/\/+$/, '').split('/').pop();
+  const wanted = ['tree', 'notebooks', 'edit'].includes(named) ? 'notebooks' : 'lab';
+  return there.includes(wanted) ? wanted : (there.find(app => ['lab', 'notebooks'].includes(app)) ?? null);
+}
+
+/** An option that is JSON, whether it was written so or as text. */
+function jsonOption(value) {
+  return typeof value === 'string' ? JSON.parse(value) : value;
+}
+
+/** Tell whether the files are kept in a database, and not in memory or elsewhere. */
+function keepsDatabase(drivers) {
+  const named = [].concat(jsonOption(drivers) ?? []).filter(name => name !== GONE_DRIVER);
+  return named.length === 0 || named[0] === DATABASE_DRIVER;
+}
+
+/** The address of a sharing service, as the kernel takes it; null for none. */
+function serviceIn(config) {
+  const env = config.litePluginSettings[KERNEL]?.loadPyodideOptions?.env ?? {};
+  const url = String(env.JE_KERNEL_SHARING_URL ?? '').trim();
+  return /^https?:\/\/[^/]/i.test(url) ? url.replace(/\/+$/, '').replace(/\/api\/v1$/, '') : null;
+}
+
+/**
+ * Read the configuration of a site.
+ *
+ * `root` is the site's address with a slash at its end, `there` the applications it has.
+ */
+export async function readSite(root, there) {
+  const ofRoot = await configsOf(root);
+  const app = applicationOf(merged(ofRoot).appUrl, there);
+  const config = merged(app ? [...ofRoot, ...(await configsOf(`${root}${app}/`))] : ofRoot);
+  const baseUrl = config.baseUrl ?? new URL(root).pathname;
+  return {
+    root,
+    app,
+    database: keepsDatabase(config.contentsStorageDrivers)
+      ? config.contentsStorageName || `JupyterLite Storage - ${baseUrl}`
+      : null,
+    kernel: config.defaultKernelName ?? 'python',
+    service: serviceIn(config),
+  };
+}
+
+/** The address at which the site's application opens a file; without one, as it was left. */
+export function addressOf(site, path = null) {
+  const address = new URL(`${site.app}/index.html`, site.root);
+  if (path !== null) address.searchParams.set('path', path);
+  return address.href;
+}
+
+/** The notebooks that the site ships in its top folder: names, and how to show them. */
+export async function shippedFiles(site) {
+  try {
+    const listing = JSON.parse(await textOf(`${site.root}api/contents/all.json`));
+    return listing.content.filter(item => typeof item?.name === 'string');
+  } catch {
+    return []; // a site without contents has no such list
+  }
+}

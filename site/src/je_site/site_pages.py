@@ -1,0 +1,184 @@
+"""Puts our pages into a site: the landing page, and where links of shared notebooks lead.
+
+The landing page is ``je/index.html``; what it is made of has a name that changes
+with its content, under ``static/je-kernel/``. JupyterLite's own pages get one
+script element, by which ``…/lab/index.html?notebook=<id>`` leads to our page.
+Nothing that a deployer made is touched: a page that does not start JupyterLite
+stays as it is, and so does a ``je/index.html`` that we did not write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from je_site.cache import sha256_of, writing
+from je_site.distribution import STATIC
+from je_site.site_record import read_record, write_record
+
+if TYPE_CHECKING:
+    from je_site.progress import Reporter
+
+__all__ = ["LANDING", "PageOptions", "install_pages"]
+
+#: The landing page, from the root of the site.
+LANDING = "je/index.html"
+
+_SOURCES = Path(__file__).with_name("pages")
+_ASSETS = f"{STATIC}/pages-"
+_DIGITS = 10
+
+#: The applications that open notebooks, the best first; and all that may get a link.
+_APPS = ("lab", "notebooks")
+_LINKED = (".", "lab", "notebooks", "tree")
+
+_HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
+_TAG = re.compile(r"\n? *<script [^>]*data-je-kernel=\"links\"[^>]*></script>")
+#: What every page of JupyterLite's has, by which it finds its configuration.
+_STARTS_JUPYTERLITE = ("jupyter-config-data", "config-utils.js")
+
+_EXPOSE = "exposeAppInBrowser"
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """What a deployer can choose. The addon's options say what each means.
+
+    Attributes
+    ----------
+    pages, front_page, expose_app
+        See `je_site.addon.JeKernelAddon`.
+    """
+
+    pages: bool = True
+    front_page: bool = False
+    expose_app: bool = True
+
+
+def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> None:
+    """Put the pages into a site, or take them out of it again.
+
+    It can be done again on the same site, with the same or other options.
+
+    Parameters
+    ----------
+    output
+        Root of a site that JupyterLite has built.
+    options
+        What the deployer chose.
+    reporter
+        Where to warn.
+    """
+    _expose_application(output, wanted=options.expose_app)
+    apps = [app for app in _APPS if (output / app / "index.html").is_file()]
+    if options.pages and apps:
+        assets = _place_assets(output)
+        _write_landing(output, assets, apps, reporter)
+        _link(output, assets, options)
+    else:
+        assets = None
+        _remove_landing(output)
+        _link(output, None, options)
+    _prune(output, assets)
+
+
+def _place_assets(output: Path) -> str:
+    """Copy what the page is made of; return the folder, from the root of the site."""
+    sources = sorted(path for path in _SOURCES.iterdir() if path.name != Path(LANDING).name)
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(f"{path.name}\0{sha256_of(path)}\n".encode())
+    folder = f"{_ASSETS}{digest.hexdigest()[:_DIGITS]}"
+    for path in sources:
+        _write_if_changed(output / folder / path.name, path.read_bytes())
+    return folder
+
+
+def _write_landing(output: Path, assets: str, apps: list[str], reporter: Reporter) -> None:
+    page = output / LANDING
+    if page.is_file() and not _is_ours(output, page):
+        reporter.warn(f"{LANDING} is not the one that je-kernel wrote; it stays as it is.")
+        return
+    text = (_SOURCES / page.name).read_text(encoding="utf-8")
+    filled = text.replace("{assets}", f"../{assets}").replace("{apps}", html.escape(" ".join(apps)))
+    _write_if_changed(page, filled.encode())
+    write_record(output, "pages", {LANDING: sha256_of(page)})
+
+
+def _remove_landing(output: Path) -> None:
+    page = output / LANDING
+    if page.is_file() and _is_ours(output, page):
+        page.unlink()
+        if not any(page.parent.iterdir()):
+            page.parent.rmdir()
+    write_record(output, "pages", {})
+
+
+def _is_ours(output: Path, page: Path) -> bool:
+    return read_record(output, "pages").get(LANDING) == sha256_of(page)
+
+
+def _link(output: Path, assets: str | None, options: PageOptions) -> None:
+    """Give JupyterLite's own pages the script, or take it from them."""
+    for folder in _LINKED:
+        page = output / folder / "index.html"
+        if not page.is_file():
+            continue
+        text = page.read_text(encoding="utf-8")
+        if all(mark in text for mark in _STARTS_JUPYTERLITE):
+            is_front = folder == "." and options.front_page
+            linked = _linked(text, folder, assets, is_front=is_front)
+            _write_if_changed(page, linked.encode())
+
+
+def _linked(text: str, folder: str, assets: str | None, *, is_front: bool) -> str:
+    bare = _TAG.sub("", text)
+    head = _HEAD.search(bare)
+    if assets is None or head is None:
+        return bare
+    source = f"{'.' if folder == '.' else '..'}/{assets}/links.js"
+    front = " data-front" if is_front else ""
+    tag = f'\n    <script src="{source}" data-je-kernel="links"{front}></script>'
+    return bare[: head.end()] + tag + bare[head.end() :]
+
+
+def _prune(output: Path, assets: str | None) -> None:
+    """Remove what earlier builds left, but not what a page of the deployer's is made of."""
+    page = output / LANDING
+    used = page.read_text(encoding="utf-8") if page.is_file() else ""
+    for folder in output.glob(f"{_ASSETS}*"):
+        name = folder.relative_to(output).as_posix()
+        if name != assets and name not in used:
+            shutil.rmtree(folder)
+
+
+def _expose_application(output: Path, *, wanted: bool) -> None:
+    """Say in the site's configuration that pages show their application, unless it is said."""
+    path = output / "jupyter-lite.json"
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    said = config.setdefault("jupyter-config-data", {})
+    ours = _EXPOSE not in said or (
+        said[_EXPOSE] is True and bool(read_record(output, "application").get(_EXPOSE))
+    )
+    if not ours:
+        write_record(output, "application", {})
+        return
+    if wanted:
+        said[_EXPOSE] = True
+    else:
+        said.pop(_EXPOSE, None)
+    write_record(output, "application", {_EXPOSE: True} if wanted else {})
+    _write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())
+
+
+def _write_if_changed(path: Path, content: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path) as file:
+            file.write(content)
