@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import http.client
 import io
 import pickle
 import socket
@@ -160,6 +161,13 @@ def test_a_combined_error_survives_pickle(base):
     other = pickle.loads(pickle.dumps(error))
     assert type(other) is type(error)
     assert (str(other), other.url, other.link) == ("t", "u", "l")
+
+
+def test_what_came_before_an_answer_broke_off_is_kept_by_every_copy():
+    ours = errors.BrokenOffError("Broke off.", "https://data.example/", partial=b"name,hei")
+    error = errors.combined(ours, http.client.IncompleteRead)
+    for each in (ours, error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (each.partial, str(each)) == (b"name,hei", "Broke off.")
 
 
 def test_combining_with_what_it_is_already_changes_nothing():
