@@ -1,6 +1,7 @@
 """Takes the documentation's pictures of notebooks: ``.venv/bin/python tools/pictures.py``.
 
 They come from the demonstration site, as it is built from this tree, in Chromium.
+Words after the command choose some of them: ``tools/pictures.py sharing``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from je_site.build import BuildOptions, build_if_needed, default_contents  # noq
 from je_site.server import serve  # noqa: E402
 from tests.browsers.chromium import ChromiumBrowser, ChromiumPage  # noqa: E402
 from tests.browsers.lab import Lab, Notebook  # noqa: E402
+from tests.service.running_service import RunningService  # noqa: E402
 from tests.site.conftest import write_lite_dir  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
@@ -39,28 +41,86 @@ def show(page: ChromiumPage, name: str, *, first: int = 0, height: int) -> None:
     page.screenshot(IMAGES / name)
 
 
+SHARING = """
+import os
+from je_kernel import settings
+os.environ["JE_KERNEL_SHARING_URL"] = {url!r}
+os.environ["JE_KERNEL_SHARING_LINK"] = "https://share.school.example/s/{{id}}"
+settings.reload();
+"""
+
+
+def take_first_notebook(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take the first notebook, run from top to bottom."""
+    run_all(Lab.open(page, site).open_notebook("Start here.ipynb"))
+    show(page, "first-notebook.png", height=1880)
+
+
+def take_data_from_the_web(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take what the notebook on data from the web shows of errors."""
+    run_all(Lab.open(page, site).open_notebook("Data from the web.ipynb"))
+    show(page, "data-from-the-web.png", first=10, height=1050)
+
+
+def take_doctor(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take the doctor's report."""
+    Lab.open(page, site).new_notebook().run("je_kernel.doctor()")
+    show(page, "doctor.png", height=1500)
+
+
+def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
+    """Take the card of a share, on light and on dark, and the page behind its link."""
+    environment = {"DATA_DIR": str(folder / "data"), "CORS_ORIGINS": site.rstrip("/")}
+    environment |= {"PUBLIC_URL": "https://share.school.example"}
+    named = {f"JE_SHARING_{name}": value for name, value in environment.items()}
+    service = RunningService(named, folder / "service.log").start()
+    try:
+        lab = Lab.open(page, site)
+        notebook = lab.open_notebook("Sharing.ipynb")
+        notebook.run(SHARING.format(url=service.url))
+        code = [i for i, cell in enumerate(notebook.cells()) if cell.type == "code"]
+        for index in code[:2]:
+            notebook.run_cell(index)
+        words = page.playwright.locator(".je-share .je-words").inner_text()
+        page.evaluate(
+            "() => Promise.all(['toggle-left-area', 'toggle-header'].map("
+            " name => jupyterapp.commands.execute(`application:${name}`)))"
+        )
+        for theme, name in (("Light", "sharing-card.png"), ("Dark", "sharing-card-dark.png")):
+            page.evaluate(
+                "theme => jupyterapp.commands.execute('apputils:change-theme', { theme })",
+                f"JupyterLab {theme}",
+            )
+            page.playwright.locator(f"body[data-jp-theme-name='JupyterLab {theme}']").wait_for()
+            page.playwright.locator(".je-share").screenshot(path=IMAGES / name)
+        page.playwright.goto(f"{service.url}/s/{'-'.join(words.split())}")
+        page.playwright.set_viewport_size({"width": 1000, "height": 900})
+        page.screenshot(IMAGES / "shared-page.png")
+    finally:
+        service.stop()
+
+
+PICTURES = {
+    "first": take_first_notebook,
+    "web": take_data_from_the_web,
+    "doctor": take_doctor,
+    "sharing": take_sharing,
+}
+
+
 def main() -> None:
-    """Take them all."""
+    """Take those that were asked for, or all."""
+    chosen = [take for name, take in PICTURES.items() if name in sys.argv[1:] or not sys.argv[1:]]
     with tempfile.TemporaryDirectory() as folder:
         project = write_lite_dir(Path(folder) / "project")
         options = BuildOptions(contents=default_contents(), lite_dir=project)
         build_if_needed(Path(folder) / "site", options, quiet=True)
         browser = ChromiumBrowser()
         with serve(Path(folder) / "site") as served:
-            page = browser.new_page()
-            notebook = Lab.open(page, served.url).open_notebook("Start here.ipynb")
-            run_all(notebook)
-            show(page, "first-notebook.png", height=1880)
-            page.close()
-            page = browser.new_page()
-            notebook = Lab.open(page, served.url).open_notebook("Data from the web.ipynb")
-            run_all(notebook)
-            show(page, "data-from-the-web.png", first=10, height=1050)
-            page.close()
-            page = browser.new_page()
-            Lab.open(page, served.url).new_notebook().run("je_kernel.doctor()")
-            show(page, "doctor.png", height=1500)
-            page.close()
+            for take in chosen:
+                page = browser.new_page()
+                take(page, served.url, Path(folder))
+                page.close()
         browser.close()
 
 

@@ -15,6 +15,7 @@ from je_kernel.notebook import (
     UnknownNotebookError,
     UnreadableNotebookError,
 )
+from je_kernel.notebook.running import find
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +107,22 @@ def test_a_notebook_elsewhere_is_found_if_the_kernel_has_moved(running):
     write("../other/rain.ipynb", ("bbb", "share()"))
     running("bbb")
     assert current().path == "other/rain.ipynb"
+
+
+def test_the_copies_that_jupyter_server_keeps_are_not_meant(running):
+    write("../other/rain.ipynb", ("a", "share()"))
+    write("../other/.ipynb_checkpoints/rain-checkpoint.ipynb", ("a", "share()"))
+    running("a")
+    assert current().path == "other/rain.ipynb"
+
+
+def test_a_notebook_whose_cells_have_no_ids_is_the_one_that_was_just_saved(running):
+    write("old.ipynb", (None, "share()"))
+    write("rain.ipynb", (None, "share()"), (None, "<script id='0123abcd'>"))
+    place = choose.here()
+    assert place.run(find("a", "lesson", "0123abcd")).entry.path == "lesson/rain.ipynb"
+    with pytest.raises(UnknownNotebookError, match="give its name"):
+        place.run(find("a", "lesson"))
 
 
 def test_without_a_front_end_that_says_the_cell_the_name_is_asked_for():

@@ -180,3 +180,11 @@ def test_a_long_line_takes_no_longer_than_its_length():
         assert scan_text(unit * 100_000) is not None
         list(scan_text(unit * 100_000))
     assert time.perf_counter() - begin < 30
+
+
+def test_the_words_of_a_plot_are_read_and_its_numbers_are_not():
+    plot = {"data": [{"x": [5551234567], "text": ["Mia", "mia.lund@school.org"]}]}
+    output = {"output_type": "display_data", "data": {"application/vnd.plotly.v1+json": plot}}
+    cell = {"cell_type": "code", "source": "", "outputs": [output]}
+    (finding,) = scan({"cells": [cell]})
+    assert (finding.kind, finding.in_output) == ("an e-mail address", True)

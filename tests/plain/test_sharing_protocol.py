@@ -436,6 +436,10 @@ def test_refusals_are_told_apart_whatever_their_body(status, body, kind, said):
         talk.create()
 
 
+def test_a_token_is_not_shown():
+    assert jwt() not in repr(Protocol(SERVICE, good_token()))
+
+
 # What stands between a computer and the service: a log-in page, a proxy, another site's 404.
 PORTAL = b"<!doctype html><title>School Wi-Fi</title>"
 

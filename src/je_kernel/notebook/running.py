@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from je_kernel.files import choose, names
 from je_kernel.files.errors import MissingFileError
-from je_kernel.files.store import Found, Paths, Read
+from je_kernel.files.store import Children, Found, Paths, Read
 from je_kernel.notebook.errors import (
     AmbiguousNotebookError,
     UnknownNotebookError,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SavedNotebook", "current", "find", "parsed", "running_cell", "running_source"]
 
 _EXTENSION = ".ipynb"
+_CHECKPOINTS = ".ipynb_checkpoints"
 
 
 @dataclass(frozen=True)
@@ -96,18 +97,17 @@ def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
     """
     place = choose.here()
     cell_id = running_cell()
-    if save and cell_id is not None:
-        save_in_front_end()
+    mark = save_in_front_end() if save and cell_id is not None else None
     if name is not None:
         found = place.run(_named(place, name))
     elif cell_id is None:
         raise UnknownNotebookError(_no_cell())
     else:
-        found = place.run(find(cell_id, place.operations.folder))
+        found = place.run(find(cell_id, place.operations.folder, mark))
     return _described(found, cell_id)
 
 
-def find(cell_id: str, folder: str) -> Steps[Found]:
+def find(cell_id: str, folder: str, mark: str | None = None) -> Steps[Found]:
     """Find the saved notebook that holds a cell, first in a folder and then everywhere.
 
     Parameters
@@ -116,16 +116,21 @@ def find(cell_id: str, folder: str) -> Steps[Found]:
         The cell's id.
     folder
         The folder the kernel was started in, where the notebook is.
+    mark
+        What the notebook holds if it was just saved. JupyterLab gives cells of the
+        formats 4.0 to 4.4, as Google Colab writes them, no ids to be known by.
     """
-    paths: list[str] = [path for path in (yield Paths()) if path.endswith(_EXTENSION)]
-    near = [path for path in paths if names.parent_of(path) == folder]
-    far = [path for path in paths if names.parent_of(path) != folder]
-    for some in (near, far):
-        holding = yield from _holding(cell_id, some)
-        if len(holding) == 1:
-            return holding[0]
-        if holding:
-            raise AmbiguousNotebookError(_ambiguous(holding, folder))
+    near = [entry.path for entry in (yield Children(folder)) if _is_notebook(entry.path)]
+    holding = yield from _holding(cell_id, near)
+    if not holding and mark is not None:
+        holding = yield from _holding_text(mark, near)
+    if not holding:  # listing everything takes long where there is much
+        far = [path for path in (yield Paths()) if _is_notebook(path) and path not in near]
+        holding = yield from _holding(cell_id, far)
+    if len(holding) == 1:
+        return holding[0]
+    if holding:
+        raise AmbiguousNotebookError(_ambiguous(holding, folder))
     raise UnknownNotebookError(
         "This notebook is not saved yet with the cell that is running. Save it (press Ctrl+S, or "
         "Command+S on a Mac; if JupyterLab asks for a name, give it one), then run the cell again. "
@@ -133,13 +138,22 @@ def find(cell_id: str, folder: str) -> Steps[Found]:
     )
 
 
+def _is_notebook(path: str) -> bool:
+    # Jupyter Server keeps a copy of each notebook beside it.
+    return path.endswith(_EXTENSION) and _CHECKPOINTS not in path.split("/")
+
+
 def _holding(cell_id: str, paths: list[str]) -> Steps[list[Found]]:
+    # Parsing is what takes time: few files mention the id at all.
+    mentioning = yield from _holding_text(cell_id, paths)
+    return [found for found in mentioning if _has_cell(found, cell_id)]
+
+
+def _holding_text(text: str, paths: list[str]) -> Steps[list[Found]]:
     holding = []
-    mark = cell_id.encode()
     for path in paths:
         found: Found | None = yield Read(path)
-        # Parsing is what takes time: few files mention the id at all.
-        if found is not None and mark in found.data and _has_cell(found, cell_id):
+        if found is not None and text.encode() in found.data:
             holding.append(found)
     return holding
 

@@ -10,6 +10,7 @@ are forbidden), nothing happens, and the notebook is read as it was last saved.
 from __future__ import annotations
 
 import html
+import json
 import time
 import uuid
 from functools import cache
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from je_kernel import runtime
 from je_kernel.files import choose
 from je_kernel.files.errors import FilesError
-from je_kernel.files.store import Children
+from je_kernel.files.store import Children, Found, Read
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["pause", "save_in_front_end"]
 
 _PATIENCE_SECONDS = 3.0
+_WRITING_SECONDS = 5.0
 _BETWEEN_SECONDS = 0.05
 _EXTENSION = ".ipynb"
 
 
-def save_in_front_end() -> bool:
+def save_in_front_end() -> str | None:
     """Have the front end save the notebook now, where it lets a kernel do so.
 
     JupyterLab and Notebook 7 do, on a server and as JupyterLite, in every browser.
@@ -42,14 +44,15 @@ def save_in_front_end() -> bool:
 
     Returns
     -------
-    bool
-        Whether the notebook was saved: that a notebook of this folder has
-        changed within three seconds.
+    str or None
+        None if it was not saved within three seconds. Else a text that is in no
+        other notebook of this folder: the running cell shows it, unseen, in what
+        was saved.
     """
     before = _notebooks()
     asked = _Asked()
     try:
-        return _changes(before)
+        return asked.mark if _is_saved(asked.mark, before) else None
     finally:
         asked.take_back()
 
@@ -60,19 +63,19 @@ class _Asked:
     def __init__(self) -> None:
         from IPython.display import display
 
-        self._id = uuid.uuid4().hex
+        self.mark = uuid.uuid4().hex
         # Kept in the file by the very save it asks for, it must not run again some other day.
         stamp = html.escape(str(int(time.time() * 1000)))
-        markup = f'<script data-je-save="{stamp}">{_script()}</script>'
+        markup = f'<script data-je-save="{stamp}" id="{self.mark}">{_script()}</script>'
         bundle = {"text/html": markup, "text/plain": ""}
-        display(bundle, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+        display(bundle, raw=True, display_id=self.mark)  # type: ignore[no-untyped-call]
 
     def take_back(self) -> None:
         """Leave nothing where the script was."""
         from IPython.display import update_display
 
         empty = {"text/html": "", "text/plain": ""}
-        update_display(empty, raw=True, display_id=self._id)  # type: ignore[no-untyped-call]
+        update_display(empty, raw=True, display_id=self.mark)  # type: ignore[no-untyped-call]
 
 
 @cache
@@ -80,14 +83,38 @@ def _script() -> str:
     return resources.files(__package__).joinpath("saving.js").read_text("utf-8")
 
 
-def _changes(before: dict[str, str]) -> bool:
-    """Wait until a notebook is another one than before."""
+def _is_saved(mark: str, before: dict[str, str]) -> bool:
+    """Wait until a notebook that has changed holds the mark."""
     end = time.monotonic() + _PATIENCE_SECONDS
+    being_written = False
     while time.monotonic() < end:
         pause(_BETWEEN_SECONDS)
-        if _notebooks() != before:
-            return True
+        for path, version in _notebooks().items():
+            if before.get(path) == version:
+                continue
+            if _holds(path, mark):
+                return True
+            if not being_written:  # Jupyter Server empties a file before it writes it
+                being_written = True
+                end += _WRITING_SECONDS
     return False
+
+
+def _holds(path: str, mark: str) -> bool:
+    """Tell whether a notebook holds the mark, and is all there."""
+    try:
+        data = choose.here().run(_read(path))
+        if mark.encode() not in data:
+            return False
+        json.loads(data)
+    except (FilesError, ValueError):
+        return False
+    return True
+
+
+def _read(path: str) -> Generator[Read, Any, bytes]:
+    found: Found | None = yield Read(path)
+    return b"" if found is None else found.data
 
 
 def _notebooks() -> dict[str, str]:

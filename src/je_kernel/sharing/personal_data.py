@@ -183,6 +183,20 @@ def _texts(cell: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
         for mime, value in data.items() if isinstance(data, dict) else ():
             if mime.startswith("text/"):
                 yield _joined(value), True
+            elif mime.endswith("json"):  # of a plot or a map: its words, not its numbers
+                yield "\n".join(_strings(value)), True
+
+
+def _strings(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting.extend((*one.keys(), *one.values()))
+        elif isinstance(one, list):
+            waiting.extend(one)
 
 
 def _joined(value: Any, separator: str = "") -> str:

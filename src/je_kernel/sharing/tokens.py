@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Token", "claims_of"]
@@ -42,7 +42,7 @@ class Token:
     (False, True, True)
     """
 
-    text: str
+    text: str = field(repr=False)
     received: float
     lifetime: float | None = None
 
