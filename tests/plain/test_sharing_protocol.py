@@ -395,6 +395,13 @@ def test_a_service_that_wants_a_long_rest_does_not_keep_the_cell_waiting():
     assert talk.waited == []
 
 
+def test_a_service_that_deletes_nothing_says_so():
+    talk = Conversation([answer(405, {"message": "Method not allowed"})], good_token())
+    with pytest.raises(ServiceRefusedError, match="Method not allowed"):
+        talk.run(talk.protocol.delete("u-1", "pw"))
+    assert talk.calls == ["DELETE notebooks/u-1"]
+
+
 # Answers that are not what they should be -----------------------------------
 
 

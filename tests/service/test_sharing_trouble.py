@@ -12,10 +12,17 @@ from pathlib import Path
 import pytest
 
 import je_kernel
-from je_kernel.sharing import NotShared, ServiceRefusedError, Share, UnreachableServiceError
+from je_kernel.sharing import (
+    NoSuchShareError,
+    NotShared,
+    ServiceRefusedError,
+    Share,
+    UnreachableServiceError,
+)
 from je_kernel.sharing.memory import FOLDER
 from je_kernel.sharing.protocol import Protocol
 from je_kernel.sharing.tokens import claims_of
+from tests.service.running_service import bearer
 from tests.sharing_student import (
     kept_by,
     new_kernel,
@@ -126,6 +133,51 @@ def test_a_copy_that_is_the_same_to_the_letter_gets_a_link_of_its_own(running):
     assert share_source("rain = 2").link == rain.link
 
 
+# Taking back ----------------------------------------------------------------
+
+
+def test_what_is_taken_back_is_gone_and_the_notebook_stays(running):
+    share = share_source("one = 1")
+    said = je_kernel.share.take_back("rain")
+    assert (said.name, said.link) == ("rain.ipynb", share.link)
+    assert running.get(f"/notebooks/{share.id}").status_code == 404
+    assert Path("rain.ipynb").exists()
+    assert remembered()["shares"] == []
+    assert je_kernel.share("rain").link != share.link
+
+
+def test_yesterdays_share_is_taken_back_by_its_password(running):
+    share = share_source("one = 1")
+    aged(8000)
+    new_kernel()
+    je_kernel.share.take_back("rain")
+    assert running.get(f"/notebooks/{share.id}").status_code == 404
+
+
+def test_what_the_service_has_deleted_already_is_forgotten(running):
+    share = share_source("one = 1")
+    token = remembered()["token"]["text"]
+    gone = running.http.delete(f"/api/v1/notebooks/{share.id}", headers=bearer(token))
+    assert gone.status_code == 204
+    je_kernel.share.take_back("rain")
+    assert remembered()["shares"] == []
+
+
+def test_what_was_not_shared_cannot_be_taken_back(running):
+    write()
+    with pytest.raises(NoSuchShareError, match="nothing to take back"):
+        je_kernel.share.take_back("rain")
+
+
+def test_behind_a_log_in_page_it_is_not_said_to_be_gone(own_service, quick):
+    running = own_service()
+    share_source("one = 1")
+    running.stop()
+    with portal(running.port, 404), pytest.raises(UnreachableServiceError):
+        je_kernel.share.take_back("rain")
+    assert len(remembered()["shares"]) == 1
+
+
 # What is not the service ----------------------------------------------------
 
 
@@ -145,7 +197,7 @@ def portal(port, status):
             self.end_headers()
             self.wfile.write(page)
 
-        do_GET = do_POST = do_PUT = answer  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
 
         def log_message(self, *_):
             pass

@@ -7,7 +7,7 @@ the notebook alone, without what programs write into it about its author.
 
 from __future__ import annotations
 
-from je_kernel.sharing.card import NotShared, Share
+from je_kernel.sharing.card import NotShared, Share, TakenBack
 from je_kernel.sharing.client import ShareCommand, open_shared, share
 from je_kernel.sharing.errors import (
     InvalidNotebookError,
@@ -34,6 +34,7 @@ __all__ = [
     "ShareCommand",
     "SharedNotebook",
     "SharingError",
+    "TakenBack",
     "TooLargeError",
     "UnreachableServiceError",
     "open_shared",

@@ -17,7 +17,7 @@ from importlib import resources
 
 from je_kernel.sharing.addresses import spoken
 
-__all__ = ["NotShared", "Share"]
+__all__ = ["NotShared", "Share", "TakenBack"]
 
 _HEADINGS = {
     "new": "Shared",
@@ -162,6 +162,28 @@ class NotShared:
             f'<h4 role="alert">{html.escape(heading)}</h4>{paragraphs}'
             f'<p><a download="{name}" href="data:application/x-ipynb+json;base64,{file}">'
             f"Download {name}</a></p></section>"
+        )
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """A share that is no more.
+
+    Parameters
+    ----------
+    name
+        The notebook's file name.
+    link
+        The link that shows nothing any more.
+    """
+
+    name: str
+    link: str
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.name} is shared no longer: {self.link} shows nothing any more.\n"
+            "Who has read it may have kept a copy."
         )
 
 

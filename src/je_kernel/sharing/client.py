@@ -15,7 +15,7 @@ from je_kernel.files.errors import FilesError
 from je_kernel.files.store import Paths
 from je_kernel.sharing import personal_data, snapshot
 from je_kernel.sharing.addresses import Service, reference_of
-from je_kernel.sharing.card import NotShared, Share
+from je_kernel.sharing.card import NotShared, Share, TakenBack
 from je_kernel.sharing.driver import converse
 from je_kernel.sharing.errors import (
     NoSharingServiceError,
@@ -49,7 +49,7 @@ class ShareCommand:
 
     Call it: ``share()``. The first time makes the link; sharing again later
     shows the newer state under the same link. `retry` sends what could not be
-    sent before.
+    sent before, `take_back` ends a share.
     """
 
     def __call__(
@@ -123,6 +123,34 @@ class ShareCommand:
             What became of each notebook that waited.
         """
         return _Sharing(_service()).send_waiting()
+
+    def take_back(self, name: str | None = None) -> TakenBack:
+        """Have the service delete what was shared of a notebook. The notebook itself stays.
+
+        Parameters
+        ----------
+        name
+            The notebook's file name; by default the notebook this runs in.
+
+        Returns
+        -------
+        TakenBack
+            Which link shows nothing any more.
+
+        Raises
+        ------
+        NoSuchShareError
+            If it was not shared from here.
+        NotYourShareError
+            If the service does not let this computer delete it.
+        ServiceRefusedError
+            If the service deletes nothing.
+        UnreachableServiceError
+            If the service does not answer.
+        """
+        found = notebook.current(name, save=False)
+        taken = snapshot.take(found.path, found.content)
+        return _Sharing(_service()).take_back(taken)
 
     def __repr__(self) -> str:
         return "<share: write share() to share this notebook>"
@@ -288,6 +316,20 @@ class _Sharing:
             return None
         there = set(choose.here().run(_paths()))
         return next((record for record in renamed if record.path not in there), None)
+
+    def take_back(self, taken: Snapshot) -> TakenBack:
+        """Have a share deleted, and send nothing of it that still waits."""
+        with contextlib.suppress(FilesError):
+            self.memory.dequeue(taken.path)
+        record = self._record_of(taken)
+        if record is None:
+            raise NoSuchShareError(
+                f"{names.name_of(taken.path)!r} was not shared from here, so there is nothing to "
+                "take back."
+            )
+        self.converse(lambda talk: talk.delete(record.id, record.password))
+        self._note(lambda state: state.without_record(record))
+        return TakenBack(names.name_of(taken.path), self.service.link_to(record.readable_id))
 
     def _shown(self, record: Record, taken: Snapshot, how: str, *, unsaved: bool) -> Share:
         return Share(

@@ -187,17 +187,29 @@ class Protocol:
         NotYourShareError
             If neither the session nor the password may change it.
         """
-        url = self.service.call("notebooks", notebook_id)
-        if password and self._must_begin_anew():
-            yield from self._unlock(notebook_id, password)
-        response = yield from self._authorised("PUT", url, notebook)
-        if response.status in _UNAUTHORISED and password:
-            if not (yield from self._unlock(notebook_id, password)):
-                raise _not_yours()
-            response = yield from self._authorised("PUT", url, notebook)
-        if response.status in _UNAUTHORISED:
-            raise _not_yours()
+        response = yield from self._as_owner("PUT", notebook_id, notebook, password)
         return self._ids(response, len(notebook))
+
+    def delete(self, notebook_id: str, password: str) -> Steps[None]:
+        """Have the service delete a share, with its history.
+
+        Parameters
+        ----------
+        notebook_id
+            The UUID of the share.
+        password
+            The one it was shared with, or ``""``.
+
+        Raises
+        ------
+        NotYourShareError
+            If neither the session nor the password may delete it.
+        ServiceRefusedError
+            If the service deletes nothing, as Jupyter Everywhere's.
+        """
+        response = yield from self._as_owner("DELETE", notebook_id, None, password)
+        if not (200 <= response.status < 300 or _has_none(response)):
+            raise self._refusal(response)
 
     def retrieve(self, reference: Reference) -> Steps[Retrieved]:
         """Get a shared notebook.
@@ -218,6 +230,22 @@ class Protocol:
             if not _has_none(response):
                 return self._retrieved(response)
         raise NoSuchShareError(self._nothing_there(reference))
+
+    def _as_owner(
+        self, method: str, notebook_id: str, body: bytes | None, password: str
+    ) -> Steps[Response]:
+        """Do with a share what its session may do, or who has its password."""
+        url = self.service.call("notebooks", notebook_id)
+        if password and self._must_begin_anew():
+            yield from self._unlock(notebook_id, password)
+        response = yield from self._authorised(method, url, body)
+        if response.status in _UNAUTHORISED and password:
+            if not (yield from self._unlock(notebook_id, password)):
+                raise _not_yours()
+            response = yield from self._authorised(method, url, body)
+        if response.status in _UNAUTHORISED:
+            raise _not_yours()
+        return response
 
     # Tokens -----------------------------------------------------------------
 
