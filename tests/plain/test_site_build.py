@@ -60,6 +60,17 @@ def test_jupyter_lite_build_puts_us_into_the_site(project):
     assert settings["pipliteUrls"]  # which the kernel's own addon wrote before us
 
 
+def test_jupyter_lite_build_adds_the_landing_page_and_keeps_the_front_page(project):
+    assert lite(project) == 0
+    output = project / "_output"
+    assert (output / "je" / "index.html").is_file()
+    assert "/links.js" in (output / "lab" / "index.html").read_text()
+    assert "data-front" not in (output / "index.html").read_text()
+    assert lite(project, front_page=True) == 0
+    assert "data-front" in (output / "index.html").read_text()
+    assert lite(project, "check") == 0
+
+
 def test_jupyter_lite_check_is_content(project):
     lite(project)
     assert lite(project, "check") == 0

@@ -249,7 +249,7 @@ def test_head_says_what_get_would_send(ask, path):
 
 
 def test_other_methods_are_refused(ask):
-    assert ask("/index.html", "POST").status == 501
+    assert ask("/index.html", "POST").status == 405
 
 
 def test_one_connection_answers_many_requests(root):
