@@ -90,3 +90,14 @@ def test_half_a_character_is_sent_as_a_question_mark():
 def test_what_json_does_not_have_is_refused_in_words():
     with pytest.raises(InvalidNotebookError, match="no notebook may hold"):
         snapshot.take("x.ipynb", notebook(cell(), metadata={"title": float("nan")}))
+
+
+def test_the_running_cell_is_known_without_an_id_by_what_asked_for_the_save():
+    asked = shown(**{"text/html": ["<script data-je-save='1'", " id='0123'>press()</script>"]})
+    own = notebook(
+        cell(id="x", outputs=[stream("whole")]),
+        cell(id="y", outputs=[stream("half"), asked]),
+        nbformat_minor=4,
+    )
+    first, second = snapshot.take("x.ipynb", own, running="unknown").content["cells"]
+    assert (len(first["outputs"]), second["outputs"]) == (1, [])

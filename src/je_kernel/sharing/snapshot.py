@@ -109,10 +109,23 @@ def take(
     if title is not None and isinstance(metadata, dict):
         metadata["title"] = title
     for own, cell in zip(notebook["cells"], content["cells"], strict=True):
-        if "outputs" in cell and (clear_outputs or (running and own.get("id") == running)):
+        if "outputs" in cell and (clear_outputs or _is_running(own, running)):
             cell["outputs"] = []
             cell["execution_count"] = None
     return Snapshot(path, content, encoded(content), title or _own_title(metadata))
+
+
+def _is_running(cell: Mapping[str, Any], running: str | None) -> bool:
+    """Tell the running cell by its id; where cells have none, by what asked there for the save."""
+    if running and cell.get("id") == running:
+        return True
+    outputs = cell.get("outputs")
+    shown = (out.get("data") for out in outputs or () if isinstance(out, dict))
+    return any(
+        _markup_of(data).lstrip().startswith("<script data-je-save")
+        for data in shown
+        if isinstance(data, dict)
+    )
 
 
 def encoded(content: Any) -> bytes:
@@ -206,17 +219,23 @@ def _clean_output(output: Any) -> Any:
         }
     if not isinstance(data, dict):
         return output
-    if _is_own(data.get("text/html")):
+    if "text/html" in data and _is_own(_markup_of(data)):
         return None
     if data.pop(_WIDGET_VIEW, None) is not None and not data:
         data["text/plain"] = _WIDGET_WORDS
     return output
 
 
-def _is_own(markup: Any) -> bool:
+def _is_own(markup: str) -> bool:
     """Tell whether an output is the card of an earlier share, or what was where it saved."""
-    text = "".join(markup) if isinstance(markup, list) else markup
-    return isinstance(text, str) and (not text or _OWN_OUTPUT.match(text) is not None)
+    return not markup or _OWN_OUTPUT.match(markup) is not None
+
+
+def _markup_of(data: Mapping[str, Any]) -> str:
+    markup = data.get("text/html")
+    if isinstance(markup, list):
+        return "".join(line for line in markup if isinstance(line, str))
+    return markup if isinstance(markup, str) else ""
 
 
 # Checking ------------------------------------------------------------------
