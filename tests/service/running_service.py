@@ -17,6 +17,8 @@ from typing import Any
 
 import httpx
 
+from tests.service import warm_start
+
 API = "/api/v1"
 START_SECONDS = 60
 # What a test sends in a second a class sends in a day.
@@ -64,24 +66,28 @@ class RunningService:
     log_path: Path
     port: int = field(default_factory=free_port)
     workers: int = 1
-    process: subprocess.Popen[bytes] | None = None
+    process: warm_start.Forked | subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=self.url, timeout=60)
 
     def start(self) -> "RunningService":
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "je_sharing", "serve",
-                    "--port", str(self.port), "--workers", str(self.workers),
-                ],
-                env={**os.environ, **self.environment},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
+        arguments = ["serve", "--port", str(self.port)]
+        environment = {**os.environ, **self.environment}
+        if self.workers == 1:
+            self.process = warm_start.start(arguments, environment, self.log_path)
+        else:
+            # The workers are spawned, and so import everything anyway.
+            arguments += ["--workers", str(self.workers)]
+            with self.log_path.open("ab") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "je_sharing", *arguments],
+                    env=environment,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
