@@ -180,7 +180,7 @@ class PackStore:
         return None
 
     def _read(self, place: Place) -> bytes:
-        with (self._root / place.pack).open("rb", buffering=0) as file:
+        with (self._root / place.pack).open("rb") as file:
             file.seek(place.start)
             content = file.read(place.size)
         if len(content) != place.size:
