@@ -1,11 +1,13 @@
 """The view pages over HTTP and in a real Chromium, for honest notebooks and hostile ones."""
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -164,6 +166,19 @@ class TestOverHttp:
         answer = plain_service.http.get(f"/s/{readable}/download")
         assert answer.json() == content
         assert f'filename="{readable}.ipynb"' in answer.headers["content-disposition"]
+
+    def test_the_page_of_an_earlier_version_opens_a_copy_of_that_version(
+        self, plain_service
+    ) -> None:
+        token = plain_service.token()
+        shared = plain_service.shared(unique_notebook(), token)
+        place = f"/notebooks/{shared['id']}"
+        assert plain_service.put(place, unique_notebook(), token).status_code == 200
+        first = min(plain_service.get(f"{place}/history", token).json()["taken_at"])
+        page = plain_service.http.get(f"/s/{shared['readable_id']}", params={"at": first}).text
+        (opens,) = re.findall(r'href="[^"]*/lab/index\.html\?([^"]*)"', page)
+        asked = dict(parse_qsl(html.unescape(opens)))
+        assert asked == {"notebook": shared["readable_id"], "at": first}
 
     def test_without_a_site_there_is_no_button_to_open_one(self, start) -> None:
         service = start()

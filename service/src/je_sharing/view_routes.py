@@ -98,12 +98,14 @@ def _view(services: Services, request: Request, notebook: Notebook, latest: Note
     base = (services.settings.public_url or str(request.base_url)).rstrip("/")
     site = services.settings.site_url.rstrip("/")
     page = f"{base}/s/{notebook.readable_id}"
-    at = f"?at={quote(time_text(notebook.taken_at))}" if notebook != latest else ""
+    moment = f"at={quote(time_text(notebook.taken_at))}" if notebook != latest else ""
+    at = f"?{moment}" if moment else ""
+    shown = f"{notebook.readable_id}&{moment}" if moment else notebook.readable_id
     return View(
         readable_id=notebook.readable_id,
         page_url=page + at,
         download_url=f"{notebook.readable_id}/download{at}",
-        open_url=f"{site}/lab/index.html?notebook={notebook.readable_id}" if site else "",
+        open_url=f"{site}/lab/index.html?notebook={shown}" if site else "",
         taken_at=time_text(notebook.taken_at),
         latest_url=notebook.readable_id if notebook != latest else "",
     )
