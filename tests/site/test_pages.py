@@ -250,6 +250,27 @@ def test_many_tabs_at_once_overwrite_nothing(landing):
     assert sorted(sources[0] for sources in stored(landing).values()) == sorted(map(str, range(20)))
 
 
+def test_what_no_browser_could_keep_is_refused_before_it_is_read(landing):
+    module = landing.evaluate("() => document.querySelector('script[type=module]').src")
+    said = landing.evaluate(
+        """async module => {
+          const { notebookIn } = await import(new URL('notebook_file.js', module));
+          return notebookIn(new Blob([new Uint8Array(91_000_000)])).catch(error => error.message);
+        }""",
+        module,
+    )
+    assert said.startswith("It has 91 MB, and a browser keeps at most 90 MB in one file.")
+
+
+def test_a_browser_without_room_says_so_and_keeps_nothing_half(landing, shared_site):
+    session = landing.playwright.context.new_cdp_session(landing.playwright)
+    quota = {"origin": shared_site.url, "quotaSize": 1_000_000}
+    session.send("Storage.overrideQuotaForOrigin", quota)
+    upload(landing, {"large.ipynb": GOOD["10 MB.ipynb"][0]})
+    assert "This browser has no room left for it." in message(landing)
+    assert stored(landing) == {}
+
+
 def test_a_file_that_is_dropped_is_uploaded(landing):
     landing.evaluate(
         """text => {
