@@ -94,6 +94,7 @@ def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
             page.playwright.locator(f"body[data-jp-theme-name='JupyterLab {theme}']").wait_for(
                 state="attached"
             )
+            page.playwright.locator("#jupyterlab-splash").wait_for(state="detached")
             page.playwright.locator(".je-share").screenshot(path=IMAGES / name)
         page.playwright.goto(f"{service.url}/s/{'-'.join(words.split())}")
         page.playwright.set_viewport_size({"width": 1000, "height": 900})

@@ -283,3 +283,40 @@ def test_what_is_remembered_is_not_among_the_students_files(notebook):
     listed = run(notebook, "from je_kernel import files; print(files.list().names)")
     assert notebook.path in listed
     assert ".je-kernel" not in listed
+
+
+def test_the_demonstration_makes_a_link_and_opens_it(lab, service):
+    demo = lab.open_notebook("Sharing.ipynb")
+    code = [index for index, cell in enumerate(demo.cells()) if cell.type == "code"]
+    configure(demo, service)
+    results = [demo.run_cell(index) for index in code]
+    assert [result.error for result in results] == [None] * len(results)
+    words = run(demo, "print(je.share(title='My week of rain').words)")
+    assert words in last_html(results[1])
+    assert "Tuesday" in service.http.get(f"/s/{words.replace(' ', '-')}").text
+    opened = demo.run(f"je.open_shared({words!r})")
+    assert "My week of rain" in last_html(opened)
+
+
+def test_a_notebook_of_an_older_format_has_no_cell_ids_and_is_found_all_the_same(
+    page, lab, service
+):
+    # As Google Colab writes them; JupyterLab saves them without ids too.
+    page.evaluate(
+        """async () => {
+            const code = source => ({
+                cell_type: 'code', source, metadata: {}, outputs: [], execution_count: null });
+            const metadata = { kernelspec: { name: 'python', display_name: 'Python' } };
+            const content = {
+                cells: [code("print('old')")], metadata, nbformat: 4, nbformat_minor: 0 };
+            const model = { type: 'notebook', format: 'json', content };
+            await jupyterapp.serviceManager.contents.save('colab.ipynb', model);
+            await jupyterapp.serviceManager.contents.save('other.ipynb', model);
+        }"""
+    )
+    old = lab.open_notebook("colab.ipynb")
+    configure(old, service)
+    shared = run(old, "share = je.share()\nprint(share.notebook, share.readable_id)")
+    path, readable_id = shared.split()
+    assert path == "colab.ipynb"
+    assert "print('old')" in sources(kept_by(service, readable_id))
