@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,15 @@ def test_a_copy_never_overwrites(shared_service):
     assert copies == ["rain (copy).ipynb", "rain (copy 2).ipynb"]
     assert json.loads(Path("rain.ipynb").read_text())["cells"][0]["source"] == "mine = 2"
     assert json.loads(Path(copies[0]).read_text()) == opened.content
+
+
+def test_a_copy_does_not_claim_that_strangers_outputs_are_trusted(shared_service):
+    write(source="shared = 1")
+    opened = je_kernel.open_shared(je_kernel.share("rain").link)
+    trusting = {**opened.content["cells"][0], "metadata": {"trusted": True, "tags": ["a"]}}
+    hostile = replace(opened, content={**opened.content, "cells": [trusting, "no cell"]})
+    cells = json.loads(Path(hostile.save_copy("copy").name).read_text())["cells"]
+    assert [cells[0]["metadata"], cells[1]] == [{"tags": ["a"]}, "no cell"]
 
 
 # Consent --------------------------------------------------------------------

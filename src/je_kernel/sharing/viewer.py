@@ -79,6 +79,9 @@ class SharedNotebook:
     def save_copy(self, name: str | None = None) -> Info:
         """Save a copy to work on.
 
+        The copy is the notebook as it was shared, but for marks that would have
+        JupyterLab run the scripts in its outputs as if they were your own.
+
         Parameters
         ----------
         name
@@ -92,7 +95,10 @@ class SharedNotebook:
             The new file. The list of files shows it; open it from there.
         """
         stem = _stem(name if name is not None else _file_name(self.title))
-        data = json.dumps(self.content, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+        content = dict(self.content)
+        if isinstance(content.get("cells"), list):
+            content["cells"] = [_distrusted(cell) for cell in content["cells"]]
+        data = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "replace")
         for number in range(_MOST_COPIES):
             ending = "" if not number else " (copy)" if number == 1 else f" (copy {number})"
             try:
@@ -190,6 +196,13 @@ def _plain(text: str, *, error: bool = False) -> str:
         text = text[:_LONGEST_OUTPUT] + "\n… (cut here; the copy has all of it)"
     kind = "je-error" if error else "je-output"
     return f'<pre class="{kind}">{html.escape(text, quote=False)}</pre>'
+
+
+def _distrusted(cell: Any) -> Any:
+    metadata = cell.get("metadata") if isinstance(cell, dict) else None
+    if not isinstance(metadata, dict) or "trusted" not in metadata:
+        return cell
+    return {**cell, "metadata": {k: v for k, v in metadata.items() if k != "trusted"}}
 
 
 def _text(value: Any) -> str:
