@@ -19,12 +19,8 @@ _handles: Any = None
 def mounted_drive() -> Any:
     """Return the mounted drive's ``Drive`` of ``drive.js``, or None if there is none we know."""
     import pyodide_js
-    from pyodide.ffi import JsException
 
-    try:
-        drive = javascript.drive().drive(pyodide_js.FS)
-    except JsException:
-        return None
+    drive = javascript.drive().drive(pyodide_js.FS)
     return drive if drive.known else None
 
 

@@ -14,8 +14,9 @@
   const SLOWEST = 1_000; // characters a millisecond
 
   function mounted(FS) {
-    const node = FS.lookupPath(MOUNT).node;
-    return node.mount.mountpoint === MOUNT ? node.mount.type : null;
+    // Where there is no such folder it says so; `lookupPath` would throw what is no Error.
+    const node = FS.analyzePath(MOUNT).object;
+    return node?.mount.mountpoint === MOUNT ? node.mount.type : null;
   }
 
   class Drive {
