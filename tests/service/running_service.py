@@ -143,6 +143,13 @@ class RunningService:
         return self.http.put(f"{API}{path}", json=content, headers=bearer(token))
 
     def log(self) -> str:
+        """Return all that was logged, also of the answer that came just now.
+
+        A line is written once its answer is out. A further request is answered
+        after that, whoever made the one before it.
+        """
+        with contextlib.suppress(httpx.TransportError):  # it may have been stopped
+            self.http.get("/health/live")
         return self.log_path.read_text()
 
 

@@ -211,9 +211,9 @@ class TestPrivacy:
 
     def test_the_log_is_one_json_object_a_line(self, used):
         service, _, _ = used
-        lines = service.log().strip().splitlines()
-        assert len(log_lines(service.log())) == len(lines)
-        requests = [line for line in log_lines(service.log()) if line["message"] == "request"]
+        log = service.log()
+        assert len(log_lines(log)) == len(log.strip().splitlines())
+        requests = [line for line in log_lines(log) if line["message"] == "request"]
         assert {"share_notebook", "view_notebook", "refresh_token"} <= {
             r["route"] for r in requests
         }
