@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 _TESTS = Path(__file__).parent / "tests"
 
+BROWSER_CRASHED = 75
+"""The exit status of a run whose every failure is the crash of a browser: see `tools/test`."""
+
+# What the drivers of Chromium (Selenium's, Playwright's) and of WebKit say when the process
+# of a page has died. Firefox has no such words.
+_CRASH = re.compile(
+    "tab crashed|Target crashed|page crash or hang|Could not parse script result", re.IGNORECASE
+)
+
 # What each tier imports, besides pytest.
 _NEEDS = {
     "plain": (),
@@ -67,6 +76,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its tier."""
     for item in items:
         item.add_marker(_tier_of(item))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell a browser's own crash from a failure: it says nothing about what was tested."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    failures = [*reporter.stats.get("failed", ()), *reporter.stats.get("error", ())]
+    if failures and all(_CRASH.search(report.longreprtext) for report in failures):
+        session.exitstatus = BROWSER_CRASHED
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,0 +1,50 @@
+"""A browser that crashes by itself is told from a test that fails."""
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = "pytester"
+
+_ROOT = Path(__file__).parents[2]
+CRASHED = 75
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester):
+    """Run tests that fail with these words, and return pytest's exit status."""
+    pytester.makeconftest((_ROOT / "conftest.py").read_text())
+
+    def run(*failures: str) -> int:
+        tests = [
+            f"def test_{number}():\n    raise RuntimeError({words!r})"
+            for number, words in enumerate(failures)
+        ]
+        pytester.makepyfile("\n\n".join(["def test_good():\n    pass", *tests]))
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider").ret
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Message: tab crashed\n  (Session info: chrome=156)",
+        "Page.evaluate: Target crashed",
+        "Message: session deleted because of page crash or hang.",
+    ],
+)
+def test_a_run_in_which_only_browsers_crashed_has_a_status_of_its_own(run, words):
+    assert run(words, words) == CRASHED
+
+
+def test_one_failure_beside_a_crash_is_a_failure(run):
+    assert run("Page.evaluate: Target crashed", "assert 1 == 2") == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_run_without_failures_is_one(run):
+    assert run() == pytest.ExitCode.OK
+
+
+def test_the_script_that_runs_the_tests_knows_the_status():
+    assert f"\ncrashed={CRASHED}\n" in (_ROOT / "tools/test").read_text()
