@@ -5,5 +5,13 @@ before its shell exists. It appends: what other configuration files name as
 extensions is kept.
 """
 
+import sys
+
 c = get_config()  # type: ignore[name-defined]  # noqa: F821  (IPython defines it)
 c.InteractiveShellApp.extensions.append("je_kernel")
+
+if sys.platform == "emscripten" and "" not in sys.path:
+    # The site's entry module took the notebook's folder off the path, because to look into it
+    # makes the page read every file (see entry.mjs). It comes back when all else is done.
+    c.InteractiveShellApp.ignore_cwd = True
+    c.InteractiveShellApp.exec_lines.append("__import__('sys').path.insert(0, '')")

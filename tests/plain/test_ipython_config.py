@@ -1,6 +1,7 @@
 """The configuration file that starts us, read by a real IPython application."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,16 @@ def no_ipython_of_the_developers(tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "profiles"))
 
 
-def extensions(*folders):
-    """The extensions that are loaded, of configuration folders from strongest to weakest."""
+def configured(*folders):
+    """An application with configuration folders, from strongest to weakest."""
     app = Application()
     app.config_file_paths = [str(folder) for folder in folders]
     app.load_config_file(suppress_errors=False)
-    return app.extensions
+    return app
+
+
+def extensions(*folders):
+    return configured(*folders).extensions
 
 
 @pytest.fixture
@@ -65,3 +70,31 @@ def test_what_a_stronger_configuration_appends_is_kept(ours, theirs):
 @pytest.mark.parametrize("theirs", [OTHERS["py-assigns"], OTHERS["json"]], indirect=True)
 def test_a_stronger_configuration_that_assigns_the_list_has_the_last_word(ours, theirs):
     assert extensions(theirs, ours) == ["theirs"]
+
+
+@pytest.fixture
+def path_without_the_folder(monkeypatch):
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+
+
+def test_in_a_browser_the_folder_that_the_site_took_off_the_path_comes_back_last(
+    ours, path_without_the_folder, monkeypatch
+):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    app = configured(ours)
+    assert app.ignore_cwd is True
+    for line in app.exec_lines:
+        exec(line, {})
+    assert sys.path[0] == ""
+
+
+def test_in_a_browser_a_path_that_has_the_folder_is_left_as_it_is(ours, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    app = configured(ours)
+    assert (app.ignore_cwd, app.exec_lines) == (False, [])
+
+
+def test_elsewhere_the_path_is_left_to_ipython(ours, path_without_the_folder):
+    app = configured(ours)
+    assert (app.ignore_cwd, app.exec_lines) == (False, [])

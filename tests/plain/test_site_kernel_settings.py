@@ -137,9 +137,20 @@ def test_what_another_addon_appends_is_kept_and_what_we_appended_is_not():
 
 def test_a_site_serves_pyodide_itself(tiny_site):
     settings = put(tiny_site)
-    assert settings["pyodideUrl"] == "./static/je-kernel/pyodide-314.0.6/pyodide.mjs"
-    assert (tiny_site / settings["pyodideUrl"]).is_file()
+    assert settings["pyodideUrl"].startswith("./static/je-kernel/pyodide-314.0.6/")
+    entry = tiny_site / settings["pyodideUrl"]
+    assert "from './pyodide.mjs'" in entry.read_text()
+    assert entry.with_name("pyodide.mjs").is_file()
     assert settings[OPTIONS]["packages"][-1] == "je-kernel"
+
+
+def test_the_entry_module_of_an_earlier_build_is_removed(tiny_site):
+    entry = tiny_site / put(tiny_site)["pyodideUrl"]
+    earlier = entry.with_name("je-kernel-0123456789.mjs")
+    earlier.write_text("")
+    put(tiny_site)
+    assert sorted(entry.parent.glob("je-kernel-*")) == [entry]
+    assert entry.with_name("pyodide.mjs").is_file()
 
 
 def test_every_wheel_of_the_lock_is_served_with_its_digest(tiny_site):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browsers.lab import Lab
 from tests.site.test_files_stores import (
     files_site,
     files_site_folder,
@@ -82,3 +83,42 @@ def test_what_no_record_could_hold_is_refused_at_once(notebook, code):
     assert error is not None
     assert "File too large" in error.message
     assert value(notebook, "os.path.getsize('/drive/large.bin')") == 0
+
+
+def hear_the_drive(page):
+    """Let a page keep what kernels ask it of the drive: each request goes by this channel."""
+    page.evaluate(
+        """() => {
+          window.askedOfDrive = [];
+          window.driveChannel = new BroadcastChannel('/sw-api.v1');
+          window.driveChannel.onmessage = ({ data }) => {
+            const request = data?.data ?? data;
+            if (request?.method) window.askedOfDrive.push(`${request.method} ${request.path}`);
+          };
+        }"""
+    )
+
+
+def asked_of_drive(page):
+    return page.evaluate("() => window.askedOfDrive")
+
+
+def test_a_kernel_starts_without_asking_the_drive(fresh_page, files_site):
+    lab = Lab.open(fresh_page, files_site.url)
+    put(fresh_page, "sched.py", type="file", format="text", content="whose = 'the student'")
+    hear_the_drive(fresh_page)
+    notebook = lab.new_notebook()
+    run(notebook, "1")
+    assert asked_of_drive(fresh_page) == []
+    # From now on modules beside the notebook are found, before all others.
+    assert value(notebook, "__import__('sys').path.index('')") == 0
+    assert value(notebook, "__import__('sched').whose") == "the student"
+
+
+def test_imports_ask_for_the_drives_top_folder_once(fresh_page, files_site):
+    lab = Lab.open(fresh_page, files_site.url)
+    hear_the_drive(fresh_page)
+    notebook = lab.new_notebook()
+    run(notebook, "import colorsys, sched, tabnanny")
+    run(notebook, "import modulefinder, stat, os\nassert stat.S_ISDIR(os.stat('/drive').st_mode)")
+    assert asked_of_drive(fresh_page).count("getattr ") == 1

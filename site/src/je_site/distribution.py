@@ -4,6 +4,7 @@ In a site, everything has a name that changes with its content, so that a browse
 may keep it for ever::
 
     static/je-kernel/pyodide-314.0.6/pyodide.mjs …
+    static/je-kernel/pyodide-314.0.6/je-kernel-5c4b3a2918.mjs
     static/je-kernel/wheels/1f2e3d4c5b/pandas-3.0.2-….whl
     static/je-kernel/pyodide-lock-6a7b8c9d0e.json
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyodide_lock import PackageSpec
@@ -21,7 +23,6 @@ from je_site.cache import copy_atomically, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from je_site.assembly import Package
     from je_site.lock import Core
@@ -40,6 +41,7 @@ __all__ = [
 #: Where everything is, in a site.
 STATIC = "static/je-kernel"
 _DIGITS = 10
+_ENTRY = Path(__file__).with_name("entry.mjs")
 
 
 def core_lock(core: Path) -> dict[str, Any]:
@@ -102,12 +104,17 @@ def place_core(core: Core, folder: Path, output: Path) -> str:
     Returns
     -------
     str
-        Address of its entry module, relative to the root of the site.
+        Address of the module that a kernel loads, relative to the root of the site:
+        ours, which loads Pyodide's, but for a Pyodide whose entry is no module.
     """
     target = output / STATIC / f"pyodide-{core.version}"
     for name in core.files:
         _copy_if_absent(folder / name, target / name)
-    return f"./{STATIC}/pyodide-{core.version}/{core.entry}"
+    entry = core.entry
+    if entry == "pyodide.mjs":
+        entry = f"je-kernel-{hashlib.sha256(_ENTRY.read_bytes()).hexdigest()[:_DIGITS]}.mjs"
+        _copy_if_absent(_ENTRY, target / entry)
+    return f"./{STATIC}/pyodide-{core.version}/{entry}"
 
 
 def place_wheel(package: Package, output: Path) -> str:
@@ -178,7 +185,11 @@ def prune(output: Path, keep: Iterable[str]) -> None:
     """
     root = output / STATIC
     kept = {name.removeprefix(f"./{STATIC}/") for name in keep}
-    for path in (*root.glob("pyodide-*"), *root.glob("wheels/*/*")):
+    for path in (
+        *root.glob("pyodide-*/je-kernel-*"),
+        *root.glob("pyodide-*"),
+        *root.glob("wheels/*/*"),
+    ):
         name = path.relative_to(root).as_posix()
         if name in kept or any(other.startswith(f"{name}/") for other in kept):
             continue

@@ -55,6 +55,7 @@
     const stock = [];
     let timer = null;
     let rest = IDLE;
+    let top = null; // what the page said of the drive's top folder
 
     function fail(code) {
       return new FS.ErrnoError(code);
@@ -197,6 +198,7 @@
     const nodeOperations = {
       getattr: theirs => node => {
         settle(node);
+        if (node === node.mount.root) return ofTop(theirs, node);
         const file = files.get(node);
         if (!file) return theirs(node);
         file.times ??= timesIn(theirs(node));
@@ -254,6 +256,17 @@
         return theirs(parent, name);
       },
     };
+
+    /**
+     * Describe the drive's top folder. JupyterLite has no times of it, and reads all files to say
+     * so, which each import asks that looks into the folder. So it is asked once, where that holds.
+     */
+    function ofTop(theirs, node) {
+      top ??= theirs(node);
+      const answer = { ...top };
+      if (Number(answer.mtime) !== 0) top = null;
+      return answer;
+    }
 
     function keepNew() {
       settle();
