@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from je_kernel.files import names
 from je_kernel.files.errors import ChangedFileError
 from je_kernel.files.kinds import mimetype_of
-from je_kernel.files.store import Has, NewFile, Read, Stat, Write
+from je_kernel.files.store import Has, NewFile, Read, Remove, Stat, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,9 +106,12 @@ def check_in(operations: Operations, checkout: Checkout) -> Steps[None]:
         If the store's file was changed meanwhile. Ours is kept beside it.
     """
     changed = list(_changed(checkout))
-    if not changed:
+    gone = _gone(checkout)
+    if not changed and not gone:
         return
     if (yield from _is_stale(checkout)):
+        if not changed:
+            return
         kept = yield from _free_name(checkout.path)
         base = len(checkout.path)
         yield Write(tuple(NewFile(kept + p[base:], d, mimetype_of(kept)) for p, d in changed))
@@ -116,7 +119,18 @@ def check_in(operations: Operations, checkout: Checkout) -> Steps[None]:
             f"{checkout.name!r} was changed elsewhere while this cell worked on it. Nothing is "
             f"lost: your version is saved as {names.relative(kept, operations.folder)!r}."
         )
+    # A journal that outlives its transaction would undo later ones: it is emptied in the same step.
+    changed += [(path, b"") for path in gone]
     yield Write(tuple(NewFile(path, data, mimetype_of(path)) for path, data in changed))
+    for path in gone:
+        yield Remove(path)
+
+
+def _gone(checkout: Checkout) -> list[str]:
+    """Return the paths of the companions that were there and were deleted."""
+    folder, name, base = checkout.place.parent, checkout.place.name, len(checkout.path)
+    companions = [path for path in checkout.digests if path != checkout.path]
+    return [path for path in companions if not (folder / (name + path[base:])).exists()]
 
 
 def _changed(checkout: Checkout) -> Iterator[tuple[str, bytes]]:
