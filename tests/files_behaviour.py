@@ -182,6 +182,8 @@ def latin_1_text_survives_and_is_read_with_a_warning_that_names_the_encoding() -
         warnings.simplefilter("always")
         assert files.read_text("old.txt") == "Müller"
     assert any("cp1252" in str(w.message) for w in caught)
+    if sys.version_info >= (3, 12):  # then it points to the line that called us
+        assert {w.filename for w in caught} == {sys._getframe().f_code.co_filename}
 
 
 @case()
@@ -1157,6 +1159,35 @@ def sqlite_works_on_a_local_copy() -> None:
     assert files.list().names == ["school.db"]
 
 
+@case()
+def a_transaction_that_was_left_open_is_undone_once_and_undoes_nothing_later() -> None:
+    def count() -> int:
+        with files.local("a.db") as path, contextlib.closing(sqlite3.connect(path)) as database:
+            assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+            counted: int = database.execute("select count(*) from t").fetchone()[0]
+            return counted
+
+    def insert() -> None:
+        with files.local("a.db") as path, contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute("create table if not exists t (x)")
+            database.execute("insert into t values ('kept')")
+            database.commit()
+
+    insert()
+    with raises(RuntimeError), files.local("a.db") as path:
+        left_open = sqlite3.connect(path)
+        left_open.execute("pragma cache_size = 5")  # pages: so that the file is written to early
+        left_open.executemany("insert into t values (?)", [("x" * 500,)] * 2000)
+        raise RuntimeError
+    assert files.list().names == ["a.db", "a.db-journal"]
+    assert count() == 1
+    assert files.list().names == ["a.db"]
+    insert()
+    assert count() == 2
+    with contextlib.suppress(sqlite3.Error):  # its file is gone
+        left_open.close()
+
+
 @case("dbm")
 def a_shelf_works_on_a_local_copy() -> None:
     with files.local("shelf") as path, shelve.open(str(path)) as shelf:
@@ -1413,6 +1444,20 @@ def a_pillow_image_and_an_array_are_saved_as_pictures() -> None:
     assert files.read_bytes("a.jpg").startswith(b"\xff\xd8")
     files.save("b.png", np.zeros((5, 6, 3), "uint8"))
     assert files.read("b.png").pillow().size == (6, 5)
+
+
+@case("PIL", "numpy")
+def the_numbers_of_a_picture_go_to_255_or_are_fractions_of_1() -> None:
+    import numpy as np
+
+    for row, pixels in [
+        (np.array([[0, 128, 300]]), [0, 128, 255]),
+        (np.array([[0.0, 127.6, 255.0]]), [0, 128, 255]),
+        (np.array([[0.0, 0.5, 1.0]]), [0, 128, 255]),
+        (np.array([[False, True]]), [0, 255]),
+    ]:
+        files.save("a.png", row)
+        assert np.asarray(files.read("a.png").pillow()).tolist() == [pixels]
 
 
 @case("matplotlib")

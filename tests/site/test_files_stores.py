@@ -296,6 +296,49 @@ def test_a_site_in_a_folder_has_its_own_database(fresh_page, files_site_folder, 
         assert value(opened, "files.read_bytes('people.csv').decode()").startswith("name,age")
 
 
+OTHER_DRIVE = """async () => {
+  const { contents } = window.jupyterapp.serviceManager;
+  const own = contents._defaultDrive;
+  const other = new own.constructor({
+    localforage: own._localforage,
+    storageName: 'Another place',
+    serverSettings: own.serverSettings,
+  });
+  Object.defineProperty(other, 'name', { value: 'Other' });
+  contents.addDrive(other);
+  window.otherDrive = other;
+  const content = { cells: [], metadata: {}, nbformat: 4, nbformat_minor: 5 };
+  await contents.save('Other:lesson.ipynb', { type: 'notebook', format: 'json', content });
+  await contents.save('Other:notes.txt', { type: 'file', format: 'text', content: 'é' });
+}"""
+FORBID_SAVING = """() => {
+  window.otherDrive.save = async () => { throw new Error('You may only read here.'); };
+}"""
+
+
+def test_a_notebook_on_another_drive_has_its_files_there(fresh_page, files_site):
+    lab = Lab.open(fresh_page, files_site.url)
+    fresh_page.evaluate(OTHER_DRIVE)
+    opened = lab.open_notebook("Other:lesson.ipynb")
+    run(opened, "from je_kernel import files\nfrom je_kernel.files import choose")
+    kept, why = value(opened, "choose.facts()")
+    assert kept[1] == "the mounted drive"
+    assert "another drive (Other)" in why[1]
+    assert value(opened, "files.read('notes.txt')") == "é"
+    run(opened, "files.save('a/b.txt', 'ä')")
+    assert get(fresh_page, "Other:a/b.txt", format="text")["content"] == "w6Q="
+    assert value(opened, "files.read('a/b.txt')") == "ä"
+    assert "b.txt" not in str(get(fresh_page, ""))
+
+    # A drive that may only be read is read all the same, and a save says that it failed.
+    fresh_page.evaluate(FORBID_SAVING)
+    assert value(opened, "files.read('notes.txt')") == "é"
+    error = opened.run("files.save('notes.txt', 'ö')").error
+    assert error is not None
+    assert "may be read-only" in error.message
+    assert value(opened, "files.read('notes.txt')") == "é"
+
+
 def test_no_mark_of_the_choice_is_left(notebook, page):
     run(notebook, "choose.here()")
     names = [model["name"] for model in get(page, "")["content"]]

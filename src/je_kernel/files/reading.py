@@ -12,7 +12,7 @@ from je_kernel.files.kinds import kind_of, mimetype_of
 from je_kernel.files.names import extension
 from je_kernel.files.pictures import Picture
 from je_kernel.files.store import LoadPackage
-from je_kernel.files.texts import decode, guess_encoding, refuse_html
+from je_kernel.files.texts import decode, guess_encoding, refuse_html, warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,13 +119,10 @@ def _hint_at_separator(table: Any, name: str, options: dict[str, Any]) -> None:
     header = str(table.columns[0])
     for separator in (";", "\t", "|"):
         if separator in header:
-            import warnings
-
-            warnings.warn(
+            warn_caller(
                 f"{name!r} came out as one column. Its columns look separated by "
                 f"{separator!r}: try files.read({name!r}, sep={separator!r}).",
                 UserWarning,
-                stacklevel=2,
             )
             return
 

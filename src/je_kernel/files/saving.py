@@ -85,7 +85,7 @@ def _is(value: Any, module: str, *classes: str) -> bool:
 
 
 def _cannot(value: Any, name: str, advice: str) -> TypeError:
-    return TypeError(f"Could not save {name!r}: a {type(value).__name__} {advice}")
+    return TypeError(f"Could not save {name!r}: this {type(value).__name__} {advice}")
 
 
 def _text(value: str, name: str, ending: str, options: dict[str, Any]) -> bytes:
@@ -195,9 +195,19 @@ def _array(array: Any, name: str, ending: str, options: dict[str, Any]) -> Steps
         return _dumped(array.tolist(), name, options)
     if ending in _FIGURE_ENDINGS | {".bmp", ".gif"}:
         image = yield LoadPackage("PIL.Image", "pillow", "Saving an array as a picture")
-        pixels = array if array.dtype == "uint8" else numpy.clip(array, 0, 255).astype("uint8")
-        return _pillow(image.fromarray(pixels), name, ending, options)
+        return _pillow(image.fromarray(_pixels(array)), name, ending, options)
     raise _cannot(array, name, "can be saved as .npy, .csv, .json or a picture.")
+
+
+def _pixels(array: Any) -> Any:
+    """Return an array as bytes of a picture. As in matplotlib, fractions go from 0 to 1."""
+    numpy = sys.modules["numpy"]
+    if array.dtype == "uint8":
+        return array
+    array = numpy.nan_to_num(array)
+    if array.dtype.kind == "b" or (array.dtype.kind == "f" and array.size and array.max() <= 1):
+        array = array * 255.0
+    return numpy.clip(numpy.rint(array), 0, 255).astype("uint8")
 
 
 def _plain(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps[bytes]:
@@ -214,7 +224,8 @@ def _plain(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps
         return _written(lambda target: numpy.savez(target, **value, **options))
     if ending == ".xlsx" and isinstance(value, dict) and value:
         return (yield from _workbook(value, name, options))
-    raise _cannot(value, name, "does not fit this kind of file. Lists and dicts fit '.json'.")
+    advice = "Save lists and dicts as .json, and str(…) of anything as .txt."
+    raise _cannot(value, name, f"does not fit this kind of file. {advice}")
 
 
 def _dumped(value: Any, name: str, options: dict[str, Any]) -> bytes:

@@ -70,7 +70,7 @@ class DriveStore:
         try:
             return self._perform(request)
         except JsException as error:
-            raise _explained(error) from None
+            raise _explained(error, request) from None
 
     def _perform(self, request: Request) -> Any:
         match request:
@@ -245,11 +245,13 @@ class DriveStore:
         return Usage(sum(size for _, size in sizes), None, tuple(sizes[:_MOST_LARGEST]))
 
 
-def _explained(error: Any) -> Exception:
+def _explained(error: Any, request: Request) -> Exception:
     if str(error.name) == "Refusal":
         problem, _, path = str(error.message).partition(" ")
         return Refused(cast("Problem", problem), path)
+    said = str(getattr(error, "message", "") or error).rstrip(".")
+    looks = isinstance(request, (Stat, Has, Children, Paths, Read, Measure))
+    why = "" if looks else " The drive may be read-only, or full."
     return StoreError(
-        f"The page did not do what it was asked: {getattr(error, 'message', '') or error}. "
-        "Reload the page, and try once more."
+        f"The page did not do what it was asked: {said}.{why} Reload the page, and try once more."
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import sys
 import warnings
+from pathlib import Path
 
 from je_kernel.files.errors import UnreadableError
 
@@ -14,7 +16,10 @@ __all__ = [
     "guess_encoding",
     "looks_like_html",
     "refuse_html",
+    "warn_caller",
 ]
+
+_PACKAGE = str(Path(__file__).parents[1])
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -71,13 +76,26 @@ def guess_encoding(data: bytes, name: str) -> str:
         encoding = "cp1252"
     except UnicodeDecodeError:
         encoding = "latin-1"
-    warnings.warn(
+    warn_caller(
         f"{name!r} is not in UTF-8: it was read as {encoding}. If its letters look wrong, "
         f"say which encoding it is in: files.read({name!r}, encoding='...').",
         EncodingGuessWarning,
-        stacklevel=2,
     )
     return encoding
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn as of the line that called je-kernel: a line of ours would tell a student nothing.
+
+    Parameters
+    ----------
+    message, category
+        As of `warnings.warn`.
+    """
+    if sys.version_info >= (3, 12):
+        warnings.warn(message, category, skip_file_prefixes=(_PACKAGE,))
+    else:
+        warnings.warn(message, category, stacklevel=3)
 
 
 def decode(data: bytes, name: str, encoding: str | None = None) -> str:
