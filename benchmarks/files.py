@@ -15,6 +15,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -309,7 +310,7 @@ def _memory_used(page: ChromiumPage, notebook: Notebook, cell: Any) -> dict[str,
         own = size if verb == "read" else 0
         notebook.restart_kernel()
         cell(_SETUP + prepared)
-        used["process", verb] = _peak_of(lambda verb=verb: cell(code[verb])) - own
+        used["process", verb] = _peak_of(partial(cell, code[verb])) - own
         notebook.restart_kernel()
         cell(_SETUP + prepared)
         used["heap", verb] = _Heaps(page).peak_of(notebook, cell, code[verb]) - own
@@ -358,7 +359,8 @@ class _Heaps:
 
     def _javascript(self) -> int:
         usage = self._ask("Runtime.getHeapUsage")
-        return sum(usage[f] for f in ("usedSize", "embedderHeapUsedSize", "backingStorageSize"))
+        parts = ("usedSize", "embedderHeapUsedSize", "backingStorageSize")
+        return sum(int(usage[part]) for part in parts)
 
     def peak_of(self, notebook: Notebook, cell: Any, code: str) -> int:
         """Return by how many bytes the heaps grow at most while a cell runs.
