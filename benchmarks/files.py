@@ -368,7 +368,7 @@ class _Heaps:
         The debugger is answered whenever the worker waits, as it does for the
         database. What is garbage then and has not been collected counts.
         """
-        python = cell(_PYTHONS_MEMORY)["bytes"]
+        python = int(cell(_PYTHONS_MEMORY)["bytes"])
         self._ask("HeapProfiler.collectGarbage")
         before = self._javascript()
         pending = notebook.start(code)
