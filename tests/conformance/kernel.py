@@ -43,7 +43,9 @@ def _python_zip() -> bytes:
     """Pack what the kernel imports: je-kernel, the cases, and what the distribution lacks."""
     package = Path(je_kernel.__file__).parent
     sources = {
-        path: Path("je_kernel") / path.relative_to(package) for path in package.rglob("*.py")
+        path: Path("je_kernel") / path.relative_to(package)
+        for suffix in ("py", "js")
+        for path in package.rglob(f"*.{suffix}")
     }
     sources |= {path: Path("tests/conformance") / path.name for path in _HERE.glob("*.py")}
     for name in _FROM_HERE:

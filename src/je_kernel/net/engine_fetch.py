@@ -8,19 +8,22 @@ asynchronous driver run the same one.
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import js
 from pyodide.code import run_js
-from pyodide.ffi import run_sync, to_js
+from pyodide.ffi import create_proxy, run_sync, to_js
 
 from je_kernel.net import progress
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from je_kernel.net.failure import FailureKind
     from je_kernel.net.message import Request
@@ -37,7 +40,8 @@ _SETTLE = """
 )
 """
 
-
+# Smaller bodies are poured into Python's memory when all of them has come.
+_SMALL_BYTES = 1_000_000
 _SPARE_BYTES = 4_000_000
 
 
@@ -78,15 +82,7 @@ async def send_async(request: Request) -> Response:
     TransportFailure
         If no whole response comes.
     """
-    conversation = _Conversation(_converse(request))
-    while not conversation.over:
-        try:
-            outcome = await conversation.promise()
-        except BaseException as error:
-            conversation.failed(error)
-        else:
-            conversation.settled(outcome)
-    response: Response = conversation.result
+    response: Response = await _wait_async(_converse(request))
     return response
 
 
@@ -95,6 +91,18 @@ def _wait(calls: Generator[_Call, Any, Any]) -> Any:
     while not conversation.over:
         try:
             outcome = run_sync(conversation.promise())
+        except BaseException as error:
+            conversation.failed(error)
+        else:
+            conversation.settled(outcome)
+    return conversation.result
+
+
+async def _wait_async(calls: Generator[_Call, Any, Any]) -> Any:
+    conversation = _Conversation(calls)
+    while not conversation.over:
+        try:
+            outcome = await conversation.promise()
         except BaseException as error:
             conversation.failed(error)
         else:
@@ -147,16 +155,13 @@ def _converse(request: Request) -> Generator[_Call, Any, Response]:
     download = _Download(request)
     try:
         head = yield from download.begin()
-        body = _Body(announced(head))
         with progress.watch(request, announced(head)) as watched:
-            while (chunk := (yield from download.next_chunk(body))) is not None:
-                body.add(chunk)
-                watched.update(chunk.byteLength)
+            body = yield from download.body(announced(head), watched.update)
     except BaseException:
         # An interrupt or a cancelled task: nobody waits for the answer any more.
         download.abort()
         raise
-    return replace(head, body=body.whole())
+    return replace(head, body=body)
 
 
 def announced(head: Response) -> int | None:
@@ -192,23 +197,47 @@ class _Download:
         headers = tuple((str(name), str(value)) for name, value in _pairs(answer.headers))
         return Response(int(answer.status), str(answer.statusText), url, headers)
 
-    def next_chunk(self, body: _Body | None = None) -> Generator[_Call, Any, Any]:
+    def next_chunk(self) -> Generator[_Call, Any, Any]:
         """Wait for more of the body: a Uint8Array, or None at its end."""
         if self._reader is None:
             return None
-        part = yield from self._settled(_Call(self._reader, "read"), body)
+        part = yield from self._settled(_Call(self._reader, "read"))
         return None if part.done else part.value
+
+    def body(
+        self, announced: int | None, tell: Callable[[int], None]
+    ) -> Generator[_Call, Any, bytes]:
+        """Wait for the whole body.
+
+        Parameters
+        ----------
+        announced
+            How many bytes will come, if that is known.
+        tell
+            Is told a few times a second how many more have come.
+        """
+        if self._reader is None:
+            return b""
+        body = _Body(self._deadline.carrier(self._reader), announced)
+        while not body.over:
+            try:
+                tell((yield from body.fetch()))
+            except _Rejected as error:
+                raise self._failure(error, body.whole()) from None
+        return body.whole()
 
     def abort(self) -> None:
         """Give up."""
         self._deadline.abort()
 
-    def _settled(self, call: _Call, body: _Body | None = None) -> Generator[_Call, Any, Any]:
+    def _settled(self, call: _Call) -> Generator[_Call, Any, Any]:
         try:
             return (yield from self._deadline.guard(call))
         except _Rejected as error:
-            came = b"" if body is None else body.whole()
-            raise TransportFailure(self._kind(error), self._request, str(error), came) from None
+            raise self._failure(error) from None
+
+    def _failure(self, error: _Rejected, came: bytes = b"") -> TransportFailure:
+        return TransportFailure(self._kind(error), self._request, str(error), came)
 
     def _kind(self, error: _Rejected) -> FailureKind:
         if error.name == "AbortError":
@@ -251,54 +280,80 @@ class Stream:
 
 
 class _Body:
-    """Chunks of JavaScript's on their way into one bytes object, each byte copied once.
+    """A body on its way into one bytes object, each byte copied once.
 
-    Where the length is known they are copied as they come, while the browser fetches
-    the next, and it need not hold them all. Not before an eighth of them is there: to
-    a server that lies about its length no more memory is given than that.
+    Where the length is known JavaScript puts what comes straight into Python's memory,
+    while the browser fetches more, and it need not hold it all. Not before an eighth is
+    there: to a server that lies about its length no more memory is given than that.
 
     Parameters
     ----------
+    carrier
+        What ``download.js`` makes of the body's reader.
     announced
         How many bytes will come, if that is known.
     """
 
-    def __init__(self, announced: int | None) -> None:
+    def __init__(self, carrier: Any, announced: int | None) -> None:
+        self._carrier = carrier
         self._announced = announced or 0
-        self._chunks: list[Any] = []
         # A BytesIO hands out the buffer it was filled in without another copy.
         self._buffer = io.BytesIO()
         self._reserved = 0
         self._filled = 0
-        self._size = 0
+        self._held = 0
+        self.over = False
+        """Whether there is no more to come."""
 
-    def add(self, chunk: Any) -> None:
-        """Take a Uint8Array."""
-        self._chunks.append(chunk)
-        self._size += chunk.byteLength
-        if self._size < self._announced <= self._size * 8:
-            self._pour(self._announced)
+    def fetch(self) -> Generator[_Call, Any, int]:
+        """Wait for more; return how many bytes have come."""
+        room = self._room() if self._reserved else None
+        try:
+            told = yield _Call(self._carrier, "fetch", (room, self._enough()))
+        finally:
+            # Not released: after an interrupt JavaScript may still be writing there.
+            if room is not None:
+                room.destroy()
+        placed, added, self.over, *rejection = told
+        self._filled += placed
+        self._held += added
+        if rejection:
+            raise _Rejected(*rejection)
+        if not self.over and not self._reserved and self._filled + self._held >= self._enough():
+            self._reserve(self._announced)
+            self._pour()
+        return int(placed + added)
 
     def whole(self) -> bytes:
         """Return everything that has come."""
-        if not self._reserved and len(self._chunks) == 1:
-            only: bytes = self._chunks[0].to_bytes()
-            return only
-        self._pour(self._size)
-        self._buffer.truncate(self._size)
+        if not self._filled and (only := self._carrier.only):
+            body: bytes = only.to_bytes()
+            return body
+        self._reserve(self._filled + self._held)
+        self._pour()
+        self._buffer.truncate(self._filled)
         return self._buffer.getvalue()
 
-    def _pour(self, room: int) -> None:
+    def _enough(self) -> float:
+        if self._reserved or not self._announced:
+            return math.inf
+        return max(self._announced / 8, _SMALL_BYTES)
+
+    def _reserve(self, room: int) -> None:
         if self._reserved < room:
             self._buffer.seek(room + min(room // 8, _SPARE_BYTES) - 1)
             self._buffer.write(b"\0")
             self._reserved = room
-        with self._buffer.getbuffer() as view:
-            for chunk in self._chunks:
-                end = self._filled + chunk.byteLength
-                chunk.assign_to(view[self._filled : end])
-                self._filled = end
-        self._chunks.clear()
+
+    def _pour(self) -> None:
+        if self._held:
+            room = self._room()
+            self._carrier.pour(room)
+            room.destroy()
+            self._filled, self._held = self._filled + self._held, 0
+
+    def _room(self) -> Any:
+        return create_proxy(self._buffer.getbuffer()[self._filled :])
 
 
 class _Deadline:
@@ -320,9 +375,18 @@ class _Deadline:
         finally:
             js.clearTimeout(timer)
 
+    def carrier(self, reader: Any) -> Any:
+        """Have a body carried that is to stay silent no longer than the seconds allow."""
+        return _download_js()(reader, self._abort, self._milliseconds)
+
     def abort(self) -> None:
         """Give up now."""
         self._abort()
+
+
+@cache
+def _download_js() -> Any:
+    return run_js(Path(__file__).with_name("download.js").read_text("utf-8"))
 
 
 def _options(request: Request, deadline: _Deadline) -> Any:
