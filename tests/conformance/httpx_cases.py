@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 
 from tests.conformance.registry import Site, case
+from tests.conformance.requests_cases import STREAMS
 from tests.conformance.urllib_cases import raises
 
 NEEDS = ("httpx",)
@@ -84,6 +86,91 @@ def httpx_streams(site: Site) -> None:
         assert sum(len(piece) for piece in response.iter_bytes()) == 10000
 
 
+@case(needs=NEEDS, law=STREAMS)
+def httpx_streams_what_never_ends(site: Site) -> None:
+    import httpx
+
+    if not site.waits:
+        return
+    with httpx.stream("GET", site.local + "/heartbeat") as response:
+        assert response.status_code == 200
+        assert next(response.iter_bytes()) == b"beat\n"
+
+
+@case(each=("too-short", "cut-off", "reset"), needs=NEEDS)
+def httpx_says_that_a_stream_broke_off(site: Site, route: str) -> None:
+    import httpx
+
+    with (
+        raises(httpx.TransportError) as caught,
+        httpx.stream("GET", f"{site.local}/{route}") as response,
+    ):
+        response.read()
+    assert str(caught.error.request.url) == f"{site.local}/{route}"
+
+
+@case(needs=NEEDS)
+def httpx_says_that_a_stream_fell_silent(site: Site) -> None:
+    import httpx
+
+    with (
+        raises(httpx.TimeoutException),
+        httpx.stream("GET", site.local + "/stall", timeout=0.5) as response,
+    ):
+        response.read()
+
+
+@case(needs=NEEDS)
+def httpx_leaves_a_stream_in_the_middle(site: Site) -> None:
+    import httpx
+
+    with httpx.Client() as client:
+        for _ in range(3):
+            with client.stream("GET", site.local + "/big?mb=8") as response:
+                assert next(response.iter_bytes(3)) == b"\x00\x01\x02"
+        assert client.get(site.local + "/empty").content == b""
+
+
+@case(each=("chunked", "negotiated", "gzip", "without-length", "empty"), needs=NEEDS)
+def httpx_streams_a_body_however_it_is_framed(site: Site, route: str) -> None:
+    import httpx
+
+    with httpx.stream("GET", f"{site.local}/{route}") as response:
+        body = b"".join(response.iter_bytes(100))
+    assert body == (b"" if route == "empty" else b"rain,sun\n1,2\n3,4\n" * 64)
+
+
+@case(needs=NEEDS)
+def httpx_streams_the_answer_to_what_it_sent(site: Site) -> None:
+    import httpx
+
+    with httpx.stream("POST", site.local + "/echo", content=b"a") as response:
+        told = json.loads("".join(response.iter_lines()))
+    assert base64.b64decode(told["body"]) == b"a"
+
+
+@case(needs=NEEDS)
+def httpx_streams_from_where_a_redirect_leads(site: Site) -> None:
+    import httpx
+
+    start = site.local + "/redirect?to=/plain%3Fsize%3D5"
+    with httpx.stream("GET", start, follow_redirects=True) as response:
+        assert str(response.url) == site.local + "/plain?size=5"
+        assert len(response.read()) == 5
+
+
+@case(needs=NEEDS)
+def httpx_reads_what_it_streamed_once(site: Site) -> None:
+    import httpx
+
+    with httpx.stream("GET", site.local + "/plain?size=9") as response:
+        with raises(httpx.ResponseNotRead):
+            _ = response.content
+        list(response.iter_raw())
+        with raises(httpx.StreamConsumed):
+            list(response.iter_raw())
+
+
 @case(needs=NEEDS, core=True)
 def httpx_says_that_nobody_listens(site: Site) -> None:
     import httpx
@@ -156,3 +243,51 @@ async def httpx_times_out_asynchronously(site: Site) -> None:
     async with httpx.AsyncClient(timeout=0.5) as client:
         with raises(httpx.TimeoutException):
             await client.get(site.local + "/never")
+
+
+@case(needs=NEEDS, core=True)
+async def httpx_streams_asynchronously_what_never_ends(site: Site) -> None:
+    import httpx
+
+    async with (
+        httpx.AsyncClient() as client,
+        client.stream("GET", site.local + "/heartbeat") as response,
+    ):
+        async for piece in response.aiter_bytes():
+            assert piece == b"beat\n"
+            break
+
+
+@case(needs=NEEDS)
+async def httpx_streams_several_at_a_time(site: Site) -> None:
+    import asyncio
+
+    import httpx
+
+    async def size_of(client: httpx.AsyncClient, size: int) -> int:
+        async with client.stream("GET", f"{site.local}/plain?size={size}") as response:
+            return sum([len(piece) async for piece in response.aiter_bytes()])
+
+    async with httpx.AsyncClient() as client:
+        sizes = await asyncio.gather(*(size_of(client, size) for size in (1, 200_000, 3)))
+    assert sizes == [1, 200_000, 3]
+
+
+@case(each=("too-short", "cut-off", "reset"), needs=NEEDS, core=True)
+async def httpx_says_asynchronously_that_a_stream_broke_off(site: Site, route: str) -> None:
+    import httpx
+
+    async with httpx.AsyncClient() as client:
+        with raises(httpx.TransportError):
+            async with client.stream("GET", f"{site.local}/{route}") as response:
+                await response.aread()
+
+
+@case(needs=NEEDS)
+async def httpx_says_asynchronously_that_a_stream_fell_silent(site: Site) -> None:
+    import httpx
+
+    async with httpx.AsyncClient(timeout=0.5) as client:
+        with raises(httpx.TimeoutException):
+            async with client.stream("GET", site.local + "/stall") as response:
+                await response.aread()

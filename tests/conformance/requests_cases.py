@@ -231,16 +231,16 @@ def requests_streams_lines(site: Site) -> None:
         ]
 
 
-@case(
-    needs=NEEDS,
-    core=True,
-    law=Law(
-        "`stream=True` of requests (the xhr engine: Safari, every browser on an iPad)",
-        "The body comes piece by piece, as it is sent; it may be without end.",
-        "With the fetch engine (Chromium, Firefox) the same; with xhr the whole body comes before"
-        " its first piece.",
-    ),
+STREAMS = Law(
+    "`stream=True` of requests, `stream` of httpx (the xhr engine: Safari, every browser on an"
+    " iPad)",
+    "The body comes piece by piece, as it is sent; it may be without end.",
+    "With the fetch engine (Chromium, Firefox), and with `httpx.AsyncClient` everywhere, the same;"
+    " with xhr the whole body comes before its first piece.",
 )
+
+
+@case(needs=NEEDS, core=True, law=STREAMS)
 def requests_streams_what_never_ends(site: Site) -> None:
     import requests
 

@@ -114,9 +114,9 @@ def truthful(request: Request, response: Response) -> Response:
     Raises
     ------
     TransportFailure
-        If the body is not whole and the browser did not mind (WebKit does not).
+        If the body is not whole and the browser did not mind.
     """
-    if _is_cut_short(request, response):
+    if is_cut_short(request, response, len(response.body)):
         raise TransportFailure("interrupted", request, "the body is short", response.body)
     if _was_unpacked(response):
         response = replace(response, body=gzip.compress(response.body, compresslevel=1))
@@ -160,7 +160,18 @@ def _spelled(name: str) -> str:
     return _SPELLINGS.get(lower) or "-".join(part.capitalize() for part in lower.split("-"))
 
 
-def _is_cut_short(request: Request, response: Response) -> bool:
+def is_cut_short(request: Request, response: Response, came: int) -> bool:
+    """Return whether a body is not whole, which not every browser minds (WebKit does not).
+
+    Parameters
+    ----------
+    request
+        What was asked for.
+    response
+        What the browser made of the answer.
+    came
+        How many bytes of its body there are.
+    """
     length = response.header("content-length") or ""
     if request.method == "HEAD" or response.status in {204, 304} or not length.isdecimal():
         return False
@@ -168,7 +179,7 @@ def _is_cut_short(request: Request, response: Response) -> bool:
     # what does not compress is a little shorter than its encoding.
     announced = int(length)
     encoded = response.header("content-encoding") is not None
-    return not encoded and announced - len(response.body) > 64 + announced // 500
+    return not encoded and announced - came > 64 + announced // 500
 
 
 def is_packed_file(url: str) -> bool:

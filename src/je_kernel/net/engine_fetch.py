@@ -248,35 +248,60 @@ class _Download:
 
 
 class Stream:
-    """A response that is read chunk by chunk, as its body comes. Needs `runtime.can_run_sync`.
+    """A response that is read chunk by chunk, as its body comes.
+
+    Each of its conversations can be had in two ways: the ordinary one needs
+    `runtime.can_run_sync`, the other a coroutine.
 
     Parameters
     ----------
     request
         What to ask.
-
-    Raises
-    ------
-    TransportFailure
-        If no response comes, and by `next_chunk` if its body breaks off.
     """
 
     def __init__(self, request: Request) -> None:
         self._download = _Download(request)
-        try:
-            self.head: Response = _wait(self._download.begin())
-            """The response, its body left out."""
-        except BaseException:
-            self._download.abort()
-            raise
+
+    def begin(self) -> Response:
+        """Ask, and wait for the response without its body.
+
+        Raises
+        ------
+        TransportFailure
+            If no response comes.
+        """
+        head: Response = _wait(self._begin())
+        return head
+
+    async def begin_async(self) -> Response:
+        """Ask, and wait for the response without its body: as `begin`."""
+        head: Response = await _wait_async(self._begin())
+        return head
 
     def next_chunk(self) -> Any:
-        """Wait for more of the body: a Uint8Array, or None at its end."""
+        """Wait for more of the body: a Uint8Array, or None at its end.
+
+        Raises
+        ------
+        TransportFailure
+            If the body breaks off.
+        """
         return _wait(self._download.next_chunk())
+
+    async def next_chunk_async(self) -> Any:
+        """Wait for more of the body: as `next_chunk`."""
+        return await _wait_async(self._download.next_chunk())
 
     def abort(self) -> None:
         """Give up what has not come yet."""
         self._download.abort()
+
+    def _begin(self) -> Generator[_Call, Any, Response]:
+        try:
+            return (yield from self._download.begin())
+        except BaseException:
+            self._download.abort()
+            raise
 
 
 class _Body:

@@ -151,7 +151,8 @@ def decide(evidence: Evidence) -> type[errors.NetworkError]:
         return errors.SiteForbidsError
     if evidence.offline:
         return errors.OfflineError
-    if evidence.same_origin or evidence.host_answers is False:
+    # What is of this site may still lead on to another one, which forbids.
+    if evidence.host_answers is False or (evidence.same_origin and evidence.site_answers is False):
         return errors.UnreachableError
     return errors.NetworkError
 

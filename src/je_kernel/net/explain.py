@@ -156,7 +156,14 @@ def _bad_address(_host: str, _evidence: Evidence, failure: TransportFailure) -> 
     )
 
 
-def _unknown(host: str, *_: Any) -> tuple[str, str]:
+def _unknown(host: str, evidence: Evidence, *_: Any) -> tuple[str, str]:
+    if evidence.same_origin:
+        return (
+            "The browser does not say why. Either this site does not answer at the moment, or the"
+            " address leads on to another site, which does not let notebooks in a browser read it"
+            " (a rule called CORS).",
+            "Check the Wi-Fi, then run this cell again: it may then be known which it is.",
+        )
     return (
         f"The browser does not say why. Either {host} does not let notebooks in a browser read"
         " it (a rule called CORS), or nobody answers there.",

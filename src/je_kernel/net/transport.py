@@ -21,7 +21,7 @@ from je_kernel.net.recovery import recover, recover_async
 if TYPE_CHECKING:
     from je_kernel.net.message import Request, Response
 
-__all__ = ["instead", "send", "send_async", "waits", "with_settings"]
+__all__ = ["instead", "instead_async", "send", "send_async", "waits", "with_settings"]
 
 
 def send(request: Request) -> Response:
@@ -58,7 +58,7 @@ async def send_async(request: Request) -> Response:
     try:
         response = await _carry_async(request)
     except TransportFailure as failure:
-        return await recover_async(failure, _carry_async)
+        return await instead_async(failure)
     check(request, response)
     saved.keep(request, response)
     return response
@@ -78,6 +78,17 @@ def instead(failure: TransportFailure) -> Response:
         If there is no other way.
     """
     return recover(failure, _carry)
+
+
+async def instead_async(failure: TransportFailure) -> Response:
+    """Find another way to what a request asked for: as `instead`, from a coroutine.
+
+    Parameters
+    ----------
+    failure
+        Why there is no response.
+    """
+    return await recover_async(failure, _carry_async)
 
 
 def with_settings(request: Request) -> Request:

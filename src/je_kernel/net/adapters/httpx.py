@@ -1,15 +1,21 @@
-"""`httpx`: both its transports are ours, the asynchronous one without blocking the kernel."""
+"""`httpx`: both its transports are ours, the asynchronous one without blocking the kernel.
+
+A transport is not told whether its answer is to be streamed: it has to ask the client.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import errors
-from je_kernel.net import transport
+from je_kernel.net import streaming, transport
 from je_kernel.net.message import Request
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
     from types import ModuleType
 
     from je_kernel.net.message import Response
@@ -18,25 +24,76 @@ if TYPE_CHECKING:
 __all__ = ["adapt"]
 
 
+_streamed: ContextVar[bool] = ContextVar("streamed", default=False)
+
+
 def adapt(module: ModuleType, patches: Patches) -> None:
     """Send what `httpx` sends through our transport."""
+    send_theirs = module.Client.send
+    send_async_theirs = module.AsyncClient.send
+
+    @wraps(send_theirs)
+    def send(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
+        before = _streamed.set(stream)
+        try:
+            return send_theirs(self, request, stream=stream, **options)
+        finally:
+            _streamed.reset(before)
+
+    @wraps(send_async_theirs)
+    async def send_async(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
+        before = _streamed.set(stream)
+        try:
+            return await send_async_theirs(self, request, stream=stream, **options)
+        finally:
+            _streamed.reset(before)
+
+    class Streamed(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[name-defined,misc]
+        """The body of a response as it comes."""
+
+        def __init__(self, chunks: Any) -> None:
+            self._chunks = chunks
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter(self._chunks)
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return aiter(self._chunks)
+
+        def close(self) -> None:
+            self._chunks.close()
+
+        async def aclose(self) -> None:
+            self._chunks.close()
 
     def handle_request(_self: Any, asked: Any) -> Any:
+        def translate(error: errors.NetworkError) -> errors.NetworkError:
+            return _as_httpx(module, error, asked)
+
         request = _request_of(asked, b"".join(asked.stream))
         try:
-            response = transport.send(request)
+            if not _streamed.get():
+                return _response_for(module, asked, transport.send(request))
+            head, chunks = streaming.open_chunks(request, translate)
         except errors.NetworkError as error:
-            raise _as_httpx(module, error, asked) from None
-        return _response_for(module, asked, response)
+            raise translate(error) from None
+        return _response_for(module, asked, head, Streamed(chunks))
 
     async def handle_async_request(_self: Any, asked: Any) -> Any:
+        def translate(error: errors.NetworkError) -> errors.NetworkError:
+            return _as_httpx(module, error, asked)
+
         request = _request_of(asked, b"".join([part async for part in asked.stream]))
         try:
-            response = await transport.send_async(request)
+            if not _streamed.get():
+                return _response_for(module, asked, await transport.send_async(request))
+            head, chunks = await streaming.open_chunks_async(request, translate)
         except errors.NetworkError as error:
-            raise _as_httpx(module, error, asked) from None
-        return _response_for(module, asked, response)
+            raise translate(error) from None
+        return _response_for(module, asked, head, Streamed(chunks))
 
+    patches.set(module.Client, "send", send)
+    patches.set(module.AsyncClient, "send", send_async)
     for name, method in (
         ("__init__", _nothing),
         ("close", _nothing),
@@ -69,14 +126,14 @@ def _request_of(asked: Any, body: bytes) -> Request:
     return Request(asked.method, str(asked.url), headers, body or None, timeouts.get("read"))
 
 
-def _response_for(module: ModuleType, asked: Any, response: Response) -> Any:
+def _response_for(module: ModuleType, asked: Any, response: Response, stream: Any = None) -> Any:
     if response.url != str(asked.url):
         # The client takes the address of a response from its request.
         asked.url = module.URL(response.url)
     return module.Response(
         response.status,
         headers=list(response.headers),
-        stream=module.ByteStream(response.body),
+        stream=stream or module.ByteStream(response.body),
         extensions={
             "http_version": b"HTTP/1.1",
             "reason_phrase": response.reason.encode("latin-1"),

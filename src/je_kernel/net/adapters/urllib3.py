@@ -66,7 +66,7 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         if not wanted.streamed:
             return None  # urllib3 then calls send_request
         try:
-            head, body = streaming.open_stream(_request_of(asked), wanted.translate or _as_urllib3)
+            head, body = streaming.open_file(_request_of(asked), wanted.translate or _as_urllib3)
         except errors.TimedOutError as error:
             raise module.TimeoutError(str(error)) from error
         return _response_for(module, asked, head, body)
