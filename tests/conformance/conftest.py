@@ -49,6 +49,7 @@ def pyodide_dist(request: pytest.FixtureRequest) -> Path:
 # A kernel takes long to start: whatever is asked of one is asked together.
 _IN_THE_KERNEL_OF = {
     "test_in_chromium_by_fetch": 1,
+    "test_an_interrupt_ends_the_request_that_is_waited_for": 1,
     "test_in_chromium_by_xhr": 2,
     "test_in_webkit": 3,
     "test_in_firefox": 4,

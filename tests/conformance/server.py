@@ -39,6 +39,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     query: dict[str, str]
     body: bytes
+    hung_up = 0  # how many clients have, of those that it was waited for
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -110,6 +111,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
         self.close_connection = True
 
+    def _wait_for_hang_up(self) -> None:
+        self.connection.settimeout(60)
+        with suppress(OSError):
+            while self.connection.recv(1024):
+                pass
+        _Handler.hung_up += 1
+        self.close_connection = True
+
     def route_not_there(self) -> None:
         self._send(404, b"nothing here\n", ("Content-Type", "text/plain"))
 
@@ -155,8 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._start(200, ("Transfer-Encoding", "chunked"), ("Content-Type", "text/plain"))
         self.wfile.write(b"5\r\nbeat\n\r\n")
         self.wfile.flush()
-        _wait_for_hang_up(self.connection)
-        self.close_connection = True
+        self._wait_for_hang_up()
 
     def route_without_length(self) -> None:
         self._start(200, ("Connection", "close"), ("Content-Type", "text/csv"))
@@ -324,15 +332,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def route_never(self) -> None:
-        _wait_for_hang_up(self.connection)
-        self.close_connection = True
+        self._wait_for_hang_up()
+
+    def route_hung_up(self) -> None:
+        self._send(200, b"%d" % _Handler.hung_up)
 
     def route_stall(self) -> None:
         self._start(200, ("Content-Length", "1000"))
         self.wfile.write(b"x" * 500)
         self.wfile.flush()
-        _wait_for_hang_up(self.connection)
-        self.close_connection = True
+        self._wait_for_hang_up()
 
     def route_delay(self) -> None:
         time.sleep(float(self.query["seconds"]))
@@ -357,13 +366,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def route_robots(self) -> None:
         self._send(200, b"User-agent: *\nDisallow: /private\n", ("Content-Type", "text/plain"))
-
-
-def _wait_for_hang_up(connection: socket.socket) -> None:
-    connection.settimeout(60)
-    with suppress(OSError):
-        while connection.recv(1024):
-            pass
 
 
 class _Server(ThreadingHTTPServer):

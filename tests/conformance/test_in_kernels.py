@@ -293,3 +293,50 @@ str((outcome, time.monotonic() - begin < 5))
         )
         == "('cancelled', True)"
     )
+
+
+# JupyterLite's kernel has no such buffer; other pages with Pyodide do. Here its own worker writes
+# to it, as a page would that shares it.
+INTERRUPTED = """
+import asyncio, time
+import js, pyodide_js
+from pyodide.code import run_js
+from urllib.request import urlopen
+
+def hung_up():
+    return int(urlopen(site.local + "/hung-up").read())
+
+before = hung_up()
+signals = js.Uint8Array.new(1)
+pyodide_js.setInterruptBuffer(signals)
+run_js("signals => {{ setTimeout(() => {{ signals[0] = 2; }}, 300); }}")(signals)
+try:
+    {wait}
+    outcome = "answered"
+except KeyboardInterrupt:
+    outcome = "interrupted"
+finally:
+    pyodide_js.setInterruptBuffer(None)
+begin = time.monotonic()
+while hung_up() == before and time.monotonic() - begin < 30:
+    await asyncio.sleep(0.05)
+str((outcome, hung_up() - before))
+"""
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        'urlopen(site.local + "/never")',
+        'urlopen(site.local + "/stall").read()',
+        'requests.get(site.local + "/stall", stream=True).content',
+    ],
+    ids=["head", "body", "stream"],
+)
+def test_an_interrupt_ends_the_request_that_is_waited_for(
+    start_kernel: Callable[[Engine, NetworkEngine], Kernel], wait: str
+) -> None:
+    kernel = start_kernel("chromium", "auto")
+    kernel.load("requests")
+    told = kernel.python("import requests\n" + INTERRUPTED.format(wait=wait))
+    assert told == "('interrupted', 1)"

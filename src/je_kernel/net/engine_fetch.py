@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import js
+import pyodide_js
 from pyodide.code import run_js
 from pyodide.ffi import create_proxy, run_sync, to_js
 
@@ -33,13 +34,35 @@ __all__ = ["Stream", "announced", "send", "send_async"]
 
 # A promise that the browser rejects while Python holds it is the end of Pyodide 314
 # in WebKit: there, and so in all that is awaited, JavaScript takes care of it.
+#
+# An interrupt would only be seen when Python runs again, which may be never, and then by
+# whatever runs first. So the buffer that interrupts are written to (Pyodide's
+# `setInterruptBuffer`), where there is one, is looked at while Python waits.
 _SETTLE = """
-(target, method, ...args) => target[method](...args).then(
-  value => [value],
-  error => [undefined, String(error.name), String(error.message)],
-)
+module => async (target, method, ...args) => {
+  const signals = module.Py_EmscriptenSignalBuffer;
+  let timer;
+  const interrupt = new Promise(resolve => {
+    if (signals) {
+      timer = setInterval(() => {
+        if (signals[0] === 2) {
+          signals[0] = 0;
+          resolve([undefined, "Interrupt", ""]);
+        }
+      }, 50);
+    }
+  });
+  const settled = target[method](...args).then(
+    value => [value],
+    error => [undefined, String(error.name), String(error.message)],
+  );
+  try {
+    return await Promise.race([settled, interrupt]);
+  } finally {
+    clearInterval(timer);
+  }
+}
 """
-
 # Smaller bodies are poured into Python's memory when all of them has come.
 _SMALL_BYTES = 1_000_000
 _SPARE_BYTES = 4_000_000
@@ -123,7 +146,7 @@ class _Conversation:
         self._calls = calls
         # Settled here as well: what JavaScript rejects while `run_sync` waits for it,
         # JupyterLite's kernel shows under the cell even if it is caught.
-        self._settle = run_js(_SETTLE)
+        self._settle = _settle()
         self.over = False
         self.result: Any = None
         self._advance(calls.send, None)
@@ -135,10 +158,12 @@ class _Conversation:
     def settled(self, outcome: Any) -> None:
         """Go on with what the call came to."""
         value, *rejection = outcome
-        if rejection:
-            self.failed(_Rejected(*rejection))
-        else:
+        if not rejection:
             self._advance(self._calls.send, value)
+        elif rejection[0] == "Interrupt":
+            self.failed(KeyboardInterrupt())
+        else:
+            self.failed(_Rejected(*rejection))
 
     def failed(self, error: BaseException) -> None:
         """Go on with an error instead."""
@@ -407,6 +432,11 @@ class _Deadline:
     def abort(self) -> None:
         """Give up now."""
         self._abort()
+
+
+@cache
+def _settle() -> Any:
+    return run_js(_SETTLE)(pyodide_js._module)
 
 
 @cache
