@@ -15,6 +15,7 @@ import struct
 import threading
 import time
 import zlib
+from array import array
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -198,10 +199,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n")
 
     def route_big(self) -> None:
-        block, count = bytes(range(256)) * 4096, int(self.query["mb"])
-        self._start(200, ("Content-Length", str(len(block) * count)))
-        for _ in range(count):
-            self.wfile.write(block)
+        # Of numbers, so that no piece of it is like another.
+        body = array("I", range(int(self.query["mb"]) * 2**18)).tobytes()
+        if "chunked" not in self.query:
+            self._send(200, body)
+            return
+        self._start(200, ("Transfer-Encoding", "chunked"))
+        for start in range(0, len(body), 2**20):
+            self.wfile.write(b"100000\r\n" + body[start : start + 2**20] + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
 
     # Files as libraries want them.
 
@@ -292,8 +298,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def route_cut_off(self) -> None:
-        self._start(200, ("Content-Length", "1000000"), ("Connection", "close"))
-        self.wfile.write(b"x" * 200_000)
+        came = int(self.query.get("came", 200_000))
+        self._start(200, ("Content-Length", str(came + 800_000)), ("Connection", "close"))
+        self.wfile.write(b"x" * came)
         self.wfile.flush()
         time.sleep(0.2)  # the client is to have seen the beginning
         self.close_connection = True
