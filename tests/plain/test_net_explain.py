@@ -46,6 +46,9 @@ def seen(kind="network", url=DATA, page=HTTPS, online=True, host=None, site=None
         (seen(url="http://127.0.0.1:1/a", online=False, host=False), errors.UnreachableError),
         (seen(url="https://notebooks.example/files/a", site=False), errors.UnreachableError),
         (seen(url="https://notebooks.example/files/a", online=False), errors.OfflineError),
+        # It may lead on to another site, which forbids.
+        (seen(url="https://notebooks.example/files/a"), errors.NetworkError),
+        (seen(url="https://notebooks.example/files/a", site=True), errors.NetworkError),
         (seen(url="https://notebooks.example/a", host=True, site=True), errors.SiteForbidsError),
         (seen("timeout"), errors.TimedOutError),
         (seen("timeout", host=True), errors.TimedOutError),
@@ -137,6 +140,12 @@ def test_an_address_of_this_site_that_leads_elsewhere_is_not_blamed_on_this_site
     assert "notebooks.example answers" not in text
 
 
+def test_an_address_of_this_site_that_could_not_be_looked_into_names_both_possibilities():
+    text = str(told(seen(url="https://notebooks.example/go")))
+    assert "this site does not answer" in text
+    assert "leads on to another site" in text
+
+
 def test_an_insecure_address_is_told_with_the_secure_one():
     text = str(told(seen(url="http://data.example/rain.csv")))
     assert "\n    https://data.example/rain.csv" in text
@@ -145,6 +154,12 @@ def test_an_insecure_address_is_told_with_the_secure_one():
 def test_a_timeout_says_how_long_was_waited():
     assert "in 2.5 seconds" in str(told(seen("timeout"), timeout=2.5))
     assert "in time" in str(told(seen("timeout")))
+
+
+def test_a_timeout_in_the_middle_of_an_answer_does_not_say_that_none_came():
+    text = str(told(seen("timeout"), timeout=2.5, partial=b"x" * 1234))
+    assert "data.example began to answer and fell silent for 2.5 seconds after 1,234 bytes." in text
+    assert "No answer" not in text
 
 
 def test_a_broken_answer_says_how_much_came():

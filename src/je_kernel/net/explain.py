@@ -132,9 +132,16 @@ def _unreachable(host: str, evidence: Evidence, *_: Any) -> tuple[str, str]:
 
 def _timed_out(host: str, _evidence: Evidence, failure: TransportFailure) -> tuple[str, str]:
     waited = failure.request.timeout
-    patience = f" in {waited:g} seconds" if waited else " in time"
+    if failure.partial:
+        silence = f" for {waited:g} seconds" if waited else ""
+        why = (
+            f"{host} began to answer and fell silent{silence} after {len(failure.partial):,} bytes."
+        )
+    else:
+        patience = f" in {waited:g} seconds" if waited else " in time"
+        why = f"No answer came from {host}{patience}."
     return (
-        f"No answer came from {host}{patience}.",
+        why,
         "Run the cell again; if it happens again, the site or the network is slow: give it more"
         " time (as in timeout=60), or try later.",
     )
