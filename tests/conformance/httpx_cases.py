@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from array import array
 
 from tests.conformance.registry import Site, case
 from tests.conformance.requests_cases import STREAMS
@@ -216,6 +217,15 @@ async def httpx_asks_several_at_a_time(site: Site) -> None:
         asked = (client.get(f"{site.local}/plain?size={size}") for size in (1, 2, 3))
         responses = await asyncio.gather(*asked)
     assert [len(response.content) for response in responses] == [1, 2, 3]
+
+
+@case(each=("mb=4", "mb=4&chunked=yes"), needs=NEEDS)
+async def httpx_gets_megabytes_asynchronously(site: Site, how: str) -> None:
+    import httpx
+
+    async with httpx.AsyncClient() as client:
+        response = await client.get(f"{site.local}/big?{how}")
+    assert response.content == array("I", range(2**20)).tobytes()
 
 
 @case(needs=NEEDS)

@@ -295,6 +295,31 @@ str((outcome, time.monotonic() - begin < 5))
     )
 
 
+def test_a_body_arrives_whole_while_pythons_memory_grows(kernel: Kernel) -> None:
+    # Each time the memory has grown, JavaScript finds it elsewhere.
+    assert kernel.python(
+        """
+import asyncio
+from array import array
+import pyodide_js
+from je_kernel.net import transport
+from je_kernel.net.message import Request
+
+before = pyodide_js._module.HEAPU8.length
+task = asyncio.ensure_future(transport.send_async(Request("GET", site.local + "/big?mb=24")))
+ballast = []
+while not task.done():
+    if len(ballast) < 60:
+        ballast.append(bytearray(5_000_000))
+    await asyncio.sleep(0)
+body = (await task).body
+grown = pyodide_js._module.HEAPU8.length - before
+del ballast
+body == array("I", range(6 * 2**20)).tobytes() and grown > 0
+"""
+    )
+
+
 # JupyterLite's kernel has no such buffer; other pages with Pyodide do. Here its own worker writes
 # to it, as a page would that shares it.
 INTERRUPTED = """

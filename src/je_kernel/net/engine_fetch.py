@@ -52,7 +52,7 @@ module => async (target, method, ...args) => {
       }, 50);
     }
   });
-  const settled = target[method](...args).then(
+  const settled = (async () => target[method](...args))().then(
     value => [value],
     error => [undefined, String(error.name), String(error.message)],
   );
