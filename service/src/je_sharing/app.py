@@ -22,12 +22,11 @@ from je_sharing.middleware import (
     AnyOptions,
     ClientSecret,
     RequestRecord,
-    ResponseHeaders,
     RoutingRefusals,
 )
 from je_sharing.plain_route import plain_routes
 from je_sharing.relay import Relay
-from je_sharing.services import running, services_of
+from je_sharing.services import Services, running, services_of
 from je_sharing.settings import Settings
 
 _API_PREFIX = "/api/v1"
@@ -73,10 +72,9 @@ def create_app(settings: Settings) -> Starlette:
     """
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Services]]:
         async with running(settings) as services:
-            app.state.services = services
-            yield
+            yield {"services": services}
 
     routers = _routers(settings)
     app = _Application(
@@ -149,10 +147,10 @@ def _middleware(settings: Settings) -> list[Middleware]:
     chosen = [
         Middleware(
             RequestRecord,
+            headers=_HEADERS,
             access_log=settings.access_log,
             timeout_seconds=settings.request_timeout_seconds,
         ),
-        Middleware(ResponseHeaders, headers=_HEADERS),
     ]
     if settings.cors_origin_list:
         cors = Middleware(

@@ -1,7 +1,6 @@
 """The database: engines, transactions, and the state of the schema."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -13,16 +12,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import (
-    ARRAY,
     Column,
-    ColumnElement,
     Connection,
     Engine,
     Uuid,
-    bindparam,
     event,
-    func,
-    select,
     text,
 )
 from sqlalchemy import create_engine as create_sync_engine
@@ -159,12 +153,11 @@ class Database:
         if self._settings.is_sqlite:
             marks = ", ".join(["?"] * len(columns))
             source = f"VALUES {', '.join([f'({marks})'] * len(rows))}"
-            # SQLite keeps UUIDs without their hyphens.
-            is_uuid = [isinstance(column.type, Uuid) for column in columns]
+            are_uuids = [isinstance(column.type, Uuid) for column in columns]
             values = tuple(
-                value.replace("-", "") if plain else value
+                _compact(value) if is_uuid else value
                 for row in rows
-                for value, plain in zip(row.values(), is_uuid, strict=True)
+                for value, is_uuid in zip(row.values(), are_uuids, strict=True)
             )
         else:
             arrays = ", ".join(
@@ -177,35 +170,49 @@ class Database:
         statement = f"INSERT INTO {table.name} ({names}) {source} {conflict}"
         return connection.exec_driver_sql(statement, values).rowcount
 
-    def is_one_of(
-        self, column: Column[Any], values: Sequence[str] | Sequence[bytes]
-    ) -> ColumnElement[bool]:
-        """Make a condition that a column has one of many values.
+    def find_rows(
+        self,
+        connection: Connection,
+        columns: Sequence[Column[Any]],
+        key: Column[Any],
+        values: Sequence[Any],
+    ) -> list[tuple[Any, ...]]:
+        """Look rows up by a unique column, in one statement that says what to fetch and no more.
 
         Parameters
         ----------
-        column
-            Of text, of UUIDs as text, or of bytes.
+        connection
+            Any.
+        columns
+            What to fetch, of one table.
+        key
+            The column to look at.
         values
             What it may have.
 
         Returns
         -------
-        sqlalchemy.ColumnElement
-            The same statement however many values there are, so that database and driver prepare
-            it once; an IN list would be another statement for each length. (SQLite can be given
-            bytes in no other way.)
+        list of tuple
+            The rows there are, in no order.
         """
+        names = ", ".join(column.name for column in columns)
+        select = f"SELECT {names} FROM {key.table.name} WHERE {key.name}"  # noqa: S608
         if self._settings.is_sqlite:
-            plain: list[str] = []
-            for value in values:
-                if isinstance(value, bytes):
-                    return column.in_(values)
-                # SQLite keeps UUIDs without their hyphens.
-                plain.append(value.replace("-", "") if isinstance(column.type, Uuid) else value)
-            each = func.json_each(json.dumps(plain)).table_valued("value")
-            return column.in_(select(each.c.value))
-        return column == func.any(bindparam(None, list(values), type_=ARRAY(column.type)))
+            is_uuid = isinstance(key.type, Uuid)
+            wanted = tuple(_compact(value) if is_uuid else value for value in values)
+            condition = f"IN ({', '.join(['?'] * len(wanted))})"
+        else:
+            wanted = ([*values],)
+            condition = f"= ANY($1::{key.type.compile(connection.dialect)}[])"
+        rows = connection.exec_driver_sql(f"{select} {condition}", wanted).all()
+        are_uuids = [isinstance(column.type, Uuid) for column in columns]
+        return [
+            tuple(
+                _hyphenated(value) if is_uuid else value
+                for value, is_uuid in zip(row, are_uuids, strict=True)
+            )
+            for row in rows
+        ]
 
     async def ping(self) -> None:
         """Ask the database for a sign of life."""
@@ -220,11 +227,25 @@ class Database:
             self._threaded.close()
 
 
+def _compact(uuid_text: str) -> str:
+    """Write a UUID as SQLite keeps it."""
+    return uuid_text.replace("-", "")
+
+
+def _hyphenated(found: Any) -> str:
+    """Write a UUID as people do, whichever way a driver gives it."""
+    text = str(found)
+    if "-" in text:
+        return text
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
 class _ThreadedSqlite:
     """SQLite's own blocking driver: writing in a thread, reading in place."""
 
     def __init__(self, settings: Settings) -> None:
         self._reading = _sqlite_engine(settings, reading=True)
+        self._reader: Connection | None = None
         self._writing = _sqlite_engine(settings, reading=False)
         # One thread for writing, since SQLite lets one write at a time anyway.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
@@ -234,9 +255,17 @@ class _ThreadedSqlite:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._writer, self._write, work)
         # What a few lookups by a unique key take, a thread takes longer to be woken; and where
-        # there is a write-ahead log, they wait for no writer.
-        with self._reading.connect() as connection:
-            return work(connection)
+        # there is a write-ahead log, they wait for no writer. The connection stays, for taking one
+        # from the pool costs as much again.
+        if self._reader is None:
+            self._reader = self._reading.connect()
+        try:
+            return work(self._reader)
+        except DBAPIError:
+            # Whatever happened to it, the next lookup gets a new one.
+            self._reader.close()
+            self._reader = None
+            raise
 
     def _write(self, work: Callable[[Connection], Outcome]) -> Outcome:
         with self._writing.begin() as connection:
@@ -244,6 +273,8 @@ class _ThreadedSqlite:
 
     def close(self) -> None:
         self._writer.shutdown(wait=True)
+        if self._reader is not None:
+            self._reader.close()
         self._reading.dispose()
         self._writing.dispose()
 

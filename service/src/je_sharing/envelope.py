@@ -1,13 +1,14 @@
 """The body of a share: the notebook is cut out of it as it was sent, byte for byte."""
 
 import json
+import re
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 import msgspec
 
-from je_sharing.validation import NotANotebookError, parse_json
+from je_sharing.validation import Bounds, NotANotebookError, is_plain, parse_json
 
 _SPACE = " \t\r\n"
 
@@ -38,6 +39,39 @@ class _Body(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Body)
+# What nearly every client sends: the notebook, and no password behind it.
+_usual = re.compile(
+    rb"""\s*{\s*"notebook"\s*:\s*({.*})\s*(?:,\s*"password"\s*:\s*(?:""|null)\s*)?}\s*""", re.DOTALL
+).fullmatch
+
+
+def plain_notebook(body: bytes, bounds: Bounds) -> bytes | None:
+    """Take a plainly valid notebook out of the usual body, which is then read only once.
+
+    Parameters
+    ----------
+    body
+        As for `open_envelope`.
+    bounds
+        What the notebook may hold at most.
+
+    Returns
+    -------
+    bytes or None
+        The notebook; None says nothing. When what stands between the usual beginning and the
+        usual end is one JSON value, the body is the one object that these three make up.
+
+    Examples
+    --------
+    >>> notebook = b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}'
+    >>> plain_notebook(b'{"notebook": %b, "password": ""}' % notebook, Bounds()) == notebook
+    True
+    """
+    usual = _usual(body)
+    if usual is None:
+        return None
+    notebook: bytes = usual[1]
+    return notebook if is_plain(notebook, bounds) else None
 
 
 def open_envelope(body: bytes) -> Envelope:

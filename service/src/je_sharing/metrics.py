@@ -1,5 +1,7 @@
 """What Prometheus can ask for; nothing here names a person, a notebook or an address."""
 
+import functools
+
 from prometheus_client import Counter, Histogram
 
 REQUESTS = Counter("je_sharing_requests_total", "Requests answered.", ["method", "route", "status"])
@@ -9,6 +11,9 @@ REQUEST_SECONDS = Histogram(
     ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+# Looked up once for each combination of labels, of which there are few.
+requests_counter = functools.cache(REQUESTS.labels)
+request_seconds = functools.cache(REQUEST_SECONDS.labels)
 SHARES = Counter("je_sharing_shares_total", "Shares by outcome.", ["outcome"])
 NOTEBOOK_BYTES = Histogram(
     "je_sharing_notebook_bytes",

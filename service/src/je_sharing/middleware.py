@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from je_sharing.errors import TooManyRequestsError, error_response, response_for
 from je_sharing.logs import LineLog
-from je_sharing.metrics import REQUEST_SECONDS, REQUESTS
+from je_sharing.metrics import request_seconds, requests_counter
 from je_sharing.rate_limits import address_prefix
 
 _log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _NO_SECRET = {"/health", "/health/live", "/health/ready"}
 
 
 class RequestRecord:
-    """Counts, times and logs each request by its operation, never by its path.
+    """Bounds the time of each request, and counts and logs it by its operation, never by its path.
 
     A path holds a readable id, and whoever has that has the notebook.
 
@@ -30,14 +30,27 @@ class RequestRecord:
     ----------
     app
         What answers.
+    headers
+        Added to every response that does not set them itself.
     access_log
         Whether to log a line a request.
     timeout_seconds
         Time for a whole request.
     """
 
-    def __init__(self, app: ASGIApp, *, access_log: bool, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        headers: Mapping[str, str],
+        access_log: bool,
+        timeout_seconds: float,
+    ) -> None:
         self._app = app
+        self._headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()
+        ]
         self._access_log = access_log
         self._timeout = timeout_seconds
         self._lines = LineLog()
@@ -54,6 +67,12 @@ class RequestRecord:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                own = message["headers"]
+                names = {name for name, _ in own}
+                message["headers"] = [
+                    *own,
+                    *(item for item in self._headers if item[0] not in names),
+                ]
             await send(message)
 
         try:
@@ -75,8 +94,8 @@ class RequestRecord:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = scope.get("je_sharing.operation", "other")
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        REQUESTS.labels(method, route, status).inc()
-        REQUEST_SECONDS.labels(route).observe(seconds)
+        requests_counter(method, route, status).inc()
+        request_seconds(route).observe(seconds)
         if self._access_log:
             line: dict[str, object] = {
                 "time": time.time(),
@@ -88,41 +107,6 @@ class RequestRecord:
                 "ms": round(seconds * 1000, 2),
             }
             self._lines.write(line)
-
-
-class ResponseHeaders:
-    """Adds headers to every response that does not set them itself.
-
-    Parameters
-    ----------
-    app
-        What answers.
-    headers
-        The headers.
-    """
-
-    def __init__(self, app: ASGIApp, *, headers: Mapping[str, str]) -> None:
-        self._app = app
-        self._headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in headers.items()
-        ]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request with the headers added."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def add(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = list(message["headers"])
-                names = {name for name, _ in own}
-                own += [item for item in self._headers if item[0] not in names]
-                message["headers"] = own
-            await send(message)
-
-        await self._app(scope, receive, add)
 
 
 class ClientSecret:
@@ -187,7 +171,7 @@ class AddressLimit:
             scope["je_sharing.address"] = address
             if self._limit and scope["path"] not in _NO_SECRET:
                 try:
-                    limits = scope["app"].state.services.limits
+                    limits = scope["state"]["services"].limits
                     limits.check("request", address, self._limit)
                 except TooManyRequestsError as error:
                     await response_for(error)(scope, receive, send)

@@ -22,7 +22,7 @@ from je_sharing.api_models import (
     refusals,
 )
 from je_sharing.bearer import caller
-from je_sharing.envelope import BadEnvelopeError, open_envelope
+from je_sharing.envelope import BadEnvelopeError, Envelope, open_envelope, plain_notebook
 from je_sharing.errors import (
     BadRequestError,
     InvalidNotebookError,
@@ -63,18 +63,12 @@ async def share_notebook(request: Request) -> Response:
     claims = await caller(request)
     _count_write(services, claims)
     async with services.uploads.body(request) as body:
-        try:
-            envelope = open_envelope(body)
-            content = await _checked(services, envelope.notebook)
-        except BadEnvelopeError as error:
-            raise BadRequestError(str(error)) from error
-        except NotANotebookError as error:
-            raise InvalidNotebookError(f"Invalid notebook format: {error}") from error
+        envelope = await _opened(services, body)
         password_hash = await hash_password(envelope.password) if envelope.password else None
         shared = await services.notebooks.create(
-            Share(claims.session_id, content, password_hash=password_hash)
+            Share(claims.session_id, envelope.notebook, password_hash=password_hash)
         )
-    NOTEBOOK_BYTES.observe(len(content))
+    NOTEBOOK_BYTES.observe(len(envelope.notebook))
     SHARES.labels("created" if shared.is_new else "repeated").inc()
     message = "Notebook shared" if shared.is_new else "Notebook was shared before, unchanged"
     return _saved(201, message, shared.notebook)
@@ -193,16 +187,32 @@ async def _update(request: Request) -> Response:
         notebook = await _asked_for(request)
         await _require_owner(services, claims, notebook)
         try:
-            content = await _checked(services, body)
+            await _check(services, body)
         except NotANotebookError as error:
             raise BadRequestError(f"Invalid notebook format: {error}") from error
-        updated = await services.notebooks.update(notebook, claims.session_id, content)
-    NOTEBOOK_BYTES.observe(len(content))
+        updated = await services.notebooks.update(notebook, claims.session_id, body)
+    NOTEBOOK_BYTES.observe(len(body))
     SHARES.labels("updated").inc()
     return _saved(200, "Notebook updated", updated)
 
 
-async def _checked(services: Services, content: bytes) -> bytes:
+async def _opened(services: Services, body: bytes) -> Envelope:
+    """Take a share's body apart, and check its notebook."""
+    if len(body) <= min(SPOOL_BYTES, services.settings.max_notebook_bytes):
+        notebook = plain_notebook(body, services.bounds)
+        if notebook is not None:
+            return Envelope(notebook, password="")
+    try:
+        envelope = open_envelope(body)
+        await _check(services, envelope.notebook)
+    except BadEnvelopeError as error:
+        raise BadRequestError(str(error)) from error
+    except NotANotebookError as error:
+        raise InvalidNotebookError(f"Invalid notebook format: {error}") from error
+    return envelope
+
+
+async def _check(services: Services, content: bytes) -> None:
     """Check a notebook's size and validity, away from the event loop when it is large."""
     limit = services.settings.max_notebook_bytes
     if len(content) > limit:
@@ -213,7 +223,6 @@ async def _checked(services: Services, content: bytes) -> bytes:
         await asyncio.to_thread(check_notebook, content, services.bounds)
     else:
         check_notebook(content, services.bounds)
-    return content
 
 
 def _utf8_size(content: bytes) -> int:
@@ -296,7 +305,8 @@ async def at_asked_time(services: Services, request: Request, notebook: Notebook
     NotFoundError
         When the notebook was not shared yet then.
     """
-    text = request.query_params.get("at")
+    # Most links name no time, and a query costs as much to take apart as the rest of this call.
+    text = request.query_params.get("at") if request.scope["query_string"] else None
     if text is None:
         return notebook
     try:

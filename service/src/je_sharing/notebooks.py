@@ -1,5 +1,6 @@
 """Notebooks: created, found, updated and deleted, in few trips to the database."""
 
+import asyncio
 import functools
 import hashlib
 import uuid
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, select, update
+from sqlalchemy import Column, Connection, Row, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from je_sharing import readable_ids
@@ -20,7 +21,8 @@ from je_sharing.storage.cached import ContentCache
 from je_sharing.storage.interface import Record
 
 _ATTEMPTS = 8
-_BATCHES_AT_ONCE = 2
+# Batches are hashed, appended and committed, each in a thread of its own.
+_BATCHES_AT_ONCE = 3
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,9 @@ class Notebooks:
         return await self._creating.submit(share)
 
     async def _create_all(self, shares: list[Share]) -> list[Shared]:
-        digests = [content_hash(share.content) for share in shares]
-        record = await self._store.put(
-            {digest: share.content for digest, share in zip(digests, shares, strict=True)}
-        )
+        contents = [share.content for share in shares]
+        digests = await asyncio.to_thread(_hash_all, contents)
+        record = await self._store.put(dict(zip(digests, contents, strict=True)))
         keys = [
             share_key(share.session_id, digest)
             for digest, share in zip(digests, shares, strict=True)
@@ -261,24 +262,17 @@ class Notebooks:
         return _or_unknown(await self._finding_readable.submit(readable_id))
 
     async def _find_all_by_id(self, wanted: list[str]) -> list[Notebook | None]:
-        found = await self._find_all(
-            select(*_COLUMNS).where(self._database.is_one_of(notebooks.c.id, wanted))
-        )
-        by_id = {notebook.id: notebook for notebook in found}
+        by_id = {found.id: found for found in await self._find_all(notebooks.c.id, wanted)}
         return [by_id.get(item) for item in wanted]
 
     async def _find_all_by_readable_id(self, wanted: list[str]) -> list[Notebook | None]:
-        found = await self._find_all(
-            select(*_COLUMNS).where(self._database.is_one_of(notebooks.c.readable_id, wanted))
-        )
+        found = await self._find_all(notebooks.c.readable_id, wanted)
         by_id = {notebook.readable_id: notebook for notebook in found}
         return [by_id.get(item) for item in wanted]
 
-    async def _find_all(self, query: Select[Any]) -> list[Notebook]:
-        rows = await self._database.run(
-            lambda connection: connection.execute(query).all(), writing=False
-        )
-        return [_notebook(row) for row in rows]
+    async def _find_all(self, key: Column[str], wanted: list[str]) -> list[Notebook]:
+        find = functools.partial(self._database.find_rows, columns=_COLUMNS, key=key, values=wanted)
+        return [_notebook(row) for row in await self._database.run(find, writing=False)]
 
     async def as_it_was(self, notebook: Notebook, moment: int) -> Notebook:
         """Find what a notebook held at an earlier time.
@@ -368,7 +362,7 @@ class Notebooks:
         NotFoundError
             When it was deleted meanwhile.
         """
-        digest = content_hash(content)
+        (digest,) = await asyncio.to_thread(_hash_all, [content])
         record = await self._store.put({digest: content})
         async with self._database.write() as connection:
             await connection.run_sync(record)
@@ -436,6 +430,11 @@ class Notebooks:
                     statement, [{"content_hash": item, "since": moment} for item in digests]
                 )
         return len(gone)
+
+
+def _hash_all(contents: Sequence[bytes]) -> list[bytes]:
+    """Hash contents, which other threads need not wait for."""
+    return [content_hash(content) for content in contents]
 
 
 def _notebook(row: Row[Any] | Sequence[Any]) -> Notebook:

@@ -122,5 +122,5 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
 def services_of(request: Request) -> Services:
     """Get the parts that answer a request."""
-    services: Services = request.app.state.services
+    services: Services = request.scope["state"]["services"]
     return services

@@ -60,12 +60,7 @@ def check_notebook(content: bytes, bounds: Bounds) -> None:
     ...
     je_sharing.validation.NotANotebookError: The notebook does not say its version: ...
     """
-    if is_plainly_valid(
-        content,
-        max_depth=bounds.max_depth,
-        max_cells=bounds.max_cells,
-        max_outputs=bounds.max_outputs,
-    ):
+    if is_plain(content, bounds):
         return
     notebook = parse_json(content)
     if not isinstance(notebook, dict):
@@ -78,6 +73,16 @@ def check_notebook(content: bytes, bounds: Bounds) -> None:
         _schema(minor)(notebook)
     except fastjsonschema.JsonSchemaValueException as error:
         raise NotANotebookError(_explain(notebook, minor, error)) from error
+
+
+def is_plain(content: bytes, bounds: Bounds) -> bool:
+    """Recognise a valid notebook of the usual shape; False says nothing."""
+    return is_plainly_valid(
+        content,
+        max_depth=bounds.max_depth,
+        max_cells=bounds.max_cells,
+        max_outputs=bounds.max_outputs,
+    )
 
 
 def parse_json(content: bytes) -> Any:

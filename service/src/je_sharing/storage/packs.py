@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -188,12 +188,13 @@ class PackStore:
         return content
 
     async def _places(self, digests: Sequence[bytes]) -> dict[bytes, Place]:
-        query = select(
-            packed.c.content_hash, packed.c.pack, packed.c.start, packed.c.size, packed.c.aside
-        ).where(self._database.is_one_of(packed.c.content_hash, digests))
-        rows = await self._database.run(
-            lambda connection: connection.execute(query).all(), writing=False
+        find = partial(
+            self._database.find_rows,
+            columns=(packed.c.content_hash, *(packed.c[field.name] for field in fields(Place))),
+            key=packed.c.content_hash,
+            values=digests,
         )
+        rows = await self._database.run(find, writing=False)
         return {row[0]: Place(*row[1:]) for row in rows}
 
     async def set_aside(self, digests: Sequence[bytes]) -> None:
