@@ -61,9 +61,18 @@ def test_nothing_about_bodies_wits_wealth_or_worse(words):
         stiff long short tight loose easy cheap poor rich broke dirty filthy smelly hairy bald
         old dead drunk high stoned bloody cruel evil nasty mean special simple little tit booby
         shag cock ass hoe cod crab leech slug worm whore bass pervert perky busty kinky dodgy
-        shady
+        shady supple curly gifted beaver cockle hogfish wrasse pollock
     """
     assert not set(unfit.split()) & set(words)
+
+
+@LISTS
+def test_none_is_heard_as_a_commoner_word(words):
+    heard_otherwise = """
+        aunt bare bear birth blew brews dear fair fare flea flour great hare hair mussel muscle
+        pail pale plaice place quay queue rays role sole soul steak tale tern turn vain wail
+    """
+    assert not set(heard_otherwise.split()) & set(words)
 
 
 def test_an_id_is_two_different_adjectives_and_an_animal():
@@ -78,7 +87,7 @@ def test_an_id_is_two_different_adjectives_and_an_animal():
 
 def test_draws_do_not_follow_an_order():
     drawn = [draw() for _ in range(5000)]
-    # Of 5,000 out of more than fifteen million about one pair is expected to meet.
+    # Of 5,000 out of more than fourteen million about one pair is expected to meet.
     assert len(set(drawn)) > 4990
     assert drawn != sorted(drawn)
     assert len({item.split("-")[0] for item in drawn}) == len(ADJECTIVES)

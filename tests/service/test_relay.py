@@ -62,7 +62,11 @@ def other_host() -> Iterator[int]:
 def relay(other_host, monkeypatch) -> Relay:
     """A relay for which this machine stands for the public internet, on the port of the test."""
     monkeypatch.setitem(relay_module._PORTS, "http", other_host)
-    names = {"data.example": ["127.0.0.1"], "inside.example": ["127.0.0.1", "10.0.0.1"]}
+    names = {
+        "data.example": ["127.0.0.1"],
+        "inside.example": ["127.0.0.1", "10.0.0.1"],
+        "twice.open.example": ["127.0.0.2", "127.0.0.1"],
+    }
 
     async def lookup(host: str, _port: int) -> list[str]:
         return names.get(host, [])
@@ -72,7 +76,7 @@ def relay(other_host, monkeypatch) -> Relay:
         max_bytes=100_000,
         timeout_seconds=2,
         lookup=lookup,
-        may_connect=lambda address: address == "127.0.0.1",
+        may_connect=lambda address: address.startswith("127."),
     )
 
 
@@ -87,6 +91,18 @@ def test_it_reads_a_listed_host(relay):
     assert path == "/x.csv?y=1"
     assert headers["host"] == "data.example"
     assert not {"cookie", "authorization", "referer", "origin"} & set(headers)
+
+
+def test_it_tries_the_next_address_where_one_cannot_be_reached(relay):
+    assert get(relay, "http://twice.open.example/x.csv").body == b"a,b\n1\n"
+
+
+def test_more_readers_than_turns_are_all_answered(relay):
+    async def read_all() -> list[int]:
+        found = await asyncio.gather(*(relay.get("http://data.example/x.csv") for _ in range(30)))
+        return [item.status for item in found]
+
+    assert asyncio.run(read_all()) == [200] * 30
 
 
 def test_it_passes_on_the_status(relay):
@@ -154,6 +170,7 @@ def test_it_gives_up_on_too_much_too_slow_and_too_far(relay, path):
         "100.64.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "::1", "::",
         "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:a00:1",
         "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a00:1", "2001:0:4136:e378::1", "2001:db8::1",
+        "192.0.0.192", "192.88.99.1", "fec0::1", "3fff::1", "64:ff9b:1::a00:1", "::10.0.0.1",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address):

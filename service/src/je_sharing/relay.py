@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -24,6 +25,13 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
 _MOST_HEADER_BYTES = 64 * 1024
 _CHUNK = 64 * 1024
+# Each may hold an answer of the largest size.
+_AT_ONCE = 8
+# Special networks that Python's list lacks, in some versions or in all.
+_SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "fec0::/10")
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,8 @@ def is_public(address: str) -> bool:
             return False
         if inner is not None:
             return is_public(str(inner))
-    return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved)
+    is_special = parsed.is_multicast or parsed.is_reserved or any(parsed in net for net in _SPECIAL)
+    return parsed.is_global and not is_special
 
 
 def _nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
@@ -106,7 +115,7 @@ class Relay:
     max_bytes
         Largest body.
     timeout_seconds
-        Time for everything, redirects included.
+        Time for everything, redirects and waiting for a turn included.
     lookup
         Finds the addresses of a host.
     may_connect
@@ -128,6 +137,7 @@ class Relay:
         self._lookup = lookup
         self._may_connect = may_connect
         self._tls = ssl.create_default_context()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def get(self, url: str) -> Relayed:
         """Read a URL.
@@ -152,7 +162,7 @@ class Relay:
             When the host cannot be read, or answers too much or too slowly.
         """
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout), self._turns:
                 return await self._follow(url)
         except TimeoutError:
             raise BadGatewayError("The other host took too long to answer.") from None
@@ -211,9 +221,12 @@ class Relay:
         if not addresses or not all(self._may_connect(address) for address in addresses):
             raise ForbiddenError(f"The relay does not read {host!r}: its address is not public.")
         tls = self._tls if parts.scheme == "https" else None
-        return await asyncio.open_connection(
-            addresses[0], port, ssl=tls, server_hostname=host if tls else None
-        )
+        *others, last = addresses
+        for address in others:
+            # A machine without IPv6 reaches a host that has both by its other address.
+            with suppress(OSError):
+                return await _open(address, port, tls, host)
+        return await _open(last, port, tls, host)
 
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, parts: SplitResult
@@ -255,6 +268,15 @@ class Relay:
                 return status, headers, bytes(body)
             elif isinstance(event, h11.ConnectionClosed):
                 raise BadGatewayError("The other host ended the connection early.")
+
+
+async def _open(
+    address: str, port: int, tls: ssl.SSLContext | None, host: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to an address, whose certificate must be the host's."""
+    return await asyncio.open_connection(
+        address, port, ssl=tls, server_hostname=host if tls else None
+    )
 
 
 def _has_controls(url: str) -> bool:
