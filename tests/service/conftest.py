@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from postgres_cluster import PostgresCluster
-from running_service import UNHURRIED, RunningService, free_port
+from running_service import END_SECONDS, START_SECONDS, UNHURRIED, RunningService, free_port
 
 BACKENDS = ["sqlite-folder", "postgres-folder", "postgres-s3"]
 Start = Callable[..., RunningService]
@@ -30,7 +30,7 @@ def s3_endpoint() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     endpoint = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             httpx.put(f"{endpoint}/notebooks").raise_for_status()
@@ -40,7 +40,7 @@ def s3_endpoint() -> Iterator[str]:
             time.sleep(0.1)
     yield endpoint
     process.terminate()
-    process.wait(30)
+    process.wait(END_SECONDS)
 
 
 @pytest.fixture(scope="session")

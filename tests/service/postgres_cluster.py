@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from running_service import free_port
+from running_service import START_SECONDS, free_port
 
 
 def _programs() -> Path:
@@ -42,8 +42,8 @@ class PostgresCluster:
             f"-p {cluster.port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=60"
         )
         cluster._run(
-            "pg_ctl", "-D", str(folder / "data"), "-w", "-l", str(folder / "log"),
-            "-o", options, "start",
+            "pg_ctl", "-D", str(folder / "data"), "-w", "-t", str(START_SECONDS),
+            "-l", str(folder / "log"), "-o", options, "start",
         )  # fmt: skip
         return cluster
 

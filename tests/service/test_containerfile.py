@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from running_service import START_SECONDS, free_port
+from running_service import END_SECONDS, START_SECONDS, free_port
 
 pytestmark = pytest.mark.service
 
@@ -149,5 +149,5 @@ def test_the_container_starts_and_its_health_check_tells_when_it_is_ready(
             assert time.monotonic() < deadline, "the container did not become healthy"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(END_SECONDS)
     assert (tmp_path / "sharing.db").exists()

@@ -41,16 +41,21 @@ class TestRateLimits:
 
     @pytest.mark.parametrize("kind", ["sqlite-folder", "postgres-folder"])
     def test_processes_count_together(self, start, kind):
-        first = start(kind, writes_per_session="6")
+        limit = 20
+        first = start(kind, writes_per_session=str(limit))
         second = start(like=first)
-        token = first.token()
-        if time.time() % 60 > 45:
-            time.sleep(60 - time.time() % 60)
-        assert [first.share(token=token).status_code for _ in range(6)] == [201] * 6
-        deadline = time.monotonic() + 10
-        while second.share(token=token).status_code != 429:
-            assert time.monotonic() < deadline, "the second process never heard of the first"
-            time.sleep(0.2)
+        minute, at_first, at_second = 0, list[int](), list[int]()
+        # Counts begin anew with the minute, so all of it must happen within one.
+        while minute != int(time.time()) // 60:
+            minute = int(time.time()) // 60
+            token = first.token()
+            at_first = [first.share(token=token).status_code for _ in range(limit)]
+            at_second = []
+            while 429 not in at_second and len(at_second) < limit:
+                at_second.append(second.share(token=token).status_code)
+                time.sleep(0.3)
+        assert at_first == [201] * limit
+        assert 429 in at_second, "the second process never heard of the first"
 
     def test_an_address_that_asks_too_often_is_asked_to_wait(self, start):
         service = start(requests_per_address="40")
@@ -196,7 +201,7 @@ class TestPrivacy:
         service.http.get(f"{API}/{token}", headers=visit)
         # The counts reach the database within a second or two.
         path = Path(environment["JE_SHARING_DATA_DIR"]) / "sharing.db"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         with sqlite3.connect(path, timeout=30) as database:
             while not database.execute("SELECT count(*) FROM rate_counts").fetchone()[0]:
                 assert time.monotonic() < deadline, "no count was stored"

@@ -105,7 +105,7 @@ class TestCleaning:
         begun = time.process_time()
         with pytest.raises(TooComplexError):
             clean_html(piece * 50_000)
-        assert time.process_time() - begun < 1
+        assert time.process_time() - begun < 3
 
     @pytest.mark.parametrize(
         "piece", ["<b><p></b>", "<a><li></a>", "<i><dd></i>", "<td><i>", "<select><div></select>"]
@@ -114,7 +114,7 @@ class TestCleaning:
         begun = time.process_time()
         with contextlib.suppress(TooComplexError):
             clean_html(piece * 50_000)
-        assert time.process_time() - begun < 2
+        assert time.process_time() - begun < 6
 
     def test_a_long_table_is_not_deep(self):
         table = "<table>" + "<tr><td>1</td><td>2</td></tr>" * 20_000 + "</table>"
@@ -193,7 +193,7 @@ class TestMarkdown:
     def test_tangled_markdown_does_not_take_for_ever(self, piece):
         begun = time.process_time()
         markdown_html(piece * (100_000 // len(piece)))
-        assert time.process_time() - begun < 5
+        assert time.process_time() - begun < 15
 
 
 class TestOutputs:

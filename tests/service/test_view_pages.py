@@ -283,6 +283,16 @@ class TestHonestNotebooks:
         assert watched.page.get_by_text(f"/s/{readable}").is_visible()
         assert watched.page.pdf(format="A4").startswith(b"%PDF")
 
+    def test_a_page_prints_also_what_is_folded_away(self, plain_service, watched) -> None:
+        folded = {**notebook()["cells"][0], "metadata": {"jupyter": {"source_hidden": True}}}
+        readable = plain_service.shared(notebook(cells=[folded]))["readable_id"]
+        watched.open(f"{plain_service.url}/s/{readable}")
+        is_shown = "e => e.checkVisibility({contentVisibilityAuto: true})"
+        code = watched.page.locator("details pre")
+        assert not code.evaluate(is_shown)
+        watched.page.emulate_media(media="print")
+        assert code.evaluate(is_shown)
+
     def test_the_page_is_the_same_without_javascript(self, plain_service, browser) -> None:
         readable = plain_service.shared(HONEST)["readable_id"]
         context = browser.new_context(java_script_enabled=False)
