@@ -1,8 +1,10 @@
 """Finding what should perhaps not leave this computer: in cells, and in what they printed.
 
 A scan of text by patterns: it finds the usual, not everything, and now and then
-what is harmless. It only asks; `anyway=True` answers. What was found is shown
-half hidden, so that the warning does not become a part of what is shared.
+what is harmless. It only asks; `anyway=True` answers. A warning that comes too
+often is read by nobody, so what lessons are full of is left alone: data,
+coordinates, made-up passwords, addresses that say "your name". What was found is
+shown half hidden, so that the warning does not become a part of what is shared.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,50 +21,168 @@ __all__ = ["Finding", "describe", "scan", "scan_text"]
 
 _MOST_SHOWN = 8
 
+Part = Literal["text", "output", "attachment", "metadata"]
+"""Where in a cell something is."""
+
+# E-mail addresses -----------------------------------------------------------
+
 _TOP_DOMAINS = (
     "com|org|net|edu|gov|mil|int|info|biz|name|pro|xyz|online|school|academy|college|university"
-    "|email|mail|app|dev|site|tech|cloud|page|live|club|family|africa|asia|[a-z]{2}"
+    "|education|email|mail|app|dev|site|tech|cloud|page|live|club|family|africa|asia|[a-z]{2}"
 )
 _EMAIL = re.compile(
-    r"(?<![\w.%+-])[\w.%+-]{1,64}@(?:[a-z0-9-]{1,63}\.)+(?:" + _TOP_DOMAINS + r")(?![\w-])",
+    r"(?<![\w.%+-])(?P<local>[\w.%+-]{1,64})@(?P<host>(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}"
+    r"(?P<top>" + _TOP_DOMAINS + r"))(?![\w(\[-])",
     re.IGNORECASE,
 )
-_MADE_UP_HOST = re.compile(r"@(?:.*\.)?(?:example\.\w+|example|test|invalid|localhost)$", re.I)
-
-_PHONES = (
-    # +44 20 7946 0958, +1 (555) 123-4567
-    re.compile(r"(?<![\w.+])\+[1-9]\d{0,2}(?:[ -]?\(?\d{1,4}\)?){2,6}(?![\w.])"),
-    # (555) 123-4567, 555-123-4567, 555.123.4567
-    re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}([-.]))\d{3}[-.]\d{4}(?![\w-]|\.\d)"),
-    # Tel. 030 1234567
-    re.compile(
-        r"\b(?:tel|phone|mobile|cell|whatsapp|fax|telefon|handy)\w*[.:]?\s{0,3}[:=]?\s{0,3}"
-        r"[\"']?(?P<number>\+?\(?\d[\d ()/.-]{5,18}\d)",
-        re.IGNORECASE,
-    ),
+_MADE_UP_HOST = re.compile(
+    r"(?:^|\.)(?:example(?:\.\w+)?|test|invalid|localhost"
+    r"|(?:domain|host|company)\.com|(?:your|my|some)-?(?:domain|company|school|host|site)\.\w+)$",
+    re.IGNORECASE,
 )
-_PHONE_DIGITS = range(7, 16)
+_NOBODYS_MAIL = re.compile(
+    r"(?:git|no-?reply|do-?not-?reply|you|your.*|user(?:name)?|name|e?mail|some(?:one|body)|example"
+    r"|(?:first|vor|given)-?_?(?:name)?[._-](?:last|nach|family)-?_?(?:name)?)$",
+    re.IGNORECASE,
+)
+
+# Phone numbers --------------------------------------------------------------
+
+_INTERNATIONAL = re.compile(r"(?<![\w.+)\]/-])(?:\+|00(?=[1-9]\d{0,2}[ /-]))(\d[\d ()/.-]{7,22}\d)")
+# 555-123-4567, (555) 123-4567, 1-555-123-4567
+_NORTH_AMERICAN = re.compile(
+    r"(?<![\w./-])(?:1[ .-])?(?:\([2-9]\d\d\) ?\d{3}[-. ]|[2-9]\d\d[-.]\d{3}[-.])\d{4}"
+    r"(?![\w-]|\.\d)"
+)
+# What somebody calls a phone number: Tel. 030 1234567, phone = "5551234567"
+_CALLED_SO = re.compile(
+    r"(?<![^\W_])(?:tel|t[eé]l[eé]phone|tel[eé]fono?|t[eé]l|(?:mobile|cell|tele)?[ _-]?phone"
+    r"|mobile?|handy|whats ?app|fax|call(?: me)?|ring|text me|my(?= number))"
+    r"(?:[ _-]?(?:number|nummer|num|nr|no))?"
+    r"(?P<set>[\"']?\]?\s{0,3}(?:[:=.]|is|at|on)?[:=]?\s{0,3}[\"']?)(?<![^\W\d])"
+    r"(?P<number>\(?\d[\d ()/.-]{5,18}\d)(?!\w|\.\d)",
+    re.IGNORECASE,
+)
+_WORDS_FOR_PHONE = (
+    *("tel", "tél", "phone", "mobil", "handy", "whats", "fax", "call", "ring", "text me"),
+    "number",
+)
+_COUNTRIES = re.compile(
+    r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
+    r"|2[1-689]\d|3[578]\d|42\d|50\d|59\d|6[789]\d|8[058]\d|9[679]\d"
+)
+_DATE = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}(?!\d)")
+# Where numbers are written in pairs. Elsewhere a row of pairs is a row of data.
+_IN_PAIRS = frozenset({"32", "33", "41", "45", "46", "47", "352"})
+
+# Keys and passwords ---------------------------------------------------------
 
 _KEYS = re.compile(
     r"(?<![\w-])(?:"
-    r"sk-[\w-]{20,}|[sr]k_(?:live|test)_\w{16,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}"
+    r"sk-[\w-]{20,}|[sr]k_(?:live|test)_\w{16,}|A[KS]IA[0-9A-Z]{16}|AIza[\w-]{35}"
     r"|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}|xox[abeoprs]-[\w-]{10,}"
-    r"|hf_[A-Za-z0-9]{30,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
+    r"|hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{40,}|r8_[A-Za-z0-9]{37,}|npm_[A-Za-z0-9]{36}"
+    r"|pypi-[\w-]{50,}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{30,}|\d{8,10}:AA[\w-]{33}"
+    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
     r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"
-    r")"
+    r")(?![\w-])"
+    r"|(?<=discord\.com/api/webhooks/)\d{15,}/[\w-]{30,}"
+    r"|(?<=hooks\.slack\.com/services/)[\w/]{30,}"
 )
-_SECRET = re.compile(
-    r"(?:api_?-?key|secret|token|passw(?:or)?d|pwd|passphrase)\w{0,20}[\"']?\]?\s{0,3}[:=]\s{0,3}"
-    r"[\"']([^\"'\s]{6,200})[\"']",
+_BEGINNINGS_OF_KEYS = (
+    *("sk-", "k_live_", "k_test_", "akia", "asia", "aiza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+    *("github_pat_", "glpat-", "xox", "hf_", "gsk_", "r8_", "npm_", "pypi-", "gocspx-", "ya29."),
+    *(":aa", "eyj", "-----begin", "/webhooks/", "hooks.slack.com"),
+)
+_NAMES_OF_KEYS = (
+    r"api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|(?:access|auth|api|bot|bearer)[_-]?token"
+    r"|client[_-]?secret"
+)
+# api_key = "…", secret_token: "…"; and, without quotes, OPENAI_API_KEY=…
+_KEY_IN_QUOTES = re.compile(
+    r"(?:(?:"
+    + _NAMES_OF_KEYS
+    + r")\w{0,20}|(?<!page)(?<!page[_-])token|secret)(?:_?\d{1,2})?[\"']?\]?\s{0,3}[:=]\s{0,3}"
+    r"[rbf]?[\"'](?P<secret>[^\"'\s]{8,200})[\"']",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"your|xxx|\.\.\.|…|\*\*\*|^<|insert|example|change.?me|here$", re.I)
+_KEY_BARE = re.compile(
+    r"(?:" + _NAMES_OF_KEYS + r")\s{0,3}[:=]\s{0,3}(?P<secret>[\w/+=~-]{12,200})(?![\w.(\[])",
+    re.IGNORECASE,
+)
+_KEY_IN_ADDRESS = re.compile(
+    r"[?&](?:api[_-]?key|app_?id|access[_-]?token|auth|token|key|secret|password|sig)="
+    r"(?P<secret>[\w.%~-]{16,200})",
+    re.IGNORECASE,
+)
+_KEY_IN_HEADER = re.compile(
+    r"\b(?:bearer|token|basic)\s(?P<secret>[\w.~+/=-]{16,200})", re.IGNORECASE
+)
+_PASSWORD_IN_ADDRESS = re.compile(
+    r"\b[a-z][a-z0-9+]{1,20}://[^\s/:@\"']{0,64}:(?P<secret>[^\s/@\"']{4,100})@", re.IGNORECASE
+)
+_PASSWORD = re.compile(
+    r"(?:passw(?:or)?[dt]|pwd|passphrase|kennwort|contrase[nñ]a|mot_de_passe|senha)(?:_?\d{1,2})?"
+    r"[\"']?\]?\s{0,3}(?:(?<!=)=(?!=)|:)\s{0,3}[rbf]?[\"'](?P<secret>[^\"']{6,200})[\"']",
+    re.IGNORECASE,
+)
+_WORDS_FOR_PASSWORD = ("passw", "pwd", "passphrase", "kennwort", "contrase", "mot_de", "senha")
+_PLACEHOLDER = re.compile(
+    r"your|xxx|\.\.\.|…|\*\*\*|^[<{\[]|insert|example|change.?me|here$|demo|dummy|placeholder",
+    re.IGNORECASE,
+)
+# The passwords of exercises: `password = "swordfish"`, `if password == "python123"`.
+_OF_EXERCISES = re.compile(
+    r"(?:my|the|super|top|very|wrong|correct|old|new)?[ _-]?"
+    r"(?:pass(?:w(?:or)?[dt])?|secret|geheim|admin|guest|user|test|hello|welcome|python|swordfish"
+    r"|qwert[yz]|abc|letmein|sesame|opensesame|hunter|monkey|dragon)[ _-]?"
+    r"(?:pass(?:word)?)?\W?\d{0,6}\W{0,2}$",
+    re.IGNORECASE,
+)
+_SHORTEST_OF_LETTERS = 12
+_MOST_SPACES = 3
+
+# Names of computers' users --------------------------------------------------
 
 _HOME = re.compile(
-    r"(?:/home/|/Users/|[A-Za-z]:\\{1,2}Users\\{1,2})([\w.][\w. -]{0,40}?)(?=[/\\\"'\s]|$)"
+    r"(?:(?<!~)(?:/home/|/Users/)|(?<!\w)[A-Za-z]:(?:\\{1,2}|/)Users(?:\\{1,2}|/))"
+    r"([^\W_][\w. -]{0,40}?)(?=[/\\\"'\s<]|$)"
 )
-# The users of kernels, who are nobody.
-_NOBODY = frozenset({"pyodide", "web_user", "jovyan", "runner", "shared", "public", "user", "root"})
+# https://news.example/home/science is no folder.
+_IN_WEB_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s\"'<>]*$", re.IGNORECASE)
+_LONGEST_ADDRESS = 300
+# The users of kernels and of instructions, who are nobody.
+_NOBODY = frozenset(
+    {"pyodide", "web_user", "jovyan", "runner", "shared", "public", "user", "users", "root"}
+    | {
+        "codespace",
+        "vscode",
+        "gitpod",
+        "rstudio",
+        "ubuntu",
+        "debian",
+        "ec2-user",
+        "vagrant",
+        "docker",
+    }
+    | {"coder", "app", "pi", "admin", "administrator", "default", "guest", "test", "you", "name"}
+    | {
+        "username",
+        "yourname",
+        "student",
+        "students",
+        "schueler",
+        "pupil",
+        "teacher",
+        "me",
+        "myname",
+    }
+)
+
+
+_TAG = re.compile(r"<[^<>]*>")
+# Pictures and arrays inside of HTML and JSON: megabytes in which nothing can be read.
+_PACKED = re.compile(r"[A-Za-z0-9+/=]{1000,}")
 
 
 @dataclass(frozen=True)
@@ -74,11 +194,12 @@ class Finding:
     kind
         What it looks like, such as ``"an e-mail address"``.
     cell
-        In which cell: its place in the notebook, from 1.
+        In which cell: its place in the notebook, from 1; or 0, if it is in none.
     line
-        In which line of the cell or of its output, from 1.
-    in_output
-        Whether it is in what the cell shows and not in the cell.
+        In which line of that part of the cell, from 1.
+    part
+        Where: in the cell's text, in its output, in a picture that was put into it, or
+        in its metadata.
     shown
         What was found, half hidden.
     mark
@@ -88,17 +209,25 @@ class Finding:
     kind: str
     cell: int
     line: int
-    in_output: bool
+    part: Part
     shown: str
     mark: str
 
     def __str__(self) -> str:
-        where = f"the output of cell {self.cell}" if self.in_output else f"cell {self.cell}"
-        return f"{self.kind} in {where}, line {self.line}: {self.shown}"
+        return f"{self.kind} in {self._where()}: {self.shown}"
+
+    def _where(self) -> str:
+        if not self.cell:
+            return "the notebook's title or metadata"
+        if self.part == "text":
+            return f"cell {self.cell}, line {self.line}"
+        if self.part == "output":
+            return f"the output of cell {self.cell}, line {self.line}"
+        return f"the {self.part} of cell {self.cell}"
 
 
 def scan(notebook: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Look through the cells of a notebook and what they show.
+    """Look through a notebook: its cells, what they show, and its metadata.
 
     Parameters
     ----------
@@ -108,15 +237,14 @@ def scan(notebook: Mapping[str, Any]) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        What was found, in the notebook's order; each thing once for each cell.
+        What was found, in the notebook's order; each thing once for each part of each cell.
     """
-    found: dict[tuple[str, int, bool], Finding] = {}
-    for number, cell in enumerate(notebook["cells"], start=1):
-        for text, in_output in _texts(cell):
-            for kind, line, match in scan_text(text):
-                mark = hashlib.sha256(match.encode("utf-8", "replace")).hexdigest()[:16]
-                finding = Finding(kind, number, line, in_output, _half_hidden(match), mark)
-                found.setdefault((mark, number, in_output), finding)
+    found: dict[tuple[str, int, Part], Finding] = {}
+    for number, part, text in _texts(notebook):
+        for kind, line, match in scan_text(text):
+            mark = hashlib.sha256(match.encode("utf-8", "replace")).hexdigest()[:16]
+            finding = Finding(kind, number, line, part, _half_hidden(match), mark)
+            found.setdefault((mark, number, part), finding)
     return tuple(found.values())
 
 
@@ -135,56 +263,189 @@ def scan_text(text: str) -> Iterator[tuple[str, int, str]]:
     >>> list(scan_text("y = X @ W.mean()"))
     []
     """
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_PACKED.sub(" ", text).splitlines(), start=1):
         for kind, match in _in_line(line):
             yield kind, number, match
 
 
 def _in_line(line: str) -> Iterator[tuple[str, str]]:
+    secrets = list(_secrets_in(line))
     if "@" in line:
-        for match in _EMAIL.finditer(line):
-            if not _MADE_UP_HOST.search(match.group()):
-                yield "an e-mail address", match.group()
-    keys = [match.group() for match in _KEYS.finditer(line)]
-    for key in keys:
-        yield "a secret key", key
-    for match in _SECRET.finditer(line):
-        secret = match.group(1)
-        if not _PLACEHOLDER.search(secret) and not any(key in secret for key in keys):
-            yield "a password or key", secret
-    yield from _phones_in(line)
+        for email in _emails_in(line):
+            # What stands before the @ in postgres://mia:password@host is known already.
+            if not any(secret.endswith(email.split("@")[0]) for _, secret in secrets):
+                yield "an e-mail address", email
+    yield from secrets
+    for number in _phones_in(line):
+        yield "a phone number", number
+    for name in _users_in(line):
+        yield "the name of a computer's user", name
+
+
+def _users_in(line: str) -> Iterator[str]:
+    if "/home/" not in line and "Users" not in line:
+        return
     for match in _HOME.finditer(line):
-        if match.group(1).casefold() not in _NOBODY:
-            yield "the name of a computer's user", match.group(1)
+        name = match.group(1)
+        before = line[max(0, match.start() - _LONGEST_ADDRESS) : match.start()]
+        is_nobody = name.casefold() in _NOBODY or _PLACEHOLDER.search(name)
+        if not is_nobody and not _IN_WEB_ADDRESS.search(before):
+            yield name
 
 
-def _phones_in(line: str) -> Iterator[tuple[str, str]]:
-    seen: set[str] = set()
-    for pattern in _PHONES:
+def _emails_in(line: str) -> Iterator[str]:
+    for match in _EMAIL.finditer(line):
+        host, top = match["host"], match["top"]
+        label = host.removesuffix(f".{top}").rpartition(".")[2]
+        # A package's version is a number (vega@5.com), a matrix often a letter (x@W.to).
+        if label.isdecimal() or (len(top) == 2 and len(label) == 1):
+            continue
+        if not _MADE_UP_HOST.search(host) and not _NOBODYS_MAIL.match(match["local"]):
+            yield match.group()
+
+
+def _secrets_in(line: str) -> Iterator[tuple[str, str]]:
+    """Yield each key and password of a line once, under the likeliest name for it."""
+    seen: list[str] = []
+    folded = line.lower()
+    for words, pattern, kind, is_one in _SECRETS:
+        if not any(word in folded for word in words):
+            continue
         for match in pattern.finditer(line):
-            number = match.groupdict().get("number") or match.group()
-            digits = re.sub(r"\D", "", number)
-            known = any(digits in other or other in digits for other in seen)
-            if len(digits) in _PHONE_DIGITS and not known:
-                seen.add(digits)
-                yield "a phone number", number
+            secret = match.groupdict().get("secret") or match.group()
+            known = any(secret in other or other in secret for other in seen)
+            if not known and is_one(secret) and not _PLACEHOLDER.search(secret):
+                seen.append(secret)
+                yield kind, secret
 
 
-def _texts(cell: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Yield the texts of a cell, and whether each is of its output."""
-    yield _joined(cell.get("source")), False
-    for output in cell.get("outputs") or ():
+def _is_key(text: str) -> bool:
+    """Tell a key from a word: it has digits and letters."""
+    return any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
+
+
+def _is_password(text: str) -> bool:
+    """Tell a password from the words that exercises take for one, and from a sentence."""
+    if _OF_EXERCISES.match(text) or text.isdecimal():
+        return False
+    if text.isalpha():
+        return len(text) >= _SHORTEST_OF_LETTERS and text.isascii()
+    spaces = text.count(" ")
+    return not spaces or (spaces <= _MOST_SPACES and any(c.isdigit() for c in text))
+
+
+# Each with words without which it cannot be there: looking for these is quick.
+_SECRETS = (
+    (_BEGINNINGS_OF_KEYS, _KEYS, "a secret key", lambda _: True),
+    (("://",), _PASSWORD_IN_ADDRESS, "a password or key", _is_password),
+    (("key", "token", "secret"), _KEY_IN_QUOTES, "a password or key", _is_key),
+    (("key", "token", "secret"), _KEY_BARE, "a password or key", _is_key),
+    (("?", "&"), _KEY_IN_ADDRESS, "a password or key", _is_key),
+    (("bearer", "token", "basic"), _KEY_IN_HEADER, "a password or key", _is_key),
+    (_WORDS_FOR_PASSWORD, _PASSWORD, "a password or key", _is_password),
+)
+
+
+def _phones_in(line: str) -> Iterator[str]:
+    seen: list[str] = []
+    found: list[str | None] = []
+    if "+" in line or "00" in line:
+        found += map(_international, _INTERNATIONAL.finditer(line))
+    found += (match.group() for match in _NORTH_AMERICAN.finditer(line))
+    folded = line.lower()
+    if any(word in folded for word in _WORDS_FOR_PHONE):
+        found += (m["number"] for m in _CALLED_SO.finditer(line) if _is_called_right(m))
+    for number in filter(None, found):
+        digits = re.sub(r"\D", "", number)
+        if not any(digits in other or other in digits for other in seen):
+            seen.append(digits)
+            yield number.strip()
+
+
+def _international(match: re.Match[str]) -> str | None:
+    """Return the number after a + or 00, without data that follow it; None if it is none."""
+    groups = [(g.group(), g.end()) for g in re.finditer(r"\d+", match.group(1))]
+    while groups:
+        digits = "".join(group for group, _ in groups)
+        if len(digits) < 10:
+            return None
+        number = match.group()[: match.start(1) - match.start() + groups[-1][1]]
+        if len(digits) <= 15 and _has_country([group for group, _ in groups], digits):
+            # A fraction with a sign has one point and nothing else.
+            return None if re.fullmatch(r"\+\d+\.\d+", number) else number
+        groups.pop()
+    return None
+
+
+def _has_country(groups: list[str], digits: str) -> bool:
+    if digits.startswith("1"):  # +1 555 123 4567
+        parts_as_written = groups[0] in ("1", digits[:4], digits) and max(map(len, groups)) > 2
+        return len(digits) == 11 and digits[1] > "1" and parts_as_written
+    code = next((c for n in (1, 2, 3) if _COUNTRIES.fullmatch(c := digits[:n])), None)
+    if code is None:
+        return False
+    if groups[0] != code:  # written together: +4915112345678
+        return len(groups[0]) >= len(code) + 3
+    longest = max(len(group) for group in groups[1:])
+    return longest >= 3 or code in _IN_PAIRS
+
+
+def _is_called_right(match: re.Match[str]) -> bool:
+    """Tell a number to call from a number of phones."""
+    number, digits = match["number"], re.sub(r"\D", "", match["number"])
+    groups = re.findall(r"\d+", number)
+    if not 7 <= len(digits) <= 15:
+        return False
+    if _DATE.match(number):
+        return False
+    if number.startswith("0"):  # 030 1234567, 01 23 45 67 89, and not 0.1234567 or 0 0 0 1 1 1 0
+        in_pairs = len(groups) == 5 and all(len(group) == 2 for group in groups)
+        return not number.startswith("0.") and (max(map(len, groups)) >= 3 or in_pairs)
+    if number.startswith("("):  # (030) 1234567, and not a call's (1000000
+        return re.match(r"\(\d{2,5}\)", number) is not None
+    if not re.search(r"[:=.\"']|is|at|on", match["set"], re.IGNORECASE):
+        return False
+    written_so = [len(group) for group in groups] in ([3, 3, 4], [3, 4], [3, 3, 3], [3, 2, 2, 2])
+    return written_so or (len(groups) == 1 and len(digits) == 10 and digits[0] > "1")
+
+
+def _texts(notebook: Mapping[str, Any]) -> Iterator[tuple[int, Part, str]]:
+    """Yield the texts of a notebook: of which cell, in which part of it."""
+    yield 0, "metadata", "\n".join(_strings(notebook.get("metadata")))
+    for number, cell in enumerate(notebook["cells"], start=1):
+        yield number, "text", _joined(cell.get("source"))
+        for text in _of_outputs(cell.get("outputs")):
+            yield number, "output", text
+        yield number, "attachment", "\n".join(_of_attachments(cell.get("attachments")))
+        yield number, "metadata", "\n".join(_strings(cell.get("metadata")))
+
+
+def _of_outputs(outputs: Any) -> Iterator[str]:
+    for output in outputs or ():
         if not isinstance(output, dict):
             continue
-        yield _joined(output.get("text")), True
-        yield f"{output.get('ename', '')}: {output.get('evalue', '')}", True
-        yield _joined(output.get("traceback"), "\n"), True
-        data = output.get("data")
-        for mime, value in data.items() if isinstance(data, dict) else ():
-            if mime.startswith("text/"):
-                yield _joined(value), True
-            elif mime.endswith("json"):  # of a plot or a map: its words, not its numbers
-                yield "\n".join(_strings(value)), True
+        yield _joined(output.get("text"))
+        yield f"{output.get('ename', '')}: {output.get('evalue', '')}"
+        yield _joined(output.get("traceback"), "\n")
+        yield from _of_bundle(output.get("data"))
+        yield "\n".join(_strings(output.get("metadata")))
+
+
+def _of_bundle(bundle: Any) -> Iterator[str]:
+    """Yield the words of what is shown: not the pixels of a picture, not the numbers of a plot."""
+    for mime, value in bundle.items() if isinstance(bundle, dict) else ():
+        if mime.endswith("svg+xml"):
+            yield _TAG.sub("\n", _joined(value))
+        elif mime.startswith("text/"):
+            yield _joined(value)
+        elif mime.endswith("json"):
+            yield "\n".join(_strings(value))
+
+
+def _of_attachments(attachments: Any) -> Iterator[str]:
+    for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
+        yield name
+        yield from _of_bundle(bundle)
 
 
 def _strings(value: Any) -> Iterator[str]:
