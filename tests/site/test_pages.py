@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from je_site.server import Sharing, serve
 from je_site.site_pages import LANDING
 from tests.browsers.lab import Lab
 from tests.service.running_service import UNHURRIED, RunningService
+from tests.share_spellings import NO_SHARE, SPELLINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -340,6 +342,54 @@ def test_what_cannot_be_opened_is_said(landing, typed, said):
     open_shared(landing, typed)
     assert said in message(landing)
     assert stored(landing) == {}
+
+
+def test_the_page_understands_every_spelling_that_the_kernel_does(landing):
+    module = landing.evaluate("() => document.querySelector('script[type=module]').src")
+    understood = landing.evaluate(
+        """async (module, texts) => {
+          const { referenceOf } = await import(new URL('shared_notebooks.js', module));
+          return texts.map(text => {
+            const found = referenceOf(text);
+            return found && [found.uuid ?? found.candidates[0], found.at, found.host];
+          });
+        }""",
+        module,
+        [*(text for text, *_ in SPELLINGS), *NO_SHARE],
+    )
+    assert understood == [[*meant] for _, *meant in SPELLINGS] + [None] * len(NO_SHARE)
+
+
+@pytest.mark.parametrize("status", [200, 404, 511])
+def test_a_log_in_page_in_place_of_the_service_is_told_apart(landing, status):
+    portal = "<!doctype html><title>School Wi-Fi</title>"
+    landing.playwright.route(
+        "**/api/v1/**", lambda route: route.fulfill(status=status, body=portal)
+    )
+    open_shared(landing, "brave quiet otter")
+    assert "Perhaps the network wants you to log in first" in message(landing)
+
+
+def test_the_page_comes_again_when_the_service_says(landing):
+    asked_at: list[float] = []
+
+    def busy_once(route):
+        asked_at.append(time.monotonic())
+        if len(asked_at) > 1:
+            route.continue_()
+            return
+        # Two seconds from then by the service's clock, which is an hour off.
+        now = time.time() + 3600
+        rest = {
+            "Retry-After": formatdate(now + 3, usegmt=True),
+            "Date": formatdate(now, usegmt=True),
+        }
+        route.fulfill(status=429, headers=rest, body="{}")
+
+    landing.playwright.route("**/api/v1/auth/issue", busy_once)
+    open_shared(landing, "no such thing")
+    assert "There is no shared notebook" in message(landing)
+    assert asked_at[1] - asked_at[0] >= 1.9
 
 
 def test_without_a_sharing_service_the_page_does_not_offer_it(page, site):

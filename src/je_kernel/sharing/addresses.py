@@ -11,8 +11,11 @@ __all__ = ["Reference", "Service", "reference_of", "spoken"]
 
 _API = "/api/v1"
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_LINK_INSIDE = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 # Any of the dashes that a phone makes of a hyphen, and what dictation puts between words.
-_GAPS = re.compile(r"[\s_\-\u2010-\u2015.,;]+")
+_GAPS = re.compile(r"[\s_\-\u2010-\u2015.,;!?]+")
+# What is copied along with an id or a link: quotes, brackets, the end of a sentence.
+_AROUND = "<>()[]{}*`'\"\u2018\u2019\u201a\u201c\u201d\u201e«»\u2039\u203a,;:.!?…"
 _ADDRESS = re.compile(r"[\w.-]+(?::\d+)?/")
 _WORDS_OF_AN_ID = 3
 
@@ -107,7 +110,8 @@ def reference_of(text: str) -> Reference | None:
     >>> reference_of("0D3A9B1E-9C1B-4E4B-9A55-0B6F2E2E9F10").uuid
     '0d3a9b1e-9c1b-4e4b-9a55-0b6f2e2e9f10'
     """
-    text = text.strip().strip("<>\"'“”„«»").strip()
+    inside = _LINK_INSIDE.search(text)  # of a whole message, the link is meant
+    text = (inside.group() if inside else text).strip().strip(_AROUND).strip()
     if _ADDRESS.match(text):  # a link as some programs show it
         text = f"https://{text}"
     return _of_link(text) if _LINK.match(text) else _of_id(text)
@@ -147,8 +151,8 @@ def _of_id(text: str) -> Reference | None:
     if not words or not all(word.isalnum() for word in words):
         return None
     # Some services have animals of two words, such as "sea lion", with a space between.
-    animal = " ".join(words[_WORDS_OF_AN_ID - 1 :])
-    spaced = "-".join((*words[: _WORDS_OF_AN_ID - 1], animal))
+    before, animal = words[: _WORDS_OF_AN_ID - 1], words[_WORDS_OF_AN_ID - 1 :]
+    spaced = "-".join((*before, " ".join(animal)) if animal else before)
     return Reference(candidates=tuple(dict.fromkeys(("-".join(words), spaced))))
 
 

@@ -141,7 +141,9 @@ function parsed(text) {
   }
   if (start === '') throw new Refusal('It has nothing but spaces in it. Download it again.');
   if (!start.startsWith('{')) {
-    throw new Refusal('It is not a notebook: those have names that end in .ipynb. Other files are dragged into the list of files in JupyterLab.');
+    throw new Refusal(
+      'It is not a notebook, whatever its name is. Notebooks are .ipynb files; other files are dragged into the list of files in JupyterLab.',
+    );
   }
   if (!text.trimEnd().endsWith('}')) {
     throw new Refusal('It breaks off in the middle: its download was not finished. Download it again.');

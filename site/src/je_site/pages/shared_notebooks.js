@@ -2,8 +2,11 @@
 
 import { Refusal } from './refusal.js';
 
-// Any of the dashes that a phone makes of a hyphen.
-const GAPS = /[\s_\-\u2010-\u2015]+/u;
+// Any of the dashes that a phone makes of a hyphen, and what dictation puts between words.
+const GAPS = /[\s_\-\u2010-\u2015.,;!?]+/u;
+// What is copied along with an id or a link: quotes, brackets, the end of a sentence.
+const BEFORE = /^[\s<>()[\]{}*`'"‘’‚“”„‹›«»,;:.!?…]+/u;
+const AFTER = /[\s<>()[\]{}*`'"‘’‚“”„‹›«»,;:.!?…]+$/u;
 const UUID = /^[\da-f]{8}-?(?:[\da-f]{4}-?){3}[\da-f]{12}$/i;
 const NAMING = ['get-by-readable-id', 'update-by-readable-id', 'notebooks', 's'];
 const WORDS_OF_AN_ID = 3;
@@ -11,6 +14,9 @@ const ATTEMPTS = 3;
 const FIRST_PAUSE = 800; // milliseconds; twice as long after each attempt
 const LONGEST_PAUSE = 15_000;
 const PATIENCE = 60_000; // for one answer
+const SOMETHING_ELSE =
+  'Something else answered in place of the sharing service. Perhaps the network wants you to log in first: open ' +
+  'any page in a new browser tab, then try again.';
 const BUSY = [408, 425, 429, 500, 502, 503, 504];
 
 /**
@@ -18,7 +24,8 @@ const BUSY = [408, 425, 429, 500, 502, 503, 504];
  * said or written, a UUID, or a link. Returns null for what names none.
  */
 export function referenceOf(text) {
-  const bare = text.trim().replace(/^[<"'“„«\s]+|[>"'”“»\s.,]+$/gu, '');
+  const inside = /https?:\/\/[^\s<>"]+/i.exec(text); // of a whole message, the link is meant
+  const bare = (inside ? inside[0] : text).replace(BEFORE, '').replace(AFTER, '');
   const link = linkIn(bare);
   return link ? ofLink(link) : ofId(bare);
 }
@@ -84,7 +91,9 @@ export async function retrieve(service, reference) {
     const place = reference.uuid ? 'notebooks' : 'notebooks/get-by-readable-id';
     const url = `${service}/api/v1/${place}/${encodeURIComponent(candidate)}${query}`;
     const answer = await answered(url, { headers: { Authorization: `Bearer ${token}` } });
-    if (answer.status !== 404 && answer.status !== 400) return sharedIn(answer);
+    // Only the service's own words say that there is none: a log-in page that says 404 does not.
+    const hasNone = [400, 404].includes(answer.status) && answer.body !== null;
+    if (!hasNone) return sharedIn(answer);
   }
   throw new Refusal(noneOf(service, reference));
 }
@@ -99,6 +108,7 @@ function noneOf(service, reference) {
 
 function tokenIn({ status, body }) {
   if (typeof body?.token === 'string') return body.token;
+  if (body === null) throw new Refusal(SOMETHING_ELSE);
   throw new Refusal(`The sharing service does not let this page in (${status}). Tell whoever runs this site.`);
 }
 
@@ -106,6 +116,7 @@ function sharedIn({ status, body }) {
   if (status === 200 && body?.content && body.id) {
     return { id: body.id, readableId: body.readable_id ?? '', content: body.content };
   }
+  if (body === null) throw new Refusal(SOMETHING_ELSE);
   throw new Refusal(`The sharing service answered ${status}. Try again in a minute.`);
 }
 
@@ -121,7 +132,7 @@ async function answered(url, options) {
         signal: AbortSignal.timeout(PATIENCE),
       });
       if (!BUSY.includes(response.status)) return { status: response.status, body: await jsonOf(response) };
-      const asked = Number(response.headers.get('Retry-After')) * 1000 || 0;
+      const asked = restAskedFor(response.headers);
       if (attempt === ATTEMPTS || asked > LONGEST_PAUSE) throw new Refusal(busy(response.status));
       pause = Math.max(pause, asked);
     } catch (error) {
@@ -130,6 +141,15 @@ async function answered(url, options) {
     }
     await new Promise(resolve => setTimeout(resolve, pause));
   }
+}
+
+/** The milliseconds that a service asks to wait: it says a number of seconds, or a date. */
+function restAskedFor(headers) {
+  const text = headers.get('Retry-After') ?? '';
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  // By the service's own clock, which need not be this device's.
+  const now = Date.parse(headers.get('Date') ?? '') || Date.now();
+  return Math.max(0, Date.parse(text) - now || 0);
 }
 
 function busy(status) {
