@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,7 +236,9 @@ def test_metadata_about_the_author_stay_at_home(shared_service):
     sent = kept_by(shared_service, je_kernel.share("rain"))
     assert sent["metadata"] == {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     assert sent["cells"][0]["metadata"] == {"tags": ["x"]}
-    whole = kept_by(shared_service, je_kernel.share("rain", keep_metadata=True))
+    with pytest.raises(PersonalDataError, match="user in the notebook's title or metadata"):
+        je_kernel.share("rain", keep_metadata=True)
+    whole = kept_by(shared_service, je_kernel.share("rain", keep_metadata=True, anyway=True))
     assert whole["metadata"] == metadata
 
 
@@ -263,10 +267,11 @@ def test_a_notebook_that_is_too_large_names_the_cells_that_make_it_so(shared_ser
     assert isinstance(je_kernel.share("rain", clear_outputs=True), Share)
 
 
-def test_a_service_that_takes_less_says_so(own_service):
+def test_a_service_that_takes_less_names_the_cells_too(own_service):
     own_service(max_notebook_bytes="2000")
     write(source="x" * 3000)
-    with pytest.raises(TooLargeError, match=r"it takes 0\.0 MB"):
+    said = r"has 4 KB, and 2 KB are allowed[^$]*cell 1: 4 KB \(itself\)"
+    with pytest.raises(TooLargeError, match=said):
         je_kernel.share("rain")
 
 
@@ -373,6 +378,28 @@ def test_offline_nothing_is_lost_and_retry_sends_it(own_service, quick):
     assert remembered()["queued"] == []
     assert {path.name for path in Path(FOLDER).iterdir()} == {".gitignore", "shares.json"}
     assert je_kernel.share.retry() == ()
+
+
+def test_without_room_to_keep_it_the_notebook_is_offered_and_nothing_half_stays(quick):
+    offline()
+    write(source="x" * 50_000)
+    with no_room_for(20_000):
+        answer = je_kernel.share("rain")
+    assert not answer.kept
+    assert "There was no room here to keep it" in answer.reason
+    assert 'download="rain.ipynb"' in answer._repr_html_()
+    assert not list(Path(FOLDER).glob("queued-*"))
+
+
+@contextmanager
+def no_room_for(size):
+    """Let the operating system refuse to write files that are larger."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_next_share_sends_what_waits_too(own_service, quick):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -131,6 +133,59 @@ def test_a_copy_that_is_the_same_to_the_letter_gets_a_link_of_its_own(running):
     assert share_source("copy = 2", "rain-Copy1.ipynb").link == copy.link
     assert kept_by(running, rain)["cells"][0]["source"] == "one = 1"
     assert share_source("rain = 2").link == rain.link
+
+
+# Several kernels ------------------------------------------------------------
+
+KERNEL = """
+import sys
+import je_kernel.sharing
+print("ready", flush=True)
+sys.stdin.readline()
+print(je_kernel.share("rain"), flush=True)
+"""
+
+
+def test_kernels_that_share_the_same_notebook_at_once_hand_out_one_link(running):
+    write(source="one = 1")
+    command = [sys.executable, "-c", KERNEL]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    kernels = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    assert [kernel.stdout.readline() for kernel in kernels] == ["ready\n"] * 3
+    for kernel in kernels:
+        kernel.stdin.write("\n")
+        kernel.stdin.flush()
+    links = {kernel.communicate()[0].strip() for kernel in kernels}
+    assert len(links) == 1
+    assert len(remembered()["shares"]) == 1
+    later = share_source("two = 2")
+    assert (later.how, {later.link}) == ("updated", links)
+
+
+class _NotAlone(Protocol):
+    """The conversation, while another kernel shares the same notebook."""
+
+    def create(self, notebook, password):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("je_kernel.sharing.client.Protocol", Protocol)
+            self.other = je_kernel.share("rain")
+        return (yield from super().create(notebook, password))
+
+
+@pytest.mark.parametrize("session_of_its_own", [True, False])
+def test_the_kernel_that_is_slower_hands_out_the_others_link(running, session_of_its_own):
+    if not session_of_its_own:
+        share_source("snow = 1", "snow.ipynb")
+    write(source="one = 1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("je_kernel.sharing.client.Protocol", _NotAlone)
+        share = je_kernel.share("rain")
+    (record,) = (one for one in remembered()["shares"] if one["path"] == "rain.ipynb")
+    assert share.id == record["id"]
+    # The day after, the password that is remembered is the one that the service has.
+    aged(8000)
+    later = share_source("two = 2")
+    assert (later.how, later.link) == ("updated", share.link)
 
 
 # Taking back ----------------------------------------------------------------

@@ -24,6 +24,7 @@ from je_kernel.sharing.errors import (
     PersonalDataError,
     ServiceRefusedError,
     SharingError,
+    TooLargeError,
     UnreachableServiceError,
 )
 from je_kernel.sharing.memory import Memory, Record
@@ -42,6 +43,11 @@ __all__ = ["ShareCommand", "open_shared", "share"]
 
 # What was confirmed so lately is there: no need to ask the service again.
 _CONFIRMED_SECONDS = 24 * 3600
+
+_NOT_KEPT = (
+    "There was no room here to keep it until later: share it again then, or download it now and "
+    "hand in the file."
+)
 
 
 class ShareCommand:
@@ -148,7 +154,7 @@ class ShareCommand:
         UnreachableServiceError
             If the service does not answer.
         """
-        found = notebook.current(name, save=False)
+        found = notebook.current(name)
         taken = snapshot.take(found.path, found.content)
         return _Sharing(_service()).take_back(taken)
 
@@ -243,10 +249,13 @@ class _Sharing:
         when = time.time() if when is None else when
         try:
             shared = self._share(taken, when, unsaved=unsaved)
+        except TooLargeError as error:  # than this service takes, which may be less than others do
+            raise snapshot.too_large(taken, error.limit) from None
         except (UnreachableServiceError, ServiceRefusedError) as error:
             body = snapshot.encoded({"content": taken.content, "title": taken.title})
             kept = self._keep(taken.path, body, when)
-            return NotShared(str(error), names.name_of(taken.path), taken.data, kept=kept)
+            reason = str(error) if kept else f"{error} {_NOT_KEPT}"
+            return NotShared(reason, names.name_of(taken.path), taken.data, kept=kept)
         with contextlib.suppress(FilesError):
             self.memory.dequeue(taken.path)
         return shared
@@ -269,14 +278,15 @@ class _Sharing:
                 )
             except (NoSuchShareError, NotYourShareError):
                 # Lost to us: whoever has the old link sees what it showed, if anything.
-                made = self._created(taken, when, "replaced", unsaved=unsaved)
-                self._note(lambda state: state.without_record(record))
-                return made
+                return self._created(taken, when, record, unsaved=unsaved)
             new = self._remember(taken, ids, record.password, when)
             return self._shown(new, taken, "updated", unsaved=unsaved)
-        return self._created(taken, when, "new", unsaved=unsaved)
+        return self._created(taken, when, None, unsaved=unsaved)
 
-    def _created(self, taken: Snapshot, when: float, how: str, *, unsaved: bool) -> Share:
+    def _created(
+        self, taken: Snapshot, when: float, lost: Record | None, *, unsaved: bool
+    ) -> Share:
+        """Make a share: the first of this notebook, or one in place of one that is lost to us."""
         password = secrets.token_urlsafe(24)
         state = self._state()
         # The same content from the same session is the same share: a copy of a notebook
@@ -284,19 +294,34 @@ class _Sharing:
         has_twin = any(record.fingerprint == taken.fingerprint for record in state.records)
         token = None if has_twin else state.token
         ids = self._converse(lambda talk: talk.create(taken.data, password), token)
-        record = self._remember(taken, ids, password, when)
-        return self._shown(record, taken, how, unsaved=unsaved)
+        made = _record(taken, ids, password, when)
+        first = self._first(made, lost)
+        if first.id != made.id:
+            # Another kernel shared the same notebook at the same time: one link is enough.
+            with contextlib.suppress(SharingError):
+                self.converse(lambda talk: talk.delete(made.id, password))
+            return self._share(taken, when, unsaved=unsaved)
+        if first.password != password:
+            # In the same session it is the same share, and has the password that came last.
+            self.converse(lambda talk: talk.create(taken.data, first.password))
+        return self._shown(first, taken, "replaced" if lost else "new", unsaved=unsaved)
+
+    def _first(self, made: Record, lost: Record | None) -> Record:
+        """Remember a new share, unless another kernel was quicker; return the one that stands."""
+        first = made
+
+        def change(state: State) -> State:
+            nonlocal first
+            known = state.without_record(lost) if lost else state
+            quicker = (r for r in known.records if r.path == made.path and r.is_of(made.cells))
+            first = next(quicker, made)
+            return known if first is not made else known.with_record(made)
+
+        self._note(change)
+        return first
 
     def _remember(self, taken: Snapshot, ids: Ids, password: str, when: float) -> Record:
-        record = Record(
-            taken.path,
-            ids.id,
-            ids.readable_id,
-            password,
-            taken.fingerprint,
-            when,
-            taken.cell_ids,
-        )
+        record = _record(taken, ids, password, when)
         self._note(lambda state: state.with_record(record))
         return record
 
@@ -370,6 +395,12 @@ class _Sharing:
         except (ValueError, LookupError, TypeError, SharingError):
             self.memory.dequeue(queued.path)
             return None
+
+
+def _record(taken: Snapshot, ids: Ids, password: str, when: float) -> Record:
+    return Record(
+        taken.path, ids.id, ids.readable_id, password, taken.fingerprint, when, taken.cell_ids
+    )
 
 
 def _is_confirmed(record: Record, taken: Snapshot) -> bool:

@@ -95,7 +95,22 @@ class ServiceRefusedError(SharingError):
 
 
 class TooLargeError(SharingError, ValueError):
-    """The notebook is larger than the service takes."""
+    """The notebook is larger than the service takes.
+
+    Parameters
+    ----------
+    text
+        What is too large, and what to do next.
+    limit
+        How many bytes the service takes, or None if it does not say.
+    """
+
+    def __init__(self, text: str, limit: int | None = None) -> None:
+        super().__init__(text)
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.limit)
 
 
 class UnreachableServiceError(SharingError, ConnectionError):

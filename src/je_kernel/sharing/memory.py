@@ -187,12 +187,21 @@ class Memory:
             What was to be sent.
         taken
             When, in seconds since 1970.
+
+        Raises
+        ------
+        FilesError
+            If it cannot be kept.
         """
         queued = Queued(path, f"{FOLDER}/queued-{uuid.uuid4().hex}.json", taken)
         place = choose.here()
         place.run(_write(queued.file, body))
         before = self.state()
-        self.change(lambda state: state.with_queued(queued))
+        try:
+            self.change(lambda state: state.with_queued(queued))
+        except FilesError:  # a file that nothing leads to would only take room
+            place.run(_remove(queued.file))
+            raise
         for old in before.queued:
             if old.path == path:
                 place.run(_remove(old.file))

@@ -386,7 +386,8 @@ class Protocol:
         if response.status == 404 and answer:
             return NoSuchShareError(f"The sharing service no longer has this notebook.{reason}")
         if response.status == 413:
-            return TooLargeError(_too_large(answer.get("details"), size))
+            limit = _limit_in(answer.get("details"))
+            return TooLargeError(_too_large(limit, size), limit)
         if response.status == 422 or (response.status == 400 and size):
             return InvalidNotebookError(
                 f"The sharing service does not take this notebook.{reason} "
@@ -487,9 +488,13 @@ def _in_words(seconds: float) -> str:
     return f"{seconds:.0f} seconds" if seconds < 120 else f"{-(-seconds // 60):.0f} minutes"
 
 
-def _too_large(details: Any, size: int) -> str:
+def _limit_in(details: Any) -> int | None:
     limit = details.get("maxSizeBytes") if isinstance(details, dict) else None
-    allowed = f", and it takes {limit / 1_000_000:.1f} MB" if isinstance(limit, int) else ""
+    return limit if isinstance(limit, int) else None
+
+
+def _too_large(limit: int | None, size: int) -> str:
+    allowed = f", and it takes {limit / 1_000_000:.1f} MB" if limit is not None else ""
     return (
         f"This notebook is too large for the sharing service: it has {size / 1_000_000:.1f} MB"
         f"{allowed}. Share it with clear_outputs=True, or clear the outputs of its largest cells."

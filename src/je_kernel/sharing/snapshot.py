@@ -15,7 +15,7 @@ from je_kernel.sharing.errors import InvalidNotebookError, TooLargeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LIMIT_BYTES", "Snapshot", "check", "cleaned", "take"]
+__all__ = ["LIMIT_BYTES", "Snapshot", "check", "cleaned", "encoded", "take", "too_large"]
 
 LIMIT_BYTES = 10 * 1024 * 1024
 """How many bytes of UTF-8 JSON a service takes."""
@@ -43,6 +43,7 @@ _OUTPUT_TYPES = frozenset({"display_data", "error", "execute_result", "stream"})
 _NEWEST_MINOR = 5
 _WORTH_NAMING = 0.1  # of the limit: what to clear first
 _MOST_NAMED = 5
+_MEGABYTE_ABOUT = 100_000  # bytes; what is less is said in KB
 
 
 @dataclass(frozen=True)
@@ -261,19 +262,33 @@ def check(snapshot: Snapshot, limit: int = LIMIT_BYTES) -> None:
     _check_structure(snapshot.content)
     _check_schema(snapshot.content)
     if len(snapshot.data) > limit:
-        raise TooLargeError(_too_large(snapshot, limit))
+        raise too_large(snapshot, limit)
 
 
-def _too_large(snapshot: Snapshot, limit: int) -> str:
+def too_large(snapshot: Snapshot, limit: int | None) -> TooLargeError:
+    """Return the error for a snapshot that is too large, which names its largest cells.
+
+    Parameters
+    ----------
+    snapshot
+        What is too large.
+    limit
+        How many bytes are allowed, or None if the service did not say.
+    """
     sizes = [(len(encoded(cell)), number, cell) for number, cell in _numbered(snapshot.content)]
     sizes.sort(key=lambda item: (-item[0], item[1]))
-    worst = [item for item in sizes if item[0] >= limit * _WORTH_NAMING] or sizes[:1]
+    worth = _WORTH_NAMING * (len(snapshot.data) if limit is None else limit)
+    worst = [item for item in sizes if item[0] >= worth] or sizes[:1]
     named = [_size_line(*item) for item in worst[:_MOST_NAMED]]
-    return (
+    allowed = "that is more than the service takes"
+    if limit is not None:
+        allowed = f"{_megabytes(limit)} are allowed"
+    return TooLargeError(
         f"This notebook is too large to be shared: it has {_megabytes(len(snapshot.data))}, and "
-        f"{_megabytes(limit)} are allowed. Most of it is in\n\n" + "\n".join(named) + "\n\n"
+        f"{allowed}. Most of it is in\n\n" + "\n".join(named) + "\n\n"
         "Clear the outputs of these cells (right-click, Clear Cell Output), show less or smaller "
-        "plots, and save; or share without any outputs: share(clear_outputs=True)."
+        "plots, and save; or share without any outputs: share(clear_outputs=True).",
+        limit,
     )
 
 
@@ -289,7 +304,7 @@ def _size_line(size: int, number: int, cell: Mapping[str, Any]) -> str:
 
 
 def _megabytes(size: int) -> str:
-    return f"{size / 1_000_000:.1f} MB"
+    return f"{size / 1_000_000:.1f} MB" if size >= _MEGABYTE_ABOUT else f"{-(-size // 1000)} KB"
 
 
 def _check_structure(content: Mapping[str, Any]) -> None:

@@ -6,23 +6,24 @@ import base64
 import html
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from je_kernel import files
 from je_kernel.files.errors import ExistingFileError
+from je_kernel.files.listing import Info
 from je_kernel.sharing import markdown_text, safe_html
 from je_kernel.sharing.addresses import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from je_kernel.files.listing import Info
     from je_kernel.sharing.protocol import Ids
 
-__all__ = ["SharedNotebook"]
+__all__ = ["SavedCopy", "SharedNotebook"]
 
 _EXTENSION = ".ipynb"
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -31,6 +32,19 @@ _MOST_COPIES = 1000
 # CSI and OSC sequences of a terminal: colours of tracebacks, mostly.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*%\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
+
+
+@dataclass(frozen=True, repr=False)
+class SavedCopy(Info):
+    """The file of a copy that was saved: what is known of it, and how to open it."""
+
+    def __repr__(self) -> str:
+        return f"Saved as {self.name}. Open it from the list of files."
+
+    def _repr_html_(self) -> str:
+        # JupyterLab opens a link to a file beside the notebook in a tab of its own.
+        address, shown = quote(self.name), html.escape(self.name)
+        return f'Saved as <a href="{address}">{shown}</a>. Open it here, or from the list of files.'
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ class SharedNotebook:
         cells = self.content.get("cells")
         return [c for c in cells if isinstance(c, dict)] if isinstance(cells, list) else []
 
-    def save_copy(self, name: str | None = None) -> Info:
+    def save_copy(self, name: str | None = None) -> SavedCopy:
         """Save a copy to work on.
 
         The copy is the notebook as it was shared, but for marks that would have
@@ -91,8 +105,8 @@ class SharedNotebook:
 
         Returns
         -------
-        Info
-            The new file. The list of files shows it; open it from there.
+        SavedCopy
+            The new file. A notebook shows a link to it, and the list of files has it.
         """
         stem = _stem(name if name is not None else _file_name(self.title))
         content = dict(self.content)
@@ -103,9 +117,10 @@ class SharedNotebook:
             ending = "" if not number else " (copy)" if number == 1 else f" (copy {number})"
             try:
                 # Refused by the store itself if the name is taken: no other kernel can slip in.
-                return files.save(f"{stem}{ending}{_EXTENSION}", data, overwrite=False)
+                info = files.save(f"{stem}{ending}{_EXTENSION}", data, overwrite=False)
             except ExistingFileError:
                 continue
+            return SavedCopy(**{f.name: getattr(info, f.name) for f in fields(info)})
         raise ExistingFileError(f"There are too many copies of {stem!r}. Choose another name.")
 
     def __repr__(self) -> str:
