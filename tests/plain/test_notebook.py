@@ -116,6 +116,13 @@ def test_the_copies_that_jupyter_server_keeps_are_not_meant(running):
     assert current().path == "other/rain.ipynb"
 
 
+def test_the_copy_that_jupyter_server_has_while_it_writes_is_not_meant(running):
+    write("rain.ipynb", ("bbb", "share()"))
+    write(".~rain.ipynb", ("bbb", "share()"))
+    running("bbb")
+    assert current().path == "lesson/rain.ipynb"
+
+
 def test_a_notebook_whose_cells_have_no_ids_is_the_one_that_was_just_saved(running):
     write("old.ipynb", (None, "share()"))
     write("rain.ipynb", (None, "share()"), (None, "<script id='0123abcd'>"))
@@ -123,6 +130,63 @@ def test_a_notebook_whose_cells_have_no_ids_is_the_one_that_was_just_saved(runni
     assert place.run(find("a", "lesson", "0123abcd")).entry.path == "lesson/rain.ipynb"
     with pytest.raises(UnknownNotebookError, match="give its name"):
         place.run(find("a", "lesson"))
+
+
+class SlowFrontEnd:
+    """A front end that is asked to save, and writes the file in pieces, as a server may."""
+
+    def __init__(self, name, cells, *, minor):
+        self.name = name
+        self.content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": minor}
+        self.pieces = []
+
+    def publish(self, data, *_, update=False, **__):
+        if update:
+            return
+        shown = {"output_type": "display_data", "data": data, "metadata": {}}
+        self.content["cells"][-1]["outputs"] = [shown]
+        whole = json.dumps(self.content)
+        end = whole.index("data-je-save") + 200  # the mark is in it, and the end is not
+        self.pieces = ["", whole[:40], whole[:end], whole[:-1], whole]
+
+    def write_some(self, _seconds):
+        """Write the next piece, while the kernel lets time pass."""
+        if self.pieces:
+            Path(self.name).write_text(self.pieces.pop(0), "utf-8")
+
+
+@pytest.mark.parametrize("minor", [0, 4, 5])
+def test_a_notebook_that_is_half_written_is_waited_for(running, monkeypatch, minor):
+    running("bbb")
+    write("other.ipynb", (None, "share()"))
+    write("rain.ipynb", (None, "old = 1"))
+    made = {"cell_type": "code", "source": "share()", "metadata": {}}
+    cells = [{**made, "outputs": [], **({"id": "bbb"} if minor == 5 else {})}]
+    page = SlowFrontEnd("rain.ipynb", cells, minor=minor)
+    monkeypatch.setattr(InteractiveShell.instance(), "display_pub", page)
+    monkeypatch.setattr("je_kernel.notebook.saving.pause", page.write_some)
+    found = notebook.current()
+    assert page.pieces == []
+    assert found.name == "rain.ipynb"
+    assert found.content["cells"][0]["source"] == "share()"
+
+
+def test_a_front_end_that_never_finishes_writing_is_not_waited_for_for_ever(running, monkeypatch):
+    running("bbb")
+    write("rain.ipynb", (None, "old = 1"))
+    page = SlowFrontEnd("rain.ipynb", [{"cell_type": "code", "source": "share()"}], minor=4)
+    monkeypatch.setattr(InteractiveShell.instance(), "display_pub", page)
+    moments = iter(range(1000))
+    monkeypatch.setattr("je_kernel.notebook.saving.time.monotonic", lambda: float(next(moments)))
+
+    def stop_before_the_end(seconds):
+        if len(page.pieces) > 1:
+            page.write_some(seconds)
+
+    monkeypatch.setattr("je_kernel.notebook.saving.pause", stop_before_the_end)
+    with pytest.raises(UnknownNotebookError, match=r"Ctrl\+S"):
+        notebook.current()
+    assert next(moments) < 20
 
 
 def test_without_a_front_end_that_says_the_cell_the_name_is_asked_for():

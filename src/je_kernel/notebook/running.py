@@ -27,6 +27,7 @@ __all__ = ["SavedNotebook", "current", "find", "parsed", "running_cell", "runnin
 
 _EXTENSION = ".ipynb"
 _CHECKPOINTS = ".ipynb_checkpoints"
+_BEING_WRITTEN = ".~"
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,10 @@ def find(cell_id: str, folder: str, mark: str | None = None) -> Steps[Found]:
 
 
 def _is_notebook(path: str) -> bool:
-    # Jupyter Server keeps a copy of each notebook beside it.
-    return path.endswith(_EXTENSION) and _CHECKPOINTS not in path.split("/")
+    # Jupyter Server keeps a copy of each notebook beside it, and another while it writes it.
+    *folders, name = path.split("/")
+    is_copy = _CHECKPOINTS in folders or name.startswith(_BEING_WRITTEN)
+    return name.endswith(_EXTENSION) and not is_copy
 
 
 def _holding(cell_id: str, paths: list[str]) -> Steps[list[Found]]:
