@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from je_kernel.sharing.addresses import Service, reference_of
-from je_kernel.sharing.card import NotShared, Share
+from je_kernel.sharing.card import NotShared, Retried, Share
 from je_kernel.sharing.markdown_text import to_html
 from je_kernel.sharing.protocol import Ids
 from je_kernel.sharing.safe_html import safe_html
@@ -257,6 +257,14 @@ def test_a_card_shows_what_a_service_answers_as_text():
     assert "<script" not in shown
     assert "href" not in shown
     assert "not saved" in shown
+
+
+def test_what_waited_is_shown_as_cards():
+    made = Share("https://share.example/s/a-b-otter", "u", "a-b-otter", 0.0, "rain.ipynb")
+    waiting = NotShared("There is no network.", "snow.ipynb", b"{}", kept=True)
+    shown = Retried((made, waiting))._repr_html_()
+    assert shown.count('class="je-share') == 2
+    assert "Nothing waits" in Retried()._repr_html_()
 
 
 def test_what_is_not_shared_can_be_downloaded():

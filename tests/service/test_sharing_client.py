@@ -377,7 +377,9 @@ def test_offline_nothing_is_lost_and_retry_sends_it(own_service, quick):
     assert kept_by(running, sent)["cells"][0]["source"] == "one = 1"
     assert remembered()["queued"] == []
     assert {path.name for path in Path(FOLDER).iterdir()} == {".gitignore", "shares.json"}
-    assert je_kernel.share.retry() == ()
+    nothing = je_kernel.share.retry()
+    assert nothing == ()
+    assert repr(nothing) == "Nothing waits to be shared."
 
 
 def test_without_room_to_keep_it_the_notebook_is_offered_and_nothing_half_stays(quick):

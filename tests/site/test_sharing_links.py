@@ -218,6 +218,45 @@ def test_a_hostile_notebook_runs_nothing_when_it_is_shown(page, notebook, servic
     assert [url for url in page.requests[asked:] if "evil.example" in url] == []
 
 
+def test_in_jupyterlab_code_and_errors_of_a_shown_notebook_stand_out(page, notebook, service):
+    error = {"output_type": "error", "ename": "E", "evalue": "no", "traceback": ["E: no"]}
+    stream = {"output_type": "stream", "name": "stdout", "text": "plain"}
+    code = {"cell_type": "code", "id": "c", "metadata": {}, "source": "1 / 0"}
+    cells = [{**code, "outputs": [stream, error], "execution_count": 1}]
+    content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    assert notebook.run(f"je.open_shared({service.shared(content)['id']!r})").error is None
+    page.playwright.locator(".je-shared .je-error").wait_for()
+    colours = page.evaluate(
+        "() => ['code', 'output', 'error'].map(kind =>"
+        "  getComputedStyle(document.querySelector(`.je-shared .je-${kind}`)).backgroundColor)"
+    )
+    assert len(set(colours)) == 3
+
+
+def test_a_saved_copy_opens_by_the_link_that_is_shown(page, notebook, service):
+    content = {
+        "cells": [],
+        "metadata": {"title": "Rain & snow"},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    readable_id = service.shared(content)["readable_id"]
+    assert notebook.run(f"je.open_shared({readable_id!r}).save_copy()").error is None
+    page.playwright.get_by_role("link", name="Rain & snow.ipynb").click()
+    page.playwright.wait_for_function(
+        "() => jupyterapp.shell.currentWidget?.context?.path === 'Rain & snow.ipynb'"
+    )
+
+
+def test_a_share_is_taken_back_from_a_cell_that_was_never_saved(notebook, service):
+    readable_id = run(notebook, "print(je.share().readable_id)")
+    said = notebook.run("je.share.take_back()")
+    assert said.error is None, said.error
+    assert "is shared no longer" in said.value
+    answer = service.get(f"/notebooks/get-by-readable-id/{readable_id}")
+    assert answer.status_code == 404
+
+
 def test_personal_data_stay_in_the_browser(notebook, service):
     run(notebook, "ask = 'mia.lund' + '@' + 'school.org'; print(ask)")
     before = service.log().count("share_notebook")
@@ -239,7 +278,7 @@ def test_offline_nothing_is_lost(notebook, site, tmp_path):
     kept = notebook.run("kept = je.share()\nprint(kept.kept)\nkept")
     assert kept.error is None, kept.error
     assert kept.stdout.strip() == "True"
-    assert "share.retry()" in last_html(kept)
+    assert "je_kernel.share.retry()" in last_html(kept)
     notebook.restart_kernel()
     running.start()
     try:

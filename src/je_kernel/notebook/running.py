@@ -135,7 +135,7 @@ def find(cell_id: str, folder: str, mark: str | None = None) -> Steps[Found]:
     raise UnknownNotebookError(
         "This notebook is not saved yet with the cell that is running. Save it (press Ctrl+S, or "
         "Command+S on a Mac; if JupyterLab asks for a name, give it one), then run the cell again. "
-        'If that does not help, give its name, as in share("homework.ipynb").'
+        'If that does not help, give its name, as in je_kernel.share("homework.ipynb").'
     )
 
 
@@ -267,7 +267,7 @@ def _text(value: Any) -> str:
 def _no_cell() -> str:
     return (
         "I cannot tell which notebook this is, because the program that shows it does not say "
-        'which cell is running. Give the notebook\'s name, as in share("homework.ipynb").'
+        'which cell is running. Give the notebook\'s name, as in je_kernel.share("homework.ipynb").'
     )
 
 
@@ -275,5 +275,5 @@ def _ambiguous(holding: list[Found], folder: str) -> str:
     shown = [names.relative(found.entry.path, folder) for found in holding]
     return (
         f"{' and '.join(repr(one) for one in shown)} are copies of each other, and I cannot tell "
-        f"which of them this is. Give its name, as in share({shown[0]!r})."
+        f"which of them this is. Give its name, as in je_kernel.share({shown[0]!r})."
     )

@@ -7,7 +7,7 @@ the notebook alone, without what programs write into it about its author.
 
 from __future__ import annotations
 
-from je_kernel.sharing.card import NotShared, Share, TakenBack
+from je_kernel.sharing.card import NotShared, Retried, Share, TakenBack
 from je_kernel.sharing.client import ShareCommand, open_shared, share
 from je_kernel.sharing.errors import (
     InvalidNotebookError,
@@ -29,6 +29,7 @@ __all__ = [
     "NotShared",
     "NotYourShareError",
     "PersonalDataError",
+    "Retried",
     "ServiceRefusedError",
     "Share",
     "ShareCommand",

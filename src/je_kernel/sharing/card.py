@@ -17,7 +17,7 @@ from importlib import resources
 
 from je_kernel.sharing.addresses import spoken
 
-__all__ = ["NotShared", "Share", "TakenBack"]
+__all__ = ["NotShared", "Retried", "Share", "TakenBack"]
 
 _HEADINGS = {
     "new": "Shared",
@@ -30,9 +30,10 @@ _SNAPSHOT = (
     "others until you share again."
 )
 _REPLACED = "The earlier link can no longer be changed from here: hand out this one."
+_NOTHING_WAITED = "Nothing waits to be shared."
 _UNSAVED = (
     "This notebook has changes that were not saved, and they are not in the link. Save it (Ctrl+S, "
-    "or Command+S on a Mac) and run share() again."
+    "or Command+S on a Mac) and run je_kernel.share() again."
 )
 
 
@@ -109,7 +110,7 @@ class Share:
         )
         return (
             f'<section class="je-share" aria-label="Shared notebook">{_style()}'
-            f"<h4>{html.escape(_HEADINGS[self.how])}</h4>"
+            f'<h4 class="je-heading">{html.escape(_HEADINGS[self.how])}</h4>'
             f'<p class="je-words">{words_link}</p>'
             f'<p class="je-link"><input type="text" readonly aria-label="Link to this notebook"'
             f' value="{link}" size="{min(72, max(24, len(self.link) + 2))}"></p>'
@@ -146,7 +147,7 @@ class NotShared:
         if self.kept:
             lines.append(
                 "What you wanted to share is kept here, and nothing is lost. When the network is "
-                "back, run share.retry() or share again."
+                "back, run je_kernel.share.retry() or share again."
             )
         return lines
 
@@ -159,10 +160,22 @@ class NotShared:
         name = html.escape(self.name)
         return (
             f'<section class="je-share je-waiting" aria-label="Notebook not shared">{_style()}'
-            f'<h4 role="alert">{html.escape(heading)}</h4>{paragraphs}'
+            f'<h4 class="je-heading" role="alert">{html.escape(heading)}</h4>{paragraphs}'
             f'<p><a download="{name}" href="data:application/x-ipynb+json;base64,{file}">'
             f"Download {name}</a></p></section>"
         )
+
+
+class Retried(tuple["Share | NotShared", ...]):
+    """What became of the notebooks that waited, in the order in which they were tried."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n\n".join(map(repr, self)) or _NOTHING_WAITED
+
+    def _repr_html_(self) -> str:
+        return "".join(one._repr_html_() for one in self) or f"<p>{_NOTHING_WAITED}</p>"
 
 
 @dataclass(frozen=True)

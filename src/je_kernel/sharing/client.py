@@ -15,7 +15,7 @@ from je_kernel.files.errors import FilesError
 from je_kernel.files.store import Paths
 from je_kernel.sharing import personal_data, snapshot
 from je_kernel.sharing.addresses import Service, reference_of
-from je_kernel.sharing.card import NotShared, Share, TakenBack
+from je_kernel.sharing.card import NotShared, Retried, Share, TakenBack
 from je_kernel.sharing.driver import converse
 from je_kernel.sharing.errors import (
     NoSharingServiceError,
@@ -120,15 +120,15 @@ class ShareCommand:
             return dataclasses.replace(shared, others=sharing.send_waiting())
         return shared
 
-    def retry(self) -> tuple[Share | NotShared, ...]:
+    def retry(self) -> Retried:
         """Send what could not be sent before.
 
         Returns
         -------
-        tuple of Share or NotShared
-            What became of each notebook that waited.
+        Retried
+            A tuple of what became of each notebook that waited: a `Share` or a `NotShared`.
         """
-        return _Sharing(_service()).send_waiting()
+        return Retried(_Sharing(_service()).send_waiting())
 
     def take_back(self, name: str | None = None) -> TakenBack:
         """Have the service delete what was shared of a notebook. The notebook itself stays.
@@ -159,7 +159,7 @@ class ShareCommand:
         return _Sharing(_service()).take_back(taken)
 
     def __repr__(self) -> str:
-        return "<share: write share() to share this notebook>"
+        return "<share: write je_kernel.share() to share this notebook>"
 
 
 share = ShareCommand()
@@ -193,7 +193,7 @@ def open_shared(id_or_link: str) -> SharedNotebook:
     if reference is None:
         raise NoSuchShareError(
             f"{id_or_link!r} names no shared notebook. Write the three words of its link, as in "
-            'open_shared("brave quiet otter"), or paste the whole link.'
+            'je_kernel.open_shared("brave quiet otter"), or paste the whole link.'
         )
     sharing = _Sharing(_service())
     retrieved = sharing.converse(lambda talk: talk.retrieve(reference))

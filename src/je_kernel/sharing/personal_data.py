@@ -492,5 +492,5 @@ def describe(findings: tuple[Finding, ...]) -> str:
         "Nothing was shared yet. Everyone who has the link of a shared notebook can read all of "
         "it, and this one seems to hold\n\n" + "\n".join(lines) + "\n\n"
         "Take out what should stay with you, save, and share again. If all of it may be read by "
-        "others, write share(anyway=True)."
+        "others, write je_kernel.share(anyway=True)."
     )

@@ -287,7 +287,7 @@ def too_large(snapshot: Snapshot, limit: int | None) -> TooLargeError:
         f"This notebook is too large to be shared: it has {_megabytes(len(snapshot.data))}, and "
         f"{allowed}. Most of it is in\n\n" + "\n".join(named) + "\n\n"
         "Clear the outputs of these cells (right-click, Clear Cell Output), show less or smaller "
-        "plots, and save; or share without any outputs: share(clear_outputs=True).",
+        "plots, and save; or share without any outputs: je_kernel.share(clear_outputs=True).",
         limit,
     )
 
