@@ -20,7 +20,7 @@ from je_kernel.sharing.errors import (
     TooLargeError,
     UnreachableServiceError,
 )
-from je_kernel.sharing.viewer import SharedNotebook
+from je_kernel.sharing.viewer import SavedCopy, SharedNotebook
 
 __all__ = [
     "InvalidNotebookError",
@@ -30,6 +30,7 @@ __all__ = [
     "NotYourShareError",
     "PersonalDataError",
     "Retried",
+    "SavedCopy",
     "ServiceRefusedError",
     "Share",
     "ShareCommand",
