@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -132,6 +133,10 @@ def test_a_phone_number_is_found(text):
         "Temperature: +15 16 17 18 19 20 21",
         "+30 31 32 33 34 35 36",
         "+44.1234567890",
+        "+244.470 -4407.116 +20565.996 -958.440",
+        "+920465 -105331 +594269 -252123",
+        "+52.3055719 -144.1234567",
+        "+53.1391-171.3194/",
         "population = 1 400 000 000",
         "cell 1000000000",
         "cells 100 000 000",
@@ -149,6 +154,26 @@ def test_a_phone_number_is_found(text):
 )
 def test_data_are_no_phone_numbers(text):
     assert kinds(text) == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda chance: " ".join(f"{chance.gauss(0, 1e4):+.3f}" for _ in range(8)),
+        lambda chance: " ".join(f"{chance.randrange(-(10**9), 10**9):+d}" for _ in range(8)),
+        lambda chance: ",".join(f"{chance.randrange(10**10)}" for _ in range(8)),
+        lambda chance: f"{chance.uniform(-90, 90):+.6f} {chance.uniform(-180, 180):+.6f}",
+        lambda chance: f"{chance.uniform(-90, 90):+08.4f}{chance.uniform(-180, 180):+09.4f}/",
+        lambda chance: f"{chance.randrange(10**12):,}".replace(",", " "),
+        lambda chance: "-".join(f"{chance.randrange(1000):03}" for _ in range(3)),
+        lambda chance: f"phone {chance.randrange(10**9)} {chance.random():.4f}",
+        lambda chance: f"mobile: {chance.randrange(10**7)} {chance.gauss(0, 1):.2f}",
+        lambda chance: f"{chance.getrandbits(128):032x} 0x{chance.getrandbits(48):012x}",
+    ],
+)
+def test_a_thousand_rows_of_data_hold_no_phone_number(row):
+    chance = random.Random(7)
+    assert kinds("\n".join(row(chance) for _ in range(1000))) == []
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,12 @@ _NOBODYS_MAIL = re.compile(
 
 # Phone numbers --------------------------------------------------------------
 
-_INTERNATIONAL = re.compile(r"(?<![\w.+)\]/-])(?:\+|00(?=[1-9]\d{0,2}[ /-]))(\d[\d ()/.-]{7,22}\d)")
+# +44 20 7946 0958, +44 (0)20 7946 0958, 0049 30 1234567. Where two signs are between digits,
+# another number begins.
+_INTERNATIONAL = re.compile(
+    r"(?<![\w.+)\]/-])(?:\+|00(?=[1-9]\d{0,2}[ /-]))"
+    r"(\d{1,15}(?:(?:[ /.-]| ?\(|\)[ -]?)\d{1,15}){0,7})"
+)
 # 555-123-4567, (555) 123-4567, 1-555-123-4567
 _NORTH_AMERICAN = re.compile(
     r"(?<![\w./-])(?:1[ .-])?(?:\([2-9]\d\d\) ?\d{3}[-. ]|[2-9]\d\d[-.]\d{3}[-.])\d{4}"
@@ -370,9 +375,11 @@ def _international(match: re.Match[str]) -> str | None:
         if len(digits) < 10:
             return None
         number = match.group()[: match.start(1) - match.start() + groups[-1][1]]
-        if len(digits) <= 15 and _has_country([group for group, _ in groups], digits):
-            # A fraction with a sign has one point and nothing else.
-            return None if re.fullmatch(r"\+\d+\.\d+", number) else number
+        # A number with a point in it is a fraction; with points between all groups, it is none.
+        has_fraction = "." in number and not re.fullmatch(r"\+?\d+(?:\.\d+){2,}", number)
+        is_one = len(digits) <= 15 and _has_country([group for group, _ in groups], digits)
+        if is_one and not has_fraction:
+            return number
         groups.pop()
     return None
 
