@@ -101,3 +101,14 @@ def test_the_running_cell_is_known_without_an_id_by_what_asked_for_the_save():
     )
     first, second = snapshot.take("x.ipynb", own, running="unknown").content["cells"]
     assert (len(first["outputs"]), second["outputs"]) == (1, [])
+
+
+def test_a_service_that_names_no_limit_is_told_of_by_the_largest_cells():
+    cells = [{"cell_type": "raw", "id": c, "metadata": {}, "source": c * 30_000} for c in "ab"]
+    small = {**cells[0], "id": "c", "source": "c"}
+    content = {"cells": [*cells, small], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    error = snapshot.too_large(snapshot.take("rain.ipynb", content), None)
+    assert "it has 61 KB, and that is more than the service takes" in str(error)
+    assert [f"cell {number}: 31 KB" in str(error) for number in (1, 2)] == [True, True]
+    assert "cell 3" not in str(error)
+    assert error.limit is None
