@@ -20,6 +20,7 @@ STOCK = """<!DOCTYPE html>
 </html>
 """
 TAG = re.compile(r'<script src="([^"]+)" data-je-kernel="links"( data-front)?></script>')
+ISOLATION = re.compile(r'\n    <script src="([^"]+)" data-je-kernel="isolation"></script>')
 
 
 @pytest.fixture
@@ -78,9 +79,21 @@ def test_jupyterlites_own_pages_lead_links_to_ours(site, page, prefix):
     assert text.index(found[0]) < text.index("jupyter-config-data")
 
 
-def test_an_application_that_opens_no_notebooks_is_left_alone(site):
+def test_an_application_that_opens_no_notebooks_gets_no_links(site):
     install(site)
-    assert (site / "repl" / "index.html").read_text() == STOCK
+    assert not TAG.search((site / "repl" / "index.html").read_text())
+
+
+@pytest.mark.parametrize("pages", [True, False])
+@pytest.mark.parametrize("page", ["index.html", "lab/index.html", "repl/index.html"])
+def test_every_page_of_jupyterlites_has_the_script_for_isolated_pages_before_all_else(
+    site, page, pages
+):
+    install(site, pages=pages)
+    text = (site / page).read_text()
+    (found,) = ISOLATION.finditer(text)
+    assert ((site / page).parent / found[1]).resolve().is_file()
+    assert text.index("<head>") + len("<head>") == found.start()
 
 
 def test_the_front_page_is_jupyterlites_unless_ours_is_wanted(site):
@@ -99,14 +112,14 @@ def test_to_install_again_changes_nothing(site):
 
 
 def test_switched_off_there_is_nothing_left(site):
+    install(site, pages=False, expose_app=False)
     before = everything(site)
     install(site, front_page=True)
     install(site, pages=False, expose_app=False)
-    after = everything(site)
-    del after["je-kernel.json"]
-    after["jupyter-lite.json"] = before["jupyter-lite.json"]
+    assert everything(site) == before
     assert config(site) == {"appName": "Our School"}
-    assert after == before
+    assert not (site / "je").exists()
+    assert ISOLATION.sub("", (site / "index.html").read_text()) == STOCK
 
 
 def test_a_front_page_of_the_deployers_own_stays_as_it_is(site):
@@ -136,8 +149,10 @@ def test_a_landing_page_that_the_deployer_changed_stays_and_works(site, capsys):
 
 def test_what_an_earlier_version_left_is_removed(site):
     (site / "static/je-kernel/pages-0123456789").mkdir(parents=True)
+    (site / "static/je-kernel/isolation-0123456789.js").touch()
     install(site)
     assert len(list(site.glob("static/je-kernel/pages-*"))) == 1
+    assert len(list(site.glob("static/je-kernel/isolation-*"))) == 1
 
 
 def test_a_site_without_jupyterlab_and_notebook_gets_no_page(site):
@@ -145,7 +160,7 @@ def test_a_site_without_jupyterlab_and_notebook_gets_no_page(site):
         (site / app / "index.html").unlink()
     install(site)
     assert not (site / "je").exists()
-    assert (site / "index.html").read_text() == STOCK
+    assert not TAG.search((site / "index.html").read_text())
 
 
 def test_the_application_is_shown_to_scripts_unless_the_deployer_says_no(site):

@@ -29,13 +29,22 @@ def run(*command, cwd=None):
     assert done.returncode == 0, f"{command}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
 
 
-# No further: in an isolated page JupyterLite's own kernel waits for the page by shared
-# memory, and hangs at random on a busy machine, without je-kernel as with it.
-def test_an_isolated_site_loads_everything_and_opens_a_notebook(page, site_folder):
+@pytest.mark.engines("chromium", "firefox")
+def test_an_isolated_site_has_kernels_that_read_from_the_web_and_the_drive(
+    page, site_folder, data_server
+):
+    url = data_server.put("/isolated.csv", "x\n7\n")
     with serve(site_folder, isolated=True) as site:
-        lab = Lab.open(page, site.url)
-        assert lab.page.evaluate("() => window.crossOriginIsolated") is True
-        assert lab.open_notebook("Start here.ipynb").cells()[0].type == "markdown"
+        notebook = Lab.open(page, site.url).new_notebook()
+        assert page.evaluate("() => typeof SharedArrayBuffer") == "function"
+        first = notebook.run(f"import js, pandas as pd\nint(pd.read_csv({url!r}).x[0])")
+        assert (first.error, first.value, first.execution_count) == (None, "7", 1)
+        assert notebook.run("js.crossOriginIsolated").value == "True"
+        drive = notebook.run(
+            "import os\nopen('mine.csv', 'w').write('x\\n5\\n')\n"
+            "os.getcwd(), int(pd.read_csv('mine.csv').x[0])"
+        )
+        assert (drive.error, drive.value) == (None, "('/drive', 5)")
     assert not [line for line in page.console() if "ERR_BLOCKED_BY_RESPONSE" in line]
 
 

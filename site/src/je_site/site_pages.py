@@ -1,10 +1,11 @@
 """Puts our pages into a site: the landing page, and where links of shared notebooks lead.
 
 The landing page is ``je/index.html``; what it is made of has a name that changes
-with its content, under ``static/je-kernel/``. JupyterLite's own pages get one
-script element, by which ``…/lab/index.html?notebook=<id>`` leads to our page.
-Nothing that a deployer made is touched: a page that does not start JupyterLite
-stays as it is, and so does a ``je/index.html`` that we did not write.
+with its content, under ``static/je-kernel/``. JupyterLite's own pages get a script
+element by which ``…/lab/index.html?notebook=<id>`` leads to our page, and one that
+has kernels work in a cross-origin isolated page. Nothing that a deployer made is
+touched: a page that does not start JupyterLite stays as it is, and so does a
+``je/index.html`` that we did not write.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ LANDING = "je/index.html"
 
 _SOURCES = Path(__file__).with_name("pages")
 _ASSETS = f"{STATIC}/pages-"
+_ISOLATION_SOURCE = Path(__file__).with_name("isolation.js")
+_ISOLATION = f"{STATIC}/isolation-"
 _DIGITS = 10
 
 #: The applications that open notebooks, the best first; and all that may get a link.
@@ -39,7 +42,7 @@ _APPS = ("lab", "notebooks")
 _LINKED = (".", "lab", "notebooks", "tree")
 
 _HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
-_TAG = re.compile(r"\n? *<script [^>]*data-je-kernel=\"links\"[^>]*></script>")
+_TAG = re.compile(r"\n? *<script [^>]*data-je-kernel=\"(?:links|isolation)\"[^>]*></script>")
 #: What every page of JupyterLite's has, by which it finds its configuration.
 _STARTS_JUPYTERLITE = ("jupyter-config-data", "config-utils.js")
 
@@ -77,15 +80,22 @@ def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> Non
     """
     _expose_application(output, wanted=options.expose_app)
     apps = [app for app in _APPS if (output / app / "index.html").is_file()]
+    isolation = _place_isolation(output)
     if options.pages and apps:
         assets = _place_assets(output)
         _write_landing(output, assets, apps, reporter)
-        _link(output, assets, options)
     else:
         assets = None
         _remove_landing(output)
-        _link(output, None, options)
-    _prune(output, assets)
+    _put_scripts(output, isolation, assets, options)
+    _prune(output, isolation, assets)
+
+
+def _place_isolation(output: Path) -> str:
+    """Copy the script for isolated pages; return its name, from the root of the site."""
+    name = f"{_ISOLATION}{sha256_of(_ISOLATION_SOURCE)[:_DIGITS]}.js"
+    _write_if_changed(output / name, _ISOLATION_SOURCE.read_bytes())
+    return name
 
 
 def _place_assets(output: Path) -> str:
@@ -124,32 +134,38 @@ def _is_ours(output: Path, page: Path) -> bool:
     return read_record(output, "pages").get(LANDING) == sha256_of(page)
 
 
-def _link(output: Path, assets: str | None, options: PageOptions) -> None:
-    """Give JupyterLite's own pages the script, or take it from them."""
-    for folder in _LINKED:
-        page = output / folder / "index.html"
-        if not page.is_file():
-            continue
+def _put_scripts(output: Path, isolation: str, assets: str | None, options: PageOptions) -> None:
+    """Give JupyterLite's own pages our scripts, and take from them what earlier builds gave."""
+    for page in sorted([*output.glob("index.html"), *output.glob("*/index.html")]):
         text = page.read_text(encoding="utf-8")
-        if all(mark in text for mark in _STARTS_JUPYTERLITE):
-            is_front = folder == "." and options.front_page
-            linked = _linked(text, folder, assets, is_front=is_front)
-            _write_if_changed(page, linked.encode())
+        if not all(mark in text for mark in _STARTS_JUPYTERLITE):
+            continue
+        folder = page.parent.relative_to(output).as_posix()
+        root = "." if folder == "." else ".."
+        tags = [_tag("isolation", f"{root}/{isolation}")]
+        if assets is not None and folder in _LINKED:
+            front = " data-front" if folder == "." and options.front_page else ""
+            tags.append(_tag("links", f"{root}/{assets}/links.js", front))
+        _write_if_changed(page, _with_tags(text, tags).encode())
 
 
-def _linked(text: str, folder: str, assets: str | None, *, is_front: bool) -> str:
+def _tag(name: str, source: str, more: str = "") -> str:
+    return f'\n    <script src="{source}" data-je-kernel="{name}"{more}></script>'
+
+
+def _with_tags(text: str, tags: list[str]) -> str:
     bare = _TAG.sub("", text)
     head = _HEAD.search(bare)
-    if assets is None or head is None:
+    if head is None:
         return bare
-    source = f"{'.' if folder == '.' else '..'}/{assets}/links.js"
-    front = " data-front" if is_front else ""
-    tag = f'\n    <script src="{source}" data-je-kernel="links"{front}></script>'
-    return bare[: head.end()] + tag + bare[head.end() :]
+    return bare[: head.end()] + "".join(tags) + bare[head.end() :]
 
 
-def _prune(output: Path, assets: str | None) -> None:
+def _prune(output: Path, isolation: str, assets: str | None) -> None:
     """Remove what earlier builds left, but not what a page of the deployer's is made of."""
+    for script in output.glob(f"{_ISOLATION}*.js"):
+        if script != output / isolation:
+            script.unlink()
     page = output / LANDING
     used = page.read_text(encoding="utf-8") if page.is_file() else ""
     for folder in output.glob(f"{_ASSETS}*"):
