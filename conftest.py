@@ -31,7 +31,7 @@ _CRASH = re.compile(
 _NEEDS = {
     "plain": (),
     "kernel": ("pytest_pyodide", "selenium", "je_site", "je_sharing"),
-    "site": ("playwright", "selenium", "je_site", "PIL"),
+    "site": ("playwright", "selenium", "je_site", "PIL", "cryptography"),
     "service": ("je_sharing", "schemathesis", "jellyfish", "moto", "playwright"),
 }
 
