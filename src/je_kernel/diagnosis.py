@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import time
 from dataclasses import dataclass, fields
 from importlib import metadata
@@ -71,8 +72,8 @@ class Report:
 def doctor() -> Report:
     """Report what this kernel is made of, what its start-up did, and what is set.
 
-    The report names software and settings only. Nothing in it tells who uses
-    it: no names, no files, no addresses.
+    The report names software, the settings of the site and its services. Nothing
+    in it tells who uses it: no names, no files, no logins.
 
     Returns
     -------
@@ -169,7 +170,7 @@ def _sharing() -> Section:
     from je_kernel.sharing.memory import Memory
 
     service = Service.at(address)
-    lines = [("service", f"{service.root} (not asked for this report)")]
+    lines = [("service", f"{_without_login(service.root)} (not asked for this report)")]
     try:
         state = Memory(service.root).state()
     except FilesError as error:
@@ -194,7 +195,8 @@ def _settings() -> Section:
         (settings.variable_name(setting.name), _shown(getattr(in_force, setting.name)))
         for setting in fields(in_force)
     ]
-    lines += [("problem", str(problem)) for problem in (*settings.problems(), *_unknown_steps())]
+    problems = (*settings.problems(), *_unknown_steps())
+    lines += [("problem", _without_login(str(problem))) for problem in problems]
     return Section("Settings", tuple(lines))
 
 
@@ -205,7 +207,12 @@ def _shown(value: object) -> str:
         return ", ".join(value)
     if isinstance(value, bool):
         return "on" if value else "off"
-    return str(value)
+    return _without_login(str(value))
+
+
+def _without_login(text: str) -> str:
+    """Leave out the user and the password that an address may have."""
+    return re.sub(r"(https?:/*)[^/?#\s]*@", r"\1…@", text)
 
 
 def _unknown_steps() -> tuple[str, ...]:

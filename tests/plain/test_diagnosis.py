@@ -22,6 +22,18 @@ def test_a_left_out_step_that_does_not_exist_is_in_the_report(monkeypatch):
     assert "'netwrok', which is no start-up step" in str(diagnosis.doctor())
 
 
+def test_a_login_in_an_address_is_left_out_of_the_report(monkeypatch):
+    variables = {
+        "JE_KERNEL_SHARING_URL": "https://jane:secret@share.example/x",
+        "JE_KERNEL_RELAY_URL": "https:/jane:secret@relay.example",
+    }
+    monkeypatch.setattr(settings, "_in_force", Settings.from_environ(variables))
+    report = str(diagnosis.doctor())
+    assert report.count("https://…@share.example/x") == 2
+    assert "JE_KERNEL_RELAY_URL='https:/…@relay.example' is ignored" in report
+    assert not {word for word in ("jane", "secret") if word in report}
+
+
 def test_what_a_site_sets_cannot_put_markup_into_the_notebook(monkeypatch):
     monkeypatch.setattr(settings, "_in_force", (Settings(skip_steps=("<script>x()</script>",)), ()))
     tags = []
