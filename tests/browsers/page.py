@@ -11,7 +11,7 @@ __all__ = ["CALL_TIMEOUT", "Browser", "BrowserMissingError", "Engine", "Page", "
 
 Engine = Literal["chromium", "firefox", "webkit"]
 
-CALL_TIMEOUT = 240.0
+CALL_TIMEOUT = 480.0
 """Seconds after which a browser that does not answer is given up.
 
 Longer than any wait inside a page (see `lab`), whose message says more.

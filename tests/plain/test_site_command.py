@@ -30,40 +30,49 @@ def site(tmp_path):
     return folder
 
 
+@contextlib.contextmanager
 def serving(site, *options):
-    command = [sys.executable, "-m", "je_site.command", "serve", "--no-open", "--output", str(site)]
-    if "--sharing" not in options:
-        options = ("--no-sharing", *options)
-    return subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    """Run the command on a free port, and end it when the block does, however that does."""
+    command = [sys.executable, "-m", "je_site.command", "serve", "--no-open", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--output", str(site), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            # So that it can end what it has started; it is killed if it does not.
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=60)
+            process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_prints_its_address_and_stops_cleanly(site, number):
-    with serving(site, "--port", "0") as process:
+    with serving(site, "--no-sharing") as process:
         line = process.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
-        with urllib.request.urlopen(address, timeout=10) as answer:
+        with urllib.request.urlopen(address, timeout=60) as answer:
             assert answer.read() == b"<h1>hello</h1>"
         process.send_signal(number)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
 
 
 def test_serve_isolated(site):
-    with serving(site, "--port", "0", "--isolated") as process:
+    with serving(site, "--no-sharing", "--isolated") as process:
         address = re.search(r"http://\S+/", process.stdout.readline())[0]
-        with urllib.request.urlopen(address, timeout=10) as answer:
+        with urllib.request.urlopen(address, timeout=60) as answer:
             assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
-        process.terminate()
 
 
 def test_a_port_in_use_is_one_sentence_and_fails(site, capsys):
-    with serving(site, "--port", "0") as process:
+    with serving(site, "--no-sharing") as process:
         port = re.search(r":(\d+)/", process.stdout.readline())[1]
         code = main(["serve", "--no-open", "--output", str(site), "--port", port])
-        process.terminate()
     said = capsys.readouterr().err
     assert code == 1
     assert re.fullmatch(rf"je-kernel: Port {port} is in use, .*--port \d+\.\n", said)
@@ -98,12 +107,9 @@ def sharing(site, tmp_path, monkeypatch):
     """Serve a site with sharing, and say where."""
     pytest.importorskip("je_sharing")
     monkeypatch.setenv("JE_SHARING_DATA_DIR", str(tmp_path / "shared"))
-    with serving(site, "--sharing", "--port", "0") as process:
-        try:
-            said = [process.stdout.readline(), process.stdout.readline()]
-            yield process, re.search(r"http://\S+/", said[1])[0]
-        finally:
-            process.terminate()
+    with serving(site, "--sharing") as process:
+        said = [process.stdout.readline(), process.stdout.readline()]
+        yield process, re.search(r"http://\S+/", said[1])[0]
 
 
 def ask(url, method="GET", body=None, **headers):
@@ -134,11 +140,11 @@ def test_serve_shares_under_its_own_address_and_keeps_it_over_a_restart(
         # A relative link leads to the site by whatever name the browser has it under.
         assert f'href="../lab/index.html?notebook={page[2:]}"' in shown
         process.terminate()
-        assert (process.wait(timeout=30), process.stderr.read()) == (0, "")
+        assert (process.wait(timeout=60), process.stderr.read()) == (0, "")
     with sharing(site, tmp_path, monkeypatch) as (process, url):
         assert ask(url + page)[0] == 200
         process.send_signal(signal.SIGINT)
-        assert (process.wait(timeout=30), process.stderr.read()) == (0, "")
+        assert (process.wait(timeout=60), process.stderr.read()) == (0, "")
 
 
 def test_what_the_service_refuses_arrives_and_what_it_does_not_own_is_refused(
@@ -199,13 +205,10 @@ def test_a_site_that_names_a_service_needs_none_beside_it(site):
     env = {"JE_KERNEL_SHARING_URL": "https://share.example"}
     settings = {"litePluginSettings": {KERNEL: {"loadPyodideOptions": {"env": env}}}}
     (site / "jupyter-lite.json").write_text(json.dumps({"jupyter-config-data": settings}))
-    command = [sys.executable, "-m", "je_site.command", "serve", "--no-open", "--port", "0"]
-    command += ["--output", str(site)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with serving(site) as process:
         assert "by https://share.example, as the site says" in process.stdout.readline()
         url = re.search(r"http://\S+/", process.stdout.readline())[0]
         assert json.loads(ask(f"{url}jupyter-lite.json")[1])["jupyter-config-data"] == settings
-        process.terminate()
 
 
 def test_another_service_can_be_named(site):
@@ -214,12 +217,11 @@ def test_another_service_can_be_named(site):
             {"jupyter-config-data": {"litePluginSettings": {KERNEL: {"loadPyodideOptions": {}}}}}
         )
     )
-    with serving(site, "--sharing-url", "https://share.example", "--port", "0") as process:
+    with serving(site, "--sharing-url", "https://share.example") as process:
         url = re.search(r"http://\S+/", process.stdout.readline())[0]
         assert (
             b'"JE_KERNEL_SHARING_URL": "https://share.example"' in ask(f"{url}jupyter-lite.json")[1]
         )
-        process.terminate()
 
 
 def test_assemble_writes_a_flat_distribution(full_cache, tmp_path, monkeypatch, capsys):

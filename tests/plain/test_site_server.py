@@ -52,7 +52,7 @@ def ask(root, requests):
 
 def asker(port):
     def ask(path, method="GET", **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.putrequest(method, path, skip_accept_encoding=True)
         for name, value in named.items():
@@ -254,7 +254,7 @@ def test_other_methods_are_refused(ask):
 
 def test_one_connection_answers_many_requests(root):
     with serve(root) as served:
-        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
         for path in ("/index.html", "/none", "/lab", "/index.html"):
             connection.request("GET", path)
             connection.getresponse().read()

@@ -49,7 +49,7 @@ class BareKernel:
     @classmethod
     def start(cls, page: Page, site_url: str, path: str = "bare.ipynb") -> BareKernel:
         """Open a site and start a kernel for a notebook that need not be there."""
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(420_000)
         page.goto(f"{site_url}lab/index.html?reset")
         page.evaluate(_START, [site_url, path])
         return cls(page)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.browsers.lab import Notebook
 
 ALL_ENGINES = pytest.mark.engines("chromium", "firefox", "webkit")
-PATIENCE = 180.0
+PATIENCE = 420.0
 
 # Everything in JupyterLite's store of files: path, and what a notebook's cells say.
 STORED = """async () => {
