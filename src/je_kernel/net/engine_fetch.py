@@ -209,6 +209,7 @@ class _Download:
         self._request = request
         self._deadline = _Deadline(request.timeout)
         self._begun = False
+        self._stream: Any = None
         self._reader: Any = None
 
     def begin(self) -> Generator[_Call, Any, Response]:
@@ -217,15 +218,17 @@ class _Download:
         answer = yield from self._settled(_Call(js.globalThis, "fetch", arguments))
         self._begun = True
         if answer.body:  # JavaScript's null is not None
-            self._reader = answer.body.getReader()
+            self._stream = answer.body
         url = str(answer.url) if answer.redirected else self._request.url
         headers = tuple((str(name), str(value)) for name, value in _pairs(answer.headers))
         return Response(int(answer.status), str(answer.statusText), url, headers)
 
     def next_chunk(self) -> Generator[_Call, Any, Any]:
         """Wait for more of the body: a Uint8Array, or None at its end."""
-        if self._reader is None:
+        if self._stream is None:
             return None
+        if self._reader is None:
+            self._reader = self._stream.getReader()
         part = yield from self._settled(_Call(self._reader, "read"))
         return None if part.done else part.value
 
@@ -241,9 +244,9 @@ class _Download:
         tell
             Is told a few times a second how many more have come.
         """
-        if self._reader is None:
+        if self._stream is None:
             return b""
-        body = _Body(self._deadline.carrier(self._reader), announced)
+        body = _Body(self._deadline.carrier(self._stream, announced), announced)
         while not body.over:
             try:
                 tell((yield from body.fetch()))
@@ -339,7 +342,7 @@ class _Body:
     Parameters
     ----------
     carrier
-        What ``download.js`` makes of the body's reader.
+        What ``download.js`` makes of the body's stream.
     announced
         How many bytes will come, if that is known.
     """
@@ -425,9 +428,9 @@ class _Deadline:
         finally:
             js.clearTimeout(timer)
 
-    def carrier(self, reader: Any) -> Any:
+    def carrier(self, stream: Any, size: int | None) -> Any:
         """Have a body carried that is to stay silent no longer than the seconds allow."""
-        return _download_js()(reader, self._abort, self._milliseconds)
+        return _download_js()(stream, size, self._abort, self._milliseconds)
 
     def abort(self) -> None:
         """Give up now."""
