@@ -98,7 +98,9 @@ def _versions(facts: runtime.Runtime) -> Section:
         ("Pyodide", facts.pyodide or "no: this Python does not run in a browser"),
         ("Python", facts.python),
     ]
-    lines += [(title, _version_of(name) or "not installed") for name, title in _DISTRIBUTIONS]
+    # In a browser a package is there once it was imported, or installed by a cell.
+    absent = "not loaded" if facts.pyodide else "not installed"
+    lines += [(title, _version_of(name) or absent) for name, title in _DISTRIBUTIONS]
     return Section("Versions", tuple(lines))
 
 

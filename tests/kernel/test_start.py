@@ -154,3 +154,4 @@ def test_the_doctor_shows_each_step_and_the_settings(selenium):
         settings.reload()
     assert "JE_KERNEL_LOG_LEVEL='shout' is ignored" in report
     assert all(name in report for name in ("console", "network", "namespace", "Pyodide"))
+    assert "not loaded" in report and "not installed" not in report
