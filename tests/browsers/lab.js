@@ -5,7 +5,7 @@
 (() => {
   // Milliseconds for any one thing to happen: two kernels that start at once in WebKit, on a
   // machine that does something else as well, take more than three minutes.
-  const PATIENCE = 420_000;
+  const PATIENCE = 300_000;
 
   /** Settle like a promise, or reject with what was waited for. */
   function within(promise, what) {
