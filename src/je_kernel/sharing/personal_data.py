@@ -157,33 +157,12 @@ _HOME = re.compile(
 _IN_WEB_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s\"'<>]*$", re.IGNORECASE)
 _LONGEST_ADDRESS = 300
 # The users of kernels and of instructions, who are nobody.
-_NOBODY = frozenset(
-    {"pyodide", "web_user", "jovyan", "runner", "shared", "public", "user", "users", "root"}
-    | {
-        "codespace",
-        "vscode",
-        "gitpod",
-        "rstudio",
-        "ubuntu",
-        "debian",
-        "ec2-user",
-        "vagrant",
-        "docker",
-    }
-    | {"coder", "app", "pi", "admin", "administrator", "default", "guest", "test", "you", "name"}
-    | {
-        "username",
-        "yourname",
-        "student",
-        "students",
-        "schueler",
-        "pupil",
-        "teacher",
-        "me",
-        "myname",
-    }
+_NOBODY = re.compile(
+    "pyodide|web_user|jovyan|runner|shared|public|root|codespace|vscode|gitpod|rstudio|ubuntu"
+    "|debian|ec2-user|vagrant|docker|coder|app|pi|admin|administrator|default|guest|test"
+    "|users?|you|me|name|username|yourname|myname|students?|schueler|pupil|teacher",
+    re.IGNORECASE,
 )
-
 
 _TAG = re.compile(r"<[^<>]*>")
 # Pictures and arrays inside of HTML and JSON: megabytes in which nothing can be read.
@@ -293,7 +272,7 @@ def _users_in(line: str) -> Iterator[str]:
     for match in _HOME.finditer(line):
         name = match.group(1)
         before = line[max(0, match.start() - _LONGEST_ADDRESS) : match.start()]
-        is_nobody = name.casefold() in _NOBODY or _PLACEHOLDER.search(name)
+        is_nobody = _NOBODY.fullmatch(name) or _PLACEHOLDER.search(name)
         if not is_nobody and not _IN_WEB_ADDRESS.search(before):
             yield name
 
