@@ -22,12 +22,9 @@ BROWSER_CRASHED = 75
 """The exit status of a run whose every failure is the crash of a browser: see `tools/test`."""
 
 # What the drivers of Chromium (Selenium's, Playwright's) and of WebKit say when the process
-# of a page has died (Firefox has no such words); and what is said of a page that stands still,
-# as in WebKit one does now and then for many minutes, with the whole machine idle.
+# of a page has died (Firefox has no such words).
 _CRASH = re.compile(
-    "tab crashed|Target crashed|page crash or hang|Could not parse script result"
-    r"|WebKitPage object.*Gave up after \d+ s waiting for",
-    re.IGNORECASE | re.DOTALL,
+    "tab crashed|Target crashed|page crash or hang|Could not parse script result", re.IGNORECASE
 )
 
 

@@ -3,8 +3,8 @@
 // verbs by name.
 
 (() => {
-  // Milliseconds for any one thing to happen: two kernels that start at once in WebKit, on a
-  // machine that does something else as well, take more than three minutes.
+  // Milliseconds for any one thing to happen: two kernels that start at once in WebKit take most of
+  // a minute on two processors that do nothing else.
   const PATIENCE = 300_000;
 
   /** Settle like a promise, or reject with what was waited for. */

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 __all__ = ["WebKitBrowser", "WebKitPage"]
 
 _START_TIMEOUT = 30.0
+_ENVIRONMENT = {
+    "GDK_BACKEND": "x11",
+    "NO_AT_BRIDGE": "1",
+    # There is no graphics card: composing layers, as for JupyterLab's spinner, would take one and
+    # a half processors all the time, and the kernel what is left.
+    "WEBKIT_DISABLE_COMPOSITING_MODE": "1",
+}
 _KEYS = {"Shift": Keys.SHIFT, "Control": Keys.CONTROL, "Enter": Keys.ENTER, "Escape": Keys.ESCAPE}
 
 # Selenium's scripts answer through a callback, which takes one argument.
@@ -129,7 +136,7 @@ class WebKitBrowser:
         port = _free_port()
         process = child_process.start(
             [find("WebKitWebDriver"), "--host=127.0.0.1", f"--port={port}"],
-            environment={"DISPLAY": display, "GDK_BACKEND": "x11", "NO_AT_BRIDGE": "1"},
+            environment={"DISPLAY": display, **_ENVIRONMENT},
         )
         started.callback(child_process.stop, process)
         address = f"http://127.0.0.1:{port}"

@@ -2,6 +2,9 @@
 
 import { loadPyodide } from './pyodide/pyodide.mjs';
 
+// Keeps WebKitGTK's worker from oversleeping: see the site's entry.mjs.
+setInterval(() => {}, 100);
+
 let pyodide;
 
 const verbs = {

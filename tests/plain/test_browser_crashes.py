@@ -32,7 +32,6 @@ def run(pytester: pytest.Pytester):
         "Message: tab crashed\n  (Session info: chrome=156)",
         "Page.evaluate: Target crashed",
         "Message: session deleted because of page crash or hang.",
-        "page = <WebKitPage object at 0x7f>\nGave up after 420 s waiting for a new notebook.",
     ],
 )
 def test_a_run_in_which_only_browsers_crashed_has_a_status_of_its_own(run, words):
@@ -43,9 +42,8 @@ def test_one_failure_beside_a_crash_is_a_failure(run):
     assert run("Page.evaluate: Target crashed", "assert 1 == 2") == pytest.ExitCode.TESTS_FAILED
 
 
-def test_a_page_that_stands_still_in_another_browser_is_a_failure(run):
-    words = "page = <FirefoxPage object>\nGave up after 420 s waiting for a new notebook."
-    assert run(words) == pytest.ExitCode.TESTS_FAILED
+def test_a_page_that_stands_still_is_a_failure(run):
+    assert run("Gave up after 300 s waiting for a new notebook.") == pytest.ExitCode.TESTS_FAILED
 
 
 def test_a_run_without_failures_is_one(run):

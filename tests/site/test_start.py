@@ -27,6 +27,40 @@ def test_the_first_cell_has_the_network_however_early_it_runs(browser, site, dat
     assert {result.status_before for result in results} <= {"unknown", "connecting", "starting"}
 
 
+# As many small modules as 30 kernels compile, one after the other, in a worker that has loaded
+# what the site's kernels load. Resolves to the longest that one of them took, in milliseconds.
+COMPILE_AGAIN_AND_AGAIN = """async entry => {
+  const source = `
+    await import(${JSON.stringify(entry)});
+    const bytes = new Uint8Array([
+      0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 4, 1, 2, 0, 11,
+    ]);
+    let longest = 0;
+    for (let done = 0; done < 60_000; done += 1) {
+      const began = performance.now();
+      await WebAssembly.instantiate(bytes);
+      longest = Math.max(longest, performance.now() - began);
+    }
+    postMessage(longest);
+  `;
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  const worker = new Worker(url, { type: 'module' });
+  return new Promise((resolve, reject) => {
+    const asleep = setTimeout(() => reject(new Error('The worker sleeps.')), 120_000);
+    worker.onmessage = ({ data }) => { clearTimeout(asleep); resolve(data); };
+    worker.onerror = event => reject(new Error(event.message));
+  });
+}"""
+
+
+@pytest.mark.engines("webkit")
+def test_a_kernel_is_told_of_every_module_that_is_compiled(page, site_folder, site):
+    (entry,) = site_folder.glob("**/je-kernel-*.mjs")
+    page.open(f"{site.url}jupyter-lite.json")
+    url = f"{site.url}{entry.relative_to(site_folder).as_posix()}"
+    assert page.evaluate(COMPILE_AGAIN_AND_AGAIN, url) < 60_000
+
+
 def test_nothing_of_ours_appears_in_the_notebook(lab):
     notebook = lab.new_notebook()
     first = notebook.run("%who")

@@ -10,6 +10,14 @@ import { loadPyodide as load } from './pyodide.mjs';
 
 export * from './pyodide.mjs';
 
+// WebKitGTK (GNOME Web) now and then does not notice that a WebAssembly module has been compiled:
+// a worker that waits for nothing else then sleeps until a message comes, which may be never. Whoever
+// has a timer looks up in between. Other engines, Safari's among them, do not need it.
+const { userAgent } = self.navigator;
+if (/Linux.*AppleWebKit/.test(userAgent) && !/Chrom/.test(userAgent)) {
+  setInterval(() => {}, 100);
+}
+
 export async function loadPyodide(options) {
   const pyodide = await load(options);
   pyodide.runPython("import sys; sys.path[:] = [path for path in sys.path if path]", {
