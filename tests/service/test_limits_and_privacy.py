@@ -101,6 +101,17 @@ class TestTimeouts:
         )
         assert raw_request(service.port, head, iter([b"{"])).startswith(b"HTTP/1.1 408")
 
+    def test_a_page_can_read_that_its_request_took_too_long(self, start):
+        service = start(request_timeout_seconds="3", cors_origins="https://a.example")
+        head = (
+            f"POST {API}/notebooks HTTP/1.1\nHost: x\nAuthorization: Bearer {service.token()}\n"
+            "Origin: https://a.example\nContent-Length: 100\nConnection: close\n\n"
+        )
+        answer = raw_request(service.port, head, iter([b"{"])).decode()
+        assert answer.startswith("HTTP/1.1 503")
+        assert "access-control-allow-origin: https://a.example\r\n" in answer
+        assert "x-content-type-options: nosniff\r\n" in answer
+
     def test_a_caller_that_leaves_leaves_nothing_behind(self, start):
         service = start()
         token = service.token()
@@ -160,6 +171,19 @@ class TestGatekeepers:
             f"{API}/x", headers={**asked, "Origin": "https://evil.example"}
         )
         assert "access-control-allow-origin" not in other.headers
+
+    def test_a_page_can_read_that_something_went_wrong_on_our_side(self, start):
+        service = start(cors_origins="https://a.example")
+        token = service.token()
+        shared = service.share(token=token).json()["notebook"]
+        path = Path(service.environment["JE_SHARING_DATA_DIR"]) / "sharing.db"
+        with sqlite3.connect(path, timeout=30) as database:
+            database.execute("DROP TABLE notebooks")
+        headers = {"Origin": "https://a.example", "Authorization": f"Bearer {token}"}
+        answer = service.http.get(f"{API}/notebooks/{shared['id']}", headers=headers)
+        assert answer.status_code == 500
+        assert answer.headers["access-control-allow-origin"] == "https://a.example"
+        assert "on our side" in answer.text
 
     def test_every_answer_carries_security_headers(self, plain_service):
         for path in (f"{API}/health", "/nothing", f"{API}/notebooks/x", "/docs", "/openapi.json"):

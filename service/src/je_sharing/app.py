@@ -21,8 +21,8 @@ from je_sharing.middleware import (
     AddressLimit,
     AnyOptions,
     ClientSecret,
+    Refusals,
     RequestRecord,
-    RoutingRefusals,
 )
 from je_sharing.plain_route import plain_routes
 from je_sharing.relay import Relay
@@ -149,7 +149,6 @@ def _middleware(settings: Settings) -> list[Middleware]:
             RequestRecord,
             headers=_HEADERS,
             access_log=settings.access_log,
-            timeout_seconds=settings.request_timeout_seconds,
         ),
     ]
     if settings.cors_origin_list:
@@ -167,7 +166,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         header = settings.client_secret_header
         chosen.append(Middleware(ClientSecret, header=header, secret=secret))
     chosen.append(Middleware(AddressLimit, limit=settings.requests_per_address))
-    chosen.append(Middleware(RoutingRefusals))
+    chosen.append(Middleware(Refusals, timeout_seconds=settings.request_timeout_seconds))
     return chosen
 
 

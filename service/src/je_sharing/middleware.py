@@ -22,9 +22,10 @@ _NO_SECRET = {"/health", "/health/live", "/health/ready"}
 
 
 class RequestRecord:
-    """Bounds the time of each request, and counts and logs it by its operation, never by its path.
+    """Counts and logs each request by its operation, never by its path, and adds the headers.
 
-    A path holds a readable id, and whoever has that has the notebook.
+    A path holds a readable id, and whoever has that has the notebook. The status that was answered
+    is left in the scope as `je_sharing.status`, 0 before the answer.
 
     Parameters
     ----------
@@ -34,25 +35,15 @@ class RequestRecord:
         Added to every response that does not set them itself.
     access_log
         Whether to log a line a request.
-    timeout_seconds
-        Time for a whole request.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        headers: Mapping[str, str],
-        access_log: bool,
-        timeout_seconds: float,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, headers: Mapping[str, str], access_log: bool) -> None:
         self._app = app
         self._headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in headers.items()
         ]
         self._access_log = access_log
-        self._timeout = timeout_seconds
         self._lines = LineLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,12 +52,11 @@ class RequestRecord:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        status = 0
+        scope["je_sharing.status"] = 0
 
         async def watch(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                scope["je_sharing.status"] = message["status"]
                 own = message["headers"]
                 names = {name for name, _ in own}
                 message["headers"] = [
@@ -76,20 +66,9 @@ class RequestRecord:
             await send(message)
 
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._app(scope, receive, watch)
-        except TimeoutError:
-            if not status:
-                answer = error_response(503, "The request took too long. Try again.")
-                await answer(scope, receive, watch)
-        except Exception:
-            # The traceback names code, not contents: neither tokens nor notebooks are in it.
-            _log.exception("a request failed")
-            if not status:
-                answer = error_response(500, "Something went wrong on our side. Try again.")
-                await answer(scope, receive, watch)
+            await self._app(scope, receive, watch)
         finally:
-            self._record(scope, status, time.perf_counter() - begun)
+            self._record(scope, scope["je_sharing.status"], time.perf_counter() - begun)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = scope.get("je_sharing.operation", "other")
@@ -179,24 +158,42 @@ class AddressLimit:
         await self._app(scope, receive, send)
 
 
-class RoutingRefusals:
-    """Answers what the router refuses (no such path or method) in our shape.
+class Refusals:
+    """Answers in our shape what the router refuses, what takes too long, and what goes wrong.
+
+    It comes last, so that these answers pass through all that is before it, as any other:
+    without CORS headers a page could not tell them from a network that is down.
 
     Parameters
     ----------
     app
         The router.
+    timeout_seconds
+        Time for a whole request.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, timeout_seconds: float) -> None:
         self._app = app
+        self._timeout = timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        try:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._app(scope, receive, send)
+            return
         except HTTPException as error:
             answer = error_response(error.status_code, str(error.detail), headers=error.headers)
+        except TimeoutError:
+            answer = error_response(503, "The request took too long. Try again.")
+        except Exception:
+            # The traceback names code, not contents: neither tokens nor notebooks are in it.
+            _log.exception("a request failed")
+            answer = error_response(500, "Something went wrong on our side. Try again.")
+        if not scope["je_sharing.status"]:
             await answer(scope, receive, send)
 
 
