@@ -11,8 +11,10 @@ CRASHED = 75
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester):
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     """Run tests that fail with these words, and return pytest's exit status."""
+    # None is needed, and loading them takes longer than all the rest.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest((_ROOT / "conftest.py").read_text())
 
     def run(*failures: str) -> int:
