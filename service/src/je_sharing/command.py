@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import uvicorn
 
 from je_sharing.database import Database, check_schema, migrate
+from je_sharing.http_protocol import JoinedHttpProtocol
 from je_sharing.logs import log_as_json
 from je_sharing.services import assemble
 from je_sharing.settings import Settings
@@ -75,6 +76,7 @@ def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
     uvicorn.run(
         "je_sharing.app:app_from_environment",
         factory=True,
+        http=JoinedHttpProtocol,
         host=chosen.host or settings.host,
         port=settings.port if chosen.port is None else chosen.port,
         workers=chosen.workers or settings.workers,

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.schema import Table
 
+from je_sharing.lookups import Lookups, PostgresLookups, SqliteLookups, compact
 from je_sharing.settings import Settings
 
 Outcome = TypeVar("Outcome")
@@ -44,6 +45,13 @@ class Database:
     settings
         Which database, and how many connections.
 
+    Attributes
+    ----------
+    engine
+        For writing.
+    lookups
+        Finds rows by a unique column, more quickly than `read`.
+
     Notes
     -----
     Reads run in autocommit, which spares PostgreSQL two round trips; writes run in a transaction
@@ -57,7 +65,13 @@ class Database:
         # An engine of its own, for changing a connection's mode on every use costs as much as
         # the query does.
         self._reading = create_engine(settings, reading=True)
-        self._threaded = _ThreadedSqlite(settings) if settings.is_sqlite else None
+        self.lookups: Lookups
+        self._writer: _SqliteWriter | None = None
+        if settings.is_sqlite:
+            self.lookups = SqliteLookups(_sqlite_engine(settings, reading=True))
+            self._writer = _SqliteWriter(_sqlite_engine(settings, reading=False))
+        else:
+            self.lookups = PostgresLookups(self._reading)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -71,15 +85,13 @@ class Database:
         async with self.engine.begin() as connection:
             yield connection
 
-    async def run(self, work: Callable[[Connection], Outcome], *, writing: bool) -> Outcome:
-        """Run a whole piece of work on a connection.
+    async def transact(self, work: Callable[[Connection], Outcome]) -> Outcome:
+        """Run a whole piece of work in a transaction, committed when it ends well.
 
         Parameters
         ----------
         work
             Takes a connection and returns the outcome.
-        writing
-            Whether it is a transaction, committed when the work ends well.
 
         Returns
         -------
@@ -88,13 +100,12 @@ class Database:
 
         Notes
         -----
-        On SQLite a write goes to a thread once, where `write` goes there and back for every step
-        of every statement, and reading is done in place: it must be no more than lookups by a
-        unique key. What each share and each retrieval does goes this way.
+        On SQLite it goes to a thread once, where `write` goes there and back for every step of
+        every statement. What each share does goes this way.
         """
-        if self._threaded is not None:
-            return await self._threaded.run(work, writing=writing)
-        async with self.write() if writing else self.read() as connection:
+        if self._writer is not None:
+            return await self._writer.run(work)
+        async with self.write() as connection:
             return await connection.run_sync(work)
 
     def insert(self, table: Table) -> Any:
@@ -155,7 +166,7 @@ class Database:
             source = f"VALUES {', '.join([f'({marks})'] * len(rows))}"
             are_uuids = [isinstance(column.type, Uuid) for column in columns]
             values = tuple(
-                _compact(value) if is_uuid else value
+                compact(value) if is_uuid else value
                 for row in rows
                 for value, is_uuid in zip(row.values(), are_uuids, strict=True)
             )
@@ -170,50 +181,6 @@ class Database:
         statement = f"INSERT INTO {table.name} ({names}) {source} {conflict}"
         return connection.exec_driver_sql(statement, values).rowcount
 
-    def find_rows(
-        self,
-        connection: Connection,
-        columns: Sequence[Column[Any]],
-        key: Column[Any],
-        values: Sequence[Any],
-    ) -> list[tuple[Any, ...]]:
-        """Look rows up by a unique column, in one statement that says what to fetch and no more.
-
-        Parameters
-        ----------
-        connection
-            Any.
-        columns
-            What to fetch, of one table.
-        key
-            The column to look at.
-        values
-            What it may have.
-
-        Returns
-        -------
-        list of tuple
-            The rows there are, in no order.
-        """
-        names = ", ".join(column.name for column in columns)
-        select = f"SELECT {names} FROM {key.table.name} WHERE {key.name}"  # noqa: S608
-        if self._settings.is_sqlite:
-            is_uuid = isinstance(key.type, Uuid)
-            wanted = tuple(_compact(value) if is_uuid else value for value in values)
-            condition = f"IN ({', '.join(['?'] * len(wanted))})"
-        else:
-            wanted = ([*values],)
-            condition = f"= ANY($1::{key.type.compile(connection.dialect)}[])"
-        rows = connection.exec_driver_sql(f"{select} {condition}", wanted).all()
-        are_uuids = [isinstance(column.type, Uuid) for column in columns]
-        return [
-            tuple(
-                _hyphenated(value) if is_uuid else value
-                for value, is_uuid in zip(row, are_uuids, strict=True)
-            )
-            for row in rows
-        ]
-
     async def ping(self) -> None:
         """Ask the database for a sign of life."""
         async with self.read() as connection:
@@ -221,62 +188,31 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.lookups.close()
         await self.engine.dispose()
         await self._reading.dispose()
-        if self._threaded is not None:
-            self._threaded.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
-def _compact(uuid_text: str) -> str:
-    """Write a UUID as SQLite keeps it."""
-    return uuid_text.replace("-", "")
+class _SqliteWriter:
+    """SQLite's own blocking driver, in a thread: one, since it lets one write at a time anyway."""
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
 
-def _hyphenated(found: Any) -> str:
-    """Write a UUID as people do, whichever way a driver gives it."""
-    text = str(found)
-    if "-" in text:
-        return text
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-class _ThreadedSqlite:
-    """SQLite's own blocking driver: writing in a thread, reading in place."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._reading = _sqlite_engine(settings, reading=True)
-        self._reader: Connection | None = None
-        self._writing = _sqlite_engine(settings, reading=False)
-        # One thread for writing, since SQLite lets one write at a time anyway.
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
-
-    async def run(self, work: Callable[[Connection], Outcome], *, writing: bool) -> Outcome:
-        if writing:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._writer, self._write, work)
-        # What a few lookups by a unique key take, a thread takes longer to be woken; and where
-        # there is a write-ahead log, they wait for no writer. The connection stays, for taking one
-        # from the pool costs as much again.
-        if self._reader is None:
-            self._reader = self._reading.connect()
-        try:
-            return work(self._reader)
-        except DBAPIError:
-            # Whatever happened to it, the next lookup gets a new one.
-            self._reader.close()
-            self._reader = None
-            raise
+    async def run(self, work: Callable[[Connection], Outcome]) -> Outcome:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._write, work)
 
     def _write(self, work: Callable[[Connection], Outcome]) -> Outcome:
-        with self._writing.begin() as connection:
+        with self._engine.begin() as connection:
             return work(connection)
 
     def close(self) -> None:
-        self._writer.shutdown(wait=True)
-        if self._reader is not None:
-            self._reader.close()
-        self._reading.dispose()
-        self._writing.dispose()
+        self._thread.shutdown(wait=True)
+        self._engine.dispose()
 
 
 def _sqlite_engine(settings: Settings, *, reading: bool) -> Engine:

@@ -156,8 +156,8 @@ class Notebooks:
         ]
         for attempt in range(_ATTEMPTS):
             try:
-                found = await self._database.run(
-                    functools.partial(self._insert_all, record, shares, digests, keys), writing=True
+                found = await self._database.transact(
+                    functools.partial(self._insert_all, record, shares, digests, keys)
                 )
                 return [found[key] for key in keys]
             except DBAPIError as error:
@@ -247,7 +247,7 @@ class Notebooks:
             canonical = str(uuid.UUID(notebook_id))
         except ValueError:
             raise _unknown() from None
-        return _or_unknown(await self._finding_ids.submit(canonical))
+        return _or_unknown(await self._find(notebooks.c.id, canonical, self._finding_ids))
 
     async def find_readable(self, readable_id: str) -> Notebook:
         """Find a notebook by its readable id, which is matched exactly.
@@ -259,7 +259,18 @@ class Notebooks:
         """
         if not readable_ids.could_be_readable_id(readable_id):
             raise _unknown()
-        return _or_unknown(await self._finding_readable.submit(readable_id))
+        return _or_unknown(
+            await self._find(notebooks.c.readable_id, readable_id, self._finding_readable)
+        )
+
+    async def _find(
+        self, key: Column[str], wanted: str, together: Batcher[str, Notebook | None]
+    ) -> Notebook | None:
+        """Look one notebook up: at once, or together with others that are looked for meanwhile."""
+        if not self._database.lookups.in_place:
+            return await together.submit(wanted)
+        found = await self._find_all(key, [wanted])
+        return found[0] if found else None
 
     async def _find_all_by_id(self, wanted: list[str]) -> list[Notebook | None]:
         by_id = {found.id: found for found in await self._find_all(notebooks.c.id, wanted)}
@@ -271,8 +282,7 @@ class Notebooks:
         return [by_id.get(item) for item in wanted]
 
     async def _find_all(self, key: Column[str], wanted: list[str]) -> list[Notebook]:
-        find = functools.partial(self._database.find_rows, columns=_COLUMNS, key=key, values=wanted)
-        return [_notebook(row) for row in await self._database.run(find, writing=False)]
+        return [_notebook(row) for row in await self._database.lookups.find(_COLUMNS, key, wanted)]
 
     async def as_it_was(self, notebook: Notebook, moment: int) -> Notebook:
         """Find what a notebook held at an earlier time.

@@ -188,13 +188,8 @@ class PackStore:
         return content
 
     async def _places(self, digests: Sequence[bytes]) -> dict[bytes, Place]:
-        find = partial(
-            self._database.find_rows,
-            columns=(packed.c.content_hash, *(packed.c[field.name] for field in fields(Place))),
-            key=packed.c.content_hash,
-            values=digests,
-        )
-        rows = await self._database.run(find, writing=False)
+        columns = (packed.c.content_hash, *(packed.c[field.name] for field in fields(Place)))
+        rows = await self._database.lookups.find(columns, packed.c.content_hash, digests)
         return {row[0]: Place(*row[1:]) for row in rows}
 
     async def set_aside(self, digests: Sequence[bytes]) -> None:
