@@ -23,10 +23,6 @@ _KEPT = 4
 class Lookups(Protocol):
     """Finds rows in one database."""
 
-    in_place: bool
-    """Whether it answers before anything else could happen, so that waiting for others to ask
-    together is of no use."""
-
     async def find(
         self, columns: Sequence[Column[Any]], key: Column[Any], values: Sequence[Any]
     ) -> list[tuple[Any, ...]]:
@@ -64,8 +60,6 @@ class SqliteLookups:
     What a few lookups by a unique key take, a thread takes longer to be woken; and where there is
     a write-ahead log, they wait for no writer.
     """
-
-    in_place = True
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -107,8 +101,6 @@ class PostgresLookups:
     engine
         For reading, in autocommit.
     """
-
-    in_place = False
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

@@ -247,7 +247,7 @@ class Notebooks:
             canonical = str(uuid.UUID(notebook_id))
         except ValueError:
             raise _unknown() from None
-        return _or_unknown(await self._find(notebooks.c.id, canonical, self._finding_ids))
+        return _or_unknown(await self._finding_ids.submit(canonical))
 
     async def find_readable(self, readable_id: str) -> Notebook:
         """Find a notebook by its readable id, which is matched exactly.
@@ -259,18 +259,7 @@ class Notebooks:
         """
         if not readable_ids.could_be_readable_id(readable_id):
             raise _unknown()
-        return _or_unknown(
-            await self._find(notebooks.c.readable_id, readable_id, self._finding_readable)
-        )
-
-    async def _find(
-        self, key: Column[str], wanted: str, together: Batcher[str, Notebook | None]
-    ) -> Notebook | None:
-        """Look one notebook up: at once, or together with others that are looked for meanwhile."""
-        if not self._database.lookups.in_place:
-            return await together.submit(wanted)
-        found = await self._find_all(key, [wanted])
-        return found[0] if found else None
+        return _or_unknown(await self._finding_readable.submit(readable_id))
 
     async def _find_all_by_id(self, wanted: list[str]) -> list[Notebook | None]:
         by_id = {found.id: found for found in await self._find_all(notebooks.c.id, wanted)}
