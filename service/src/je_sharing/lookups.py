@@ -114,10 +114,11 @@ class PostgresLookups:
         was_idle = bool(self._idle)
         try:
             rows = await self._fetch(statement, values)
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+        except Exception:
             if not was_idle:
                 raise
-            # The server was started anew since the connections were made.
+            # The server may have been started anew since the connections were made, which the
+            # driver says in many ways; asking once more does no harm.
             await self._forget()
             rows = await self._fetch(statement, values)
         return _with_uuids(columns, rows)
