@@ -79,6 +79,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(_tier_of(item))
 
 
+@pytest.fixture(autouse=True)
+def _files_of_examples_go_elsewhere(request: pytest.FixtureRequest) -> None:
+    """Let the examples in docstrings write into a folder of their own, not into the project."""
+    if isinstance(request.node, pytest.DoctestItem):
+        request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Tell a browser's own crash from a failure: it says nothing about what was tested."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
