@@ -27,8 +27,8 @@ def test_the_first_cell_has_the_network_however_early_it_runs(browser, site, dat
     assert {result.status_before for result in results} <= {"unknown", "connecting", "starting"}
 
 
-# As many small modules as 30 kernels compile, one after the other, in a worker that has loaded
-# what the site's kernels load. Resolves to the longest that one of them took, in milliseconds.
+# As many small modules as hundreds of kernels compile, one after the other, in a worker that has
+# loaded what the site's kernels load. Resolves to the longest that one took, in milliseconds.
 COMPILE_AGAIN_AND_AGAIN = """async entry => {
   const source = `
     await import(${JSON.stringify(entry)});

@@ -71,7 +71,7 @@ class Database:
             self.lookups = SqliteLookups(_sqlite_engine(settings, reading=True))
             self._writer = _SqliteWriter(_sqlite_engine(settings, reading=False))
         else:
-            self.lookups = PostgresLookups(self._reading)
+            self.lookups = PostgresLookups(self._reading, kept=max(1, settings.database_pool // 2))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

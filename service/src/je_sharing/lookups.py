@@ -5,7 +5,9 @@ SQLAlchemy's way there and back takes longer than the databases do to find such 
 
 import functools
 import sqlite3
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
@@ -16,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
-# A retrieval needs one connection, for lookups that come together are asked together.
-_KEPT = 4
+# As the pool does: what lies between may forget a connection in silence.
+_KEPT_SECONDS = 1800.0
 
 
 class Lookups(Protocol):
@@ -93,6 +95,15 @@ class SqliteLookups:
         self._engine.dispose()
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A connection that stays, the driver's own, and until when it is used."""
+
+    pooled: AsyncConnection
+    driver: asyncpg.Connection
+    until: float
+
+
 class PostgresLookups:
     """Looks up on a few connections that stay.
 
@@ -100,11 +111,14 @@ class PostgresLookups:
     ----------
     engine
         For reading, in autocommit.
+    kept
+        How many connections stay; fewer than the pool has, or whoever waits for it waits in vain.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, kept: int) -> None:
         self._engine = engine
-        self._idle: list[tuple[AsyncConnection, asyncpg.Connection]] = []
+        self._kept = kept
+        self._idle: list[_Held] = []
 
     async def find(
         self, columns: Sequence[Column[Any]], key: Column[Any], values: Sequence[Any]
@@ -124,37 +138,39 @@ class PostgresLookups:
         return _with_uuids(columns, rows)
 
     async def _fetch(self, statement: str, values: Sequence[Any]) -> list[Any]:
-        held, connection = self._idle.pop() if self._idle else await self._connect()
+        held = self._idle.pop() if self._idle else await self._connect()
+        if time.monotonic() >= held.until:
+            await held.pooled.close()  # the pool makes it anew
+            held = await self._connect()
         try:
-            rows: list[Any] = await connection.fetch(statement, values)
+            rows: list[Any] = await held.driver.fetch(statement, values)
         except BaseException:
-            await held.invalidate()
-            await held.close()
+            await held.pooled.invalidate()
+            await held.pooled.close()
             raise
-        if len(self._idle) < _KEPT:
-            self._idle.append((held, connection))
+        if len(self._idle) < self._kept:
+            self._idle.append(held)
         else:
-            await held.close()
+            await held.pooled.close()
         return rows
 
-    async def _connect(self) -> tuple[AsyncConnection, asyncpg.Connection]:
-        held = await self._engine.connect()
-        connection = (await held.get_raw_connection()).driver_connection
-        assert connection is not None
-        return held, connection
+    async def _connect(self) -> "_Held":
+        pooled = await self._engine.connect()
+        driver = (await pooled.get_raw_connection()).driver_connection
+        assert driver is not None
+        return _Held(pooled, driver, time.monotonic() + _KEPT_SECONDS)
 
     async def _forget(self) -> None:
         while self._idle:
-            held, _ = self._idle.pop()
-            await held.invalidate()
-            await held.close()
+            held = self._idle.pop()
+            await held.pooled.invalidate()
+            await held.pooled.close()
         await self._engine.dispose()
 
     async def close(self) -> None:
         """Close the connections."""
         while self._idle:
-            held, _ = self._idle.pop()
-            await held.close()
+            await self._idle.pop().pooled.close()
 
 
 def compact(uuid_text: str) -> str:
