@@ -1,21 +1,19 @@
 """The database: engines, transactions, and the state of the schema."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import (
-    Column,
     Connection,
     Engine,
-    Uuid,
     event,
     text,
 )
@@ -26,10 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.schema import Table
 
-from je_sharing.lookups import Lookups, PostgresLookups, SqliteLookups, compact
+from je_sharing.driver import Addition, Driver, PostgresDriver, SqliteDriver
 from je_sharing.settings import Settings
-
-Outcome = TypeVar("Outcome")
 
 _AUTOCOMMIT = "AUTOCOMMIT"
 _RECYCLE_SECONDS = 1800
@@ -49,8 +45,8 @@ class Database:
     ----------
     engine
         For writing.
-    lookups
-        Finds rows by a unique column, more quickly than `read`.
+    driver
+        Finds and adds rows more quickly than `read` and `write`.
 
     Notes
     -----
@@ -65,13 +61,18 @@ class Database:
         # An engine of its own, for changing a connection's mode on every use costs as much as
         # the query does.
         self._reading = create_engine(settings, reading=True)
-        self.lookups: Lookups
-        self._writer: _SqliteWriter | None = None
+        self.driver: Driver
+        self._sqlite_thread: ThreadPoolExecutor | None = None
         if settings.is_sqlite:
-            self.lookups = SqliteLookups(_sqlite_engine(settings, reading=True))
-            self._writer = _SqliteWriter(_sqlite_engine(settings, reading=False))
+            # One, since SQLite lets one write at a time anyway.
+            self._sqlite_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+            self.driver = SqliteDriver(
+                _sqlite_engine(settings, reading=True),
+                _sqlite_engine(settings, reading=False),
+                self._sqlite_thread,
+            )
         else:
-            self.lookups = PostgresLookups(self._reading, kept=max(1, settings.database_pool // 2))
+            self.driver = PostgresDriver(self._reading, kept=max(1, settings.database_pool // 2))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -84,29 +85,6 @@ class Database:
         """Open a transaction, committed when the block ends well."""
         async with self.engine.begin() as connection:
             yield connection
-
-    async def transact(self, work: Callable[[Connection], Outcome]) -> Outcome:
-        """Run a whole piece of work in a transaction, committed when it ends well.
-
-        Parameters
-        ----------
-        work
-            Takes a connection and returns the outcome.
-
-        Returns
-        -------
-        Outcome
-            What the work returned.
-
-        Notes
-        -----
-        On SQLite it goes to a thread once, where `write` goes there and back for every step of
-        every statement. What each share does goes this way.
-        """
-        if self._writer is not None:
-            return await self._writer.run(work)
-        async with self.write() as connection:
-            return await connection.run_sync(work)
 
     def insert(self, table: Table) -> Any:
         """Make an INSERT that knows ON CONFLICT in this database's dialect.
@@ -123,63 +101,17 @@ class Database:
         """
         return sqlite.insert(table) if self._settings.is_sqlite else postgresql.insert(table)
 
-    def add_rows(
-        self,
-        connection: Connection,
-        table: Table,
-        rows: Sequence[Mapping[str, Any]],
-        *,
-        replacing: Column[Any] | None = None,
-    ) -> int:
-        """Insert rows in one statement, which is what a database does most quickly.
+    def add_rows(self, connection: Connection, addition: Addition) -> None:
+        """Add rows in one statement, which is what a database does most quickly.
 
         Parameters
         ----------
         connection
             In a transaction.
-        table
-            The table inserted into.
-        rows
-            Each with the same columns in the same order.
-        replacing
-            The unique column by which a row replaces the one that is there. None leaves what is
-            there, and passes over the rows that conflict with it.
-
-        Returns
-        -------
-        int
-            How many rows were inserted or replaced.
+        addition
+            The rows.
         """
-        columns = [table.c[name] for name in rows[0]]
-        names = ", ".join(column.name for column in columns)
-        conflict = "ON CONFLICT DO NOTHING"
-        if replacing is not None:
-            others = ", ".join(
-                f"{column.name} = excluded.{column.name}"
-                for column in columns
-                if column is not replacing
-            )
-            conflict = f"ON CONFLICT ({replacing.name}) DO UPDATE SET {others}"
-        values: tuple[Any, ...]
-        if self._settings.is_sqlite:
-            marks = ", ".join(["?"] * len(columns))
-            source = f"VALUES {', '.join([f'({marks})'] * len(rows))}"
-            are_uuids = [isinstance(column.type, Uuid) for column in columns]
-            values = tuple(
-                compact(value) if is_uuid else value
-                for row in rows
-                for value, is_uuid in zip(row.values(), are_uuids, strict=True)
-            )
-        else:
-            arrays = ", ".join(
-                f"${number}::{column.type.compile(connection.dialect)}[]"
-                for number, column in enumerate(columns, start=1)
-            )
-            source = f"SELECT * FROM unnest({arrays})"  # noqa: S608
-            values = tuple([row[column.name] for row in rows] for column in columns)
-        # The table and its columns are ours; only the values come from outside.
-        statement = f"INSERT INTO {table.name} ({names}) {source} {conflict}"
-        return connection.exec_driver_sql(statement, values).rowcount
+        connection.exec_driver_sql(*self.driver.written_out(addition))
 
     async def ping(self) -> None:
         """Ask the database for a sign of life."""
@@ -188,31 +120,11 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.lookups.close()
+        await self.driver.close()
         await self.engine.dispose()
         await self._reading.dispose()
-        if self._writer is not None:
-            self._writer.close()
-
-
-class _SqliteWriter:
-    """SQLite's own blocking driver, in a thread: one, since it lets one write at a time anyway."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
-
-    async def run(self, work: Callable[[Connection], Outcome]) -> Outcome:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._write, work)
-
-    def _write(self, work: Callable[[Connection], Outcome]) -> Outcome:
-        with self._engine.begin() as connection:
-            return work(connection)
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=True)
-        self._engine.dispose()
+        if self._sqlite_thread is not None:
+            self._sqlite_thread.shutdown()
 
 
 def _sqlite_engine(settings: Settings, *, reading: bool) -> Engine:

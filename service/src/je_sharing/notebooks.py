@@ -1,12 +1,12 @@
 """Notebooks: created, found, updated and deleted, in few trips to the database."""
 
 import asyncio
-import functools
 import hashlib
+import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Row, delete, select, update
 from sqlalchemy.exc import DBAPIError
@@ -14,14 +14,16 @@ from sqlalchemy.exc import DBAPIError
 from je_sharing import readable_ids
 from je_sharing.batching import Batcher
 from je_sharing.database import Database, is_transient
+from je_sharing.driver import Addition
 from je_sharing.errors import NotFoundError, UnavailableError
 from je_sharing.schema import leaving, notebooks, now, superseded
 from je_sharing.storage import ContentStore, content_hash
 from je_sharing.storage.cached import ContentCache
-from je_sharing.storage.interface import Record
+from je_sharing.uploads import SPOOL_BYTES
 
+_log = logging.getLogger(__name__)
 _ATTEMPTS = 8
-# Batches are hashed, appended and committed, each in a thread of its own.
+# Contents are appended and committed, each in a thread of its own.
 _BATCHES_AT_ONCE = 3
 
 
@@ -85,6 +87,30 @@ class Shared:
     is_new: bool
 
 
+class _Draft(NamedTuple):
+    """The row a share is to become, and its content."""
+
+    id: str
+    readable_id: str
+    session_id: str
+    content_hash: bytes
+    share_key: bytes
+    password_hash: str | None
+    created_at: int
+    taken_at: int
+    shared_at: int
+    content: bytes
+
+    def row(self) -> tuple[Any, ...]:
+        return self[:-1]
+
+    def notebook(self) -> Notebook:
+        return Notebook(
+            self.id, self.readable_id, self.session_id, self.content_hash, self.taken_at
+        )
+
+
+_DRAFTED = tuple(notebooks.c[name] for name in _Draft._fields[:-1])
 _COLUMNS = (
     notebooks.c.id,
     notebooks.c.readable_id,
@@ -121,7 +147,7 @@ class Notebooks:
         self._database = database
         self._store = store
         self._contents = ContentCache(store, cache_bytes)
-        self._creating: Batcher[Share, Shared] = Batcher(
+        self._creating: Batcher[_Draft, Shared] = Batcher(
             self._create_all, at_once=_BATCHES_AT_ONCE, largest=64
         )
         self._finding_ids: Batcher[str, Notebook | None] = Batcher(
@@ -144,84 +170,96 @@ class Notebooks:
         Shared
             The notebook; not a new one when the session shared this content before.
         """
-        return await self._creating.submit(share)
+        digest = await _hashed(share.content)
+        moment = now()
+        draft = _Draft(
+            id=str(uuid.uuid4()),
+            readable_id=readable_ids.draw(),
+            session_id=share.session_id,
+            content_hash=digest,
+            share_key=share_key(share.session_id, digest),
+            password_hash=share.password_hash,
+            created_at=moment,
+            taken_at=moment,
+            shared_at=moment,
+            content=share.content,
+        )
+        return await self._creating.submit(draft)
 
-    async def _create_all(self, shares: list[Share]) -> list[Shared]:
-        contents = [share.content for share in shares]
-        digests = await asyncio.to_thread(_hash_all, contents)
-        record = await self._store.put(dict(zip(digests, contents, strict=True)))
-        keys = [
-            share_key(share.session_id, digest)
-            for digest, share in zip(digests, shares, strict=True)
+    async def _create_all(self, drafts: list[_Draft]) -> list[Shared]:
+        waiting = {draft.share_key: draft for draft in drafts}
+        places = await self._store.put({draft.content_hash: draft.content for draft in drafts})
+        if not await self._are_all_new(places, waiting):
+            found = await self._settle_carefully(places, waiting)
+            return [found[draft.share_key] for draft in drafts]
+        return [
+            Shared(waiting[draft.share_key].notebook(), is_new=waiting[draft.share_key] is draft)
+            for draft in drafts
         ]
+
+    async def _are_all_new(
+        self, places: Sequence[Addition], waiting: Mapping[bytes, _Draft]
+    ) -> bool:
+        """Add what is nearly always new; False leaves it open what of it was added."""
+        try:
+            added = await self._database.driver.add([*places, _addition(waiting)])
+        except Exception:
+            _log.exception("could not add notebooks at once; trying again with care")
+            return False
+        return added == len(waiting)
+
+    async def _settle_carefully(
+        self, places: Sequence[Addition], waiting: Mapping[bytes, _Draft]
+    ) -> dict[bytes, Shared]:
+        """Add what can be, and find out why the rest cannot."""
         for attempt in range(_ATTEMPTS):
             try:
-                found = await self._database.transact(
-                    functools.partial(self._insert_all, record, shares, digests, keys)
-                )
-                return [found[key] for key in keys]
+                async with self._database.write() as connection:
+                    return await connection.run_sync(self._settle, places, waiting)
             except DBAPIError as error:
                 if attempt == _ATTEMPTS - 1 or not is_transient(error):
                     raise
         raise AssertionError("the loop returns or raises")
 
-    def _insert_all(
-        self,
-        record: Record,
-        shares: list[Share],
-        digests: list[bytes],
-        keys: list[bytes],
-        connection: Connection,
+    def _settle(
+        self, connection: Connection, places: Sequence[Addition], drafts: Mapping[bytes, _Draft]
     ) -> dict[bytes, Shared]:
-        record(connection)
-        moment = now()
-        waiting = {
-            key: {
-                "id": str(uuid.uuid4()),
-                "session_id": share.session_id,
-                "content_hash": digest,
-                "share_key": key,
-                "password_hash": share.password_hash,
-                "created_at": moment,
-                "taken_at": moment,
-                "shared_at": moment,
-            }
-            # In the order of their keys two processes cannot wait for each other in a circle.
-            for key, digest, share in sorted(
-                zip(keys, digests, shares, strict=True), key=lambda item: item[0]
-            )
-        }
+        for addition in places:
+            self._database.add_rows(connection, addition)
+        waiting = dict(drafts)
         found: dict[bytes, Shared] = {}
         for _ in range(_ATTEMPTS):
-            found |= self._insert_free(connection, list(waiting.values()))
-            waiting = {key: row for key, row in waiting.items() if key not in found}
+            self._database.add_rows(connection, _addition(waiting))
+            found |= self._added(connection, waiting)
+            waiting = {key: draft for key, draft in waiting.items() if key not in found}
             if waiting:
                 found |= self._repeat(connection, waiting)
-                waiting = {key: row for key, row in waiting.items() if key not in found}
+            # What is left drew a readable id that is taken.
+            waiting = {
+                key: draft._replace(readable_id=readable_ids.draw())
+                for key, draft in waiting.items()
+                if key not in found
+            }
             if not waiting:
                 return found
         raise UnavailableError("No free readable id was found. Try again.")
 
-    def _insert_free(
-        self, connection: Connection, rows: list[dict[str, Any]]
+    def _added(
+        self, connection: Connection, waiting: Mapping[bytes, _Draft]
     ) -> dict[bytes, Shared]:
-        """Insert what neither repeats a share nor drew a readable id that is taken."""
-        for row in rows:
-            row["readable_id"] = readable_ids.draw()
-        inserted = rows
-        if self._database.add_rows(connection, notebooks, rows) < len(rows):
-            query = select(notebooks.c.id).where(notebooks.c.id.in_([row["id"] for row in rows]))
-            ours = set(connection.execute(query).scalars())
-            inserted = [row for row in rows if row["id"] in ours]
+        """Find what was added, by the ids that nobody else has drawn."""
+        ids = [draft.id for draft in waiting.values()]
+        ours = set(
+            connection.execute(select(notebooks.c.id).where(notebooks.c.id.in_(ids))).scalars()
+        )
         return {
-            row["share_key"]: Shared(
-                Notebook(**{column.name: row[column.name] for column in _COLUMNS}), is_new=True
-            )
-            for row in inserted
+            key: Shared(draft.notebook(), is_new=True)
+            for key, draft in waiting.items()
+            if draft.id in ours
         }
 
     def _repeat(
-        self, connection: Connection, waiting: dict[bytes, dict[str, Any]]
+        self, connection: Connection, waiting: Mapping[bytes, _Draft]
     ) -> dict[bytes, Shared]:
         """Find the shares that were made before, and note that they were made again."""
         query = select(notebooks.c.share_key, *_COLUMNS).where(
@@ -230,7 +268,7 @@ class Notebooks:
         rows = connection.execute(query).all()
         for row in rows:
             values: dict[str, Any] = {"shared_at": now()}
-            if password_hash := waiting[row.share_key]["password_hash"]:
+            if password_hash := waiting[row.share_key].password_hash:
                 values["password_hash"] = password_hash
             connection.execute(update(notebooks).where(notebooks.c.id == row.id).values(values))
         return {row.share_key: Shared(_notebook(row[1:]), is_new=False) for row in rows}
@@ -271,7 +309,7 @@ class Notebooks:
         return [by_id.get(item) for item in wanted]
 
     async def _find_all(self, key: Column[str], wanted: list[str]) -> list[Notebook]:
-        return [_notebook(row) for row in await self._database.lookups.find(_COLUMNS, key, wanted)]
+        return [_notebook(row) for row in await self._database.driver.find(_COLUMNS, key, wanted)]
 
     async def as_it_was(self, notebook: Notebook, moment: int) -> Notebook:
         """Find what a notebook held at an earlier time.
@@ -361,10 +399,11 @@ class Notebooks:
         NotFoundError
             When it was deleted meanwhile.
         """
-        (digest,) = await asyncio.to_thread(_hash_all, [content])
-        record = await self._store.put({digest: content})
+        digest = await _hashed(content)
+        places = await self._store.put({digest: content})
         async with self._database.write() as connection:
-            await connection.run_sync(record)
+            for addition in places:
+                await connection.run_sync(self._database.add_rows, addition)
             current = select(*_COLUMNS).where(notebooks.c.id == notebook.id).with_for_update()
             row = (await connection.execute(current)).one_or_none()
             if row is None:
@@ -431,9 +470,15 @@ class Notebooks:
         return len(gone)
 
 
-def _hash_all(contents: Sequence[bytes]) -> list[bytes]:
-    """Hash contents, which other threads need not wait for."""
-    return [content_hash(content) for content in contents]
+async def _hashed(content: bytes) -> bytes:
+    """Hash a content, away from the event loop when it is large."""
+    if len(content) > SPOOL_BYTES:
+        return await asyncio.to_thread(content_hash, content)
+    return content_hash(content)
+
+
+def _addition(waiting: Mapping[bytes, _Draft]) -> Addition:
+    return Addition(_DRAFTED, [waiting[key].row() for key in sorted(waiting)])
 
 
 def _notebook(row: Row[Any] | Sequence[Any]) -> Notebook:

@@ -37,11 +37,11 @@ def draw() -> str:
     >>> draw().count("-")
     2
     """
-    first = secrets.randbelow(len(ADJECTIVES))
+    rest, animal = divmod(secrets.randbelow(combinations()), len(AQUATIC_ANIMALS))
+    first, further = divmod(rest, len(ADJECTIVES) - 1)
     # Counting on from the first by at least one never meets the first again.
-    second = (first + 1 + secrets.randbelow(len(ADJECTIVES) - 1)) % len(ADJECTIVES)
-    animal = AQUATIC_ANIMALS[secrets.randbelow(len(AQUATIC_ANIMALS))]
-    return f"{ADJECTIVES[first]}-{ADJECTIVES[second]}-{animal}"
+    second = (first + 1 + further) % len(ADJECTIVES)
+    return f"{ADJECTIVES[first]}-{ADJECTIVES[second]}-{AQUATIC_ANIMALS[animal]}"
 
 
 def could_be_readable_id(text: str) -> bool:

@@ -1,20 +1,12 @@
 """What a store of contents can do."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from sqlalchemy import Connection
-
 from je_sharing.database import Database
+from je_sharing.driver import Addition
 from je_sharing.settings import Settings
-
-# Called in the transaction that commits a notebook, so that both are there or neither is.
-Record = Callable[[Connection], None]
-
-
-def record_nothing(_connection: Connection) -> None:
-    """Do nothing: the store itself knows where its contents are."""
 
 
 def content_hash(content: bytes) -> bytes:
@@ -29,11 +21,20 @@ class ContentStore(Protocol):
     first set aside, where it can still be read and brought back, and dropped some time later.
     """
 
-    async def put(self, contents: Mapping[bytes, bytes]) -> Record:
+    async def put(self, contents: Mapping[bytes, bytes]) -> Sequence[Addition]:
         """Store contents; what is there already stays as it is.
 
-        The contents are on the disk when this returns, and can be read once what it returns was
-        called in a transaction that was committed.
+        Parameters
+        ----------
+        contents
+            By their hashes.
+
+        Returns
+        -------
+        sequence of Addition
+            What the transaction that commits a notebook must add to the database, so that both
+            are there or neither is. The contents are on the disk already, and can be read
+            once it is committed.
         """
 
     async def get(self, digest: bytes) -> bytes | None:

@@ -13,15 +13,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from je_sharing.database import Database
+from je_sharing.driver import Addition
 from je_sharing.schema import packed
-from je_sharing.storage.interface import Record, record_nothing
 
 _SUFFIX = ".pack"
 _FULL_BYTES = 64 * 1024 * 1024
@@ -51,6 +50,9 @@ class Place:
     start: int
     size: int
     aside: bool = False
+
+
+_COLUMNS = (packed.c.content_hash, *(packed.c[field.name] for field in fields(Place)))
 
 
 class PackStore:
@@ -102,7 +104,7 @@ class PackStore:
         root.mkdir(parents=True, exist_ok=True)
         return cls(root, database, fsync=fsync)
 
-    async def put(self, contents: Mapping[bytes, bytes]) -> Record:
+    async def put(self, contents: Mapping[bytes, bytes]) -> Sequence[Addition]:
         """Store contents; what is there already stays as it is."""
         known = await self._places([*contents])
         missing = {
@@ -111,21 +113,13 @@ class PackStore:
             if digest not in known or known[digest].aside
         }
         if not missing:
-            return record_nothing
+            return ()
         places = await self._append([*missing.values()])
-        return partial(self._record, dict(zip(missing, places, strict=True)))
-
-    def _record(self, places: Mapping[bytes, Place], connection: Connection) -> None:
-        self._database.add_rows(
-            connection,
-            packed,
-            # In the order of their keys two processes cannot wait for each other in a circle.
-            [
-                {"content_hash": digest, **vars(place)}
-                for digest, place in sorted(places.items(), key=lambda item: item[0])
-            ],
-            replacing=packed.c.content_hash,
+        rows = sorted(
+            (digest, place.pack, place.start, place.size, place.aside)
+            for digest, place in zip(missing, places, strict=True)
         )
+        return (Addition(_COLUMNS, rows, replacing=packed.c.content_hash),)
 
     async def _append(self, contents: Sequence[bytes]) -> list[Place]:
         loop = asyncio.get_running_loop()
@@ -133,10 +127,10 @@ class PackStore:
 
     def _append_all(self, contents: Sequence[bytes]) -> list[Place]:
         file = self._writable_pack()
-        start = file.tell()
+        name, start = Path(file.name).name, file.tell()
         places = []
         for content in contents:
-            places.append(Place(Path(file.name).name, start, len(content)))
+            places.append(Place(name, start, len(content)))
             start += len(content)
         try:
             _write_all(file.fileno(), contents)
@@ -188,8 +182,7 @@ class PackStore:
         return content
 
     async def _places(self, digests: Sequence[bytes]) -> dict[bytes, Place]:
-        columns = (packed.c.content_hash, *(packed.c[field.name] for field in fields(Place)))
-        rows = await self._database.lookups.find(columns, packed.c.content_hash, digests)
+        rows = await self._database.driver.find(_COLUMNS, packed.c.content_hash, digests)
         return {row[0]: Place(*row[1:]) for row in rows}
 
     async def set_aside(self, digests: Sequence[bytes]) -> None:

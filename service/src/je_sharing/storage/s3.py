@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from obstore.store import S3Store as Bucket
 
-from je_sharing.storage.interface import Record, record_nothing
+from je_sharing.driver import Addition
 
 _AT_ONCE = 16
 
@@ -55,10 +55,10 @@ class S3Store:
             )
         )
 
-    async def put(self, contents: Mapping[bytes, bytes]) -> Record:
+    async def put(self, contents: Mapping[bytes, bytes]) -> Sequence[Addition]:
         """Store contents; the same content under the same hash may be written again."""
         await asyncio.gather(*(self._put(digest, content) for digest, content in contents.items()))
-        return record_nothing
+        return ()
 
     async def _put(self, digest: bytes, content: bytes) -> None:
         async with self._turns:

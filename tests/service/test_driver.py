@@ -28,6 +28,15 @@ def test_a_notebook_is_found_after_the_database_was_restarted(start):
     assert [service.get(path, token).status_code for _ in range(10)] == [200] * 10
 
 
+def test_a_notebook_is_shared_after_the_database_was_restarted(start):
+    service = start("postgres-folder")
+    token = service.token()
+    service.shared(token=token)
+    assert asyncio.run(end_every_connection(service.environment["JE_SHARING_DATABASE_URL"])) > 0
+    path = f"/notebooks/{service.shared(token=token)['id']}"
+    assert service.get(path, token).status_code == 200
+
+
 def test_the_smallest_pool_is_enough_for_many_at_once(start):
     service = start("postgres-folder", database_pool="1", content_cache_bytes="0")
     token = service.token()
