@@ -35,7 +35,7 @@ async def issue_token(request: Request) -> Response:
     """Open a session; with a notebook's id and password, one that may update it."""
     services = services_of(request)
     wanted = _Issue()
-    async with services.uploads.body(request) as body:
+    async with services.uploads.of(request) as body:
         if body.strip():
             wanted = _decode(body, _Issue)
     notebook_id = None
@@ -68,7 +68,7 @@ async def _unlock(services: Services, notebook_id: str, password: str) -> str:
 async def refresh_token(request: Request) -> Response:
     """Exchange a session's active token for a new one."""
     services = services_of(request)
-    async with services.uploads.body(request) as body:
+    async with services.uploads.of(request) as body:
         token = _decode(body, _Refresh).token
     return _token_answer(await services.sessions.refresh(token))
 

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from je_sharing.errors import ForbiddenError
+from je_sharing.headers import header_of
 from je_sharing.services import services_of
 from je_sharing.tokens import Claims, InvalidTokenError
 
@@ -27,7 +28,7 @@ async def caller(request: Request) -> Claims:
     ForbiddenError
         When it is missing, malformed or expired (403, as the contract has it).
     """
-    header = request.headers.get("authorization", "")
+    header = header_of(request, b"authorization")
     if header[: len(_SCHEME)].lower() != _SCHEME:
         raise ForbiddenError("A token is needed: Authorization: Bearer …, from /api/v1/auth/issue.")
     try:

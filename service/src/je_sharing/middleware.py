@@ -1,6 +1,5 @@
 """What every request passes through: its record, its time limit, its headers, its gatekeepers."""
 
-import asyncio
 import hmac
 import logging
 import time
@@ -10,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from je_sharing.deadlines import Deadlines
 from je_sharing.errors import TooManyRequestsError, error_response, response_for
 from je_sharing.logs import LineLog
 from je_sharing.metrics import request_seconds, requests_counter
@@ -174,7 +174,7 @@ class Refusals:
 
     def __init__(self, app: ASGIApp, *, timeout_seconds: float) -> None:
         self._app = app
-        self._timeout = timeout_seconds
+        self._deadlines = Deadlines(timeout_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -182,7 +182,7 @@ class Refusals:
             await self._app(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(self._timeout):
+            with self._deadlines.begin():
                 await self._app(scope, receive, send)
             return
         except HTTPException as error:

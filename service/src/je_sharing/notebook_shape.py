@@ -26,23 +26,26 @@ Count = Annotated[int, Meta(ge=0)] | None
 Bundle = dict[str, Any]
 
 
-class Stream(Struct, tag_field="output_type", tag="stream", forbid_unknown_fields=True):
+# None of these can be part of a cycle, and there are many: the collector need not know of them.
+class _Shape(Struct, forbid_unknown_fields=True, gc=False):
+    """Nothing but the fields that are named."""
+
+
+class Stream(_Shape, tag_field="output_type", tag="stream"):
     """What a cell printed."""
 
     name: str
     text: Text
 
 
-class DisplayData(Struct, tag_field="output_type", tag="display_data", forbid_unknown_fields=True):
+class DisplayData(_Shape, tag_field="output_type", tag="display_data"):
     """What a cell displayed."""
 
     data: Bundle
     metadata: Bundle
 
 
-class ExecuteResult(
-    Struct, tag_field="output_type", tag="execute_result", forbid_unknown_fields=True
-):
+class ExecuteResult(_Shape, tag_field="output_type", tag="execute_result"):
     """What a cell's last line gave."""
 
     data: Bundle
@@ -50,7 +53,7 @@ class ExecuteResult(
     execution_count: Count
 
 
-class Error(Struct, tag_field="output_type", tag="error", forbid_unknown_fields=True):
+class Error(_Shape, tag_field="output_type", tag="error"):
     """What a cell raised."""
 
     ename: str
@@ -58,7 +61,7 @@ class Error(Struct, tag_field="output_type", tag="error", forbid_unknown_fields=
     traceback: list[str]
 
 
-class CodeCell(Struct, tag_field="cell_type", tag="code", forbid_unknown_fields=True):
+class CodeCell(_Shape, tag_field="cell_type", tag="code"):
     """A cell of code."""
 
     metadata: Bundle
@@ -68,7 +71,7 @@ class CodeCell(Struct, tag_field="cell_type", tag="code", forbid_unknown_fields=
     id: CellId | UnsetType = UNSET
 
 
-class MarkdownCell(Struct, tag_field="cell_type", tag="markdown", forbid_unknown_fields=True):
+class MarkdownCell(_Shape, tag_field="cell_type", tag="markdown"):
     """A cell of text."""
 
     metadata: Bundle
@@ -77,7 +80,7 @@ class MarkdownCell(Struct, tag_field="cell_type", tag="markdown", forbid_unknown
     attachments: dict[str, Bundle] | UnsetType = UNSET
 
 
-class RawCell(Struct, tag_field="cell_type", tag="raw", forbid_unknown_fields=True):
+class RawCell(_Shape, tag_field="cell_type", tag="raw"):
     """A cell that is neither."""
 
     metadata: Bundle
@@ -89,7 +92,7 @@ class RawCell(Struct, tag_field="cell_type", tag="raw", forbid_unknown_fields=Tr
 Cell = CodeCell | MarkdownCell | RawCell
 
 
-class Notebook(Struct, forbid_unknown_fields=True):
+class Notebook(_Shape):
     """A notebook in nbformat 4."""
 
     metadata: Bundle
@@ -132,13 +135,23 @@ def is_plainly_valid(
     outputs = 0
     # Three containers are around a cell's metadata, and five around an output's.
     for cell in notebook.cells:
-        if (cell.id is UNSET) is with_ids or not _is_plain_cell(cell, max_depth - 3):
+        if (cell.id is UNSET) is with_ids:
+            return False
+        if cell.metadata and not _is_plain_cell_metadata(cell.metadata, max_depth - 3):
             return False
         if type(cell) is CodeCell:
             outputs += len(cell.outputs)
             for output in cell.outputs:
-                if not _is_plain_output(output, max_depth - 5):
+                kind = type(output)
+                if (kind is DisplayData or kind is ExecuteResult) and not (
+                    _is_plain_display(output, max_depth - 5)  # type: ignore[arg-type]
+                ):
                     return False
+        elif cell.attachments is not UNSET and not all(  # type: ignore[union-attr]
+            _is_plain_bundle(bundle, max_depth - 4)
+            for bundle in cell.attachments.values()  # type: ignore[union-attr]
+        ):
+            return False
     ids = "".join([cell.id for cell in notebook.cells if cell.id is not UNSET])
     return (
         outputs <= max_outputs
@@ -168,18 +181,6 @@ def _is_plain_notebook_metadata(metadata: Bundle, depth: int) -> bool:
     )
 
 
-def _is_plain_cell(cell: Cell, depth: int) -> bool:
-    metadata = cell.metadata
-    if metadata and not _is_plain_cell_metadata(metadata, depth):
-        return False
-    if type(cell) is CodeCell or cell.attachments is UNSET:  # type: ignore[union-attr]
-        return True
-    return all(
-        _is_plain_bundle(bundle, depth - 1)
-        for bundle in cell.attachments.values()  # type: ignore[union-attr]
-    )
-
-
 def _is_plain_cell_metadata(metadata: Bundle, depth: int) -> bool:
     for key, value in metadata.items():
         if key in {"name", "format", "execution", "tags"}:
@@ -191,12 +192,10 @@ def _is_plain_cell_metadata(metadata: Bundle, depth: int) -> bool:
     return nests_within(metadata, depth)
 
 
-def _is_plain_output(output: Stream | DisplayData | ExecuteResult | Error, depth: int) -> bool:
-    if type(output) is DisplayData or type(output) is ExecuteResult:
-        # Most outputs have no metadata, and there are many outputs.
-        is_shallow = not output.metadata or nests_within(output.metadata, depth)
-        return is_shallow and _is_plain_bundle(output.data, depth)
-    return True
+def _is_plain_display(output: DisplayData | ExecuteResult, depth: int) -> bool:
+    # Most have no metadata.
+    is_shallow = not output.metadata or nests_within(output.metadata, depth)
+    return is_shallow and _is_plain_bundle(output.data, depth)
 
 
 def _is_plain_bundle(bundle: Bundle, depth: int) -> bool:

@@ -4,12 +4,14 @@ import asyncio
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import IO
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
+from je_sharing.deadlines import Deadlines
 from je_sharing.errors import BadRequestError, PayloadTooLargeError, UploadTimeoutError
+from je_sharing.headers import header_of
 
 # Up to here a body waits in memory; a larger one waits on disk until it is its turn.
 SPOOL_BYTES = 256 * 1024
@@ -103,21 +105,35 @@ class Uploads:
     ) -> None:
         self._max_bytes = max_bytes
         self._max_notebook_bytes = max_notebook_bytes
-        self._timeout = timeout_seconds
+        self._deadlines = Deadlines(timeout_seconds)
         self._budget = budget
 
-    @asynccontextmanager
-    async def body(self, request: Request) -> AsyncIterator[bytes]:
-        """Read a body; the memory it needs is held for as long as the block runs.
+    def of(self, request: Request) -> "Upload":
+        """Read a request's body: `async with uploads.of(request) as body: …`.
 
         Parameters
         ----------
         request
             Whose body.
 
-        Yields
-        ------
-        bytes
+        Returns
+        -------
+        Upload
+            Gives the body's bytes. The memory they need is held for as long as the block runs.
+        """
+        return Upload(self, request)
+
+    async def receive(self, request: Request) -> "bytes | IO[bytes]":
+        """Collect a body, in memory while it is small and else in a file.
+
+        Parameters
+        ----------
+        request
+            Whose body.
+
+        Returns
+        -------
+        bytes or file
             The body.
 
         Raises
@@ -130,39 +146,26 @@ class Uploads:
         announced = _content_length(request)
         if announced > self._max_bytes * _COURTESY_FACTOR:
             raise self._too_large(announced)
-        file: IO[bytes] | None = None
         try:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    small, file = await self._receive(request, announced)
-            except TimeoutError:
-                raise UploadTimeoutError(
-                    "The notebook took too long to arrive. Try again."
-                ) from None
-            except ClientDisconnect:
-                raise BadRequestError(
-                    "The connection ended before the notebook was whole."
-                ) from None
-            if file is None:
-                yield small
-                return
-            size = file.tell()
-            async with self._budget.reserve(size * _WORKING_FACTOR):
-                file.seek(0)
-                yield await asyncio.to_thread(file.read)
-        finally:
-            if file is not None:
-                file.close()
+            with self._deadlines.begin():
+                return await self._receive(request, announced)
+        except TimeoutError:
+            raise UploadTimeoutError("The notebook took too long to arrive. Try again.") from None
 
-    async def _receive(self, request: Request, announced: int) -> tuple[bytes, IO[bytes] | None]:
-        """Collect a body, in memory while it is small and else in a file."""
+    async def _receive(self, request: Request, announced: int) -> "bytes | IO[bytes]":
         if announced > self._max_bytes:
             raise self._too_large(await _drain(request, announced))
         chunks: list[bytes] = []
         file: IO[bytes] | None = None
         size = 0
+        more = True
         try:
-            async for chunk in request.stream():
+            while more:
+                message = await request.receive()
+                if message["type"] != "http.request":
+                    raise BadRequestError("The connection ended before the notebook was whole.")
+                more = message.get("more_body", False)
+                chunk: bytes = message.get("body", b"")
                 size += len(chunk)
                 if size > self._max_bytes:
                     chunks.clear()
@@ -178,14 +181,55 @@ class Uploads:
             if file is not None:
                 file.close()
             raise
-        return (chunks[0] if len(chunks) == 1 else b"".join(chunks)), file
+        if file is not None:
+            return file
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def memory_for(self, size: int) -> AbstractAsyncContextManager[None]:
+        """Hold the memory that it takes to work on a body of a size."""
+        return self._budget.reserve(size * _WORKING_FACTOR)
 
     def _too_large(self, size: int) -> PayloadTooLargeError:
         return PayloadTooLargeError(size, self._max_notebook_bytes)
 
 
+class Upload:
+    """A request's body, for as long as a block runs; `Uploads.of` makes it.
+
+    Parameters
+    ----------
+    uploads
+        The limits.
+    request
+        Whose body.
+    """
+
+    def __init__(self, uploads: Uploads, request: Request) -> None:
+        self._uploads = uploads
+        self._request = request
+        self._held: AsyncExitStack | None = None
+
+    async def __aenter__(self) -> bytes:
+        """Read the body; raises what `Uploads.receive` raises."""
+        received = await self._uploads.receive(self._request)
+        if isinstance(received, bytes):
+            return received
+        async with AsyncExitStack() as stack:
+            stack.callback(received.close)
+            await stack.enter_async_context(self._uploads.memory_for(received.tell()))
+            received.seek(0)
+            body = await asyncio.to_thread(received.read)
+            self._held = stack.pop_all()
+        return body
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Give back what was held."""
+        if self._held is not None:
+            await self._held.aclose()
+
+
 def _content_length(request: Request) -> int:
-    text = request.headers.get("content-length", "0")
+    text = header_of(request, b"content-length") or "0"
     if not (text.isascii() and text.isdigit()):
         raise BadRequestError("The Content-Length header is not a number.")
     return int(text)
