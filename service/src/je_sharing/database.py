@@ -1,11 +1,11 @@
 """The database: engines, transactions, and the state of the schema."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -26,6 +26,8 @@ from sqlalchemy.sql.schema import Table
 
 from je_sharing.driver import Addition, Driver, PostgresDriver, SqliteDriver
 from je_sharing.settings import Settings
+
+Outcome = TypeVar("Outcome")
 
 _AUTOCOMMIT = "AUTOCOMMIT"
 _RECYCLE_SECONDS = 1800
@@ -53,6 +55,9 @@ class Database:
     Reads run in autocommit, which spares PostgreSQL two round trips; writes run in a transaction
     that on SQLite takes its lock at the start, so two processes wait for each other rather than
     fail half-way.
+
+    One thread does what waits for the disk: several keep each other and the event loop from
+    running, and a disk does one thing at a time anyway, as SQLite lets one write at a time.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -62,17 +67,17 @@ class Database:
         # the query does.
         self._reading = create_engine(settings, reading=True)
         self.driver: Driver
-        self._sqlite_thread: ThreadPoolExecutor | None = None
+        self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
         if settings.is_sqlite:
-            # One, since SQLite lets one write at a time anyway.
-            self._sqlite_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
             self.driver = SqliteDriver(
                 _sqlite_engine(settings, reading=True),
                 _sqlite_engine(settings, reading=False),
-                self._sqlite_thread,
+                self._disk_thread,
             )
         else:
-            self.driver = PostgresDriver(self._reading, kept=max(1, settings.database_pool // 2))
+            self.driver = PostgresDriver(
+                self._reading, self._disk_thread, kept=max(1, settings.database_pool // 2)
+            )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -85,6 +90,21 @@ class Database:
         """Open a transaction, committed when the block ends well."""
         async with self.engine.begin() as connection:
             yield connection
+
+    async def at_the_disk(self, work: Callable[[], Outcome]) -> Outcome:
+        """Do in the disk's thread what waits for the disk.
+
+        Parameters
+        ----------
+        work
+            Takes nothing and returns the outcome.
+
+        Returns
+        -------
+        Outcome
+            What the work returned.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._disk_thread, work)
 
     def insert(self, table: Table) -> Any:
         """Make an INSERT that knows ON CONFLICT in this database's dialect.
@@ -123,8 +143,7 @@ class Database:
         await self.driver.close()
         await self.engine.dispose()
         await self._reading.dispose()
-        if self._sqlite_thread is not None:
-            self._sqlite_thread.shutdown()
+        self._disk_thread.shutdown()
 
 
 def _sqlite_engine(settings: Settings, *, reading: bool) -> Engine:
@@ -187,6 +206,8 @@ def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:
         cursor.execute("PRAGMA busy_timeout=30000")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
+        # What a statement of many rows might have to undo is small, and is kept in a file else.
+        cursor.execute("PRAGMA temp_store=MEMORY")
         cursor.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BEFORE_A_CHECKPOINT}")
         cursor.close()
 

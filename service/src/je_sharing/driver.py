@@ -47,6 +47,15 @@ class Addition:
     replacing: Column[Any] | None = None
 
 
+# Work that waits for the disk, and then says what else to add.
+Before = Callable[[], Sequence[Addition]]
+
+
+def nothing_before() -> Sequence[Addition]:
+    """Wait for nothing, add nothing."""
+    return ()
+
+
 class Driver(Protocol):
     """Finds and adds rows in one database."""
 
@@ -70,19 +79,22 @@ class Driver(Protocol):
             The rows there are, in no order.
         """
 
-    async def add(self, additions: Sequence[Addition]) -> int:
-        """Add rows to tables: all of it is committed, or nothing.
+    async def add(self, before: Before, addition: Addition) -> int:
+        """Add rows to tables: all of them are committed, or none.
 
         Parameters
         ----------
-        additions
-            Each of another table. In the order of their keys two processes cannot wait for each
-            other in a circle.
+        before
+            Done first, in the thread that waits for the disk. What it returns is added as well;
+            to other tables.
+        addition
+            Rows to add. In the order of their keys two processes cannot wait for each other in a
+            circle.
 
         Returns
         -------
         int
-            How many rows the last table got or had replaced.
+            How many rows of `addition` were added.
         """
 
     def written_out(self, addition: Addition) -> tuple[str, tuple[Any, ...]]:
@@ -106,7 +118,7 @@ class SqliteDriver:
     reading, writing
         Engines, each of which this keeps one connection of.
     thread
-        Where all of this process's writing is done.
+        The one that waits for the disk.
 
     Notes
     -----
@@ -130,19 +142,20 @@ class SqliteDriver:
             rows = connection.execute(statement, values).fetchall()
         return _with_uuids(columns, rows)
 
-    async def add(self, additions: Sequence[Addition]) -> int:
+    async def add(self, before: Before, addition: Addition) -> int:
         """Add rows to tables."""
-        # Whatever can be prepared is, for the thread and the event loop get in each other's way.
-        statements = [self.written_out(addition) for addition in additions if addition.rows]
+        # What can be prepared is: the thread and the event loop keep each other from running.
+        statement = self.written_out(addition)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._add, statements)
+        return await loop.run_in_executor(self._thread, self._add, before, statement)
 
-    def _add(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> int:
-        added = 0
+    def _add(self, before: Before, statement: tuple[str, tuple[Any, ...]]) -> int:
+        first = [self.written_out(addition) for addition in before()]
         with self._writing as connection:
             connection.execute("BEGIN IMMEDIATE")
-            for statement, values in statements:
-                added = connection.execute(statement, values).rowcount
+            for other in first:
+                connection.execute(*other)
+            added = connection.execute(*statement).rowcount
             connection.execute("COMMIT")
         return added
 
@@ -204,12 +217,15 @@ class PostgresDriver:
     ----------
     engine
         In autocommit: each statement is a transaction of its own.
+    thread
+        The one that waits for the disk.
     kept
         How many connections stay; fewer than the pool has, or whoever waits for it waits in vain.
     """
 
-    def __init__(self, engine: AsyncEngine, *, kept: int) -> None:
+    def __init__(self, engine: AsyncEngine, thread: Executor, *, kept: int) -> None:
         self._engine = engine
+        self._thread = thread
         self._kept = kept
         self._idle: list[_Held] = []
 
@@ -221,9 +237,10 @@ class PostgresDriver:
         rows: list[Any] = await self._ask(lambda driver: driver.fetch(statement, values))
         return _with_uuids(columns, rows)
 
-    async def add(self, additions: Sequence[Addition]) -> int:
+    async def add(self, before: Before, addition: Addition) -> int:
         """Add rows to tables."""
-        statement, arrays = self._together([addition for addition in additions if addition.rows])
+        first = await asyncio.get_running_loop().run_in_executor(self._thread, before)
+        statement, arrays = self._together([*first, addition])
         said: str = await self._ask(lambda driver: driver.execute(statement, *arrays))
         return int(said.rpartition(" ")[2])
 

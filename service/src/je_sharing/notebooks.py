@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from je_sharing import readable_ids
 from je_sharing.batching import Batcher
 from je_sharing.database import Database, is_transient
-from je_sharing.driver import Addition
+from je_sharing.driver import Addition, Before, nothing_before
 from je_sharing.errors import NotFoundError, UnavailableError
 from je_sharing.schema import leaving, notebooks, now, superseded
 from je_sharing.storage import ContentStore, content_hash
@@ -23,8 +23,8 @@ from je_sharing.uploads import SPOOL_BYTES
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 8
-# Contents are appended and committed, each in a thread of its own.
-_BATCHES_AT_ONCE = 3
+# While one waits for the disk, the next collects, and is ready when the disk is.
+_BATCHES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -188,30 +188,27 @@ class Notebooks:
 
     async def _create_all(self, drafts: list[_Draft]) -> list[Shared]:
         waiting = {draft.share_key: draft for draft in drafts}
-        places = await self._store.put({draft.content_hash: draft.content for draft in drafts})
-        if not await self._are_all_new(places, waiting):
-            found = await self._settle_carefully(places, waiting)
+        before = await self._store.put({draft.content_hash: draft.content for draft in drafts})
+        try:
+            # What is shared is nearly always new.
+            added = await self._database.driver.add(before, _addition(waiting))
+            before = nothing_before
+        except Exception:
+            _log.exception("could not add notebooks at once; trying again with care")
+            added = 0
+        if added < len(waiting):
+            found = await self._settle_carefully(before, waiting)
             return [found[draft.share_key] for draft in drafts]
         return [
             Shared(waiting[draft.share_key].notebook(), is_new=waiting[draft.share_key] is draft)
             for draft in drafts
         ]
 
-    async def _are_all_new(
-        self, places: Sequence[Addition], waiting: Mapping[bytes, _Draft]
-    ) -> bool:
-        """Add what is nearly always new; False leaves it open what of it was added."""
-        try:
-            added = await self._database.driver.add([*places, _addition(waiting)])
-        except Exception:
-            _log.exception("could not add notebooks at once; trying again with care")
-            return False
-        return added == len(waiting)
-
     async def _settle_carefully(
-        self, places: Sequence[Addition], waiting: Mapping[bytes, _Draft]
+        self, before: Before, waiting: Mapping[bytes, _Draft]
     ) -> dict[bytes, Shared]:
-        """Add what can be, and find out why the rest cannot."""
+        """Add what can be, unless it was already, and find out why the rest cannot."""
+        places = await self._database.at_the_disk(before)
         for attempt in range(_ATTEMPTS):
             try:
                 async with self._database.write() as connection:
@@ -400,7 +397,7 @@ class Notebooks:
             When it was deleted meanwhile.
         """
         digest = await _hashed(content)
-        places = await self._store.put({digest: content})
+        places = await self._database.at_the_disk(await self._store.put({digest: content}))
         async with self._database.write() as connection:
             for addition in places:
                 await connection.run_sync(self._database.add_rows, addition)

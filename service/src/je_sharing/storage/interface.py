@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from je_sharing.database import Database
-from je_sharing.driver import Addition
+from je_sharing.driver import Before
 from je_sharing.settings import Settings
 
 
@@ -21,7 +21,7 @@ class ContentStore(Protocol):
     first set aside, where it can still be read and brought back, and dropped some time later.
     """
 
-    async def put(self, contents: Mapping[bytes, bytes]) -> Sequence[Addition]:
+    async def put(self, contents: Mapping[bytes, bytes]) -> Before:
         """Store contents; what is there already stays as it is.
 
         Parameters
@@ -31,10 +31,9 @@ class ContentStore(Protocol):
 
         Returns
         -------
-        sequence of Addition
-            What the transaction that commits a notebook must add to the database, so that both
-            are there or neither is. The contents are on the disk already, and can be read
-            once it is committed.
+        Before
+            The rest of it, to be done before the transaction that commits a notebook; what it
+            returns is to be added in that transaction. Then the contents can be read.
         """
 
     async def get(self, digest: bytes) -> bytes | None:

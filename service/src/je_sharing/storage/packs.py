@@ -10,16 +10,16 @@ import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import delete, func, select, update
 
 from je_sharing.database import Database
-from je_sharing.driver import Addition
+from je_sharing.driver import Addition, Before, nothing_before
 from je_sharing.schema import packed
 
 _SUFFIX = ".pack"
@@ -77,8 +77,6 @@ class PackStore:
         self._root = root
         self._database = database
         self._fsync = fsync
-        # One thread, so that what is appended to the process's pack is appended in turns.
-        self._appending = ThreadPoolExecutor(1, thread_name_prefix="pack")
         self._file: BinaryIO | None = None
         self._began = 0.0
 
@@ -104,7 +102,7 @@ class PackStore:
         root.mkdir(parents=True, exist_ok=True)
         return cls(root, database, fsync=fsync)
 
-    async def put(self, contents: Mapping[bytes, bytes]) -> Sequence[Addition]:
+    async def put(self, contents: Mapping[bytes, bytes]) -> Before:
         """Store contents; what is there already stays as it is."""
         known = await self._places([*contents])
         missing = {
@@ -112,20 +110,18 @@ class PackStore:
             for digest, content in contents.items()
             if digest not in known or known[digest].aside
         }
-        if not missing:
-            return ()
-        places = await self._append([*missing.values()])
+        return partial(self._put, missing) if missing else nothing_before
+
+    def _put(self, contents: Mapping[bytes, bytes]) -> Sequence[Addition]:
+        places = self._append([*contents.values()])
         rows = sorted(
             (digest, place.pack, place.start, place.size, place.aside)
-            for digest, place in zip(missing, places, strict=True)
+            for digest, place in zip(contents, places, strict=True)
         )
         return (Addition(_COLUMNS, rows, replacing=packed.c.content_hash),)
 
-    async def _append(self, contents: Sequence[bytes]) -> list[Place]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._appending, self._append_all, contents)
-
-    def _append_all(self, contents: Sequence[bytes]) -> list[Place]:
+    def _append(self, contents: Sequence[bytes]) -> list[Place]:
+        """Append to this process's pack, in the one thread that does."""
         file = self._writable_pack()
         name, start = Path(file.name).name, file.tell()
         places = []
@@ -247,7 +243,7 @@ class PackStore:
             rows = (await connection.execute(query)).all()
         for digest, start, size in rows:
             content = await asyncio.to_thread(self._read, Place(name, start, size))
-            (place,) = await self._append([content])
+            (place,) = await self._database.at_the_disk(partial(self._append, [content]))
             move = (
                 update(packed)
                 .where(packed.c.content_hash == digest, packed.c.pack == name)
@@ -263,8 +259,7 @@ class PackStore:
 
     async def close(self) -> None:
         """Finish what is being appended."""
-        await asyncio.to_thread(self._appending.shutdown)
-        self._leave_pack()
+        await self._database.at_the_disk(self._leave_pack)
 
 
 def _write_all(descriptor: int, contents: Sequence[bytes]) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from obstore.store import S3Store as Bucket
 
-from je_sharing.driver import Addition
+from je_sharing.driver import Before, nothing_before
 
 _AT_ONCE = 16
 
@@ -55,10 +55,10 @@ class S3Store:
             )
         )
 
-    async def put(self, contents: Mapping[bytes, bytes]) -> Sequence[Addition]:
+    async def put(self, contents: Mapping[bytes, bytes]) -> Before:
         """Store contents; the same content under the same hash may be written again."""
         await asyncio.gather(*(self._put(digest, content) for digest, content in contents.items()))
-        return ()
+        return nothing_before
 
     async def _put(self, digest: bytes, content: bytes) -> None:
         async with self._turns:
