@@ -8,6 +8,10 @@ import httpx
 import pytest
 from postgres_cluster import PostgresCluster
 from running_service import END_SECONDS, START_SECONDS, UNHURRIED, RunningService, free_port
+from service_parts import settings_of
+
+from je_sharing.database import migrate
+from je_sharing.settings import Settings
 
 BACKENDS = ["sqlite-folder", "postgres-folder", "postgres-s3"]
 Start = Callable[..., RunningService]
@@ -67,6 +71,22 @@ def backend_settings(
         return chosen
 
     return settings
+
+
+@pytest.fixture(params=BACKENDS)
+def settings(
+    request: pytest.FixtureRequest,
+    backend_settings: Callable[[str], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Settings:
+    """Settings for the service's parts in the test's own process, with the schema in place."""
+    environment = backend_settings(request.param)
+    for name, value in environment.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    chosen = settings_of(environment, retention_days=30)
+    migrate(chosen)
+    return chosen
 
 
 @pytest.fixture(scope="session", params=BACKENDS)

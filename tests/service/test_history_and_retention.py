@@ -1,17 +1,15 @@
 """What a link showed, what is kept, and what goes."""
 
-import asyncio
-import json
 import os
 import time
 from pathlib import Path
 
 import pytest
 from running_service import unique_notebook
+from service_parts import SESSION, content, in_services, settings_of, share
 from sqlalchemy import func, select, update
 
 from je_sharing.database import migrate
-from je_sharing.notebooks import Share
 from je_sharing.schema import leaving, notebooks, now
 from je_sharing.services import Services, running
 from je_sharing.settings import Settings
@@ -19,7 +17,6 @@ from je_sharing.storage import content_hash
 
 pytestmark = pytest.mark.service
 
-SESSION = "11111111-1111-4111-8111-111111111111"
 DAY = 24 * 60 * 60 * 1_000_000
 
 
@@ -28,8 +25,8 @@ class TestHistory:
         token = service.token()
         contents = [unique_notebook() for _ in range(count)]
         shared = service.shared(contents[0], token)
-        for content in contents[1:]:
-            assert service.put(f"/notebooks/{shared['id']}", content, token).status_code == 200
+        for version in contents[1:]:
+            assert service.put(f"/notebooks/{shared['id']}", version, token).status_code == 200
         times = service.get(f"/notebooks/{shared['id']}/history").json()["taken_at"]
         return shared, contents, times
 
@@ -38,9 +35,9 @@ class TestHistory:
         assert len(times) == 3
         assert times == sorted(times)
         for path in (shared["id"], f"get-by-readable-id/{shared['readable_id']}"):
-            for content, moment in zip(contents, times, strict=True):
+            for version, moment in zip(contents, times, strict=True):
                 answer = service.get(f"/notebooks/{path}", at=moment)
-                assert answer.json()["content"] == content
+                assert answer.json()["content"] == version
                 assert answer.headers["x-notebook-taken-at"] == moment
 
     def test_between_two_shares_it_shows_the_earlier_one(self, service):
@@ -82,31 +79,6 @@ class TestHistory:
         assert len(service.get(f"/notebooks/{shared['id']}/history").json()["taken_at"]) == 1
 
 
-def settings_of(environment: dict[str, str], **more: object) -> Settings:
-    prefix = "JE_SHARING_"
-    chosen = {name.removeprefix(prefix).lower(): value for name, value in environment.items()}
-    return Settings(**{**chosen, **more})
-
-
-@pytest.fixture(params=["sqlite-folder", "postgres-folder", "postgres-s3"])
-def settings(request, backend_settings, monkeypatch) -> Settings:
-    environment = backend_settings(request.param)
-    for name, value in environment.items():
-        if name.startswith("AWS_"):
-            monkeypatch.setenv(name, value)
-    chosen = settings_of(environment, retention_days=30)
-    migrate(chosen)
-    return chosen
-
-
-def content(text: str = "x") -> bytes:
-    return json.dumps(unique_notebook() | {"metadata": {"text": text}}).encode()
-
-
-async def share(services: Services, what: bytes, session: str = SESSION):
-    return (await services.notebooks.create(Share(session, what))).notebook
-
-
 async def make_older(services: Services, days: float) -> None:
     """Let everything in the database be older than it is."""
     by = int(days * DAY)
@@ -132,14 +104,6 @@ def make_file_older(path: Path) -> None:
 
 async def stored(services: Services, what: bytes) -> bytes | None:
     return await services.store.get(content_hash(what))
-
-
-def in_services(settings: Settings, scenario) -> None:
-    async def run() -> None:
-        async with running(settings) as services:
-            await scenario(services)
-
-    asyncio.run(run())
 
 
 class TestRetention:

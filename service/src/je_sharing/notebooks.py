@@ -5,7 +5,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Row, delete, select, update
@@ -196,11 +196,15 @@ class Notebooks:
         except Exception:
             _log.exception("could not add notebooks at once; trying again with care")
             added = 0
-        if added < len(waiting):
+        if added == len(waiting):
+            found = {key: Shared(draft.notebook(), is_new=True) for key, draft in waiting.items()}
+        else:
             found = await self._settle_carefully(before, waiting)
-            return [found[draft.share_key] for draft in drafts]
         return [
-            Shared(waiting[draft.share_key].notebook(), is_new=waiting[draft.share_key] is draft)
+            # Of the same share sent twice at once, one is the first.
+            found[draft.share_key]
+            if waiting[draft.share_key] is draft
+            else replace(found[draft.share_key], is_new=False)
             for draft in drafts
         ]
 
