@@ -2,8 +2,9 @@
 
 A machine is as fast as it happens to be today, so what counts is the ratio: how many shares and
 retrievals a second one worker answers, divided by what an empty handler in one worker of the same
-server answers when it is sent the same bytes. The load comes from `wrk` (Debian: `apt-get install
-wrk`); PostgreSQL is a cluster of the run's own.
+server answers when it is sent the same bytes. A handler that also checks and hashes them shows how
+much of that is to be had. The load comes from `wrk` (Debian: `apt-get install wrk`); PostgreSQL is
+a cluster of the run's own.
 """
 
 import json
@@ -40,6 +41,28 @@ async def app(scope, receive, send):
     while more:
         message = await receive()
         more = message.get("more_body", False)
+    head = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    await send({"type": "http.response.body", "body": b"{}"})
+"""
+
+# What no service can leave out: whether it is a notebook, and the name of its content.
+_CHECKING_HANDLER = """
+from je_sharing.envelope import plain_notebook
+from je_sharing.storage import content_hash
+from je_sharing.validation import Bounds
+
+bounds = Bounds()
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    content_hash(plain_notebook(body, bounds) or b"")
     head = [(b"content-type", b"application/json"), (b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 200, "headers": head})
     await send({"type": "http.response.body", "body": b"{}"})
@@ -145,7 +168,8 @@ def run(rounds: int) -> Report:
     memory: dict[str, tuple[float, float]] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="je-benchmark-")))
-        empty = stack.enter_context(_empty_handler(folder))
+        empty = stack.enter_context(_handler(folder, "empty", _EMPTY_HANDLER))
+        checking = stack.enter_context(_handler(folder, "checking", _CHECKING_HANDLER))
         servers = {
             "sqlite": stack.enter_context(_service(folder / "sqlite", {})),
             "postgres": stack.enter_context(
@@ -162,7 +186,10 @@ def run(rounds: int) -> Report:
         for size, label in ((_SMALL, "50KB"), (_LARGE, "5MB")):
             paths = {name: generator.store(server, size) for name, server in servers.items()}
             for _ in range(rounds):
-                found = {"share.empty": generator.share(empty, size)}
+                found = {
+                    "share.empty": generator.share(empty, size),
+                    "share.checking": generator.share(checking, size),
+                }
                 for name, server in servers.items():
                     found[f"share.{name}"] = generator.share(server, size)
                     found[f"retrieve.{name}"] = generator.retrieve(server, paths[name])
@@ -328,15 +355,15 @@ def _share_body(size: int, mark: str) -> bytes:
 
 
 @contextmanager
-def _empty_handler(folder: Path) -> Iterator[Server]:
-    (folder / "empty_handler.py").write_text(_EMPTY_HANDLER)
+def _handler(folder: Path, name: str, source: str) -> Iterator[Server]:
+    (folder / f"{name}_handler.py").write_text(source)
     port = _free_port()
     command = [
-        sys.executable, "-m", "uvicorn", "empty_handler:app", "--port", str(port),
+        sys.executable, "-m", "uvicorn", f"{name}_handler:app", "--port", str(port),
         "--no-access-log", "--log-level", "warning", "--app-dir", str(folder),
     ]  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-    with _process(command, {}, folder / "empty.log", f"{url}/") as process:
+    with _process(command, {}, folder / f"{name}.log", f"{url}/") as process:
         yield Server(url, process)
 
 
