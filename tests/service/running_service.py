@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,8 @@ class RunningService:
     log_path: Path
     port: int = field(default_factory=free_port)
     workers: int = 1
+    # What the command line begins with, say of a program that watches the service.
+    under: Sequence[str] = ()
     process: warm_start.Forked | subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -83,14 +85,15 @@ class RunningService:
     def start(self) -> "RunningService":
         arguments = ["serve", "--port", str(self.port)]
         environment = {**os.environ, **self.environment}
-        if self.workers == 1:
+        if self.workers == 1 and not self.under:
             self.process = warm_start.start(arguments, environment, self.log_path)
         else:
-            # The workers are spawned, and so import everything anyway.
-            arguments += ["--workers", str(self.workers)]
+            if self.workers > 1:
+                # They are spawned, and so import everything anyway.
+                arguments += ["--workers", str(self.workers)]
             with self.log_path.open("ab") as log:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-m", "je_sharing", *arguments],
+                    [*self.under, sys.executable, "-m", "je_sharing", *arguments],
                     env=environment,
                     stdout=log,
                     stderr=log,

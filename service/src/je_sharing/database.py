@@ -25,6 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.schema import Table
 
 from je_sharing.driver import Addition, Driver, PostgresDriver, SqliteDriver
+from je_sharing.folders import make_folder
 from je_sharing.settings import Settings
 
 Outcome = TypeVar("Outcome")
@@ -183,7 +184,7 @@ def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
             **mode,
         )
     if not settings.database_url:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.data_dir)
     engine = create_async_engine(
         settings.async_database_url,
         pool_size=settings.database_pool,

@@ -20,6 +20,7 @@ from sqlalchemy import delete, func, select, update
 
 from je_sharing.database import Database
 from je_sharing.driver import Addition, Before, nothing_before
+from je_sharing.folders import flush_folder, make_folder
 from je_sharing.schema import packed
 
 _SUFFIX = ".pack"
@@ -99,7 +100,7 @@ class PackStore:
             Ready for use.
         """
         root = Path(location.removeprefix("file://"))
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         return cls(root, database, fsync=fsync)
 
     async def put(self, contents: Mapping[bytes, bytes]) -> Before:
@@ -147,11 +148,13 @@ class PackStore:
                 return file
             self._leave_pack()
         path = self._root / f"{secrets.token_hex(16)}{_SUFFIX}"
-        self._file = path.open("xb", buffering=0)
-        self._began = time.monotonic()
+        file = path.open("xb", buffering=0)
         if self._fsync:
-            _flush_folder(self._root)
-        return self._file
+            # Before anything is appended: a pack whose flush failed is not to be used.
+            flush_folder(self._root)
+        self._file = file
+        self._began = time.monotonic()
+        return file
 
     def _leave_pack(self) -> None:
         if self._file is not None:
@@ -270,11 +273,3 @@ def _write_all(descriptor: int, contents: Sequence[bytes]) -> None:
             written -= len(left.pop(0))
         if written:
             left[0] = left[0][written:]
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
