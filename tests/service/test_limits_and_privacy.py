@@ -269,6 +269,13 @@ class TestPrivacy:
         for item in [*secrets, *links, "198.51.100"]:
             assert item not in text
 
+    def test_only_the_services_own_user_can_look_into_its_folders(self, start):
+        service = start("sqlite-folder")
+        service.shared()
+        folder = Path(service.environment["JE_SHARING_DATA_DIR"])
+        assert folder.stat().st_mode & 0o077 == 0
+        assert (folder / "sharing.db").exists()
+
 
 class TestCommand:
     def run(self, service_environment, *arguments):

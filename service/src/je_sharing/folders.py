@@ -1,4 +1,4 @@
-"""Folders that are still there after a power cut."""
+"""Folders that are still there after a power cut, and nobody else's business."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 
 def make_folder(folder: Path) -> None:
     """Make a folder and those it is in, if missing, and wait until the disk has them.
+
+    Only this user can look into it: the database holds the keys that sign tokens.
 
     Parameters
     ----------
@@ -26,7 +28,7 @@ def make_folder(folder: Path) -> None:
     ['school', 'notebooks']
     """
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in missing:
         flush_folder(path.parent)
 
