@@ -17,13 +17,13 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest((_ROOT / "conftest.py").read_text())
 
-    def run(*failures: str) -> int:
+    def run(*failures: str, options: tuple[str, ...] = ()) -> int:
         tests = [
             f"def test_{number}():\n    raise RuntimeError({words!r})"
             for number, words in enumerate(failures)
         ]
         pytester.makepyfile("\n\n".join(["def test_good():\n    pass", *tests]))
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider").ret
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options).ret
 
     return run
 
@@ -38,6 +38,13 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
 )
 def test_a_run_in_which_only_browsers_crashed_has_a_status_of_its_own(run, words):
     assert run(words, words) == CRASHED
+
+
+def test_the_same_is_told_of_tests_that_ran_side_by_side(run):
+    side_by_side = ("-p", "xdist", "--numprocesses", "2")
+    assert run("Page.evaluate: Target crashed", "tab crashed", options=side_by_side) == CRASHED
+    failed = run("Page.evaluate: Target crashed", "assert 1 == 2", options=side_by_side)
+    assert failed == pytest.ExitCode.TESTS_FAILED
 
 
 def test_one_failure_beside_a_crash_is_a_failure(run):
