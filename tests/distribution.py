@@ -9,7 +9,6 @@ from je_site.assembly import assemble
 from je_site.distribution import write_flat
 from je_site.lock import read_lock
 from je_site.progress import reporting
-from tests.one_at_a_time import one_at_a_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +35,7 @@ def distribution(config: pytest.Config) -> Path:
 @functools.cache
 def _written(folder: Path) -> Path:
     lock = read_lock()
-    with one_at_a_time(folder), reporting(quiet=True) as reporter:
+    with reporting(quiet=True) as reporter:
         core, packages = assemble(lock, reporter, with_tests=True)
-        write_flat(folder, lock.core, core, packages)
+    write_flat(folder, lock.core, core, packages)
     return folder

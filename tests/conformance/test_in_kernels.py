@@ -134,9 +134,8 @@ str((ours, after == before, fsspec.get_filesystem_class("https").__module__ == o
 
 
 def test_installing_takes_less_than_ten_milliseconds(kernel: Kernel) -> None:
-    # The quickest of many, each with our modules imported anew: machines are noisy, and other tests
-    # run beside this one. Nor is it to be a matter of the garbage that hundreds of cases have left
-    # in this kernel.
+    # The quickest of many, each with our modules imported anew: machines are noisy. Nor is it
+    # to be a matter of the garbage that hundreds of cases have left in this kernel.
     assert (
         kernel.python(
             """

@@ -11,7 +11,6 @@ from je_site.build import BuildOptions, build_if_needed, default_contents
 from je_site.server import serve
 from tests.browsers import launch
 from tests.browsers.lab import Lab
-from tests.one_at_a_time import one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -123,12 +122,10 @@ def write_lite_dir(folder: Path, **settings: Any) -> Path:
 @pytest.fixture(scope="session")
 def site_folder(test_cache: Path) -> Path:
     """The demo site, as ``je-kernel build`` makes it."""
-    folder = test_cache / "demo-site"
-    with one_at_a_time(folder):
-        lite_dir = write_lite_dir(test_cache / "demo-project")
-        options = BuildOptions(contents=default_contents(), lite_dir=lite_dir)
-        build_if_needed(folder, options, quiet=True)
-    return folder
+    lite_dir = write_lite_dir(test_cache / "demo-project")
+    options = BuildOptions(contents=default_contents(), lite_dir=lite_dir)
+    build_if_needed(test_cache / "demo-site", options, quiet=True)
+    return test_cache / "demo-site"
 
 
 @pytest.fixture(scope="session")
