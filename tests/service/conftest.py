@@ -84,7 +84,7 @@ def settings(
     for name, value in environment.items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
-    chosen = settings_of(environment, retention_days=30)
+    chosen = settings_of(environment, retention_days=30, backup_hours=0)
     migrate(chosen)
     return chosen
 

@@ -10,6 +10,7 @@ from service_parts import SESSION, content, in_services, settings_of, share
 from sqlalchemy import func, select, update
 
 from je_sharing.database import migrate
+from je_sharing.errors import DamagedContentError
 from je_sharing.schema import leaving, notebooks, now
 from je_sharing.services import Services, running
 from je_sharing.settings import Settings
@@ -97,9 +98,9 @@ def stored_bytes(settings: Settings) -> bytes:
     return b"".join(path.read_bytes() for path in found)
 
 
-def make_file_older(path: Path) -> None:
-    a_day_ago = time.time() - 24 * 60 * 60
-    os.utime(path, (a_day_ago, a_day_ago))
+def make_file_older(path: Path, seconds: float = 24 * 60 * 60) -> None:
+    then = path.stat().st_mtime - seconds
+    os.utime(path, (then, then))
 
 
 async def stored(services: Services, what: bytes) -> bytes | None:
@@ -213,7 +214,7 @@ class TestRetention:
 
 
 def test_the_same_content_is_stored_once(backend_settings):
-    settings = settings_of(backend_settings("sqlite-folder"))
+    settings = settings_of(backend_settings("sqlite-folder"), backup_hours=0)
     migrate(settings)
 
     async def scenario(services):
@@ -228,7 +229,7 @@ def test_the_same_content_is_stored_once(backend_settings):
 class TestPacks:
     @pytest.fixture
     def settings(self, backend_settings):
-        settings = settings_of(backend_settings("sqlite-folder"))
+        settings = settings_of(backend_settings("sqlite-folder"), backup_hours=0)
         migrate(settings)
         return settings
 
@@ -261,6 +262,7 @@ class TestPacks:
                 await other.sweep.sweep()
                 assert len(packs(settings)) == 2
                 assert await stored(other, what) == what
+                make_file_older(pack)
                 await other.sweep.sweep()
                 assert pack not in packs(settings)
                 assert await stored(other, what) == what
@@ -285,24 +287,28 @@ class TestPacks:
             notebook = await share(services, content())
             (pack,) = packs(settings)
             pack.write_bytes(pack.read_bytes()[:-1])
-            with pytest.raises(OSError, match="ends before byte"):
+            with pytest.raises(DamagedContentError):
                 await services.store.get(notebook.content_hash)
 
         in_services(settings, scenario)
 
     def test_what_a_process_appended_last_and_never_named_is_in_nobodys_way(self, settings):
         async def scenario(services):
-            await services.store.put({content_hash(b"lost"): b"lost"})
+            # The process dies between the disk and the database.
+            append = await services.store.put({content_hash(b"lost"): b"lost"})
+            await services.database.at_the_disk(append)
+            assert stored_bytes(settings) == b"lost"
             assert await services.store.get(content_hash(b"lost")) is None
             what = content()
             await share(services, what)
+            assert stored_bytes(settings) == b"lost" + what
             assert await stored(services, what) == what
 
         in_services(settings, scenario)
 
 
 def test_without_a_retention_setting_nothing_goes(backend_settings):
-    settings = settings_of(backend_settings("sqlite-folder"))
+    settings = settings_of(backend_settings("sqlite-folder"), backup_hours=0)
     migrate(settings)
 
     async def scenario(services):

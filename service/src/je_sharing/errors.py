@@ -9,6 +9,7 @@ ServiceError
  ├── PayloadTooLargeError         413 PAYLOAD_TOO_LARGE
  ├── InvalidNotebookError         422 UNPROCESSABLE_ENTITY
  ├── TooManyRequestsError         429 TOO_MANY_REQUESTS
+ ├── DamagedContentError          500 INTERNAL_SERVER_ERROR
  ├── BadGatewayError              502 BAD_GATEWAY
  └── UnavailableError             503 SERVICE_UNAVAILABLE
 """
@@ -130,6 +131,16 @@ class TooManyRequestsError(ServiceError):
             f"Too many requests. Wait {retry_after} s and try again.",
             details={"retryAfterSeconds": retry_after},
             headers={"Retry-After": str(retry_after)},
+        )
+
+
+class DamagedContentError(ServiceError):
+    """What the store holds of a notebook is not what was shared."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This notebook was damaged where it is kept, so it is not shown. Ask whoever shared it "
+            "to share it again, and tell whoever runs this service: a backup may still have it."
         )
 
 

@@ -1,4 +1,4 @@
-"""One header of a request."""
+"""The headers of a request."""
 
 from starlette.requests import Request
 
@@ -28,3 +28,28 @@ def header_of(request: Request, name: bytes) -> str:
         if key == name:
             return value.decode("latin-1")
     return ""
+
+
+# Python refuses to read thousands of digits, and nobody means a number that long.
+_MOST_DIGITS = 18
+
+
+def whole_number(text: str) -> int | None:
+    """Read a number that a stranger wrote.
+
+    Parameters
+    ----------
+    text
+        Decimal digits of ASCII alone, 18 at most.
+
+    Returns
+    -------
+    int or None
+        None for everything else.
+
+    Examples
+    --------
+    >>> whole_number("42"), whole_number("-1"), whole_number("9" * 5000)
+    (42, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None

@@ -1,17 +1,12 @@
 """Signs of life: `/api/v1/health` for clients, `/health/…` for probes, and `/metrics`."""
 
-import asyncio
-
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from je_sharing.api_models import Health, refusals
-from je_sharing.errors import UnavailableError
 from je_sharing.services import services_of
-
-_PROBE_SECONDS = 5
 
 api_router = APIRouter(tags=["health"])
 probe_router = APIRouter(tags=["health"])
@@ -32,13 +27,7 @@ async def live(_request: Request) -> Response:
 )
 async def ready(request: Request) -> Response:
     """Say whether database and storage can be reached."""
-    services = services_of(request)
-    try:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            await services.database.ping()
-            await services.store.ping()
-    except Exception as error:
-        raise UnavailableError("Database or storage cannot be reached.") from error
+    await services_of(request).readiness.check()
     return JSONResponse({"status": "ok"})
 
 

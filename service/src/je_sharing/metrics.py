@@ -25,4 +25,9 @@ RATE_LIMITED = Counter(
     "je_sharing_rate_limited_total", "Requests refused by a rate limit.", ["kind"]
 )
 TOKEN_REUSES = Counter("je_sharing_token_reuses_total", "Refreshes with a token used before.")
+DAMAGED = Counter(
+    "je_sharing_damaged_contents_total",
+    "Reads of a content that did not match its hash.",
+    ["place"],
+)
 SWEPT = Counter("je_sharing_swept_total", "Things removed by the sweep.", ["kind"])

@@ -10,10 +10,10 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+import aiohappyeyeballs
 import h11
 
 from je_sharing.errors import BadGatewayError, BadRequestError, ForbiddenError
@@ -25,6 +25,8 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
 _MOST_HEADER_BYTES = 64 * 1024
 _CHUNK = 64 * 1024
+# How long an address may keep silent before the next one is tried beside it (RFC 8305).
+_NEXT_ADDRESS_SECONDS = 0.25
 # Each may hold an answer of the largest size.
 _AT_ONCE = 8
 # Special networks that Python's list lacks, in some versions or in all.
@@ -221,12 +223,16 @@ class Relay:
         if not addresses or not all(self._may_connect(address) for address in addresses):
             raise ForbiddenError(f"The relay does not read {host!r}: its address is not public.")
         tls = self._tls if parts.scheme == "https" else None
-        *others, last = addresses
-        for address in others:
-            # A machine without IPv6 reaches a host that has both by its other address.
-            with suppress(OSError):
-                return await _open(address, port, tls, host)
-        return await _open(last, port, tls, host)
+        # A black hole among the addresses costs a moment, not all the time there is.
+        connection = await aiohappyeyeballs.start_connection(
+            [_endpoint(address, port) for address in addresses],
+            happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
+            interleave=1,
+        )
+        # The certificate must be the host's.
+        return await asyncio.open_connection(
+            sock=connection, ssl=tls, server_hostname=host if tls else None
+        )
 
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, parts: SplitResult
@@ -270,13 +276,12 @@ class Relay:
                 raise BadGatewayError("The other host ended the connection early.")
 
 
-async def _open(
-    address: str, port: int, tls: ssl.SSLContext | None, host: str
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to an address, whose certificate must be the host's."""
-    return await asyncio.open_connection(
-        address, port, ssl=tls, server_hostname=host if tls else None
-    )
+def _endpoint(address: str, port: int) -> aiohappyeyeballs.AddrInfoType:
+    """Say where to connect to, in the words of `getaddrinfo`: an address, and no name."""
+    if ":" in address:
+        end = (address, port, 0, 0)
+        return socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", end
+    return socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port)
 
 
 def _has_controls(url: str) -> bool:

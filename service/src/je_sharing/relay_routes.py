@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from je_sharing.api_models import parameter, refusals
+from je_sharing.bearer import caller
 from je_sharing.errors import BadRequestError
 from je_sharing.relay import Relay
 
@@ -31,10 +32,11 @@ router = APIRouter(tags=["relay"])
         },
         **refusals(400, 403, 429, 502),
     },
-    openapi_extra={"parameters": [_URL]},
+    openapi_extra={"parameters": [_URL], "security": [{"bearer": []}]},
 )
 async def relay_url(request: Request) -> Response:
-    """Read a page of a listed host."""
+    """Read a page of a listed host, for whoever has a token."""
+    await caller(request)
     url = request.query_params.get("url")
     if not url:
         raise BadRequestError("Say which address to read: ?url=https://…")

@@ -1,6 +1,9 @@
 """The sweep: expired notebooks go, then the contents nobody shares any more.
 
-A content leaves in two steps, so that a share of the same content arriving at that very moment
+A content first stays for as long as a backup takes: a backup of the database that names it may
+have been made just before, and the contents are copied after it.
+
+Then it leaves in two steps, so that a share of the same content arriving at that very moment
 loses nothing: it is set aside first (still readable), and dropped only when, long after every
 request of that time has ended, still no notebook names it. Otherwise it is brought back.
 """
@@ -21,7 +24,8 @@ from je_sharing.signing_keys import drop_retired_keys
 from je_sharing.storage import ContentStore
 
 _SECOND = 1_000_000
-_DAY = 24 * 60 * 60 * _SECOND
+_HOUR = 60 * 60 * _SECOND
+_DAY = 24 * _HOUR
 _AT_ONCE = 200
 _log = logging.getLogger(__name__)
 
@@ -112,7 +116,10 @@ class Sweep:
             removed += await self._books.delete(ids)
 
     async def _set_unused_aside(self) -> None:
-        query = select(leaving.c.content_hash).where(leaving.c.set_aside_at.is_(None))
+        horizon = now() - int(self._settings.backup_hours * _HOUR)
+        query = select(leaving.c.content_hash).where(
+            leaving.c.set_aside_at.is_(None), leaving.c.since <= horizon
+        )
         async with self._database.read() as connection:
             candidates = list((await connection.execute(query)).scalars())
         for group in _groups(candidates):

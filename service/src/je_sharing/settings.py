@@ -124,6 +124,11 @@ class Settings(BaseSettings):
     sweep_minutes: int = Field(
         default=60, ge=1, description="How often expired notebooks are removed."
     )
+    backup_hours: float = Field(
+        default=24,
+        ge=0,
+        description="Longest time a backup takes: nothing that one may name goes sooner.",
+    )
 
     relay_hosts: str = Field(
         default="", description="Hosts the relay may read, by comma; unset: no relay."

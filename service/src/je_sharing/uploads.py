@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from je_sharing.deadlines import Deadlines
 from je_sharing.errors import BadRequestError, PayloadTooLargeError, UploadTimeoutError
-from je_sharing.headers import header_of
+from je_sharing.headers import header_of, whole_number
 
 # Up to here a body waits in memory; a larger one waits on disk until it is its turn.
 SPOOL_BYTES = 256 * 1024
@@ -229,10 +229,10 @@ class Upload:
 
 
 def _content_length(request: Request) -> int:
-    text = header_of(request, b"content-length") or "0"
-    if not (text.isascii() and text.isdigit()):
+    length = whole_number(header_of(request, b"content-length") or "0")
+    if length is None:
         raise BadRequestError("The Content-Length header is not a number.")
-    return int(text)
+    return length
 
 
 async def _drain(request: Request, most: int) -> int:

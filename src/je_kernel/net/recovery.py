@@ -51,7 +51,12 @@ def recover(failure: TransportFailure, send: Callable[[Request], Response]) -> R
             return copy
     if (detour := _detour(failure.request, evidence)) is not None:
         try:
-            response = send(detour)
+            steps = relay.ask(failure.request, detour)
+            asked = next(steps)
+            while True:
+                asked = steps.send(send(asked))
+        except StopIteration as end:
+            response = end.value
         except TransportFailure:
             raise error from None
         if 200 <= response.status < 300:
@@ -79,7 +84,12 @@ async def recover_async(
             return copy
     if (detour := _detour(failure.request, evidence)) is not None:
         try:
-            response = await send(detour)
+            steps = relay.ask(failure.request, detour)
+            asked = next(steps)
+            while True:
+                asked = steps.send(await send(asked))
+        except StopIteration as end:
+            response = end.value
         except TransportFailure:
             raise error from None
         if 200 <= response.status < 300:
@@ -87,8 +97,9 @@ async def recover_async(
     raise error from None
 
 
-def _detour(request: Request, evidence: Evidence) -> Request | None:
+def _detour(request: Request, evidence: Evidence) -> str | None:
+    """Return the address of the relay that may be asked, if there is one."""
     relay_url = settings.current().relay_url
     if relay_url is None or not (evidence.refused or evidence.undecided):
         return None
-    return relay.relayed(request, relay_url) if relay.may_relay(request) else None
+    return relay_url if relay.may_relay(request) else None

@@ -2,7 +2,8 @@
 
 A site's operator can run a relay, a small server that fetches public data and
 hands it on with permission to read it (the project's sharing service has one).
-It is asked for ``GET {relay_url}?url={the address, percent-encoded}``.
+It is asked for ``GET {relay_url}?url={the address, percent-encoded}``. The sharing
+service's relay, at ``…/api/v1/relay``, wants a token of that service as well.
 
 It is used only after a browser has refused the direct way, for nothing but
 plain GETs of public addresses, and never when what is asked or how says who asks.
@@ -10,16 +11,26 @@ plain GETs of public addresses, and never when what is asked or how says who ask
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from je_kernel.net.evidence import is_private_host
+from je_kernel.net.message import Request
 
 if TYPE_CHECKING:
-    from je_kernel.net.message import Request, Response
+    from collections.abc import Generator
 
-__all__ = ["answer_of", "may_relay", "relayed"]
+    from je_kernel.net.message import Response
+    from je_kernel.sharing.tokens import Token
+
+__all__ = ["answer_of", "ask", "may_relay", "relayed"]
+
+_OF_A_SHARING_SERVICE = "/api/v1/relay"
+
+# By the relay's address. They name a session that shares nothing, and are kept nowhere else.
+_tokens: dict[str, Token] = {}
 
 # Everything else may say who asks (Authorization, Cookie, X-Api-Key …) or has no
 # meaning for a relay; these a relay does not need either, so they are left out.
@@ -61,7 +72,44 @@ def may_relay(request: Request) -> bool:
     )
 
 
-def relayed(request: Request, relay_url: str) -> Request:
+def ask(request: Request, relay_url: str) -> Generator[Request, Response, Response]:
+    """Ask a relay for what a request asks for, with a token where it wants one.
+
+    A conversation: it yields requests, is sent their responses, and returns the last one.
+
+    Parameters
+    ----------
+    request
+        What the student's code asked for; `may_relay` has allowed it.
+    relay_url
+        The relay's address, as the setting ``JE_KERNEL_RELAY_URL`` gives it.
+    """
+    if not urlsplit(relay_url).path.endswith(_OF_A_SHARING_SERVICE):
+        return (yield relayed(request, relay_url))
+    held = _tokens.get(relay_url)
+    if held is None or held.ending(time.time()):
+        return (yield relayed(request, relay_url, (yield from _issued(relay_url))))
+    response = yield relayed(request, relay_url, held)
+    if response.status == 403:  # the service may have changed its keys since
+        response = yield relayed(request, relay_url, (yield from _issued(relay_url)))
+    return response
+
+
+def _issued(relay_url: str) -> Generator[Request, Response, Token | None]:
+    """Ask the relay's service for a token."""
+    from je_kernel.sharing.protocol import token_in
+    from je_kernel.sharing.tokens import Token
+
+    root = relay_url.rpartition(_OF_A_SHARING_SERVICE)[0]
+    response = yield Request("POST", f"{root}/api/v1/auth/issue", (), b"")
+    text = token_in(response)
+    if text is None:
+        return None
+    _tokens[relay_url] = Token.of(text, time.time())
+    return _tokens[relay_url]
+
+
+def relayed(request: Request, relay_url: str, token: Token | None = None) -> Request:
     """Return the request that asks a relay for what a request asks for.
 
     Parameters
@@ -70,6 +118,8 @@ def relayed(request: Request, relay_url: str) -> Request:
         What the student's code asked for; `may_relay` has allowed it.
     relay_url
         The relay's address, as the setting ``JE_KERNEL_RELAY_URL`` gives it.
+    token
+        The relay's own token, if it wants one.
 
     Examples
     --------
@@ -80,7 +130,8 @@ def relayed(request: Request, relay_url: str) -> Request:
     address = request.url.partition("#")[0]
     joint = "&" if urlsplit(relay_url).query else "?"
     url = f"{relay_url}{joint}url={quote(address, safe='')}"
-    return replace(request, url=url, headers=())
+    headers = (("Authorization", f"Bearer {token.text}"),) if token else ()
+    return replace(request, url=url, headers=headers)
 
 
 def answer_of(request: Request, response: Response) -> Response:

@@ -39,7 +39,7 @@ from je_kernel.sharing.tokens import Token
 if TYPE_CHECKING:
     from je_kernel.sharing.addresses import Reference, Service
 
-__all__ = ["Action", "Ids", "Protocol", "Remember", "Retrieved", "Steps", "Wait"]
+__all__ = ["Action", "Ids", "Protocol", "Remember", "Retrieved", "Steps", "Wait", "token_in"]
 
 Result = TypeVar("Result")
 
@@ -275,7 +275,7 @@ class Protocol:
         response = yield from self._send(
             _request("POST", self.service.call("auth", "refresh"), body)
         )
-        text = _token_in(response)
+        text = token_in(response)
         if text is None:
             return (yield from self._issued())
         return (yield from self._keep(text))
@@ -284,7 +284,7 @@ class Protocol:
         """Open a session."""
         url = self.service.call("auth", "issue")
         response = yield from self._send(_request("POST", url, b""))
-        text = _token_in(response)
+        text = token_in(response)
         if text is None:
             raise self._nonsense(response) if response.status == 404 else self._refusal(response)
         return (yield from self._keep(text))
@@ -294,7 +294,7 @@ class Protocol:
         body = json.dumps({"notebook_id": notebook_id, "password": password}).encode()
         url = self.service.call("auth", "issue")
         response = yield from self._send(_request("POST", url, body))
-        text = _token_in(response)
+        text = token_in(response)
         if text is None and response.status in _UNAUTHORISED:
             return False
         if text is None:
@@ -453,7 +453,8 @@ def _has_none(response: Response) -> bool:
     return response.status in (400, 404) and bool(_json_of(response))
 
 
-def _token_in(response: Response) -> str | None:
+def token_in(response: Response) -> str | None:
+    """Return the token that a response holds, or None if it holds none that is usable."""
     token = _json_of(response).get("token") if 200 <= response.status < 300 else None
     # What is not printable ASCII can be no token, and could forge a header.
     usable = isinstance(token, str) and token.isascii() and token.isprintable()

@@ -1,17 +1,52 @@
 """What a store of contents can do."""
 
+import asyncio
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from je_sharing.database import Database
 from je_sharing.driver import Before
+from je_sharing.metrics import DAMAGED
 from je_sharing.settings import Settings
+
+_log = logging.getLogger(__name__)
+# More is hashed away from the event loop.
+_HASHED_AT_ONCE = 256 * 1024
 
 
 def content_hash(content: bytes) -> bytes:
     """Name a content by its SHA-256."""
     return hashlib.sha256(content).digest()
+
+
+async def is_whole(digest: bytes, content: bytes, *, place: str) -> bool:
+    """Check a content that was read against its hash; log and count one that is damaged.
+
+    Parameters
+    ----------
+    digest
+        Its hash.
+    content
+        What was read.
+    place
+        Where: a kind of place, for the count.
+
+    Returns
+    -------
+    bool
+        Whether it is what was stored.
+    """
+    if len(content) > _HASHED_AT_ONCE:
+        found = await asyncio.to_thread(content_hash, content)
+    else:
+        found = content_hash(content)
+    if found == digest:
+        return True
+    DAMAGED.labels(place).inc()
+    _log.error("the content %s is damaged in %s", digest.hex(), place)
+    return False
 
 
 class ContentStore(Protocol):
@@ -37,7 +72,13 @@ class ContentStore(Protocol):
         """
 
     async def get(self, digest: bytes) -> bytes | None:
-        """Read a content, or None when there is none."""
+        """Read a content, checked against its hash, or None when there is none.
+
+        Raises
+        ------
+        DamagedContentError
+            When every copy of it is damaged.
+        """
 
     async def set_aside(self, digests: Sequence[bytes]) -> None:
         """Take contents out of the way; missing ones are passed over."""
@@ -52,7 +93,7 @@ class ContentStore(Protocol):
         """Give back the space of what was dropped."""
 
     async def ping(self) -> None:
-        """Raise when the store cannot be reached."""
+        """Raise when the store cannot be reached; takes as long however much is in it."""
 
     async def close(self) -> None:
         """Finish what is under way."""
@@ -80,4 +121,6 @@ def open_store(settings: Settings, database: Database) -> ContentStore:
         return S3Store.open(location, endpoint=settings.storage_endpoint)
     from je_sharing.storage.packs import PackStore
 
-    return PackStore.open(location, database, fsync=settings.fsync)
+    return PackStore.open(
+        location, database, fsync=settings.fsync, backup_seconds=settings.backup_hours * 3600
+    )

@@ -20,8 +20,10 @@ from sqlalchemy import delete, func, select, update
 
 from je_sharing.database import Database
 from je_sharing.driver import Addition, Before, nothing_before
+from je_sharing.errors import DamagedContentError
 from je_sharing.folders import flush_folder, make_folder
 from je_sharing.schema import packed
+from je_sharing.storage.interface import is_whole
 
 _SUFFIX = ".pack"
 _FULL_BYTES = 64 * 1024 * 1024
@@ -67,6 +69,8 @@ class PackStore:
         Keeps the places.
     fsync
         Whether to wait until the disk has a content before it counts as stored.
+    backup_seconds
+        How long a pack stays after what it held was moved.
 
     Notes
     -----
@@ -74,15 +78,21 @@ class PackStore:
     whole content, however the process ends; what a lost process appended last is named by nobody.
     """
 
-    def __init__(self, root: Path, database: Database, *, fsync: bool) -> None:
+    def __init__(
+        self, root: Path, database: Database, *, fsync: bool, backup_seconds: float
+    ) -> None:
+        self._backup_seconds = backup_seconds
         self._root = root
         self._database = database
         self._fsync = fsync
+        self._damaged: set[bytes] = set()
         self._file: BinaryIO | None = None
         self._began = 0.0
 
     @classmethod
-    def open(cls, location: str, database: Database, *, fsync: bool) -> "PackStore":
+    def open(
+        cls, location: str, database: Database, *, fsync: bool, backup_seconds: float
+    ) -> "PackStore":
         """Open a folder, made if it is missing.
 
         Parameters
@@ -93,6 +103,8 @@ class PackStore:
             Keeps the places.
         fsync
             Whether to wait for the disk.
+        backup_seconds
+            How long a pack stays after what it held was moved.
 
         Returns
         -------
@@ -101,15 +113,15 @@ class PackStore:
         """
         root = Path(location.removeprefix("file://"))
         make_folder(root)
-        return cls(root, database, fsync=fsync)
+        return cls(root, database, fsync=fsync, backup_seconds=backup_seconds)
 
     async def put(self, contents: Mapping[bytes, bytes]) -> Before:
-        """Store contents; what is there already stays as it is."""
+        """Store contents; what is there already and whole stays as it is."""
         known = await self._places([*contents])
         missing = {
             digest: content
             for digest, content in contents.items()
-            if digest not in known or known[digest].aside
+            if digest not in known or known[digest].aside or digest in self._damaged
         }
         return partial(self._put, missing) if missing else nothing_before
 
@@ -169,16 +181,19 @@ class PackStore:
             if place is None:
                 return None
             with suppress(FileNotFoundError):
-                return await asyncio.to_thread(self._read, place)
+                content = await asyncio.to_thread(self._read, place)
+                if await is_whole(digest, content, place="packs"):
+                    self._damaged.discard(digest)
+                    return content
+                # Whoever shares it again mends it.
+                self._damaged.add(digest)
+                raise DamagedContentError
         return None
 
     def _read(self, place: Place) -> bytes:
         with (self._root / place.pack).open("rb") as file:
             file.seek(place.start)
-            content = file.read(place.size)
-        if len(content) != place.size:
-            raise OSError(f"{place.pack} ends before byte {place.start + place.size}")
-        return content
+            return file.read(place.size)
 
     async def _places(self, digests: Sequence[bytes]) -> dict[bytes, Place]:
         rows = await self._database.driver.find(_COLUMNS, packed.c.content_hash, digests)
@@ -217,35 +232,40 @@ class PackStore:
 
     async def reclaim(self) -> None:
         """Give back the space of packs of which less than half is in use."""
-        for name, size in await asyncio.to_thread(self._sealed):
+        for name, size, age in await asyncio.to_thread(self._sealed):
             query = select(func.coalesce(func.sum(packed.c.size), 0)).where(packed.c.pack == name)
             async with self._database.read() as connection:
                 used = (await connection.execute(query)).scalar_one()
             if used:
                 if used < size / 2:
                     await self._empty(name)
-            else:
+            elif age > self._backup_seconds:
                 (self._root / name).unlink(missing_ok=True)
 
-    def _sealed(self) -> list[tuple[str, int]]:
-        """List the packs that no process appends to, and their sizes in bytes."""
+    def _sealed(self) -> list[tuple[str, int, float]]:
+        """List the packs that no process appends to, their sizes in bytes and ages in seconds."""
         found = []
         for path in sorted(self._root.glob(f"*{_SUFFIX}")):
             with suppress(FileNotFoundError):
                 status = path.stat()
-                if time.time() - status.st_mtime > _SEALED_SECONDS:
-                    found.append((path.name, status.st_size))
+                age = time.time() - status.st_mtime
+                if age > _SEALED_SECONDS:
+                    found.append((path.name, status.st_size, age))
         return found
 
     async def _empty(self, name: str) -> None:
-        """Move what a pack still holds; the next sweep removes it."""
+        """Move what a pack still holds; a sweep removes it when no backup leads to it any more."""
         query = select(packed.c.content_hash, packed.c.start, packed.c.size).where(
             packed.c.pack == name
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
+        # Its age counts from now, and, should this not come to its end, from here.
+        os.utime(self._root / name)
         for digest, start, size in rows:
             content = await asyncio.to_thread(self._read, Place(name, start, size))
+            if not await is_whole(digest, content, place="packs"):
+                continue
             (place,) = await self._database.at_the_disk(partial(self._append, [content]))
             move = (
                 update(packed)
@@ -254,10 +274,11 @@ class PackStore:
             )
             async with self._database.write() as connection:
                 await connection.execute(move)
+        os.utime(self._root / name)
 
     async def ping(self) -> None:
         """Raise when the folder cannot be written to."""
-        if not os.access(self._root, os.W_OK):
+        if not await self._database.at_the_disk(partial(os.access, self._root, os.W_OK)):
             raise OSError(f"cannot write to {self._root}")
 
     async def close(self) -> None:

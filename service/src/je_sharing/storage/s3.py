@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from obstore.store import S3Store as Bucket
 
 from je_sharing.driver import Before, nothing_before
+from je_sharing.errors import DamagedContentError
+from je_sharing.storage.interface import is_whole
 
 _AT_ONCE = 16
 
@@ -65,13 +67,19 @@ class S3Store:
             await self._bucket.put_async(_key("contents", digest), content)
 
     async def get(self, digest: bytes) -> bytes | None:
-        """Read a content, or None when there is none."""
+        """Read a content, or None when there is none; a damaged copy is passed over."""
+        is_damaged = False
         for place in ("contents", "aside", "contents"):
             try:
                 found = await self._bucket.get_async(_key(place, digest))
-                return bytes(await found.bytes_async())
+                content = bytes(await found.bytes_async())
             except FileNotFoundError:
                 continue
+            if await is_whole(digest, content, place=place):
+                return content
+            is_damaged = True
+        if is_damaged:
+            raise DamagedContentError
         return None
 
     async def set_aside(self, digests: Sequence[bytes]) -> None:
@@ -109,7 +117,9 @@ class S3Store:
 
     async def ping(self) -> None:
         """Raise when the bucket cannot be reached."""
-        await self._bucket.list_with_delimiter_async("contents/00")
+        # Nothing is ever stored there. Asking for one missing object would not tell a missing
+        # object from a missing bucket.
+        await self._bucket.list_with_delimiter_async("ready")
 
 
 def _key(place: str, digest: bytes) -> str:
