@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from running_service import API, unique_notebook
-from service_parts import SESSION, content, in_services, settings_of, share
+from service_parts import content, in_services, settings_of, share
 from sqlalchemy import update
 from test_history_and_retention import DAY, make_file_older, make_older, packs, stored
 

@@ -1,13 +1,21 @@
 """The relay: off by default, and narrow when on."""
 
 import asyncio
+import os
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
-from running_service import API
+from running_service import API, bearer
 
+from je_kernel.net import relay as client_relay
+from je_kernel.net.message import Request, Response
+from je_kernel.sharing.driver import send
 from je_sharing import relay as relay_module
 from je_sharing.errors import BadGatewayError, BadRequestError, ForbiddenError
 from je_sharing.relay import Relay, is_public
@@ -70,6 +78,8 @@ def relay_with(timeout_seconds: float) -> Relay:
         "data.example": ["127.0.0.1"],
         "inside.example": ["127.0.0.1", "10.0.0.1"],
         "twice.open.example": ["127.0.0.2", "127.0.0.1"],
+        "six.open.example": ["::1"],
+        "dual.open.example": ["::1", "127.0.0.1"],
     }
 
     async def lookup(host: str, _port: int) -> list[str]:
@@ -80,7 +90,7 @@ def relay_with(timeout_seconds: float) -> Relay:
         max_bytes=100_000,
         timeout_seconds=timeout_seconds,
         lookup=lookup,
-        may_connect=lambda address: address.startswith("127."),
+        may_connect=lambda address: address == "::1" or address.startswith("127."),
     )
 
 
@@ -99,6 +109,55 @@ def test_it_reads_a_listed_host(relay):
 
 def test_it_tries_the_next_address_where_one_cannot_be_reached(relay):
     assert get(relay, "http://twice.open.example/x.csv").body == b"a,b\n1\n"
+
+
+@pytest.fixture
+def black_hole(other_host):
+    """An IPv6 address that answers nothing, not even a refusal: its backlog is full."""
+    with socket.create_server(("::1", other_host), family=socket.AF_INET6, backlog=0) as full:
+        waiting = []
+        while True:
+            one = socket.socket(socket.AF_INET6)
+            waiting.append(one)
+            one.settimeout(0.3)
+            try:
+                one.connect(full.getsockname())
+            except TimeoutError:
+                break
+        yield
+        for one in waiting:
+            one.close()
+
+
+def test_an_address_that_is_a_black_hole_does_not_keep_the_other_from_answering(relay, black_hole):
+    assert get(relay_with(timeout_seconds=10), "http://dual.open.example/x.csv").status == 200
+
+
+def test_where_the_only_address_is_a_black_hole_it_gives_up(relay, black_hole):
+    with pytest.raises(BadGatewayError, match="too long"):
+        get(relay_with(timeout_seconds=1), "http://six.open.example/x.csv")
+
+
+def test_a_name_is_looked_up_once_and_what_was_checked_is_what_is_connected_to(relay):
+    answers = iter([["127.0.0.1"], ["10.0.0.1"]])
+    checked = []
+
+    async def lookup(_host: str, _port: int) -> list[str]:
+        return next(answers)
+
+    def may_connect(address: str) -> bool:
+        checked.append(address)
+        return address == "127.0.0.1"
+
+    rebinding = Relay(
+        ["data.example"], max_bytes=100, timeout_seconds=60, lookup=lookup, may_connect=may_connect
+    )
+    assert get(rebinding, "http://data.example/x.csv").status == 200
+    assert checked == ["127.0.0.1"]
+    # A redirect is looked up anew, and checked anew.
+    answers = iter([["127.0.0.1"], ["10.0.0.1"]])
+    with pytest.raises(ForbiddenError, match="not public"):
+        get(rebinding, "http://data.example/to/http://data.example/x.csv")
 
 
 def test_more_readers_than_turns_are_all_answered(relay):
@@ -199,8 +258,55 @@ def test_it_is_off_by_default(plain_service):
 
 def test_the_endpoint_refuses_a_name_that_is_this_machine(start):
     service = start(relay_hosts="localhost, data.example")
-    answer = service.http.get(f"{API}/relay", params={"url": "http://localhost/"})
+    answer = service.get("/relay", url="http://localhost/")
     assert answer.status_code == 403
     assert "not public" in answer.json()["message"]
-    assert service.http.get(f"{API}/relay").status_code == 400
+    assert service.get("/relay").status_code == 400
     assert service.http.post(f"{API}/relay?url=http://localhost/").status_code == 405
+
+
+def test_the_endpoint_is_for_whoever_has_a_token(start):
+    service = start(relay_hosts="localhost")
+    for headers in ({}, bearer("x.y.z"), {"Authorization": service.token()}):
+        answer = service.http.get(
+            f"{API}/relay", params={"url": "http://localhost/"}, headers=headers
+        )
+        assert answer.status_code == 403
+        assert "oken" in answer.json()["message"]
+        assert "not public" not in answer.json()["message"]
+
+
+def ask(service, url: str) -> tuple[Response, list[str]]:
+    """Ask the service's relay as the wheel does; the answer, and which calls it took."""
+    calls = []
+    steps = client_relay.ask(Request("GET", url), f"{service.url}{API}/relay")
+    asked = next(steps)
+    try:
+        while True:
+            calls.append(urlsplit(asked.url).path.removeprefix(API))
+            asked = steps.send(send(asked))
+    except StopIteration as end:
+        return end.value, calls
+
+
+def test_the_wheel_asks_for_a_token_once_and_again_when_it_is_worth_nothing(start):
+    service = start(relay_hosts="localhost")
+    address = f"{service.url}{API}/relay"
+    for calls in (["/auth/issue", "/relay"], ["/relay", "/auth/issue", "/relay"]):
+        answer, made = ask(service, "http://localhost/x.csv")
+        # A token was no problem; the address is one, of this machine.
+        assert b"not public" in answer.body
+        assert made == calls
+    service.stop()
+    command = [sys.executable, "-m", "je_sharing", "rotate-keys", "--at-once"]
+    subprocess.run(command, env={**os.environ, **service.environment}, check=True)
+    service.restart()
+    before = client_relay._tokens[address]
+    answer, made = ask(service, "http://localhost/x.csv")
+    assert b"not public" in answer.body
+    assert client_relay._tokens[address] != before
+
+
+def test_the_wheel_sends_no_token_to_a_relay_of_another_kind():
+    steps = client_relay.ask(Request("GET", "https://a.org/x"), "https://b.org/relay")
+    assert next(steps).headers == ()
