@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from je_kernel.files import names
@@ -74,8 +74,8 @@ def test_whatever_is_suggested_is_there(name, known):
 def test_two_swapped_letters_are_forgiven(stem, at):
     at %= len(stem) - 1
     slip = stem[:at] + stem[at + 1] + stem[at] + stem[at + 2 :]
-    if slip != stem:
-        assert names.suggest(f"{slip}.csv", [f"{stem}.csv", "zzzzzzzz.png"])[0] == f"{stem}.csv"
+    assume(slip != stem)
+    assert names.suggest(f"{slip}.csv", [f"{stem}.csv", "zzzzzzzz.png"])[0] == f"{stem}.csv"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,9 @@ class TestHistory:
 
     def test_between_two_shares_it_shows_the_earlier_one(self, service):
         shared, contents, times = self.versions(service, 2)
-        just_before = times[1][:-2] + "0Z"
-        if just_before < times[1]:
-            answer = service.get(f"/notebooks/{shared['id']}", at=just_before)
-            assert answer.json()["content"] == contents[0]
+        just_before = datetime.fromisoformat(times[1]) - timedelta(microseconds=1)
+        answer = service.get(f"/notebooks/{shared['id']}", at=just_before.isoformat())
+        assert answer.json()["content"] == contents[0]
 
     def test_before_the_first_share_there_is_nothing(self, service):
         shared, _, _ = self.versions(service, 2)
