@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     sweep_minutes: int = Field(
         default=60, ge=1, description="How often expired notebooks are removed."
     )
-    backup_hours: float = Field(
+    backup_hours: int = Field(
         default=24,
         ge=0,
         description="Longest time a backup takes: nothing that one may name goes sooner.",
