@@ -14,6 +14,7 @@ from je_sharing.schema import leaving, notebooks, now
 from je_sharing.services import Services, running
 from je_sharing.settings import Settings
 from je_sharing.storage import content_hash
+from je_sharing.tokens import Claims
 
 pytestmark = pytest.mark.service
 
@@ -198,7 +199,7 @@ class TestRetention:
         async def scenario(services):
             old, new = content(), content()
             notebook = await share(services, old)
-            await services.notebooks.update(notebook, SESSION, new)
+            await services.notebooks.update(notebook, Claims(SESSION, 0, 0), new)
             await services.sweep.sweep()
             await make_older(services, 1)
             await services.sweep.sweep()

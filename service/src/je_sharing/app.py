@@ -162,10 +162,10 @@ def _middleware(settings: Settings) -> list[Middleware]:
         )
         chosen.append(cors)
     chosen.append(Middleware(AnyOptions))
+    chosen.append(Middleware(AddressLimit, limit=settings.requests_per_address))
     if secret := settings.client_secret.get_secret_value():
         header = settings.client_secret_header
         chosen.append(Middleware(ClientSecret, header=header, secret=secret))
-    chosen.append(Middleware(AddressLimit, limit=settings.requests_per_address))
     chosen.append(Middleware(Refusals, timeout_seconds=settings.request_timeout_seconds))
     return chosen
 

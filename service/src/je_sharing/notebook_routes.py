@@ -28,8 +28,6 @@ from je_sharing.errors import (
     InvalidNotebookError,
     NotFoundError,
     PayloadTooLargeError,
-    TooManyRequestsError,
-    UnauthorizedError,
 )
 from je_sharing.headers import header_of
 from je_sharing.metrics import NOTEBOOK_BYTES, shares_counter
@@ -136,8 +134,7 @@ async def delete_notebook(request: Request) -> Response:
     claims = await caller(request)
     _count_write(services, claims)
     notebook = await _asked_for(request)
-    await _require_owner(services, claims, notebook)
-    await services.notebooks.delete([notebook.id])
+    await services.notebooks.take_back(notebook, claims)
     return Response(status_code=204)
 
 
@@ -186,12 +183,12 @@ async def _update(request: Request) -> Response:
     _count_write(services, claims)
     async with services.uploads.of(request) as body:
         notebook = await _asked_for(request)
-        await _require_owner(services, claims, notebook)
+        await services.notebooks.require_owner(notebook, claims)
         try:
             await _check(services, body)
         except NotANotebookError as error:
             raise BadRequestError(f"Invalid notebook format: {error}") from error
-        updated = await services.notebooks.update(notebook, claims.session_id, body)
+        updated = await services.notebooks.update(notebook, claims, body)
     NOTEBOOK_BYTES.observe(len(body))
     shares_counter("updated").inc()
     return _saved(200, "Notebook updated", updated)
@@ -238,28 +235,27 @@ def _count_write(services: Services, claims: Claims) -> None:
     services.limits.check("write", claims.session_id, services.settings.writes_per_session)
 
 
-async def _require_owner(services: Services, claims: Claims, notebook: Notebook) -> None:
-    is_owner = claims.session_id == notebook.session_id or claims.notebook_id == notebook.id
-    if not is_owner or await services.sessions.is_revoked(claims.session_id):
-        raise UnauthorizedError(
-            "This notebook belongs to another session. Share a copy, or give its password."
-        )
-
-
 async def _asked_for(request: Request) -> Notebook:
     """Find the notebook of a request's path."""
-    await caller(request)
+    claims = await caller(request)
     return await find_counting_misses(
         request,
         notebook_id=request.path_params.get("notebook_id"),
         readable_id=request.path_params.get("readable_id", ""),
+        session_id=claims.session_id,
     )
 
 
 async def find_counting_misses(
-    request: Request, *, notebook_id: str | None = None, readable_id: str = ""
+    request: Request,
+    *,
+    notebook_id: str | None = None,
+    readable_id: str = "",
+    session_id: str | None = None,
 ) -> Notebook:
-    """Find a notebook; an address that asks for many unknown ids is slowed down.
+    """Find a notebook; who asks for many that do not exist is asked to wait.
+
+    What exists is always found: others at the same address may be guessing.
 
     Parameters
     ----------
@@ -269,6 +265,9 @@ async def find_counting_misses(
         UUID to look for, or None for the readable id.
     readable_id
         Readable id to look for.
+    session_id
+        The session that asks, if one does. Who is over its limit no longer counts against the
+        others at its address.
 
     Returns
     -------
@@ -280,19 +279,18 @@ async def find_counting_misses(
     NotFoundError
         When there is none.
     TooManyRequestsError
-        When too many were asked for that do not exist.
+        When there is none, and too many were asked for that do not exist.
     """
     services = services_of(request)
-    address: str = request.scope["je_sharing.address"]
-    limit = services.settings.misses_per_address
-    if services.limits.is_over("miss", address, limit):
-        raise TooManyRequestsError(60)
     try:
         if notebook_id is not None:
             return await services.notebooks.find(notebook_id)
         return await services.notebooks.find_readable(readable_id)
     except NotFoundError:
-        services.limits.check("miss", address, limit)
+        settings, address = services.settings, request.scope["je_sharing.address"]
+        if session_id is not None:
+            services.limits.check("session-miss", session_id, settings.misses_per_session)
+        services.limits.check("miss", address, settings.misses_per_address)
         raise
 
 

@@ -8,17 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Row, delete, select, update
+from sqlalchemy import Column, Connection, Row, Select, delete, select, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from je_sharing import readable_ids
 from je_sharing.batching import Batcher
 from je_sharing.database import Database, is_transient
 from je_sharing.driver import Addition, Before, nothing_before
-from je_sharing.errors import NotFoundError, UnavailableError
-from je_sharing.schema import leaving, notebooks, now, superseded
+from je_sharing.errors import NotFoundError, UnauthorizedError, UnavailableError
+from je_sharing.schema import leaving, notebooks, now, sessions, superseded
 from je_sharing.storage import ContentStore, content_hash
 from je_sharing.storage.cached import ContentCache
+from je_sharing.tokens import Claims, mark_of_password
 from je_sharing.uploads import SPOOL_BYTES
 
 _log = logging.getLogger(__name__)
@@ -378,14 +380,29 @@ class Notebooks:
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar()
 
-    async def update(self, notebook: Notebook, session_id: str, content: bytes) -> Notebook:
+    async def require_owner(self, notebook: Notebook, claims: Claims) -> None:
+        """Refuse who may not change a notebook, before more is done for them.
+
+        `update` and `take_back` look again, where nobody can come between.
+
+        Raises
+        ------
+        UnauthorizedError
+            When it belongs to another session.
+        NotFoundError
+            When it was deleted meanwhile.
+        """
+        async with self._database.read() as connection:
+            await _owned(connection, _owner_query(notebook, claims), notebook, claims)
+
+    async def update(self, notebook: Notebook, claims: Claims, content: bytes) -> Notebook:
         """Replace a notebook's content; what it held before stays in its history.
 
         Parameters
         ----------
         notebook
             Which one.
-        session_id
+        claims
             Who updates, and owns it from now on.
         content
             The new bytes.
@@ -397,6 +414,8 @@ class Notebooks:
 
         Raises
         ------
+        UnauthorizedError
+            When it belongs to another session, perhaps only just now.
         NotFoundError
             When it was deleted meanwhile.
         """
@@ -405,12 +424,12 @@ class Notebooks:
         async with self._database.write() as connection:
             for addition in places:
                 await connection.run_sync(self._database.add_rows, addition)
-            current = select(*_COLUMNS).where(notebooks.c.id == notebook.id).with_for_update()
-            row = (await connection.execute(current)).one_or_none()
-            if row is None:
-                raise _unknown()
-            before = _notebook(row)
-            values: dict[str, Any] = {"session_id": session_id, "shared_at": now()}
+            query = _owner_query(notebook, claims).with_for_update(of=notebooks)
+            before = await _owned(connection, query, notebook, claims)
+            values: dict[str, Any] = {"session_id": claims.session_id, "shared_at": now()}
+            if claims.session_id != before.session_id:
+                # Sharing it again is no longer the same share, and must not set its password.
+                values["share_key"] = None
             if digest != before.content_hash:
                 # Strictly later than what it replaces, even where a clock was set back.
                 taken_at = max(now(), before.taken_at + 1)
@@ -428,10 +447,25 @@ class Notebooks:
         return Notebook(
             before.id,
             before.readable_id,
-            session_id,
+            claims.session_id,
             digest,
             values.get("taken_at", before.taken_at),
         )
+
+    async def take_back(self, notebook: Notebook, claims: Claims) -> None:
+        """Delete a notebook with its history, for its owner.
+
+        Raises
+        ------
+        UnauthorizedError
+            When it belongs to another session, perhaps only just now.
+        NotFoundError
+            When it was deleted meanwhile.
+        """
+        async with self._database.write() as connection:
+            query = _owner_query(notebook, claims).with_for_update(of=notebooks)
+            await _owned(connection, query, notebook, claims)
+            await self._delete(connection, [notebook.id])
 
     async def delete(self, notebook_ids: Sequence[str]) -> int:
         """Delete notebooks with their history.
@@ -447,28 +481,57 @@ class Notebooks:
             How many there were. Their contents are left to the sweep, for others may share them.
         """
         async with self._database.write() as connection:
-            gone = [
-                *await connection.execute(
-                    delete(notebooks)
-                    .where(notebooks.c.id.in_(notebook_ids))
-                    .returning(notebooks.c.content_hash)
-                )
-            ]
-            earlier = await connection.execute(
-                delete(superseded)
-                .where(superseded.c.notebook_id.in_(notebook_ids))
-                .returning(superseded.c.content_hash)
+            return await self._delete(connection, notebook_ids)
+
+    async def _delete(self, connection: AsyncConnection, notebook_ids: Sequence[str]) -> int:
+        gone = [
+            *await connection.execute(
+                delete(notebooks)
+                .where(notebooks.c.id.in_(notebook_ids))
+                .returning(notebooks.c.content_hash)
             )
-            digests = sorted({row.content_hash for row in [*gone, *earlier]})
-            if digests:
-                moment = now()
-                statement = self._database.insert(leaving).on_conflict_do_update(
-                    index_elements=["content_hash"], set_={"since": moment, "set_aside_at": None}
-                )
-                await connection.execute(
-                    statement, [{"content_hash": item, "since": moment} for item in digests]
-                )
+        ]
+        earlier = await connection.execute(
+            delete(superseded)
+            .where(superseded.c.notebook_id.in_(notebook_ids))
+            .returning(superseded.c.content_hash)
+        )
+        digests = sorted({row.content_hash for row in [*gone, *earlier]})
+        if digests:
+            moment = now()
+            statement = self._database.insert(leaving).on_conflict_do_update(
+                index_elements=["content_hash"], set_={"since": moment, "set_aside_at": None}
+            )
+            await connection.execute(
+                statement, [{"content_hash": item, "since": moment} for item in digests]
+            )
         return len(gone)
+
+
+def _owner_query(notebook: Notebook, claims: Claims) -> Select[Any]:
+    revoked = select(sessions.c.revoked_at).where(sessions.c.id == claims.session_id)
+    return select(
+        *_COLUMNS, notebooks.c.password_hash, revoked.scalar_subquery().label("revoked_at")
+    ).where(notebooks.c.id == notebook.id)
+
+
+async def _owned(
+    connection: AsyncConnection, query: Select[Any], notebook: Notebook, claims: Claims
+) -> Notebook:
+    """Get a notebook that the caller may change: its session, or who gave the password it has."""
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise _unknown()
+    has_password = (
+        claims.notebook_id == notebook.id
+        and row.password_hash is not None
+        and claims.password_mark == mark_of_password(row.password_hash)
+    )
+    if not (claims.session_id == row.session_id or has_password) or row.revoked_at is not None:
+        raise UnauthorizedError(
+            "This notebook belongs to another session. Share a copy, or give its password."
+        )
+    return _notebook(row[: len(_COLUMNS)])
 
 
 async def _hashed(content: bytes) -> bytes:

@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     requests_per_address: int = Field(
         default=3000, ge=0, description="Requests a minute per address prefix; 0: any."
     )
+    misses_per_session: int = Field(
+        default=30, ge=0, description="Unknown ids asked for a minute per session; 0: any."
+    )
     misses_per_address: int = Field(
         default=120, ge=0, description="Unknown ids asked for a minute per address prefix; 0: any."
     )
