@@ -174,7 +174,7 @@ def test_what_does_not_exist_is_an_error_in_words(shared_service):
 
 @pytest.mark.parametrize("text", ["", "  ", "?!", "https://school.example/lab", "https://[::"])
 def test_what_names_no_share_is_an_error_that_shows_how(shared_service, text):
-    with pytest.raises(NoSuchShareError, match="three words"):
+    with pytest.raises(NoSuchShareError, match="the words of its link"):
         je_kernel.open_shared(text)
 
 

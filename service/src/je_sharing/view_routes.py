@@ -28,7 +28,7 @@ _TITLES = {
 }
 _TEXTS = {
     HTTPStatus.NOT_FOUND: (
-        "Check the three words of the link, letter by letter. If they are right, the notebook "
+        "Check the words of the link, letter by letter. If they are right, the notebook "
         "was deleted or has expired: ask whoever shared it to share it again."
     ),
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests came from your network. Wait a minute.",

@@ -192,8 +192,8 @@ def open_shared(id_or_link: str) -> SharedNotebook:
     reference = reference_of(id_or_link)
     if reference is None:
         raise NoSuchShareError(
-            f"{id_or_link!r} names no shared notebook. Write the three words of its link, as in "
-            'je_kernel.open_shared("brave quiet otter"), or paste the whole link.'
+            f"{id_or_link!r} names no shared notebook. Write the words of its link, as in "
+            'je_kernel.open_shared("calm brave quiet otter"), or paste the whole link.'
         )
     sharing = _Sharing(_service())
     retrieved = sharing.converse(lambda talk: talk.retrieve(reference))
