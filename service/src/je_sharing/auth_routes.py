@@ -41,9 +41,9 @@ async def issue_token(request: Request) -> Response:
     """Open a session; with a notebook's id and password, one that may update it."""
     services = services_of(request)
     wanted = _Issue()
-    async with services.uploads.of(request) as body:
-        if body.strip():
-            wanted = _decode(body, _Issue)
+    body = await services.uploads.small(request)
+    if body.strip():
+        wanted = _decode(body, _Issue)
     if wanted.notebook_id is None or wanted.password is None:
         token = await services.sessions.issue()
     else:
@@ -86,8 +86,7 @@ async def _unlock(
 async def refresh_token(request: Request) -> Response:
     """Exchange a session's active token for a new one."""
     services = services_of(request)
-    async with services.uploads.of(request) as body:
-        token = _decode(body, _Refresh).token
+    token = _decode(await services.uploads.small(request), _Refresh).token
     return _token_answer(await services.sessions.refresh(token))
 
 

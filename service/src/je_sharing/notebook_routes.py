@@ -28,11 +28,13 @@ from je_sharing.errors import (
     InvalidNotebookError,
     NotFoundError,
     PayloadTooLargeError,
+    TooManyRequestsError,
 )
 from je_sharing.headers import header_of
 from je_sharing.metrics import NOTEBOOK_BYTES, shares_counter
 from je_sharing.notebooks import Notebook, Share
 from je_sharing.passwords import hash_password
+from je_sharing.rate_limits import MINUTES_A_DAY
 from je_sharing.services import Services, services_of
 from je_sharing.tokens import Claims
 from je_sharing.uploads import SPOOL_BYTES
@@ -53,7 +55,7 @@ router = APIRouter(prefix="/notebooks", tags=["notebooks"])
     operation_id="share_notebook",
     status_code=201,
     response_model=Saved,
-    responses=refusals(400, 403, 408, 413, 422, 429, 503),
+    responses=refusals(400, 403, 408, 413, 422, 429, 503, 507),
     openapi_extra=SHARE_BODY | _NEEDS_TOKEN,
 )
 async def share_notebook(request: Request) -> Response:
@@ -63,6 +65,7 @@ async def share_notebook(request: Request) -> Response:
     _count_write(services, claims)
     async with services.uploads.of(request) as body:
         envelope = await _opened(services, body)
+        _count_bytes(services, request, envelope.notebook)
         password_hash = await hash_password(envelope.password) if envelope.password else None
         shared = await services.notebooks.create(
             Share(claims.session_id, envelope.notebook, password_hash=password_hash)
@@ -89,7 +92,7 @@ async def get_notebook_by_readable_id(request: Request) -> Response:
     "/update-by-readable-id/{readable_id}",
     operation_id="update_notebook_by_readable_id",
     response_model=Saved,
-    responses=refusals(400, 401, 408, 413, *_REFUSALS),
+    responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
     openapi_extra={"parameters": [READABLE_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
 )
 async def update_notebook_by_readable_id(request: Request) -> Response:
@@ -113,7 +116,7 @@ async def get_notebook(request: Request) -> Response:
     "/{notebook_id}",
     operation_id="update_notebook",
     response_model=Saved,
-    responses=refusals(400, 401, 408, 413, *_REFUSALS),
+    responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
     openapi_extra={"parameters": [UUID_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
 )
 async def update_notebook(request: Request) -> Response:
@@ -188,6 +191,7 @@ async def _update(request: Request) -> Response:
             await _check(services, body)
         except NotANotebookError as error:
             raise BadRequestError(f"Invalid notebook format: {error}") from error
+        _count_bytes(services, request, body)
         updated = await services.notebooks.update(notebook, claims, body)
     NOTEBOOK_BYTES.observe(len(body))
     shares_counter("updated").inc()
@@ -233,6 +237,28 @@ def _utf8_size(content: bytes) -> int:
 
 def _count_write(services: Services, claims: Claims) -> None:
     services.limits.check("write", claims.session_id, services.settings.writes_per_session)
+
+
+def _count_bytes(services: Services, request: Request, content: bytes) -> None:
+    """Refuse what there is no room for, and what is more than an address may share in a day.
+
+    Sessions are to be had for nothing, so a limit of theirs would bound nobody.
+    """
+    services.room.require(len(content))
+    try:
+        services.limits.check(
+            "bytes",
+            request.scope["je_sharing.address"],
+            services.settings.bytes_per_address // 1024,
+            cost=len(content) // 1024 + 1,
+            minutes=MINUTES_A_DAY,
+        )
+    except TooManyRequestsError as error:
+        message = (
+            "Your network has shared as much today as this service takes in a day. Share the "
+            "notebook again tomorrow, or tell whoever runs the service."
+        )
+        raise TooManyRequestsError(error.retry_after, message) from None
 
 
 async def _asked_for(request: Request) -> Notebook:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from je_sharing.database import Database
+from je_sharing.disk_room import DiskRoom
 from je_sharing.notebooks import Notebooks
 from je_sharing.rate_limits import RateLimits
 from je_sharing.rendering.pages import Pages
@@ -27,7 +28,7 @@ class Services:
 
     Parameters
     ----------
-    settings, database, store, sessions, notebooks, limits, uploads, bounds, pages, sweep
+    settings, database, store, sessions, notebooks, limits, uploads, bounds, pages, sweep, room
         One of each.
     """
 
@@ -41,6 +42,7 @@ class Services:
     bounds: Bounds
     pages: Pages
     sweep: Sweep
+    room: DiskRoom
 
 
 async def assemble(settings: Settings, database: Database) -> Services:
@@ -84,6 +86,7 @@ async def assemble(settings: Settings, database: Database) -> Services:
         bounds=Bounds(settings.max_json_depth, settings.max_cells, settings.max_outputs),
         pages=Pages(cache_bytes=settings.page_cache_bytes),
         sweep=Sweep(database, store, books, sessions, settings),
+        room=DiskRoom(settings.folders, settings.min_free_bytes),
     )
 
 
