@@ -157,7 +157,13 @@ def _middleware(settings: Settings) -> list[Middleware]:
             allow_origins=settings.cors_origin_list,
             allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
             allow_headers=["Authorization", "Content-Type", settings.client_secret_header],
-            expose_headers=["Authorization", "ETag", "Retry-After", "X-Notebook-Taken-At"],
+            expose_headers=[
+                "Authorization",
+                "ETag",
+                "Retry-After",
+                "Sunset",
+                "X-Notebook-Taken-At",
+            ],
             max_age=_PREFLIGHT_SECONDS,
         )
         chosen.append(cors)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import msgspec
@@ -73,7 +74,7 @@ async def share_notebook(request: Request) -> Response:
     NOTEBOOK_BYTES.observe(len(envelope.notebook))
     shares_counter("created" if shared.is_new else "repeated").inc()
     message = "Notebook shared" if shared.is_new else "Notebook was shared before, unchanged"
-    return _saved(201, message, shared.notebook)
+    return _saved(services, 201, message, shared.notebook)
 
 
 @router.get(
@@ -195,7 +196,7 @@ async def _update(request: Request) -> Response:
         updated = await services.notebooks.update(notebook, claims, body)
     NOTEBOOK_BYTES.observe(len(body))
     shares_counter("updated").inc()
-    return _saved(200, "Notebook updated", updated)
+    return _saved(services, 200, "Notebook updated", updated)
 
 
 async def _opened(services: Services, body: bytes) -> Envelope:
@@ -349,14 +350,15 @@ async def _retrieved(request: Request, notebook: Notebook) -> Response:
     services = services_of(request)
     notebook = await at_asked_time(services, request, notebook)
     etag = etag_of(notebook)
+    headers = {"ETag": etag, **sunset(services, notebook)}
     if header_of(request, b"if-none-match") == etag:
-        return Response(status_code=304, headers={"ETag": etag})
+        return Response(status_code=304, headers=headers)
     content = await services.notebooks.content(notebook)
     head = msgspec.json.encode(_ids(notebook))
     return Response(
         b'%b,"content":%b}' % (head[:-1], content),
         media_type="application/json",
-        headers={"ETag": etag, "X-Notebook-Taken-At": time_text(notebook.taken_at)},
+        headers={**headers, "X-Notebook-Taken-At": time_text(notebook.taken_at)},
     )
 
 
@@ -372,6 +374,20 @@ def ipynb(notebook: Notebook, content: bytes) -> Response:
 def etag_of(notebook: Notebook) -> str:
     """Name a notebook's content for `If-None-Match`."""
     return f'"{notebook.content_hash.hex()}"'
+
+
+def kept_until(services: Services, notebook: Notebook) -> datetime | None:
+    """Tell when a notebook expires, unless it is shared again before; None for never."""
+    days = services.settings.retention_days
+    if not days:
+        return None
+    return _EPOCH + timedelta(microseconds=notebook.shared_at, days=days)
+
+
+def sunset(services: Services, notebook: Notebook) -> dict[str, str]:
+    """Make the header that says when a notebook expires, by RFC 8594; none if it never does."""
+    until = kept_until(services, notebook)
+    return {"Sunset": format_datetime(until, usegmt=True)} if until else {}
 
 
 def time_text(microseconds: int) -> str:
@@ -391,9 +407,15 @@ def _ids(notebook: Notebook) -> dict[str, str]:
     return {"id": notebook.id, "domain_id": DOMAIN_ID, "readable_id": notebook.readable_id}
 
 
-def _saved(status: int, message: str, notebook: Notebook) -> Response:
-    return _json(status, {"message": message, "notebook": _ids(notebook)})
+def _saved(services: Services, status: int, message: str, notebook: Notebook) -> Response:
+    value = {"message": message, "notebook": _ids(notebook)}
+    return _json(status, value, headers=sunset(services, notebook))
 
 
-def _json(status: int, value: object) -> Response:
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+def _json(status: int, value: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        msgspec.json.encode(value),
+        status_code=status,
+        media_type="application/json",
+        headers=headers,
+    )

@@ -45,6 +45,8 @@ class Notebook:
         Names the content in the store.
     taken_at
         When this content was shared, in microseconds since 1970.
+    shared_at
+        When the notebook was last shared, with whatever content; the time it is kept begins then.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Notebook:
     session_id: str
     content_hash: bytes
     taken_at: int
+    shared_at: int
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,12 @@ class _Draft(NamedTuple):
 
     def notebook(self) -> Notebook:
         return Notebook(
-            self.id, self.readable_id, self.session_id, self.content_hash, self.taken_at
+            self.id,
+            self.readable_id,
+            self.session_id,
+            self.content_hash,
+            self.taken_at,
+            self.shared_at,
         )
 
 
@@ -119,6 +127,7 @@ _COLUMNS = (
     notebooks.c.session_id,
     notebooks.c.content_hash,
     notebooks.c.taken_at,
+    notebooks.c.shared_at,
 )
 
 
@@ -269,12 +278,16 @@ class Notebooks:
             notebooks.c.share_key.in_(list(waiting))
         )
         rows = connection.execute(query).all()
+        moment = now()
         for row in rows:
-            values: dict[str, Any] = {"shared_at": now()}
+            values: dict[str, Any] = {"shared_at": moment}
             if password_hash := waiting[row.share_key].password_hash:
                 values["password_hash"] = password_hash
             connection.execute(update(notebooks).where(notebooks.c.id == row.id).values(values))
-        return {row.share_key: Shared(_notebook(row[1:]), is_new=False) for row in rows}
+        return {
+            row.share_key: Shared(replace(_notebook(row[1:]), shared_at=moment), is_new=False)
+            for row in rows
+        }
 
     async def find(self, notebook_id: str) -> Notebook:
         """Find a notebook by its UUID.
@@ -346,9 +359,7 @@ class Notebooks:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise NotFoundError("This notebook was not shared yet at that time.")
-        return Notebook(
-            notebook.id, notebook.readable_id, notebook.session_id, row.content_hash, row.taken_at
-        )
+        return replace(notebook, content_hash=row.content_hash, taken_at=row.taken_at)
 
     async def history(self, notebook: Notebook) -> list[int]:
         """List when a notebook was shared, oldest first, in microseconds since 1970."""
@@ -444,12 +455,12 @@ class Notebooks:
             await connection.execute(
                 update(notebooks).where(notebooks.c.id == before.id).values(values)
             )
-        return Notebook(
-            before.id,
-            before.readable_id,
-            claims.session_id,
-            digest,
-            values.get("taken_at", before.taken_at),
+        return replace(
+            before,
+            session_id=claims.session_id,
+            content_hash=digest,
+            taken_at=values.get("taken_at", before.taken_at),
+            shared_at=values["shared_at"],
         )
 
     async def take_back(self, notebook: Notebook, claims: Claims) -> None:
