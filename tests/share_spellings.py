@@ -5,7 +5,9 @@ from __future__ import annotations
 __all__ = ["NO_SHARE", "SPELLINGS"]
 
 UUID = "0d3a9b1e-9c1b-4e4b-9a55-0b6f2e2e9f10"
+# The first links have three words, and stay valid; new ones have four.
 _OTTER = "brave-quiet-otter"
+_FOUR = "calm-brave-quiet-otter"
 
 # What is written; the id that is meant; the moment; the host.
 SPELLINGS = (
@@ -37,6 +39,10 @@ SPELLINGS = (
     (f"127.0.0.1:8000/s/{_OTTER}", _OTTER, None, "127.0.0.1:8000"),
     (f"share.school.example/s/{_OTTER}?at=2026,", _OTTER, "2026", "share.school.example"),
     (f"x.org/lab/index.html?notebook={_OTTER}", _OTTER, None, "x.org"),
+    (_FOUR, _FOUR, None, None),
+    ("Calm, brave, quiet \u2013 OTTER!", _FOUR, None, None),
+    ("https://x.org/?notebook=calm%20brave%20quiet%20otter", _FOUR, None, "x.org"),
+    (f"My homework:\nhttps://x.org/s/{_FOUR}?at=2026\nMia", _FOUR, "2026", "x.org"),
 )
 
 NO_SHARE = (

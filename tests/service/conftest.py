@@ -1,3 +1,4 @@
+import contextlib
 import subprocess
 import sys
 import time
@@ -105,6 +106,21 @@ def service(
 @pytest.fixture
 def start(backend_settings: Callable[[str], dict[str, str]], tmp_path: Path) -> Iterator[Start]:
     """Starts services of a test's own, with settings of its own."""
+    with _starting(backend_settings, tmp_path) as begin:
+        yield begin
+
+
+@pytest.fixture(scope="class")
+def start_class(
+    backend_settings: Callable[[str], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Start]:
+    """Starts services that the tests of a class share."""
+    with _starting(backend_settings, tmp_path_factory.mktemp("class")) as begin:
+        yield begin
+
+
+@contextlib.contextmanager
+def _starting(backend_settings: Callable[[str], dict[str, str]], folder: Path) -> Iterator[Start]:
     running: list[RunningService] = []
 
     def begin(
@@ -116,13 +132,15 @@ def start(backend_settings: Callable[[str], dict[str, str]], tmp_path: Path) -> 
     ) -> RunningService:
         environment = dict(like.environment) if like else backend_settings(kind)
         environment |= {f"JE_SHARING_{name.upper()}": value for name, value in settings.items()}
-        log = tmp_path / f"service{len(running)}.log"
+        log = folder / f"service{len(running)}.log"
         running.append(RunningService(environment, log, workers=workers))
         return running[-1].start()
 
-    yield begin
-    for item in running:
-        item.stop()
+    try:
+        yield begin
+    finally:
+        for item in running:
+            item.stop()
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,12 @@
 
 import os
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
-from running_service import unique_notebook
+from running_service import API, bearer, unique_notebook
 from service_parts import SESSION, content, in_services, settings_of, share
 from sqlalchemy import func, select, update
 
@@ -16,6 +17,7 @@ from je_sharing.schema import leaving, notebooks, now
 from je_sharing.services import Services, running
 from je_sharing.settings import Settings
 from je_sharing.storage import content_hash
+from je_sharing.tokens import Claims
 
 pytestmark = pytest.mark.service
 
@@ -107,6 +109,59 @@ async def stored(services: Services, what: bytes) -> bytes | None:
     return await services.store.get(content_hash(what))
 
 
+class TestHowLongItIsKept:
+    """Stated with every answer that has to do with a notebook, counted from its last share."""
+
+    DAY = 24 * 3600
+
+    def sunset(self, answer) -> float:
+        return parsedate_to_datetime(answer.headers["sunset"]).timestamp()
+
+    def test_a_school_year_and_a_summer_by_default(self, service):
+        token = service.token()
+        begun = int(time.time())
+        answer = service.share(token=token)
+        kept = self.sunset(answer)
+        assert begun + 400 * self.DAY <= kept <= time.time() + 400 * self.DAY
+        ids = answer.json()["notebook"]
+        page = service.http.get(f"/s/{ids['readable_id']}")
+        assert {
+            self.sunset(service.get(f"/notebooks/{ids['id']}", token)),
+            self.sunset(service.get(f"/notebooks/get-by-readable-id/{ids['readable_id']}", token)),
+            self.sunset(page),
+        } == {kept}
+        day = datetime.fromtimestamp(kept, UTC).date().isoformat()
+        assert f'It is kept until <time datetime="{day}">{day}</time>' in page.text
+
+    def test_it_begins_anew_with_every_share(self, service):
+        token, what = service.token(), unique_notebook()
+        first = service.share(what, token)
+        path = f"/notebooks/{first.json()['notebook']['id']}"
+        seen = self.sunset(first)
+        for again in (lambda: service.share(what, token), lambda: service.put(path, what, token)):
+            deadline = time.monotonic() + 60
+            while self.sunset(answer := again()) <= seen:  # it is told in seconds
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            seen = self.sunset(answer)
+            assert self.sunset(service.get(path, token)) == seen
+
+    def test_an_operator_may_keep_for_ever(self, start):
+        service = start(retention_days="0", cors_origins="https://a.example")
+        answer = service.share()
+        assert "sunset" not in answer.headers
+        page = service.http.get(f"/s/{answer.json()['notebook']['readable_id']}")
+        assert page.status_code == 200
+        assert "kept until" not in page.text
+
+    def test_a_page_of_another_site_may_read_it(self, start):
+        service = start(cors_origins="https://a.example")
+        headers = {**bearer(service.token()), "Origin": "https://a.example"}
+        body = {"notebook": unique_notebook()}
+        answer = service.http.post(f"{API}/notebooks", json=body, headers=headers)
+        assert "Sunset" in answer.headers["access-control-expose-headers"].split(", ")
+
+
 class TestRetention:
     def test_what_was_not_shared_for_the_time_set_goes_with_its_content(self, settings):
         async def scenario(services):
@@ -131,7 +186,7 @@ class TestRetention:
             what = content()
             notebook = await share(services, what)
             await make_older(services, 29)
-            assert await share(services, what) == notebook
+            assert (await share(services, what)).id == notebook.id
             await make_older(services, 29)
             assert (await services.sweep.sweep()).notebooks == 0
 
@@ -191,7 +246,7 @@ class TestRetention:
             await make_older(services, 1)
             await services.sweep.sweep()
             assert await stored(services, what) == what
-            assert (await services.notebooks.find(notebook.id)) == notebook
+            assert (await services.notebooks.find(notebook.id)).id == notebook.id
 
         in_services(settings, scenario)
 
@@ -199,7 +254,7 @@ class TestRetention:
         async def scenario(services):
             old, new = content(), content()
             notebook = await share(services, old)
-            await services.notebooks.update(notebook, SESSION, new)
+            await services.notebooks.update(notebook, Claims(SESSION, 0, 0), new)
             await services.sweep.sweep()
             await make_older(services, 1)
             await services.sweep.sweep()
@@ -266,7 +321,7 @@ class TestPacks:
                 await other.sweep.sweep()
                 assert pack not in packs(settings)
                 assert await stored(other, what) == what
-                assert await other.notebooks.find(kept.id) == kept
+                assert (await other.notebooks.find(kept.id)).id == kept.id
 
         in_services(settings, scenario)
 
@@ -307,8 +362,8 @@ class TestPacks:
         in_services(settings, scenario)
 
 
-def test_without_a_retention_setting_nothing_goes(backend_settings):
-    settings = settings_of(backend_settings("sqlite-folder"), backup_hours=0)
+def test_where_notebooks_are_kept_for_ever_nothing_goes(backend_settings):
+    settings = settings_of(backend_settings("sqlite-folder"), retention_days=0, backup_hours=0)
     migrate(settings)
 
     async def scenario(services):

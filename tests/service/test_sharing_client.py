@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
+import sqlite3
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -156,6 +159,30 @@ def test_a_share_is_opened_however_it_is_named(shared_service, way):
     assert opened.link == share.link
 
 
+def test_a_share_from_when_ids_had_three_words_is_opened_everywhere(shared_service):
+    write(source="old = 1")
+    share = je_kernel.share("rain")
+    path = Path(shared_service.environment["JE_SHARING_DATA_DIR"]) / "sharing.db"
+    with contextlib.closing(sqlite3.connect(path, timeout=30)) as database, database:
+        database.execute(
+            "UPDATE notebooks SET readable_id = 'calm-silver-otter' WHERE readable_id = ?",
+            [share.readable_id],
+        )
+    for name in ("Calm silver OTTER", f"{shared_service.url}/s/calm-silver-otter"):
+        assert je_kernel.open_shared(name).content["cells"][0]["source"] == "old = 1"
+    assert shared_service.http.get("/s/calm-silver-otter").status_code == 200
+    assert shared_service.http.get("/s/calm-silver-otter/download").status_code == 200
+
+
+def test_the_card_says_how_long_it_is_kept(shared_service):
+    write()
+    share = je_kernel.share("rain")
+    day = datetime.fromtimestamp(time.time() + 400 * 24 * 3600).date()
+    days = {str(day - timedelta(n)) for n in range(2)}
+    for card in (repr(share), share._repr_html_()):
+        assert {d for d in days if f"It is kept until {d}" in card}
+
+
 def test_what_it_showed_at_a_time_is_opened_by_a_link_with_that_time(shared_service):
     write(source="before = 1")
     share = je_kernel.share("rain")
@@ -174,7 +201,7 @@ def test_what_does_not_exist_is_an_error_in_words(shared_service):
 
 @pytest.mark.parametrize("text", ["", "  ", "?!", "https://school.example/lab", "https://[::"])
 def test_what_names_no_share_is_an_error_that_shows_how(shared_service, text):
-    with pytest.raises(NoSuchShareError, match="three words"):
+    with pytest.raises(NoSuchShareError, match="the words of its link"):
         je_kernel.open_shared(text)
 
 

@@ -449,7 +449,7 @@ def test_the_page_can_be_used_with_the_keyboard_alone(landing):
     assert reached[:2] == ["Start writing", "Choose a file"]
     assert reached[3] == "Open a copy"
     label = "() => document.getElementById('reference').labels[0].textContent"
-    assert landing.evaluate(label) == "Its three words, or its link"
+    assert landing.evaluate(label) == "Its words, or its link"
 
 
 # The command, as the README says it ----------------------------------------------------------

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 ReadableId = Annotated[
-    str, Field(pattern=r"^[a-z]+-[a-z]+-[a-z]+$", examples=["calm-silver-otter"])
+    str, Field(pattern=r"^[a-z]+(-[a-z]+){2,3}$", examples=["calm-silver-brave-otter"])
 ]
 
 

@@ -157,15 +157,21 @@ def _middleware(settings: Settings) -> list[Middleware]:
             allow_origins=settings.cors_origin_list,
             allow_methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
             allow_headers=["Authorization", "Content-Type", settings.client_secret_header],
-            expose_headers=["Authorization", "ETag", "Retry-After", "X-Notebook-Taken-At"],
+            expose_headers=[
+                "Authorization",
+                "ETag",
+                "Retry-After",
+                "Sunset",
+                "X-Notebook-Taken-At",
+            ],
             max_age=_PREFLIGHT_SECONDS,
         )
         chosen.append(cors)
     chosen.append(Middleware(AnyOptions))
+    chosen.append(Middleware(AddressLimit, limit=settings.requests_per_address))
     if secret := settings.client_secret.get_secret_value():
         header = settings.client_secret_header
         chosen.append(Middleware(ClientSecret, header=header, secret=secret))
-    chosen.append(Middleware(AddressLimit, limit=settings.requests_per_address))
     chosen.append(Middleware(Refusals, timeout_seconds=settings.request_timeout_seconds))
     return chosen
 

@@ -11,8 +11,14 @@ from je_sharing.api_models import ISSUE_BODY, REFRESH_BODY, Token, refusals
 from je_sharing.errors import BadRequestError, NotFoundError, UnauthorizedError
 from je_sharing.passwords import password_matches
 from je_sharing.services import Services, services_of
+from je_sharing.tokens import mark_of_password
 
 router = APIRouter(prefix="/auth", tags=["tokens"])
+
+# A minute. Guessing takes as long for who does it from one network, and for who has many; who is
+# elsewhere and has the password is not kept out by the one.
+_WRONG_PASSWORDS_PER_ADDRESS = 10
+_WRONG_PASSWORDS = 100
 
 
 class _Issue(msgspec.Struct):
@@ -35,27 +41,39 @@ async def issue_token(request: Request) -> Response:
     """Open a session; with a notebook's id and password, one that may update it."""
     services = services_of(request)
     wanted = _Issue()
-    async with services.uploads.of(request) as body:
-        if body.strip():
-            wanted = _decode(body, _Issue)
-    notebook_id = None
-    if wanted.notebook_id is not None and wanted.password is not None:
-        notebook_id = await _unlock(services, wanted.notebook_id, wanted.password)
-    token = await services.sessions.issue(notebook_id=notebook_id)
+    body = await services.uploads.small(request)
+    if body.strip():
+        wanted = _decode(body, _Issue)
+    if wanted.notebook_id is None or wanted.password is None:
+        token = await services.sessions.issue()
+    else:
+        address: str = request.scope["je_sharing.address"]
+        notebook_id, stored = await _unlock(services, address, wanted.notebook_id, wanted.password)
+        token = await services.sessions.issue(
+            notebook_id=notebook_id, password_mark=mark_of_password(stored)
+        )
     return _token_answer(token, headers={"Authorization": f"Bearer {token}"})
 
 
-async def _unlock(services: Services, notebook_id: str, password: str) -> str:
+async def _unlock(
+    services: Services, address: str, notebook_id: str, password: str
+) -> tuple[str, str]:
+    """Return the notebook's UUID and the hash of the password that was given."""
     refusal = UnauthorizedError("Invalid notebook ID or password")
     try:
         notebook = await services.notebooks.find(notebook_id)
     except NotFoundError:
         raise refusal from None
-    services.limits.check("password", notebook.id, 10)
+    # Counted before it is tried, or many at once would all be tried; only wrong ones stay counted.
+    from_here = f"{notebook.id} {address}"
+    services.limits.check("password-here", from_here, _WRONG_PASSWORDS_PER_ADDRESS)
+    services.limits.check("password", notebook.id, _WRONG_PASSWORDS)
     stored = await services.notebooks.password_hash(notebook.id)
     if not (stored and password and await password_matches(password, stored)):
         raise refusal
-    return notebook.id
+    services.limits.give_back("password-here", from_here)
+    services.limits.give_back("password", notebook.id)
+    return notebook.id, stored
 
 
 @router.post(
@@ -68,8 +86,7 @@ async def _unlock(services: Services, notebook_id: str, password: str) -> str:
 async def refresh_token(request: Request) -> Response:
     """Exchange a session's active token for a new one."""
     services = services_of(request)
-    async with services.uploads.of(request) as body:
-        token = _decode(body, _Refresh).token
+    token = _decode(await services.uploads.small(request), _Refresh).token
     return _token_answer(await services.sessions.refresh(token))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -9,13 +10,15 @@ from collections.abc import Sequence
 import uvicorn
 
 from je_sharing.database import Database, check_schema, migrate
-from je_sharing.http_protocol import JoinedHttpProtocol
+from je_sharing.http_protocol import limited_protocol
 from je_sharing.logs import log_as_json
 from je_sharing.services import assemble
 from je_sharing.settings import Settings
 from je_sharing.signing_keys import add_key, drop_all_keys
 
 _KEEP_ALIVE_SECONDS = 30
+# Databases, packs, uploads on their way in.
+_OTHER_FILES = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +71,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _allow_open_files(number: int) -> None:
+    """Have the system let a process, and those it starts, open so many files if it may."""
+    with contextlib.suppress(ImportError, ValueError):  # not on Windows
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
+    _allow_open_files(settings.max_connections + _OTHER_FILES)
     if settings.migrates_on_serve:
         migrate(settings)
     else:
@@ -76,7 +91,7 @@ def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
     uvicorn.run(
         "je_sharing.app:app_from_environment",
         factory=True,
-        http=JoinedHttpProtocol,
+        http=limited_protocol(settings),
         host=chosen.host or settings.host,
         port=settings.port if chosen.port is None else chosen.port,
         workers=chosen.workers or settings.workers,

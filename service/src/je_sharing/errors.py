@@ -7,11 +7,13 @@ ServiceError
  ├── NotFoundError                404 NOT_FOUND
  ├── UploadTimeoutError           408 REQUEST_TIMEOUT
  ├── PayloadTooLargeError         413 PAYLOAD_TOO_LARGE
+ ├── BodyTooLargeError            413 PAYLOAD_TOO_LARGE
  ├── InvalidNotebookError         422 UNPROCESSABLE_ENTITY
  ├── TooManyRequestsError         429 TOO_MANY_REQUESTS
  ├── DamagedContentError          500 INTERNAL_SERVER_ERROR
  ├── BadGatewayError              502 BAD_GATEWAY
- └── UnavailableError             503 SERVICE_UNAVAILABLE
+ ├── UnavailableError             503 SERVICE_UNAVAILABLE
+ └── DiskFullError                507 INSUFFICIENT_STORAGE
 """
 
 from collections.abc import Mapping
@@ -109,6 +111,24 @@ class PayloadTooLargeError(ServiceError):
         )
 
 
+class BodyTooLargeError(ServiceError):
+    """The body is larger than a call that takes no notebook can need.
+
+    Parameters
+    ----------
+    limit
+        Bytes it may have.
+    """
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The body is too large: this call takes {limit:,} bytes at most.",
+            details={"maxSizeBytes": limit},
+        )
+
+
 class InvalidNotebookError(ServiceError):
     """The body is not a notebook in nbformat 4.0 to 4.5."""
 
@@ -122,13 +142,16 @@ class TooManyRequestsError(ServiceError):
     ----------
     retry_after
         Seconds until it is worth trying again.
+    message
+        What is said instead of that it was too many requests.
     """
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, message: str = "") -> None:
+        self.retry_after = retry_after
         super().__init__(
-            f"Too many requests. Wait {retry_after} s and try again.",
+            message or f"Too many requests. Wait {retry_after} s and try again.",
             details={"retryAfterSeconds": retry_after},
             headers={"Retry-After": str(retry_after)},
         )
@@ -157,6 +180,19 @@ class UnavailableError(ServiceError):
 
     def __init__(self, message: str, *, retry_after: int = 5) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class DiskFullError(ServiceError):
+    """The disk has too little room left to keep more."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The sharing service has no room left, so this notebook was not shared. Everything "
+            "shared before is safe, and your notebook stays where it is. Tell your teacher, or "
+            "whoever runs the service, and share it again later."
+        )
 
 
 _CODES = {413: "PAYLOAD_TOO_LARGE", 422: "UNPROCESSABLE_ENTITY"}

@@ -18,7 +18,9 @@ from je_sharing.rate_limits import address_prefix
 _log = logging.getLogger(__name__)
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 _API = "/api/"
-_NO_SECRET = {"/health", "/health/live", "/health/ready"}
+_NOT_COUNTED = {"/health", "/health/live", "/health/ready"}
+# A minute, per address prefix.
+_WRONG_SECRETS = 30
 
 
 class RequestRecord:
@@ -91,6 +93,9 @@ class RequestRecord:
 class ClientSecret:
     """Demands a shared secret from every API call, for deployments that want one.
 
+    Who gives a wrong one too often is asked to wait. Who gives the right one never is: others
+    at the same address may be guessing.
+
     Parameters
     ----------
     app
@@ -110,6 +115,11 @@ class ClientSecret:
         """Answer a request, or refuse one without the secret."""
         if self._demands(scope) and not self._is_given(scope["headers"]):
             answer = error_response(403, "This service is for its own site only.")
+            try:
+                limits = scope["state"]["services"].limits
+                limits.check("secret", scope["je_sharing.address"], _WRONG_SECRETS)
+            except TooManyRequestsError as error:
+                answer = response_for(error)
             await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -121,10 +131,9 @@ class ClientSecret:
         return path.startswith(_API)
 
     def _is_given(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        return any(
-            name == self._header and hmac.compare_digest(value, self._secret)
-            for name, value in headers
-        )
+        # One request is one guess, however often it names the header.
+        given = [value for name, value in headers if name == self._header]
+        return len(given) == 1 and hmac.compare_digest(given[0], self._secret)
 
 
 class AddressLimit:
@@ -148,7 +157,7 @@ class AddressLimit:
             client = scope.get("client")
             address = address_prefix(client[0]) if client else "unknown"
             scope["je_sharing.address"] = address
-            if self._limit and scope["path"] not in _NO_SECRET:
+            if self._limit and scope["path"] not in _NOT_COUNTED:
                 try:
                     limits = scope["state"]["services"].limits
                     limits.check("request", address, self._limit)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import msgspec
@@ -29,12 +30,12 @@ from je_sharing.errors import (
     NotFoundError,
     PayloadTooLargeError,
     TooManyRequestsError,
-    UnauthorizedError,
 )
 from je_sharing.headers import header_of
 from je_sharing.metrics import NOTEBOOK_BYTES, shares_counter
 from je_sharing.notebooks import Notebook, Share
 from je_sharing.passwords import hash_password
+from je_sharing.rate_limits import MINUTES_A_DAY
 from je_sharing.services import Services, services_of
 from je_sharing.tokens import Claims
 from je_sharing.uploads import SPOOL_BYTES
@@ -55,7 +56,7 @@ router = APIRouter(prefix="/notebooks", tags=["notebooks"])
     operation_id="share_notebook",
     status_code=201,
     response_model=Saved,
-    responses=refusals(400, 403, 408, 413, 422, 429, 503),
+    responses=refusals(400, 403, 408, 413, 422, 429, 503, 507),
     openapi_extra=SHARE_BODY | _NEEDS_TOKEN,
 )
 async def share_notebook(request: Request) -> Response:
@@ -65,6 +66,7 @@ async def share_notebook(request: Request) -> Response:
     _count_write(services, claims)
     async with services.uploads.of(request) as body:
         envelope = await _opened(services, body)
+        _count_bytes(services, request, envelope.notebook)
         password_hash = await hash_password(envelope.password) if envelope.password else None
         shared = await services.notebooks.create(
             Share(claims.session_id, envelope.notebook, password_hash=password_hash)
@@ -72,7 +74,7 @@ async def share_notebook(request: Request) -> Response:
     NOTEBOOK_BYTES.observe(len(envelope.notebook))
     shares_counter("created" if shared.is_new else "repeated").inc()
     message = "Notebook shared" if shared.is_new else "Notebook was shared before, unchanged"
-    return _saved(201, message, shared.notebook)
+    return _saved(services, 201, message, shared.notebook)
 
 
 @router.get(
@@ -91,7 +93,7 @@ async def get_notebook_by_readable_id(request: Request) -> Response:
     "/update-by-readable-id/{readable_id}",
     operation_id="update_notebook_by_readable_id",
     response_model=Saved,
-    responses=refusals(400, 401, 408, 413, *_REFUSALS),
+    responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
     openapi_extra={"parameters": [READABLE_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
 )
 async def update_notebook_by_readable_id(request: Request) -> Response:
@@ -115,7 +117,7 @@ async def get_notebook(request: Request) -> Response:
     "/{notebook_id}",
     operation_id="update_notebook",
     response_model=Saved,
-    responses=refusals(400, 401, 408, 413, *_REFUSALS),
+    responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
     openapi_extra={"parameters": [UUID_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
 )
 async def update_notebook(request: Request) -> Response:
@@ -136,8 +138,7 @@ async def delete_notebook(request: Request) -> Response:
     claims = await caller(request)
     _count_write(services, claims)
     notebook = await _asked_for(request)
-    await _require_owner(services, claims, notebook)
-    await services.notebooks.delete([notebook.id])
+    await services.notebooks.take_back(notebook, claims)
     return Response(status_code=204)
 
 
@@ -186,15 +187,16 @@ async def _update(request: Request) -> Response:
     _count_write(services, claims)
     async with services.uploads.of(request) as body:
         notebook = await _asked_for(request)
-        await _require_owner(services, claims, notebook)
+        await services.notebooks.require_owner(notebook, claims)
         try:
             await _check(services, body)
         except NotANotebookError as error:
             raise BadRequestError(f"Invalid notebook format: {error}") from error
-        updated = await services.notebooks.update(notebook, claims.session_id, body)
+        _count_bytes(services, request, body)
+        updated = await services.notebooks.update(notebook, claims, body)
     NOTEBOOK_BYTES.observe(len(body))
     shares_counter("updated").inc()
-    return _saved(200, "Notebook updated", updated)
+    return _saved(services, 200, "Notebook updated", updated)
 
 
 async def _opened(services: Services, body: bytes) -> Envelope:
@@ -238,28 +240,49 @@ def _count_write(services: Services, claims: Claims) -> None:
     services.limits.check("write", claims.session_id, services.settings.writes_per_session)
 
 
-async def _require_owner(services: Services, claims: Claims, notebook: Notebook) -> None:
-    is_owner = claims.session_id == notebook.session_id or claims.notebook_id == notebook.id
-    if not is_owner or await services.sessions.is_revoked(claims.session_id):
-        raise UnauthorizedError(
-            "This notebook belongs to another session. Share a copy, or give its password."
+def _count_bytes(services: Services, request: Request, content: bytes) -> None:
+    """Refuse what there is no room for, and what is more than an address may share in a day.
+
+    Sessions are to be had for nothing, so a limit of theirs would bound nobody.
+    """
+    services.room.require(len(content))
+    try:
+        services.limits.check(
+            "bytes",
+            request.scope["je_sharing.address"],
+            services.settings.bytes_per_address // 1024,
+            cost=len(content) // 1024 + 1,
+            minutes=MINUTES_A_DAY,
         )
+    except TooManyRequestsError as error:
+        message = (
+            "Your network has shared as much today as this service takes in a day. Share the "
+            "notebook again tomorrow, or tell whoever runs the service."
+        )
+        raise TooManyRequestsError(error.retry_after, message) from None
 
 
 async def _asked_for(request: Request) -> Notebook:
     """Find the notebook of a request's path."""
-    await caller(request)
+    claims = await caller(request)
     return await find_counting_misses(
         request,
         notebook_id=request.path_params.get("notebook_id"),
         readable_id=request.path_params.get("readable_id", ""),
+        session_id=claims.session_id,
     )
 
 
 async def find_counting_misses(
-    request: Request, *, notebook_id: str | None = None, readable_id: str = ""
+    request: Request,
+    *,
+    notebook_id: str | None = None,
+    readable_id: str = "",
+    session_id: str | None = None,
 ) -> Notebook:
-    """Find a notebook; an address that asks for many unknown ids is slowed down.
+    """Find a notebook; who asks for many that do not exist is asked to wait.
+
+    What exists is always found: others at the same address may be guessing.
 
     Parameters
     ----------
@@ -269,6 +292,9 @@ async def find_counting_misses(
         UUID to look for, or None for the readable id.
     readable_id
         Readable id to look for.
+    session_id
+        The session that asks, if one does. Who is over its limit no longer counts against the
+        others at its address.
 
     Returns
     -------
@@ -280,19 +306,18 @@ async def find_counting_misses(
     NotFoundError
         When there is none.
     TooManyRequestsError
-        When too many were asked for that do not exist.
+        When there is none, and too many were asked for that do not exist.
     """
     services = services_of(request)
-    address: str = request.scope["je_sharing.address"]
-    limit = services.settings.misses_per_address
-    if services.limits.is_over("miss", address, limit):
-        raise TooManyRequestsError(60)
     try:
         if notebook_id is not None:
             return await services.notebooks.find(notebook_id)
         return await services.notebooks.find_readable(readable_id)
     except NotFoundError:
-        services.limits.check("miss", address, limit)
+        settings, address = services.settings, request.scope["je_sharing.address"]
+        if session_id is not None:
+            services.limits.check("session-miss", session_id, settings.misses_per_session)
+        services.limits.check("miss", address, settings.misses_per_address)
         raise
 
 
@@ -325,14 +350,15 @@ async def _retrieved(request: Request, notebook: Notebook) -> Response:
     services = services_of(request)
     notebook = await at_asked_time(services, request, notebook)
     etag = etag_of(notebook)
+    headers = {"ETag": etag, **sunset(services, notebook)}
     if header_of(request, b"if-none-match") == etag:
-        return Response(status_code=304, headers={"ETag": etag})
+        return Response(status_code=304, headers=headers)
     content = await services.notebooks.content(notebook)
     head = msgspec.json.encode(_ids(notebook))
     return Response(
         b'%b,"content":%b}' % (head[:-1], content),
         media_type="application/json",
-        headers={"ETag": etag, "X-Notebook-Taken-At": time_text(notebook.taken_at)},
+        headers={**headers, "X-Notebook-Taken-At": time_text(notebook.taken_at)},
     )
 
 
@@ -348,6 +374,20 @@ def ipynb(notebook: Notebook, content: bytes) -> Response:
 def etag_of(notebook: Notebook) -> str:
     """Name a notebook's content for `If-None-Match`."""
     return f'"{notebook.content_hash.hex()}"'
+
+
+def kept_until(services: Services, notebook: Notebook) -> datetime | None:
+    """Tell when a notebook expires, unless it is shared again before; None for never."""
+    days = services.settings.retention_days
+    if not days:
+        return None
+    return _EPOCH + timedelta(microseconds=notebook.shared_at, days=days)
+
+
+def sunset(services: Services, notebook: Notebook) -> dict[str, str]:
+    """Make the header that says when a notebook expires, by RFC 8594; none if it never does."""
+    until = kept_until(services, notebook)
+    return {"Sunset": format_datetime(until, usegmt=True)} if until else {}
 
 
 def time_text(microseconds: int) -> str:
@@ -367,9 +407,15 @@ def _ids(notebook: Notebook) -> dict[str, str]:
     return {"id": notebook.id, "domain_id": DOMAIN_ID, "readable_id": notebook.readable_id}
 
 
-def _saved(status: int, message: str, notebook: Notebook) -> Response:
-    return _json(status, {"message": message, "notebook": _ids(notebook)})
+def _saved(services: Services, status: int, message: str, notebook: Notebook) -> Response:
+    value = {"message": message, "notebook": _ids(notebook)}
+    return _json(status, value, headers=sunset(services, notebook))
 
 
-def _json(status: int, value: object) -> Response:
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+def _json(status: int, value: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        msgspec.json.encode(value),
+        status_code=status,
+        media_type="application/json",
+        headers=headers,
+    )

@@ -8,17 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Row, delete, select, update
+from sqlalchemy import Column, Connection, Row, Select, delete, select, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from je_sharing import readable_ids
 from je_sharing.batching import Batcher
 from je_sharing.database import Database, is_transient
 from je_sharing.driver import Addition, Before, nothing_before
-from je_sharing.errors import NotFoundError, UnavailableError
-from je_sharing.schema import leaving, notebooks, now, superseded
+from je_sharing.errors import NotFoundError, UnauthorizedError, UnavailableError
+from je_sharing.schema import leaving, notebooks, now, sessions, superseded
 from je_sharing.storage import ContentStore, content_hash
 from je_sharing.storage.cached import ContentCache
+from je_sharing.tokens import Claims, mark_of_password
 from je_sharing.uploads import SPOOL_BYTES
 
 _log = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ class Notebook:
         Names the content in the store.
     taken_at
         When this content was shared, in microseconds since 1970.
+    shared_at
+        When the notebook was last shared, with whatever content; the time it is kept begins then.
     """
 
     id: str
@@ -50,6 +54,7 @@ class Notebook:
     session_id: str
     content_hash: bytes
     taken_at: int
+    shared_at: int
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,12 @@ class _Draft(NamedTuple):
 
     def notebook(self) -> Notebook:
         return Notebook(
-            self.id, self.readable_id, self.session_id, self.content_hash, self.taken_at
+            self.id,
+            self.readable_id,
+            self.session_id,
+            self.content_hash,
+            self.taken_at,
+            self.shared_at,
         )
 
 
@@ -117,6 +127,7 @@ _COLUMNS = (
     notebooks.c.session_id,
     notebooks.c.content_hash,
     notebooks.c.taken_at,
+    notebooks.c.shared_at,
 )
 
 
@@ -267,12 +278,16 @@ class Notebooks:
             notebooks.c.share_key.in_(list(waiting))
         )
         rows = connection.execute(query).all()
+        moment = now()
         for row in rows:
-            values: dict[str, Any] = {"shared_at": now()}
+            values: dict[str, Any] = {"shared_at": moment}
             if password_hash := waiting[row.share_key].password_hash:
                 values["password_hash"] = password_hash
             connection.execute(update(notebooks).where(notebooks.c.id == row.id).values(values))
-        return {row.share_key: Shared(_notebook(row[1:]), is_new=False) for row in rows}
+        return {
+            row.share_key: Shared(replace(_notebook(row[1:]), shared_at=moment), is_new=False)
+            for row in rows
+        }
 
     async def find(self, notebook_id: str) -> Notebook:
         """Find a notebook by its UUID.
@@ -344,9 +359,7 @@ class Notebooks:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise NotFoundError("This notebook was not shared yet at that time.")
-        return Notebook(
-            notebook.id, notebook.readable_id, notebook.session_id, row.content_hash, row.taken_at
-        )
+        return replace(notebook, content_hash=row.content_hash, taken_at=row.taken_at)
 
     async def history(self, notebook: Notebook) -> list[int]:
         """List when a notebook was shared, oldest first, in microseconds since 1970."""
@@ -378,14 +391,29 @@ class Notebooks:
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar()
 
-    async def update(self, notebook: Notebook, session_id: str, content: bytes) -> Notebook:
+    async def require_owner(self, notebook: Notebook, claims: Claims) -> None:
+        """Refuse who may not change a notebook, before more is done for them.
+
+        `update` and `take_back` look again, where nobody can come between.
+
+        Raises
+        ------
+        UnauthorizedError
+            When it belongs to another session.
+        NotFoundError
+            When it was deleted meanwhile.
+        """
+        async with self._database.read() as connection:
+            await _owned(connection, _owner_query(notebook, claims), notebook, claims)
+
+    async def update(self, notebook: Notebook, claims: Claims, content: bytes) -> Notebook:
         """Replace a notebook's content; what it held before stays in its history.
 
         Parameters
         ----------
         notebook
             Which one.
-        session_id
+        claims
             Who updates, and owns it from now on.
         content
             The new bytes.
@@ -397,6 +425,8 @@ class Notebooks:
 
         Raises
         ------
+        UnauthorizedError
+            When it belongs to another session, perhaps only just now.
         NotFoundError
             When it was deleted meanwhile.
         """
@@ -405,12 +435,12 @@ class Notebooks:
         async with self._database.write() as connection:
             for addition in places:
                 await connection.run_sync(self._database.add_rows, addition)
-            current = select(*_COLUMNS).where(notebooks.c.id == notebook.id).with_for_update()
-            row = (await connection.execute(current)).one_or_none()
-            if row is None:
-                raise _unknown()
-            before = _notebook(row)
-            values: dict[str, Any] = {"session_id": session_id, "shared_at": now()}
+            query = _owner_query(notebook, claims).with_for_update(of=notebooks)
+            before = await _owned(connection, query, notebook, claims)
+            values: dict[str, Any] = {"session_id": claims.session_id, "shared_at": now()}
+            if claims.session_id != before.session_id:
+                # Sharing it again is no longer the same share, and must not set its password.
+                values["share_key"] = None
             if digest != before.content_hash:
                 # Strictly later than what it replaces, even where a clock was set back.
                 taken_at = max(now(), before.taken_at + 1)
@@ -425,13 +455,28 @@ class Notebooks:
             await connection.execute(
                 update(notebooks).where(notebooks.c.id == before.id).values(values)
             )
-        return Notebook(
-            before.id,
-            before.readable_id,
-            session_id,
-            digest,
-            values.get("taken_at", before.taken_at),
+        return replace(
+            before,
+            session_id=claims.session_id,
+            content_hash=digest,
+            taken_at=values.get("taken_at", before.taken_at),
+            shared_at=values["shared_at"],
         )
+
+    async def take_back(self, notebook: Notebook, claims: Claims) -> None:
+        """Delete a notebook with its history, for its owner.
+
+        Raises
+        ------
+        UnauthorizedError
+            When it belongs to another session, perhaps only just now.
+        NotFoundError
+            When it was deleted meanwhile.
+        """
+        async with self._database.write() as connection:
+            query = _owner_query(notebook, claims).with_for_update(of=notebooks)
+            await _owned(connection, query, notebook, claims)
+            await self._delete(connection, [notebook.id])
 
     async def delete(self, notebook_ids: Sequence[str]) -> int:
         """Delete notebooks with their history.
@@ -447,28 +492,57 @@ class Notebooks:
             How many there were. Their contents are left to the sweep, for others may share them.
         """
         async with self._database.write() as connection:
-            gone = [
-                *await connection.execute(
-                    delete(notebooks)
-                    .where(notebooks.c.id.in_(notebook_ids))
-                    .returning(notebooks.c.content_hash)
-                )
-            ]
-            earlier = await connection.execute(
-                delete(superseded)
-                .where(superseded.c.notebook_id.in_(notebook_ids))
-                .returning(superseded.c.content_hash)
+            return await self._delete(connection, notebook_ids)
+
+    async def _delete(self, connection: AsyncConnection, notebook_ids: Sequence[str]) -> int:
+        gone = [
+            *await connection.execute(
+                delete(notebooks)
+                .where(notebooks.c.id.in_(notebook_ids))
+                .returning(notebooks.c.content_hash)
             )
-            digests = sorted({row.content_hash for row in [*gone, *earlier]})
-            if digests:
-                moment = now()
-                statement = self._database.insert(leaving).on_conflict_do_update(
-                    index_elements=["content_hash"], set_={"since": moment, "set_aside_at": None}
-                )
-                await connection.execute(
-                    statement, [{"content_hash": item, "since": moment} for item in digests]
-                )
+        ]
+        earlier = await connection.execute(
+            delete(superseded)
+            .where(superseded.c.notebook_id.in_(notebook_ids))
+            .returning(superseded.c.content_hash)
+        )
+        digests = sorted({row.content_hash for row in [*gone, *earlier]})
+        if digests:
+            moment = now()
+            statement = self._database.insert(leaving).on_conflict_do_update(
+                index_elements=["content_hash"], set_={"since": moment, "set_aside_at": None}
+            )
+            await connection.execute(
+                statement, [{"content_hash": item, "since": moment} for item in digests]
+            )
         return len(gone)
+
+
+def _owner_query(notebook: Notebook, claims: Claims) -> Select[Any]:
+    revoked = select(sessions.c.revoked_at).where(sessions.c.id == claims.session_id)
+    return select(
+        *_COLUMNS, notebooks.c.password_hash, revoked.scalar_subquery().label("revoked_at")
+    ).where(notebooks.c.id == notebook.id)
+
+
+async def _owned(
+    connection: AsyncConnection, query: Select[Any], notebook: Notebook, claims: Claims
+) -> Notebook:
+    """Get a notebook that the caller may change: its session, or who gave the password it has."""
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise _unknown()
+    has_password = (
+        claims.notebook_id == notebook.id
+        and row.password_hash is not None
+        and claims.password_mark == mark_of_password(row.password_hash)
+    )
+    if not (claims.session_id == row.session_id or has_password) or row.revoked_at is not None:
+        raise UnauthorizedError(
+            "This notebook belongs to another session. Share a copy, or give its password."
+        )
+    return _notebook(row[: len(_COLUMNS)])
 
 
 async def _hashed(content: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Rate limits, shared by every process through the database without a query a request.
 
 Each process counts for itself and decides at once; every second it adds its counts to the
-database and learns what the others counted. So a limit holds across processes to within a second.
+database and learns what the others counted. So a limit holds across processes, and after a
+restart, to within a second.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from je_sharing.schema import daily_salts, rate_counts
 
 _SYNC_SECONDS = 1.0
 _KEPT_MINUTES = 2
+MINUTES_A_DAY = 24 * 60
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +64,7 @@ def address_prefix(address: str) -> str:
 
 
 class RateLimits:
-    """Counts requests by the minute.
+    """Counts requests by the minute, and bytes by the day.
 
     Parameters
     ----------
@@ -72,14 +74,15 @@ class RateLimits:
     Notes
     -----
     What is stored of a subject (a session, an address prefix) is a hash keyed with a salt that is
-    drawn anew every day and deleted the day after, and it is stored for two minutes. The process
-    itself forgets whom it counted when the minute ends.
+    drawn anew every day and deleted the day after, and it is stored for two minutes longer than
+    it counts. The process itself forgets whom it counted when the minute, or the day, ends.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._minute = 0
-        self._counts: dict[tuple[str, str], _Count] = {}
+        # By kind, subject, and the last minute that is counted together.
+        self._counts: dict[tuple[str, str, int], _Count] = {}
         self._day = ""
         self._salt = b""
 
@@ -87,7 +90,9 @@ class RateLimits:
         """Take today's salt; call before the first request."""
         await self._take_salt()
 
-    def check(self, kind: str, subject: str, limit: int) -> None:
+    def check(
+        self, kind: str, subject: str, limit: int, *, cost: int = 1, minutes: int = 1
+    ) -> None:
         """Count one request, or refuse it.
 
         Parameters
@@ -98,6 +103,10 @@ class RateLimits:
             Whom to count; never stored.
         limit
             Requests a minute; 0 for no limit.
+        cost
+            What this one counts for, when the limit is not of requests.
+        minutes
+            The time after which the count begins anew, 1 or `MINUTES_A_DAY`.
 
         Raises
         ------
@@ -106,24 +115,28 @@ class RateLimits:
         """
         if not limit:
             return
-        count = self._count(kind, subject)
+        count = self._count(kind, subject, minutes)
         if count.known + count.unsent >= limit:
             RATE_LIMITED.labels(kind).inc()
-            raise TooManyRequestsError(retry_after=60 - int(time.time()) % 60)
-        count.unsent += 1
+            window = minutes * 60
+            raise TooManyRequestsError(retry_after=window - int(time.time()) % window)
+        count.unsent += cost
 
-    def is_over(self, kind: str, subject: str, limit: int) -> bool:
-        """Tell whether a limit is reached, counting nothing."""
+    def give_back(self, kind: str, subject: str) -> None:
+        """Take back one request that `check` counted, for it was none of those to limit."""
         count = self._count(kind, subject)
-        return bool(limit) and count.known + count.unsent >= limit
+        if count.known + count.unsent > 0:
+            count.unsent -= 1
 
-    def _count(self, kind: str, subject: str) -> _Count:
+    def _count(self, kind: str, subject: str, minutes: int = 1) -> _Count:
         minute = int(time.time()) // 60
         if minute != self._minute:
-            self._minute, self._counts = minute, {}
-        count = self._counts.get((kind, subject))
+            self._minute = minute
+            self._counts = {who: kept for who, kept in self._counts.items() if who[2] >= minute}
+        last = minute - minute % minutes + minutes - 1
+        count = self._counts.get((kind, subject, last))
         if count is None:
-            count = self._counts[kind, subject] = _Count()
+            count = self._counts[kind, subject, last] = _Count()
         return count
 
     def _hashed(self, kind: str, subject: str) -> bytes:
@@ -141,8 +154,11 @@ class RateLimits:
 
     async def exchange(self) -> None:
         """Add this process's counts to the database and learn the sums."""
-        minute = self._minute
-        counts = {self._hashed(*who): count for who, count in self._counts.items() if count.unsent}
+        counts = {
+            (self._hashed(kind, subject), last): count
+            for (kind, subject, last), count in self._counts.items()
+            if count.unsent
+        }
         sending = {key: count.unsent for key, count in sorted(counts.items())}
         if not sending:
             return
@@ -150,17 +166,20 @@ class RateLimits:
         statement = statement.on_conflict_do_update(
             index_elements=["subject", "minute"],
             set_={"count": rate_counts.c.count + statement.excluded.count},
-        ).returning(rate_counts.c.subject, rate_counts.c.count)
-        rows = [{"subject": key, "minute": minute, "count": n} for key, n in sending.items()]
+        ).returning(rate_counts.c.subject, rate_counts.c.minute, rate_counts.c.count)
+        rows = [
+            {"subject": subject, "minute": last, "count": n}
+            for (subject, last), n in sending.items()
+        ]
         async with self._database.write() as connection:
             sums = (await connection.execute(statement, rows)).all()
             await connection.execute(
-                delete(rate_counts).where(rate_counts.c.minute < minute - _KEPT_MINUTES)
+                delete(rate_counts).where(rate_counts.c.minute < self._minute - _KEPT_MINUTES)
             )
-        for subject, total in sums:
-            count = counts[subject]
+        for subject, last, total in sums:
+            count = counts[subject, last]
             count.known = total
-            count.unsent -= sending[subject]
+            count.unsent -= sending[subject, last]
 
     async def _take_salt(self) -> None:
         today = datetime.now(UTC).date()

@@ -1,16 +1,21 @@
-"""Readable ids: adjective-adjective-animal, drawn at random.
+"""Readable ids: three adjectives and an animal, drawn at random.
 
 Nothing is reserved beforehand: an id is drawn, the database's unique constraint decides whether
 it is free, and a taken one is drawn again. So there is no pool to fill, no race between
 processes, and no order that could be counted through.
+
+Ids of two adjectives and an animal, which were drawn before, stay valid.
 """
 
+import math
 import re
 import secrets
 
-from je_sharing.words import ADJECTIVES, AQUATIC_ANIMALS
+from je_sharing.words import ADJECTIVES, ANIMALS
 
-_SHAPE = re.compile(r"[a-z]+-[a-z]+-[a-z]+")
+_SHAPE = re.compile(r"[a-z]+(?:-[a-z]+){2,3}")
+_ADJECTIVES_OF_AN_ID = 3
+_random = secrets.SystemRandom()
 
 
 def combinations() -> int:
@@ -18,10 +23,10 @@ def combinations() -> int:
 
     Examples
     --------
-    >>> combinations() > 5_000_000
+    >>> combinations() >= 2**33
     True
     """
-    return len(ADJECTIVES) * (len(ADJECTIVES) - 1) * len(AQUATIC_ANIMALS)
+    return math.perm(len(ADJECTIVES), _ADJECTIVES_OF_AN_ID) * len(ANIMALS)
 
 
 def draw() -> str:
@@ -30,18 +35,15 @@ def draw() -> str:
     Returns
     -------
     str
-        Two different adjectives and an animal, joined with hyphens.
+        Three different adjectives and an animal, joined with hyphens.
 
     Examples
     --------
     >>> draw().count("-")
-    2
+    3
     """
-    rest, animal = divmod(secrets.randbelow(combinations()), len(AQUATIC_ANIMALS))
-    first, further = divmod(rest, len(ADJECTIVES) - 1)
-    # Counting on from the first by at least one never meets the first again.
-    second = (first + 1 + further) % len(ADJECTIVES)
-    return f"{ADJECTIVES[first]}-{ADJECTIVES[second]}-{AQUATIC_ANIMALS[animal]}"
+    adjectives = _random.sample(ADJECTIVES, _ADJECTIVES_OF_AN_ID)
+    return "-".join([*adjectives, _random.choice(ANIMALS)])
 
 
 def could_be_readable_id(text: str) -> bool:
@@ -49,7 +51,9 @@ def could_be_readable_id(text: str) -> bool:
 
     Examples
     --------
-    >>> could_be_readable_id("calm-silver-otter"), could_be_readable_id("../etc/passwd")
+    >>> could_be_readable_id("calm-silver-brave-otter"), could_be_readable_id("../etc/passwd")
     (True, False)
+    >>> could_be_readable_id("calm-silver-otter")
+    True
     """
     return len(text) <= 80 and _SHAPE.fullmatch(text) is not None

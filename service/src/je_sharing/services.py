@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from je_sharing.database import Database
+from je_sharing.disk_room import DiskRoom
 from je_sharing.notebooks import Notebooks
 from je_sharing.rate_limits import RateLimits
 from je_sharing.readiness import Readiness
@@ -28,7 +29,8 @@ class Services:
 
     Parameters
     ----------
-    settings, database, store, sessions, notebooks, limits, uploads, bounds, pages, sweep, readiness
+    settings, database, store, sessions, notebooks, limits, uploads, bounds, pages, sweep, room,
+    readiness
         One of each.
     """
 
@@ -43,6 +45,7 @@ class Services:
     pages: Pages
     sweep: Sweep
     readiness: Readiness
+    room: DiskRoom
 
 
 async def assemble(settings: Settings, database: Database) -> Services:
@@ -87,6 +90,7 @@ async def assemble(settings: Settings, database: Database) -> Services:
         pages=Pages(cache_bytes=settings.page_cache_bytes),
         sweep=Sweep(database, store, books, sessions, settings),
         readiness=Readiness({"the database": database.ping, "the storage": store.ping}),
+        room=DiskRoom(settings.folders, settings.min_free_bytes),
     )
 
 

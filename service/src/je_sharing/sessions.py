@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
 from je_sharing.database import Database
 from je_sharing.errors import UnauthorizedError
@@ -44,13 +44,15 @@ class Sessions:
         self._reloading = asyncio.Lock()
         self._reloaded_at = 0.0
 
-    async def issue(self, *, notebook_id: str | None = None) -> str:
+    async def issue(self, *, notebook_id: str | None = None, password_mark: str = "") -> str:
         """Open a session.
 
         Parameters
         ----------
         notebook_id
             UUID of the notebook whose password was given.
+        password_mark
+            Which password that was.
 
         Returns
         -------
@@ -58,7 +60,9 @@ class Sessions:
             The session's first token.
         """
         session_id = str(uuid.uuid4())
-        token, claims = self._codec.sign(session_id, notebook_id=notebook_id)
+        token, claims = self._codec.sign(
+            session_id, notebook_id=notebook_id, password_mark=password_mark
+        )
         async with self._database.write() as connection:
             await connection.execute(
                 sessions.insert().values(
@@ -92,7 +96,9 @@ class Sessions:
             claims = await self.read(token)
         except InvalidTokenError as error:
             raise UnauthorizedError(f"{error} Ask for a new one.") from error
-        fresh, fresh_claims = self._codec.sign(claims.session_id, notebook_id=claims.notebook_id)
+        fresh, fresh_claims = self._codec.sign(
+            claims.session_id, notebook_id=claims.notebook_id, password_mark=claims.password_mark
+        )
         exchange = (
             update(sessions)
             .where(
@@ -168,12 +174,6 @@ class Sessions:
                 await self.reload_keys()
             except Exception:
                 _log.exception("could not reload the signing keys; keeping the known ones")
-
-    async def is_revoked(self, session_id: str) -> bool:
-        """Tell whether a session was revoked because a copy of its token turned up."""
-        query = select(sessions.c.revoked_at).where(sessions.c.id == session_id)
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar() is not None
 
     async def forget_expired(self) -> int:
         """Delete the sessions nobody can refresh any more.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
 
 MEBIBYTE = 1024 * 1024
 
@@ -32,7 +33,13 @@ class Settings(BaseSettings):
     port: int = Field(default=8600, ge=0, le=65535, description="Port to listen on.")
     workers: int = Field(default=1, ge=1, description="Processes to run on this machine.")
     max_connections: int = Field(
-        default=2000, ge=1, description="Open connections a process accepts."
+        default=8000, ge=1, description="Open connections a process accepts."
+    )
+    connections_per_address: int = Field(
+        default=3000, ge=0, description="Open connections a process accepts per address; 0: any."
+    )
+    header_timeout_seconds: float = Field(
+        default=10, gt=0, description="Time for the head of a request to arrive."
     )
     trusted_proxies: str = Field(
         default="",
@@ -98,8 +105,22 @@ class Settings(BaseSettings):
     requests_per_address: int = Field(
         default=3000, ge=0, description="Requests a minute per address prefix; 0: any."
     )
+    misses_per_session: int = Field(
+        default=30, ge=0, description="Unknown ids asked for a minute per session; 0: any."
+    )
     misses_per_address: int = Field(
         default=120, ge=0, description="Unknown ids asked for a minute per address prefix; 0: any."
+    )
+
+    bytes_per_address: int = Field(
+        default=16 * 1024 * MEBIBYTE,
+        ge=0,
+        description="Bytes shared a day per address prefix; 0: any.",
+    )
+    min_free_bytes: int = Field(
+        default=1024 * MEBIBYTE,
+        ge=0,
+        description="Room on the disk below which nothing new is shared; 0: no matter.",
     )
 
     upload_timeout_seconds: float = Field(
@@ -119,7 +140,7 @@ class Settings(BaseSettings):
     )
 
     retention_days: int = Field(
-        default=0, ge=0, description="Days after its last share; 0 keeps for ever."
+        default=400, ge=0, description="Days a notebook is kept after its last share; 0: for ever."
     )
     sweep_minutes: int = Field(
         default=60, ge=1, description="How often expired notebooks are removed."
@@ -161,6 +182,16 @@ class Settings(BaseSettings):
     def storage_location(self) -> str:
         """The folder or S3 URL that holds the notebooks."""
         return self.storage_url or str(self.data_dir / "notebooks")
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders on this machine's disks that grow with what is shared."""
+        found = []
+        if self.is_sqlite:
+            found.append(Path(make_url(self.async_database_url).database or ".").parent)
+        if not self.storage_location.startswith("s3://"):
+            found.append(Path(self.storage_location))
+        return found
 
     @property
     def max_request_bytes(self) -> int:

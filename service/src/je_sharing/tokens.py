@@ -31,12 +31,15 @@ class Claims:
         Seconds since 1970.
     notebook_id
         UUID of the notebook whose password was given, if one was.
+    password_mark
+        `mark_of_password` of that notebook when the token was issued; empty without one.
     """
 
     session_id: str
     issued_at: int
     expires_at: int
     notebook_id: str | None = None
+    password_mark: str = ""
 
 
 class TokenCodec:
@@ -54,7 +57,8 @@ class TokenCodec:
     Notes
     -----
     The claims are the contract's and nothing else; what makes two tokens of one second differ is
-    a nonce in the JOSE header, beside the name of the key (`kid`).
+    a nonce in the JOSE header, beside the name of the key (`kid`) and the mark of the password.
+    The signature is of the header too.
     """
 
     def __init__(self, ring: KeyRing, *, lifetime_seconds: int, skew_seconds: int) -> None:
@@ -70,7 +74,9 @@ class TokenCodec:
             self._ring = ring
             self._checked.clear()
 
-    def sign(self, session_id: str, *, notebook_id: str | None = None) -> tuple[str, Claims]:
+    def sign(
+        self, session_id: str, *, notebook_id: str | None = None, password_mark: str = ""
+    ) -> tuple[str, Claims]:
         """Make a token.
 
         Parameters
@@ -79,6 +85,8 @@ class TokenCodec:
             UUID of the session.
         notebook_id
             UUID of the notebook the caller gave the password of.
+        password_mark
+            `mark_of_password` of that notebook.
 
         Returns
         -------
@@ -86,7 +94,7 @@ class TokenCodec:
             The token, and what it says.
         """
         issued = int(time.time())
-        claims = Claims(session_id, issued, issued + self._lifetime, notebook_id)
+        claims = Claims(session_id, issued, issued + self._lifetime, notebook_id, password_mark)
         payload: dict[str, str | int] = {
             "session_id": session_id,
             "iat": claims.issued_at,
@@ -95,6 +103,8 @@ class TokenCodec:
         if notebook_id is not None:
             payload["notebook_id"] = notebook_id
         headers = {"kid": self._ring.signing, "nonce": secrets.token_urlsafe(9)}
+        if password_mark:
+            headers["mark"] = password_mark
         key = self._ring.secrets[self._ring.signing]
         return jwt.encode(payload, key, algorithm=_ALGORITHM, headers=headers), claims
 
@@ -145,6 +155,7 @@ class TokenCodec:
                 int(payload["iat"]),
                 int(payload["exp"]),
                 None if notebook_id is None else str(UUID(notebook_id)),
+                str(jwt.get_unverified_header(token).get("mark", "")),
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise InvalidTokenError(
@@ -160,6 +171,22 @@ class TokenCodec:
             return jwt.get_unverified_header(token).get("kid") in self._ring.secrets
         except (jwt.PyJWTError, TypeError):
             return True
+
+
+def mark_of_password(password_hash: str) -> str:
+    """Name the password that a notebook has, so that a token can say which one was given.
+
+    Parameters
+    ----------
+    password_hash
+        As it is stored. Its salt is drawn anew with each password.
+
+    Returns
+    -------
+    str
+        A part of its hash, of which nothing can be guessed without the salt.
+    """
+    return hashlib.sha256(password_hash.encode()).hexdigest()[:32]
 
 
 def fingerprint(token: str) -> bytes:

@@ -7,14 +7,21 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import IO
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from je_sharing.deadlines import Deadlines
-from je_sharing.errors import BadRequestError, PayloadTooLargeError, UploadTimeoutError
+from je_sharing.errors import (
+    BadRequestError,
+    BodyTooLargeError,
+    PayloadTooLargeError,
+    UploadTimeoutError,
+)
 from je_sharing.headers import header_of, whole_number
 
 # Up to here a body waits in memory; a larger one waits on disk until it is its turn.
 SPOOL_BYTES = 256 * 1024
+# A token has a few hundred bytes, and so has a UUID with a password.
+SMALL_BYTES = 8 * 1024
 # What checking a large body needs, as a multiple of its size: the body, the notebook cut out of
 # it, and the values decoded from that.
 _WORKING_FACTOR = 4
@@ -122,6 +129,32 @@ class Uploads:
             Gives the body's bytes. The memory they need is held for as long as the block runs.
         """
         return Upload(self, request)
+
+    async def small(self, request: Request) -> bytes:
+        """Read the body of a call that takes no notebook.
+
+        Raises
+        ------
+        BodyTooLargeError
+            When it announces or turns out to be more than `SMALL_BYTES`. The server throws the
+            rest away.
+        UploadTimeoutError
+            When it does not arrive in time.
+        """
+        if _content_length(request) > SMALL_BYTES:
+            raise BodyTooLargeError(SMALL_BYTES)
+        body = b""
+        try:
+            with self._deadlines.begin():
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > SMALL_BYTES:
+                        raise BodyTooLargeError(SMALL_BYTES)
+        except TimeoutError:
+            raise UploadTimeoutError("The request took too long to arrive. Try again.") from None
+        except ClientDisconnect:
+            raise BadRequestError("The connection ended before the request was whole.") from None
+        return body
 
     async def receive(self, request: Request) -> "bytes | IO[bytes]":
         """Collect a body, in memory while it is small and else in a file.

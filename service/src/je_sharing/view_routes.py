@@ -15,6 +15,8 @@ from je_sharing.notebook_routes import (
     etag_of,
     find_counting_misses,
     ipynb,
+    kept_until,
+    sunset,
     time_text,
 )
 from je_sharing.notebooks import Notebook
@@ -28,7 +30,7 @@ _TITLES = {
 }
 _TEXTS = {
     HTTPStatus.NOT_FOUND: (
-        "Check the three words of the link, letter by letter. If they are right, the notebook "
+        "Check the words of the link, letter by letter. If they are right, the notebook "
         "was deleted or has expired: ask whoever shared it to share it again."
     ),
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests came from your network. Wait a minute.",
@@ -86,7 +88,8 @@ async def _notebook_page(services: Services, request: Request) -> Response:
     readable_id: str = request.path_params["readable_id"]
     latest = await find_counting_misses(request, readable_id=readable_id)
     notebook = await at_asked_time(services, request, latest)
-    headers = page_headers(services) | {"ETag": etag_of(notebook), "Cache-Control": "no-cache"}
+    headers = page_headers(services) | sunset(services, latest)
+    headers |= {"ETag": etag_of(notebook), "Cache-Control": "no-cache"}
     content = await services.notebooks.content(notebook)
     page = await services.pages.notebook(
         notebook.content_hash, content, _view(services, request, notebook, latest)
@@ -101,6 +104,7 @@ def _view(services: Services, request: Request, notebook: Notebook, latest: Note
     moment = f"at={quote(time_text(notebook.taken_at))}" if notebook != latest else ""
     at = f"?{moment}" if moment else ""
     shown = f"{notebook.readable_id}&{moment}" if moment else notebook.readable_id
+    until = kept_until(services, latest)
     return View(
         readable_id=notebook.readable_id,
         page_url=page + at,
@@ -108,6 +112,7 @@ def _view(services: Services, request: Request, notebook: Notebook, latest: Note
         open_url=f"{site}/lab/index.html?notebook={shown}" if site else "",
         taken_at=time_text(notebook.taken_at),
         latest_url=notebook.readable_id if notebook != latest else "",
+        kept_until=until.date().isoformat() if until else "",
     )
 
 

@@ -60,6 +60,8 @@ class Share:
         earlier share could not be updated and this one stands in for it.
     unsaved
         Whether the notebook is known to have changes that are not in the link.
+    kept_until
+        When the service deletes it, in seconds since 1970, if it said so just now.
     others
         What became of notebooks that waited to be sent.
     """
@@ -72,6 +74,7 @@ class Share:
     title: str = ""
     how: str = "new"
     unsaved: bool = False
+    kept_until: float | None = None
     others: tuple[Share | NotShared, ...] = field(default=(), repr=False)
 
     @property
@@ -86,7 +89,7 @@ class Share:
         lines = [
             f"{_HEADINGS[self.how]}: {self.link}",
             f"In words: {self.words}",
-            f"As of {_moment(self.taken)}. {_SNAPSHOT}",
+            f"As of {_moment(self.taken)}. {_SNAPSHOT}{self._keeping()}",
             *self._notes(),
             *(_briefly(other) for other in self.others),
         ]
@@ -94,6 +97,12 @@ class Share:
 
     def _notes(self) -> list[str]:
         return [_REPLACED] * (self.how == "replaced") + [_UNSAVED] * self.unsaved
+
+    def _keeping(self) -> str:
+        if self.kept_until is None:
+            return ""
+        day = _moment(self.kept_until).partition(" ")[0]
+        return f" It is kept until {day}, and longer if you share it again before."
 
     def _repr_html_(self) -> str:
         link, words = html.escape(self.link), html.escape(self.words)
@@ -114,7 +123,8 @@ class Share:
             f'<p class="je-words">{words_link}</p>'
             f'<p class="je-link"><input type="text" readonly aria-label="Link to this notebook"'
             f' value="{link}" size="{min(72, max(24, len(self.link) + 2))}"></p>'
-            f"<p>As of {when}. {html.escape(_SNAPSHOT)}</p>{notes}{others}{_script()}</section>"
+            f"<p>As of {when}. {html.escape(_SNAPSHOT)}{self._keeping()}</p>"
+            f"{notes}{others}{_script()}</section>"
         )
 
 

@@ -192,8 +192,8 @@ def open_shared(id_or_link: str) -> SharedNotebook:
     reference = reference_of(id_or_link)
     if reference is None:
         raise NoSuchShareError(
-            f"{id_or_link!r} names no shared notebook. Write the three words of its link, as in "
-            'je_kernel.open_shared("brave quiet otter"), or paste the whole link.'
+            f"{id_or_link!r} names no shared notebook. Write the words of its link, as in "
+            'je_kernel.open_shared("calm brave quiet otter"), or paste the whole link.'
         )
     sharing = _Sharing(_service())
     retrieved = sharing.converse(lambda talk: talk.retrieve(reference))
@@ -280,7 +280,7 @@ class _Sharing:
                 # Lost to us: whoever has the old link sees what it showed, if anything.
                 return self._created(taken, when, record, unsaved=unsaved)
             new = self._remember(taken, ids, record.password, when)
-            return self._shown(new, taken, "updated", unsaved=unsaved)
+            return self._shown(new, taken, "updated", ids, unsaved=unsaved)
         return self._created(taken, when, None, unsaved=unsaved)
 
     def _created(
@@ -304,7 +304,7 @@ class _Sharing:
         if first.password != password:
             # In the same session it is the same share, and has the password that came last.
             self.converse(lambda talk: talk.create(taken.data, first.password))
-        return self._shown(first, taken, "replaced" if lost else "new", unsaved=unsaved)
+        return self._shown(first, taken, "replaced" if lost else "new", ids, unsaved=unsaved)
 
     def _first(self, made: Record, lost: Record | None) -> Record:
         """Remember a new share, unless another kernel was quicker; return the one that stands."""
@@ -356,7 +356,9 @@ class _Sharing:
         self._note(lambda state: state.without_record(record))
         return TakenBack(names.name_of(taken.path), self.service.link_to(record.readable_id))
 
-    def _shown(self, record: Record, taken: Snapshot, how: str, *, unsaved: bool) -> Share:
+    def _shown(
+        self, record: Record, taken: Snapshot, how: str, ids: Ids | None = None, *, unsaved: bool
+    ) -> Share:
         return Share(
             link=self.service.link_to(record.readable_id),
             id=record.id,
@@ -366,6 +368,7 @@ class _Sharing:
             title=taken.title,
             how=how,
             unsaved=unsaved,
+            kept_until=ids.kept_until if ids else None,
         )
 
     def send_waiting(self) -> tuple[Share | NotShared, ...]:

@@ -14,13 +14,12 @@ The contract is that of the Jupyter Everywhere sharing service, 0.8.
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
 import json
 import random
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -47,6 +46,7 @@ _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5  # seconds; twice as long after each attempt
 _LONGEST_WAIT = 20.0  # seconds that a cell may be kept waiting at a service's wish
 _TIMEOUT = 60.0  # seconds of silence
+_YEAR_3000 = 32_503_680_000
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _UNAUTHORISED = frozenset({401, 403})
 
@@ -103,10 +103,13 @@ class Ids:
         Its UUID.
     readable_id
         The id that can be said aloud.
+    kept_until
+        When the service deletes it, in seconds since 1970, or None if it does not say.
     """
 
     id: str
     readable_id: str
+    kept_until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -342,7 +345,7 @@ class Protocol:
         ids = _ids_in(_json_of(response).get("notebook"))
         if ids is None:
             raise self._nonsense(response)
-        return ids
+        return replace(ids, kept_until=_date_in(response, "sunset"))
 
     def _retrieved(self, response: Response) -> Retrieved:
         if not 200 <= response.status < 300:
@@ -475,14 +478,21 @@ def _retry_after(response: Response, now: float) -> float | None:
     text = (response.header("retry-after") or "").strip()
     if text.isdecimal():
         return float(text)
+    moment = _date_in(response, "retry-after")
+    if moment is None:
+        return None
+    # By the service's own clock, which need not be this computer's.
+    said = _date_in(response, "date")
+    return max(0.0, moment - (now if said is None else said))
+
+
+def _date_in(response: Response, name: str) -> float | None:
+    """Return a date that a header says, in seconds since 1970."""
     try:
-        moment = email.utils.parsedate_to_datetime(text).timestamp()
+        moment = email.utils.parsedate_to_datetime(response.header(name) or "").timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-    with contextlib.suppress(ValueError, TypeError, OverflowError):
-        # By the service's own clock, which need not be this computer's.
-        now = email.utils.parsedate_to_datetime(response.header("date") or "").timestamp()
-    return max(0.0, moment - now)
+    return moment if 0 <= moment < _YEAR_3000 else None
 
 
 def _in_words(seconds: float) -> str:

@@ -57,6 +57,8 @@ class View:
         When the content was shared, in ISO 8601.
     latest_url
         The page of the newest version when this is an older one, else empty.
+    kept_until
+        The day on which the notebook expires, in ISO 8601; empty for never.
     """
 
     readable_id: str
@@ -65,6 +67,7 @@ class View:
     open_url: str
     taken_at: str
     latest_url: str = ""
+    kept_until: str = ""
 
 
 class Pages:

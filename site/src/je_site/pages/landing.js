@@ -128,7 +128,7 @@ async function openShared(text, at = null) {
   const reference = referenceOf(text);
   if (!reference) {
     const what = text.trim() ? `“${text.trim().slice(0, 80)}” names no shared notebook.` : 'Which notebook?';
-    sayProblem(what, new Refusal('Type the three words of its link, such as brave quiet otter, or paste the link.'));
+    sayProblem(what, new Refusal('Type the words of its link, such as calm brave quiet otter, or paste the link.'));
     element('reference').focus();
     return;
   }
