@@ -11,6 +11,7 @@ import os
 import re
 import unicodedata
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from je_kernel.files.errors import BadNameError
 
@@ -21,9 +22,11 @@ __all__ = [
     "MOUNT",
     "OWN_PREFIX",
     "check_new",
+    "check_reserved",
     "download_name",
     "explain_missing",
     "extension",
+    "is_reserved",
     "join",
     "name_of",
     "parent_of",
@@ -38,7 +41,7 @@ MOUNT = "/drive"
 """Where JupyterLite mounts the site's files. A name may start with it."""
 
 OWN_PREFIX = ".je-kernel-"
-"""Files of this name are ours, for a moment only: they are neither listed nor made."""
+"""Files and folders whose names start with this are ours: they are neither listed nor made."""
 
 _LONGEST_NAME = 255  # bytes of UTF-8: the limit of every common file system
 _LONGEST_PATH = 1024  # characters: enough for anything a person types
@@ -47,6 +50,7 @@ _CLOSE_ENOUGH = 0.7  # of difflib's ratio: one or two slips in a short name
 
 # Characters that turn around how the rest is shown: "gpj.exe" read as "exe.jpg".
 _DIRECTION = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))  # of glyphs: they show nothing themselves
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _WINDOWS_CHARACTERS = re.compile(r'[<>:"|?*]')
@@ -150,19 +154,52 @@ def check_new(path: str) -> None:
     Raises
     ------
     BadNameError
-        For the root, for our own names, and for names with a percent sign:
+        For the root, for names of ours in any part, and for names with a percent sign:
         JupyterLite takes it for a code and cannot open the file.
     """
     name = name_of(path)
     if not name:
         raise BadNameError("A file needs a name, such as 'results.csv'.")
+    check_reserved(path)
     if "%" in path:
         raise BadNameError(
             f"JupyterLite cannot open a file with % in its name. "
             f"Call it {path.replace('%', ' percent').strip()!r}, for instance."
         )
-    if name.startswith(OWN_PREFIX):
-        raise BadNameError(f"Names that start with {OWN_PREFIX!r} are kept for je-kernel.")
+
+
+def check_reserved(path: str) -> None:
+    """Refuse a path that is ours, or in a folder that is. Our own writes do not come by here.
+
+    Raises
+    ------
+    BadNameError
+        If it is.
+    """
+    if is_reserved(path):
+        raise BadNameError(
+            f"{path!r} cannot be used: names that start with {OWN_PREFIX!r} are kept for je-kernel."
+        )
+
+
+def is_reserved(path: str) -> bool:
+    r"""Tell whether any part of a path is a name of ours, in any spelling.
+
+    Disks ignore capitals, invisible characters and Unicode's forms; servers and
+    JupyterLite decode percent signs; Windows separates folders by backslashes.
+
+    Examples
+    --------
+    >>> is_reserved(".JE-Kernel-sharing/shares.json"), is_reserved("a\\.je%2Dkernel-x")
+    (True, True)
+    >>> is_reserved("je-kernel.csv")
+    False
+    """
+    while (decoded := unquote(path)) != path:
+        path = decoded
+    plain = unicodedata.normalize("NFKC", path).casefold()
+    plain = "".join(c for c in plain if unicodedata.category(c) != "Cf" and c not in _SELECTORS)
+    return any(part.strip().startswith(OWN_PREFIX) for part in re.split(r"[/\\]", plain))
 
 
 def name_of(path: str) -> str:

@@ -13,7 +13,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.files import names, reading, saving, texts
+from je_kernel.files import archives, names, reading, saving, texts
 from je_kernel.files.errors import (
     BadNameError,
     ExistingFileError,
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Operations"]
 
-_MOST_UNZIPPED = 2_000_000_000  # bytes: a small archive can hold more than any computer
-
 
 @dataclass(frozen=True)
 class Operations:
@@ -89,7 +87,7 @@ class Operations:
             info_of(entry, self.folder)
             for entry in sorted(entries, key=lambda e: (not e.folder, _sorting(e.path)))
             if fnmatch.fnmatchcase(names.name_of(entry.path), wanted)
-            and not names.name_of(entry.path).startswith(names.OWN_PREFIX)
+            and not names.is_reserved(names.name_of(entry.path))
         ]
         return Listing(shown, str(folder))
 
@@ -238,6 +236,8 @@ class Operations:
         self, old: Name, new: Name, overwrite: bool, request: type[Move] | type[Copy]
     ) -> Steps[Info]:
         source = yield from self._entry(old)
+        if request is Move:
+            names.check_reserved(source.path)
         target = self.path(new)
         there: Entry | None = (yield Stat(target)) if target else None
         if not target or str(new).endswith("/") or (there is not None and there.folder):
@@ -294,6 +294,11 @@ class Operations:
         when = found.entry.modified.astimezone().timetuple()[:6]
         # An archive's calendar starts in 1980.
         member = zipfile.ZipInfo(inside, max(when, (1980, 1, 1, 0, 0, 0)))
+        if member.filename in archive.NameToInfo:
+            raise ExistingFileError(
+                f"Two of these files would be called {inside!r} in the archive. Put them into "
+                "folders of one folder, and zip that."
+            )
         member.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(member, found.data)
 
@@ -305,7 +310,7 @@ class Operations:
             archive.writestr(f"{inside}/", b"")
         for entry in sorted(entries, key=lambda e: e.path):
             name = names.name_of(entry.path)
-            if entry.path == leave_out or name.startswith(names.OWN_PREFIX):
+            if entry.path == leave_out or names.is_reserved(name):
                 continue
             pack = self._pack_folder if entry.folder else None
             if pack is not None:
@@ -317,11 +322,9 @@ class Operations:
         """Take the files out of an archive: all of them or none."""
         data = yield from self.read_bytes(name)
         folder = self.path(to) if to is not None else names.parent_of(self.path(name))
-        try:
-            files = _unpacked(data, folder, str(name))
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-            texts.refuse_html(data, str(name))
-            raise UnreadableError(f"Could not unzip {str(name)!r}: {error}.") from None
+        unpacked = archives.unpacked(data, str(name))
+        files = [(names.join(folder, path), data) for path, data in unpacked]
+        yield from self._refuse_twins([path for path, _ in files], name)
         if not overwrite:
             for path, _ in files:
                 if (yield Has(path)):
@@ -330,23 +333,16 @@ class Operations:
                     )
         return (yield from self.write_all(files))
 
+    def _refuse_twins(self, paths: list[str], name: Name) -> Steps[None]:
+        """Refuse names that differ in capitals only, where the store takes them for one."""
+        twins = archives.only_capitals_differ(paths)
+        # There the archive itself, which was just read, is found in other capitals too.
+        if twins and (yield Has(self.path(name).swapcase())):
+            raise UnreadableError(
+                f"Could not unzip {str(name)!r}: {twins[0]!r} and {twins[1]!r} in it differ in "
+                "capitals only, and this computer takes them for one."
+            )
+
 
 def _sorting(path: str) -> tuple[str, str]:
     return path.casefold(), path
-
-
-def _unpacked(data: bytes, folder: str, name: str) -> list[tuple[str, bytes]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        if sum(member.file_size for member in members) > _MOST_UNZIPPED:
-            raise UnreadableError(f"What is in {name!r} is too large to unzip here.")
-        files = []
-        for member in members:
-            inside = member.filename.replace("\\", "/")
-            # Macs add these: nobody misses them.
-            if inside.startswith("__MACOSX/") or inside.endswith(".DS_Store"):
-                continue
-            # Resolved on its own first, so that it cannot leave the folder it is put in.
-            path = names.path_of(inside.lstrip("/"))
-            files.append((names.join(folder, path), archive.read(member)))
-    return files
