@@ -13,6 +13,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from je_kernel.arguments import check_text
 from je_kernel.files.errors import BadNameError
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def path_of(name: str | os.PathLike[str], folder: str = "") -> str:
     ------
     BadNameError
         If no file can have this name, or it leads out of the site's files.
+    ArgumentError
+        If it is no text.
 
     Examples
     --------
@@ -91,6 +94,8 @@ def path_of(name: str | os.PathLike[str], folder: str = "") -> str:
     Traceback (most recent call last):
     je_kernel.files.errors.BadNameError: '../../secret' leads out of your files...
     """
+    if not isinstance(name, (str, bytes, os.PathLike)):
+        check_text(name, "A file's name", "results.csv")
     text = os.fspath(name)
     if not isinstance(text, str):
         raise BadNameError(f"A file's name is text, and {text!r} is not. Write it without the b.")

@@ -10,9 +10,12 @@ import fnmatch
 import io
 import unicodedata
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from je_kernel.arguments import check_flag, check_text
+from je_kernel.errors import ArgumentError
 from je_kernel.files import archives, names, reading, saving, texts
 from je_kernel.files.errors import (
     BadNameError,
@@ -43,7 +46,6 @@ from je_kernel.files.store import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
 
     from je_kernel.files.entries import Entry, Usage
     from je_kernel.files.store import Steps
@@ -74,6 +76,7 @@ class Operations:
     def list(self, folder: Name, pattern: str) -> Steps[Listing]:
         """List the files in a folder."""
         path = self.path(folder)
+        check_text(pattern, "pattern", "*.csv")
         if path:
             entry = yield from self._entry(folder)
             if not entry.folder:
@@ -187,10 +190,13 @@ class Operations:
         self, name: Name, data: Any, overwrite: bool = True, if_unchanged: Info | None = None
     ) -> Steps[Info]:
         """Write bytes to a file."""
+        check_flag(overwrite, "overwrite")
+        if if_unchanged is not None and not isinstance(if_unchanged, Info):
+            raise ArgumentError("if_unchanged has to be what files.info() gave for the file.")
         path = self._new_path(name)
         expected = None if if_unchanged is None else if_unchanged.version
         if if_unchanged is not None and if_unchanged.path != path:
-            raise ValueError(
+            raise ArgumentError(
                 f"if_unchanged= is about {if_unchanged.path!r}, and the file is {path!r}."
             )
         entries: list[Entry] = yield Write(
@@ -216,6 +222,7 @@ class Operations:
     def mkdir(self, name: Name, exist_ok: bool) -> Steps[Info]:
         """Make a folder."""
         path = self.path(name)
+        check_flag(exist_ok, "exist_ok")
         names.check_new(path)
         entry: Entry | None = yield Stat(path)
         if entry is not None and not (entry.folder and exist_ok):
@@ -235,6 +242,7 @@ class Operations:
     def _transfer(
         self, old: Name, new: Name, overwrite: bool, request: type[Move] | type[Copy]
     ) -> Steps[Info]:
+        check_flag(overwrite, "overwrite")
         source = yield from self._entry(old)
         if request is Move:
             names.check_reserved(source.path)
@@ -260,6 +268,7 @@ class Operations:
 
     def delete(self, name: Name, folders: bool) -> Steps[None]:
         """Delete a file, or a folder if that is asked for."""
+        check_flag(folders, "folders")
         if not self.path(name):
             raise FolderError("The top folder cannot be deleted.")
         entry = yield from self._entry(name)
@@ -277,7 +286,11 @@ class Operations:
         import os
 
         target = self._new_path(to)
-        chosen = [wanted] if isinstance(wanted, (str, os.PathLike)) else list(wanted)
+        check_flag(overwrite, "overwrite")
+        if not isinstance(wanted, (str, bytes, os.PathLike, Iterable)):
+            check_text(wanted, "A file's name", "results.csv")
+        alone = isinstance(wanted, (str, bytes, os.PathLike))
+        chosen = [wanted] if alone else list(wanted)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in chosen:
@@ -320,6 +333,7 @@ class Operations:
 
     def unzip(self, name: Name, to: Name | None, overwrite: bool) -> Steps[Listing]:
         """Take the files out of an archive: all of them or none."""
+        check_flag(overwrite, "overwrite")
         data = yield from self.read_bytes(name)
         folder = self.path(to) if to is not None else names.parent_of(self.path(name))
         unpacked = archives.unpacked(data, str(name))
