@@ -395,6 +395,8 @@ def status_error(code: int) -> type[StatusError]:
     >>> status_error(404).__name__, status_error(503).__name__, status_error(418).__name__
     ('NotFoundError', 'ServerFailedError', 'StatusError')
     """
+    if not isinstance(code, int):
+        raise ArgumentError(f"A status is a whole number, such as 404, not {code!r:.60}.")
     return _STATUS_ERRORS.get(code, ServerFailedError if code >= 500 else StatusError)
 
 
