@@ -33,7 +33,7 @@ from je_kernel import settings as je_settings
 from je_kernel.errors import JeKernelError
 from je_kernel.files import choose
 from je_kernel.net import Request
-from je_kernel.sharing import SharedNotebook
+from je_kernel.sharing import SharedNotebook, driver
 from je_kernel.sharing.protocol import Ids
 
 if TYPE_CHECKING:
@@ -241,6 +241,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(place)
         patch.setenv("JE_KERNEL_SHARING_URL", "http://127.0.0.1:9")
         je_settings.reload()
+        patch.setattr(driver, "pause", lambda _seconds: None)  # between two tries of a service
         patch.setattr(os, "fsync", lambda _handle: None)  # as slow as the disk, 2,000 times
         yield place
     je_settings.reload()
@@ -278,7 +279,7 @@ def test_a_function_returns_or_raises_what_is_documented(name, folder):
 
     @settings(
         derandomize=True,
-        max_examples=25,
+        max_examples=20,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
