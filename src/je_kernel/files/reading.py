@@ -13,7 +13,7 @@ from je_kernel.arguments import check_choice, check_encoding
 from je_kernel.errors import ArgumentError, JeKernelError
 from je_kernel.files import pictures
 from je_kernel.files.archives import check_size
-from je_kernel.files.errors import UnreadableError
+from je_kernel.files.errors import MissingPackageError, UnreadableError
 from je_kernel.files.kinds import READ_AS, kind_of
 from je_kernel.files.names import extension
 from je_kernel.files.pictures import Picture
@@ -81,8 +81,10 @@ def _explained(name: str, options: dict[str, Any]) -> Iterator[None]:
     """Put into words what another library says of a file, whatever it raises."""
     try:
         yield
-    except (JeKernelError, ImportError):
+    except JeKernelError:
         raise
+    except ImportError as error:  # pandas says which package it needs for an option
+        raise MissingPackageError(f"Could not read {name!r}: {error}", name=error.name) from None
     except MemoryError:
         raise UnreadableError(
             f"{name!r} is too large for this computer's memory, or damaged so that it looks so."

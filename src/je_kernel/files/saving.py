@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_encoding
 from je_kernel.errors import ArgumentError, JeKernelError
+from je_kernel.files.errors import MissingPackageError
 from je_kernel.files.names import extension
 from je_kernel.files.pictures import Picture
 from je_kernel.files.store import LoadPackage
@@ -56,8 +57,10 @@ def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Steps
     ending = extension(path)
     try:
         return (yield from _made(value, name, ending, options))
-    except (JeKernelError, ImportError):
+    except JeKernelError:
         raise
+    except ImportError as error:  # pandas says which package it needs for an option
+        raise MissingPackageError(f"Could not save {name!r}: {error}", name=error.name) from None
     except MemoryError:
         raise ArgumentError(f"Could not save {name!r}: it does not fit into memory.") from None
     except UnicodeEncodeError as error:
@@ -67,7 +70,9 @@ def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Steps
             f"{error.encoding}. Replace it, or save the text with encoding='utf-8'."
         ) from None
     except Exception as error:  # of pandas, matplotlib …, whatever they raise for such a value
-        raise ArgumentError(f"Could not save {name!r}: {error or type(error).__name__}") from error
+        raise ArgumentError(
+            f"Could not save {name!r}: {str(error) or type(error).__name__}"
+        ) from error
 
 
 def _made(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps[Any]:
