@@ -8,10 +8,14 @@ import stat
 import struct
 import zipfile
 import zlib
+from typing import TYPE_CHECKING
 
 from je_kernel.files import names
 from je_kernel.files.errors import BadNameError, FilesError, UnreadableError
 from je_kernel.files.texts import refuse_html
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["MOST_BYTES", "MOST_FILES", "check_size", "only_capitals_differ", "unpacked"]
 
@@ -27,8 +31,10 @@ _ENCRYPTED = 0x1
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DRIVE_LETTER = re.compile(r"[A-Za-z]:")
 # All that the standard library raises for damaged archives.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-_DAMAGE += (struct.error, OverflowError, OSError, IndexError)
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError),
+    *(EOFError, OSError, ValueError, OverflowError, IndexError),
+)
 
 
 def unpacked(data: bytes, name: str) -> list[tuple[str, bytes]]:
@@ -55,6 +61,8 @@ def unpacked(data: bytes, name: str) -> list[tuple[str, bytes]]:
             return [(path, _read(archive, member)) for path, member in members.items()]
     except FilesError:
         raise
+    except MemoryError:
+        raise UnreadableError(f"What is in {name!r} does not fit into this memory.") from None
     except _DAMAGE as error:
         refuse_html(data, name)
         raise UnreadableError(
@@ -76,7 +84,7 @@ def check_size(data: bytes, name: str) -> None:
         ) from None
 
 
-def only_capitals_differ(paths: list[str]) -> tuple[str, str] | None:
+def only_capitals_differ(paths: Iterable[str]) -> tuple[str, str] | None:
     """Return two paths that are one on a disk that ignores capitals, if there are such.
 
     Examples

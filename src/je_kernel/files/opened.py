@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["OpenedBytes", "OpenedText", "opened", "parse_mode"]
 
 _LETTERS = frozenset("rwaxbt+")
-_ERRORS = ("strict", "ignore", "replace", "backslashreplace", "surrogateescape")
-_ERRORS += ("surrogatepass", "xmlcharrefreplace", "namereplace")
+_ERRORS = (
+    *("strict", "ignore", "replace", "backslashreplace", "surrogateescape"),
+    *("surrogatepass", "xmlcharrefreplace", "namereplace"),
+)
 
 
 def parse_mode(mode: str) -> tuple[str, bool, bool]:

@@ -287,10 +287,10 @@ class Operations:
 
         target = self._new_path(to)
         check_flag(overwrite, "overwrite")
-        if not isinstance(wanted, (str, bytes, os.PathLike, Iterable)):
-            check_text(wanted, "A file's name", "results.csv")
-        alone = isinstance(wanted, (str, bytes, os.PathLike))
-        chosen = [wanted] if alone else list(wanted)
+        if isinstance(wanted, (str, bytes, os.PathLike)) or not isinstance(wanted, Iterable):
+            chosen = [wanted]  # what is no name either is refused like every other
+        else:
+            chosen = list(wanted)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in chosen:
@@ -338,7 +338,7 @@ class Operations:
         folder = self.path(to) if to is not None else names.parent_of(self.path(name))
         unpacked = archives.unpacked(data, str(name))
         files = [(names.join(folder, path), data) for path, data in unpacked]
-        yield from self._refuse_twins([path for path, _ in files], name)
+        yield from self._refuse_twins((path for path, _ in files), name)
         if not overwrite:
             for path, _ in files:
                 if (yield Has(path)):
@@ -347,7 +347,7 @@ class Operations:
                     )
         return (yield from self.write_all(files))
 
-    def _refuse_twins(self, paths: list[str], name: Name) -> Steps[None]:
+    def _refuse_twins(self, paths: Iterable[str], name: Name) -> Steps[None]:
         """Refuse names that differ in capitals only, where the store takes them for one."""
         twins = archives.only_capitals_differ(paths)
         # There the archive itself, which was just read, is found in other capitals too.
