@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import files
+from je_kernel.errors import ArgumentError
 from je_kernel.files import errors
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def an_encoding_that_does_not_fit_says_so() -> None:
 @case()
 def an_encoding_that_does_not_exist_says_so() -> None:
     files.save("x.txt", "x")
-    with raises(errors.UnreadableError, "no encoding 'utf-9'"):
+    with raises(ArgumentError, "no encoding 'utf-9'"):
         files.read_text("x.txt", encoding="utf-9")
 
 

@@ -7,6 +7,7 @@ Each is also the kind of exception that the library at hand would have raised,
 so that ``except`` clauses written for ordinary Python keep working::
 
     JeKernelError
+    ├── ArgumentError (also TypeError and ValueError)   nothing the function can use
     ├── NotInBrowserError (also RuntimeError)
     ├── InstallError (also ValueError)
     ├── NetworkError (also urllib.error.URLError, so OSError)
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessDeniedError",
+    "ArgumentError",
     "BadAddressError",
     "BrokenOffError",
     "InsecureAddressError",
@@ -132,6 +134,10 @@ class JeKernelError(Exception):
         from je_kernel.tracebacks import render
 
         return render(self)
+
+
+class ArgumentError(JeKernelError, TypeError, ValueError):
+    """A function was given a value that it cannot use. Every function may raise it."""
 
 
 class NotInBrowserError(JeKernelError, RuntimeError):
@@ -389,6 +395,8 @@ def status_error(code: int) -> type[StatusError]:
     >>> status_error(404).__name__, status_error(503).__name__, status_error(418).__name__
     ('NotFoundError', 'ServerFailedError', 'StatusError')
     """
+    if not isinstance(code, int):
+        raise ArgumentError(f"A status is a whole number, such as 404, not {code!r:.60}.")
     return _STATUS_ERRORS.get(code, ServerFailedError if code >= 500 else StatusError)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from je_kernel import runtime
+from je_kernel.arguments import check_text
 from je_kernel.errors import InstallError, NotInBrowserError
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def install(*names: str) -> Installed:
     >>> install("seaborn")  # doctest: +SKIP
     Installed seaborn 0.13.2
     """
+    for name in names:
+        check_text(name, "A package's name", "seaborn")
     wanted = [PUBLISHED_AS.get(name.strip(), name.strip()) for name in names]
     if not wanted or not all(wanted):
         raise InstallError('Name the packages to install, as in je_kernel.install("seaborn").')

@@ -165,7 +165,7 @@ def start(shell: InteractiveShell | None = None) -> Started:
     Started
         What each step did.
     """
-    shell = shell or _running_shell()
+    shell = _running_shell() if shell is None else shell
     left_out = settings.current().skip_steps
     for step in STEPS:
         earlier = _results.get(step.name)

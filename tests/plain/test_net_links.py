@@ -249,7 +249,7 @@ def test_the_hint_gives_the_link_that_works_on_a_line_of_its_own():
 
 
 def test_a_link_must_be_text():
-    with pytest.raises(TypeError, match="not 'bytes'"):
+    with pytest.raises(TypeError, match="not a bytes"):
         data_url(b"https://github.com/u/r/blob/main/rain.csv")
 
 

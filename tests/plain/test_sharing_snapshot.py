@@ -112,3 +112,17 @@ def test_a_service_that_names_no_limit_is_told_of_by_the_largest_cells():
     assert [f"cell {number}: 31 KB" in str(error) for number in (1, 2)] == [True, True]
     assert "cell 3" not in str(error)
     assert error.limit is None
+
+
+@pytest.mark.parametrize("markup", ["", [], [""]])
+@pytest.mark.parametrize("other", [{"text/plain": "42"}, {"image/png": "QUJD"}])
+def test_an_output_whose_html_is_empty_is_sent_with_its_other_forms(markup, other):
+    own = notebook(cell(outputs=[shown(**{"text/html": markup, **other})]))
+    sent = snapshot.take("rain.ipynb", own).content["cells"][0]["outputs"]
+    assert [output["data"] for output in sent] == [{"text/html": markup, **other}]
+
+
+def test_the_empty_place_of_the_script_that_saved_is_not_sent():
+    own = notebook(cell(outputs=[shown(**{"text/html": "", "text/plain": ""}), stream("1")]))
+    sent = snapshot.take("rain.ipynb", own).content["cells"][0]["outputs"]
+    assert sent == [stream("1")]

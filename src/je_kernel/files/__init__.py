@@ -39,6 +39,7 @@ from je_kernel.files.errors import (
     UnreadableError,
 )
 from je_kernel.files.listing import Info, Listing
+from je_kernel.files.names import check_new
 from je_kernel.files.opened import OpenedBytes, OpenedText, opened
 from je_kernel.files.texts import EncodingGuessWarning
 
@@ -463,7 +464,8 @@ def fetch(url: str, name: Name | None = None, *, overwrite: bool = True) -> Info
     """
     place = choose.here()
     if name is not None:
-        place.operations.path(name)  # a bad name is found before the download
+        # A bad name is found before the download.
+        check_new(place.operations.path(name))
     found = download(url)
     target = name if name is not None else name_for(found)
     return place.run(place.operations.write(target, found.data, overwrite))

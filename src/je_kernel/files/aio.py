@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from je_kernel.files import checkout, choose
 from je_kernel.files.download import download_async, name_for
+from je_kernel.files.names import check_new
 from je_kernel.files.opened import OpenedBytes, OpenedText, opened
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ async def fetch(url: str, name: Name | None = None, *, overwrite: bool = True) -
     """Download something from the web into a file. See `je_kernel.files.fetch`."""
     place = await choose.here_async()
     if name is not None:
-        place.operations.path(name)
+        check_new(place.operations.path(name))
     found = await download_async(url)
     target = name if name is not None else name_for(found)
     return await place.run_async(place.operations.write(target, found.data, overwrite))

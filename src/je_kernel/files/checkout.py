@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from je_kernel.arguments import check_flag
 from je_kernel.files import names
 from je_kernel.files.errors import ChangedFileError
 from je_kernel.files.kinds import mimetype_of
@@ -82,6 +83,7 @@ def check_out(
         Whether to refuse if there is no such file.
     """
     path = operations.path(name)
+    check_flag(must_exist, "must_exist")
     if must_exist:
         yield from operations.info(name)
     names.check_new(path)

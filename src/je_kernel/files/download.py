@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
 
 from je_kernel import runtime
-from je_kernel.errors import status_error
+from je_kernel.arguments import check_text, shown
+from je_kernel.errors import BadAddressError, status_error
 from je_kernel.files import names
 from je_kernel.files.errors import BadNameError
 
@@ -47,7 +48,7 @@ def download(url: str) -> Downloaded:
 
     Raises
     ------
-    ValueError
+    BadAddressError
         If it is not a web address.
     OSError
         If it cannot be downloaded.
@@ -93,8 +94,17 @@ def _status_error(response: Response) -> StatusError:
 
 
 def _check(url: str) -> None:
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ValueError(f"{url!r} is no web address: it should start with https://.")
+    check_text(url, "url", "https://school.example/penguins.csv")
+    try:
+        parts = urlsplit(url)
+        url.encode()
+        named = bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:  # a port that is no number, brackets, half a character …
+        named = False
+    if not named or parts.scheme not in ("http", "https"):
+        raise BadAddressError(
+            f"{shown(url)} is no web address: it should start with https://.", shown(url)
+        )
 
 
 def name_for(downloaded: Downloaded) -> str:

@@ -7,12 +7,18 @@ from typing import Literal, TypeAlias
 
 from je_kernel.files.names import extension
 
-__all__ = ["Kind", "kind_of", "mimetype_of"]
+__all__ = ["READ_AS", "Kind", "kind_of", "mimetype_of"]
 
 Kind: TypeAlias = Literal[
     "folder", "table", "text", "json", "image", "array", "notebook", "database", "archive", "file"
 ]
 """What a file is, in the words that `files.list()` shows."""
+
+READ_AS = (
+    *("table", "text", "objects", "image", "array", "file"),
+    *("json", "notebook", "database", "archive"),  # as files.list() calls them
+)
+"""What a file can be read as."""
 
 _TEXT_MIMETYPE = "text/plain"
 # JupyterLite's word for "some bytes", misspelt as it is: what it writes itself.

@@ -11,7 +11,9 @@ import os
 import re
 import unicodedata
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
+from je_kernel.arguments import check_text
 from je_kernel.files.errors import BadNameError
 
 if TYPE_CHECKING:
@@ -21,9 +23,11 @@ __all__ = [
     "MOUNT",
     "OWN_PREFIX",
     "check_new",
+    "check_reserved",
     "download_name",
     "explain_missing",
     "extension",
+    "is_reserved",
     "join",
     "name_of",
     "parent_of",
@@ -38,7 +42,7 @@ MOUNT = "/drive"
 """Where JupyterLite mounts the site's files. A name may start with it."""
 
 OWN_PREFIX = ".je-kernel-"
-"""Files of this name are ours, for a moment only: they are neither listed nor made."""
+"""Files and folders whose names start with this are ours: they are neither listed nor made."""
 
 _LONGEST_NAME = 255  # bytes of UTF-8: the limit of every common file system
 _LONGEST_PATH = 1024  # characters: enough for anything a person types
@@ -47,6 +51,7 @@ _CLOSE_ENOUGH = 0.7  # of difflib's ratio: one or two slips in a short name
 
 # Characters that turn around how the rest is shown: "gpj.exe" read as "exe.jpg".
 _DIRECTION = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))  # of glyphs: they show nothing themselves
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _WINDOWS_CHARACTERS = re.compile(r'[<>:"|?*]')
@@ -76,6 +81,8 @@ def path_of(name: str | os.PathLike[str], folder: str = "") -> str:
     ------
     BadNameError
         If no file can have this name, or it leads out of the site's files.
+    ArgumentError
+        If it is no text.
 
     Examples
     --------
@@ -87,6 +94,8 @@ def path_of(name: str | os.PathLike[str], folder: str = "") -> str:
     Traceback (most recent call last):
     je_kernel.files.errors.BadNameError: '../../secret' leads out of your files...
     """
+    if not isinstance(name, (str, bytes, os.PathLike)):
+        check_text(name, "A file's name", "results.csv")
     text = os.fspath(name)
     if not isinstance(text, str):
         raise BadNameError(f"A file's name is text, and {text!r} is not. Write it without the b.")
@@ -150,19 +159,52 @@ def check_new(path: str) -> None:
     Raises
     ------
     BadNameError
-        For the root, for our own names, and for names with a percent sign:
+        For the root, for names of ours in any part, and for names with a percent sign:
         JupyterLite takes it for a code and cannot open the file.
     """
     name = name_of(path)
     if not name:
         raise BadNameError("A file needs a name, such as 'results.csv'.")
+    check_reserved(path)
     if "%" in path:
         raise BadNameError(
             f"JupyterLite cannot open a file with % in its name. "
             f"Call it {path.replace('%', ' percent').strip()!r}, for instance."
         )
-    if name.startswith(OWN_PREFIX):
-        raise BadNameError(f"Names that start with {OWN_PREFIX!r} are kept for je-kernel.")
+
+
+def check_reserved(path: str) -> None:
+    """Refuse a path that is ours, or in a folder that is. Our own writes do not come by here.
+
+    Raises
+    ------
+    BadNameError
+        If it is.
+    """
+    if is_reserved(path):
+        raise BadNameError(
+            f"{path!r} cannot be used: names that start with {OWN_PREFIX!r} are kept for je-kernel."
+        )
+
+
+def is_reserved(path: str) -> bool:
+    r"""Tell whether any part of a path is a name of ours, in any spelling.
+
+    Disks ignore capitals, invisible characters and Unicode's forms; servers and
+    JupyterLite decode percent signs; Windows separates folders by backslashes.
+
+    Examples
+    --------
+    >>> is_reserved(".JE-Kernel-sharing/shares.json"), is_reserved("a\\.je%2Dkernel-x")
+    (True, True)
+    >>> is_reserved("je-kernel.csv")
+    False
+    """
+    while (decoded := unquote(path)) != path:
+        path = decoded
+    plain = unicodedata.normalize("NFKC", path).casefold()
+    plain = "".join(c for c in plain if unicodedata.category(c) != "Cf" and c not in _SELECTORS)
+    return any(part.strip().startswith(OWN_PREFIX) for part in re.split(r"[/\\]", plain))
 
 
 def name_of(path: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from je_kernel.arguments import check_choice, check_encoding, check_text, shown
+from je_kernel.errors import ArgumentError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -12,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["OpenedBytes", "OpenedText", "opened", "parse_mode"]
 
 _LETTERS = frozenset("rwaxbt+")
+_ERRORS = (
+    *("strict", "ignore", "replace", "backslashreplace", "surrogateescape"),
+    *("surrogatepass", "xmlcharrefreplace", "namereplace"),
+)
 
 
 def parse_mode(mode: str) -> tuple[str, bool, bool]:
@@ -28,11 +35,12 @@ def parse_mode(mode: str) -> tuple[str, bool, bool]:
     >>> parse_mode("rb+"), parse_mode("w")
     (('r', True, True), ('w', False, False))
     """
+    check_text(mode, "mode", "w")
     letters = set(mode)
     action = letters & set("rwax")
     if letters - _LETTERS or len(letters) != len(mode) or len(action) != 1 or letters >= {"b", "t"}:
-        raise ValueError(
-            f"There is no mode {mode!r}. Use 'r', 'w', 'a' or 'x', with 'b' for bytes."
+        raise ArgumentError(
+            f"There is no mode {shown(mode)}. Use 'r', 'w', 'a' or 'x', with 'b' for bytes."
         )
     return action.pop(), "b" in letters, "+" in letters
 
@@ -204,7 +212,13 @@ def opened(
     """
     action, binary, both = parse_mode(mode)
     if binary and (encoding or errors or newline is not None):
-        raise ValueError("A file opened as bytes has no encoding, errors or newline.")
+        raise ArgumentError("A file opened as bytes has no encoding, errors or newline.")
+    if encoding is not None:
+        check_encoding(encoding)
+    if errors is not None:
+        check_choice(errors, "errors", _ERRORS)
+    if newline is not None:
+        check_choice(newline, "newline", ("", "\n", "\r", "\r\n"))
     writes = action != "r" or both
     old = data if action in "ra" and data is not None else b""
     file = OpenedBytes(old, name, mode, save if writes else None)

@@ -10,10 +10,13 @@ import fnmatch
 import io
 import unicodedata
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.files import names, reading, saving, texts
+from je_kernel.arguments import check_flag, check_text
+from je_kernel.errors import ArgumentError
+from je_kernel.files import archives, names, reading, saving, texts
 from je_kernel.files.errors import (
     BadNameError,
     ExistingFileError,
@@ -43,7 +46,6 @@ from je_kernel.files.store import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
 
     from je_kernel.files.entries import Entry, Usage
     from je_kernel.files.store import Steps
@@ -51,8 +53,6 @@ if TYPE_CHECKING:
     Name = str | os.PathLike[str]
 
 __all__ = ["Operations"]
-
-_MOST_UNZIPPED = 2_000_000_000  # bytes: a small archive can hold more than any computer
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Operations:
     def list(self, folder: Name, pattern: str) -> Steps[Listing]:
         """List the files in a folder."""
         path = self.path(folder)
+        check_text(pattern, "pattern", "*.csv")
         if path:
             entry = yield from self._entry(folder)
             if not entry.folder:
@@ -89,7 +90,7 @@ class Operations:
             info_of(entry, self.folder)
             for entry in sorted(entries, key=lambda e: (not e.folder, _sorting(e.path)))
             if fnmatch.fnmatchcase(names.name_of(entry.path), wanted)
-            and not names.name_of(entry.path).startswith(names.OWN_PREFIX)
+            and not names.is_reserved(names.name_of(entry.path))
         ]
         return Listing(shown, str(folder))
 
@@ -189,10 +190,13 @@ class Operations:
         self, name: Name, data: Any, overwrite: bool = True, if_unchanged: Info | None = None
     ) -> Steps[Info]:
         """Write bytes to a file."""
+        check_flag(overwrite, "overwrite")
+        if if_unchanged is not None and not isinstance(if_unchanged, Info):
+            raise ArgumentError("if_unchanged has to be what files.info() gave for the file.")
         path = self._new_path(name)
         expected = None if if_unchanged is None else if_unchanged.version
         if if_unchanged is not None and if_unchanged.path != path:
-            raise ValueError(
+            raise ArgumentError(
                 f"if_unchanged= is about {if_unchanged.path!r}, and the file is {path!r}."
             )
         entries: list[Entry] = yield Write(
@@ -218,6 +222,7 @@ class Operations:
     def mkdir(self, name: Name, exist_ok: bool) -> Steps[Info]:
         """Make a folder."""
         path = self.path(name)
+        check_flag(exist_ok, "exist_ok")
         names.check_new(path)
         entry: Entry | None = yield Stat(path)
         if entry is not None and not (entry.folder and exist_ok):
@@ -237,7 +242,10 @@ class Operations:
     def _transfer(
         self, old: Name, new: Name, overwrite: bool, request: type[Move] | type[Copy]
     ) -> Steps[Info]:
+        check_flag(overwrite, "overwrite")
         source = yield from self._entry(old)
+        if request is Move:
+            names.check_reserved(source.path)
         target = self.path(new)
         there: Entry | None = (yield Stat(target)) if target else None
         if not target or str(new).endswith("/") or (there is not None and there.folder):
@@ -260,6 +268,7 @@ class Operations:
 
     def delete(self, name: Name, folders: bool) -> Steps[None]:
         """Delete a file, or a folder if that is asked for."""
+        check_flag(folders, "folders")
         if not self.path(name):
             raise FolderError("The top folder cannot be deleted.")
         entry = yield from self._entry(name)
@@ -277,7 +286,11 @@ class Operations:
         import os
 
         target = self._new_path(to)
-        chosen = [wanted] if isinstance(wanted, (str, os.PathLike)) else list(wanted)
+        check_flag(overwrite, "overwrite")
+        if isinstance(wanted, (str, bytes, os.PathLike)) or not isinstance(wanted, Iterable):
+            chosen = [wanted]  # what is no name either is refused like every other
+        else:
+            chosen = list(wanted)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in chosen:
@@ -294,6 +307,11 @@ class Operations:
         when = found.entry.modified.astimezone().timetuple()[:6]
         # An archive's calendar starts in 1980.
         member = zipfile.ZipInfo(inside, max(when, (1980, 1, 1, 0, 0, 0)))
+        if member.filename in archive.NameToInfo:
+            raise ExistingFileError(
+                f"Two of these files would be called {inside!r} in the archive. Put them into "
+                "folders of one folder, and zip that."
+            )
         member.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(member, found.data)
 
@@ -305,7 +323,7 @@ class Operations:
             archive.writestr(f"{inside}/", b"")
         for entry in sorted(entries, key=lambda e: e.path):
             name = names.name_of(entry.path)
-            if entry.path == leave_out or name.startswith(names.OWN_PREFIX):
+            if entry.path == leave_out or names.is_reserved(name):
                 continue
             pack = self._pack_folder if entry.folder else None
             if pack is not None:
@@ -315,13 +333,12 @@ class Operations:
 
     def unzip(self, name: Name, to: Name | None, overwrite: bool) -> Steps[Listing]:
         """Take the files out of an archive: all of them or none."""
+        check_flag(overwrite, "overwrite")
         data = yield from self.read_bytes(name)
         folder = self.path(to) if to is not None else names.parent_of(self.path(name))
-        try:
-            files = _unpacked(data, folder, str(name))
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-            texts.refuse_html(data, str(name))
-            raise UnreadableError(f"Could not unzip {str(name)!r}: {error}.") from None
+        unpacked = archives.unpacked(data, str(name))
+        files = [(names.join(folder, path), data) for path, data in unpacked]
+        yield from self._refuse_twins((path for path, _ in files), name)
         if not overwrite:
             for path, _ in files:
                 if (yield Has(path)):
@@ -330,23 +347,16 @@ class Operations:
                     )
         return (yield from self.write_all(files))
 
+    def _refuse_twins(self, paths: Iterable[str], name: Name) -> Steps[None]:
+        """Refuse names that differ in capitals only, where the store takes them for one."""
+        twins = archives.only_capitals_differ(paths)
+        # There the archive itself, which was just read, is found in other capitals too.
+        if twins and (yield Has(self.path(name).swapcase())):
+            raise UnreadableError(
+                f"Could not unzip {str(name)!r}: {twins[0]!r} and {twins[1]!r} in it differ in "
+                "capitals only, and this computer takes them for one."
+            )
+
 
 def _sorting(path: str) -> tuple[str, str]:
     return path.casefold(), path
-
-
-def _unpacked(data: bytes, folder: str, name: str) -> list[tuple[str, bytes]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        if sum(member.file_size for member in members) > _MOST_UNZIPPED:
-            raise UnreadableError(f"What is in {name!r} is too large to unzip here.")
-        files = []
-        for member in members:
-            inside = member.filename.replace("\\", "/")
-            # Macs add these: nobody misses them.
-            if inside.startswith("__MACOSX/") or inside.endswith(".DS_Store"):
-                continue
-            # Resolved on its own first, so that it cannot leave the folder it is put in.
-            path = names.path_of(inside.lstrip("/"))
-            files.append((names.join(folder, path), archive.read(member)))
-    return files

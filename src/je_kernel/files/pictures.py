@@ -5,7 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Picture"]
+from je_kernel.files.errors import MissingPackageError, UnreadableError
+
+__all__ = ["Picture", "mimetype_in"]
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"\0\0\1\0", "image/x-icon"),
+)
+
+
+def mimetype_in(data: bytes) -> str | None:
+    """Return the media type of a picture by what is in it, or None if it is no picture.
+
+    Examples
+    --------
+    >>> mimetype_in(b"GIF89a..."), mimetype_in(b"<svg></svg>"), mimetype_in(b"a,b")
+    ('image/gif', 'image/svg+xml', None)
+    """
+    for signature, mimetype in _SIGNATURES:
+        if data.startswith(signature):
+            return mimetype
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
+        return "image/avif"
+    return "image/svg+xml" if b"<svg" in data[:4096] else None
 
 
 @dataclass(frozen=True)
@@ -43,9 +73,34 @@ class Picture:
         -------
         PIL.Image.Image
             A new image each time.
+
+        Raises
+        ------
+        UnreadableError
+            If it is damaged, too large, or of a kind that Pillow does not know.
+        MissingPackageError
+            If Pillow is not installed.
         """
         import io
 
-        from PIL import Image
-
-        return Image.open(io.BytesIO(self.data))
+        try:
+            from PIL import Image
+        except ModuleNotFoundError:
+            raise MissingPackageError(
+                "This needs Pillow: write 'import PIL' at the top of this cell and run it again.",
+                name="PIL",
+            ) from None
+        try:
+            image = Image.open(io.BytesIO(self.data))
+            image.load()  # Pillow would find damage when the pixels are first used
+        except Image.DecompressionBombError:
+            raise UnreadableError(
+                f"{self.name!r} has more pixels than fit into memory: it is either a mistake or a "
+                "trap. Get a smaller version of the picture."
+            ) from None
+        except Exception as error:  # Pillow's decoders raise whatever their formats led them to
+            raise UnreadableError(
+                f"Pillow cannot read the picture {self.name!r}: {error}. It may be damaged, or of "
+                "another kind than its name says. Get it from where it comes from once more."
+            ) from error
+        return image

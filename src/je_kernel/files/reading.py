@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.files.errors import UnreadableError
-from je_kernel.files.kinds import kind_of, mimetype_of
+from je_kernel.arguments import check_choice, check_encoding
+from je_kernel.errors import ArgumentError, JeKernelError
+from je_kernel.files import pictures
+from je_kernel.files.archives import check_size
+from je_kernel.files.errors import MissingPackageError, UnreadableError
+from je_kernel.files.kinds import READ_AS, kind_of
 from je_kernel.files.names import extension
 from je_kernel.files.pictures import Picture
 from je_kernel.files.store import LoadPackage
 from je_kernel.files.texts import decode, guess_encoding, refuse_html, warn_caller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from je_kernel.files.store import Steps
 
@@ -46,7 +52,11 @@ def value_of(
     ------
     UnreadableError
         If the file is not what it is taken for.
+    ArgumentError
+        If there is no such kind, or an option means nothing.
     """
+    if kind is not None:
+        check_choice(kind, "kind", READ_AS)
     kind = kind or kind_of(path)
     readers: dict[str, Callable[[bytes, str, str, dict[str, Any]], Steps[Any]]] = {
         "table": _table,
@@ -66,9 +76,38 @@ def value_of(
     return (yield from reader(data, name, path, options))
 
 
+@contextlib.contextmanager
+def _explained(name: str, options: dict[str, Any]) -> Iterator[None]:
+    """Put into words what another library says of a file, whatever it raises."""
+    try:
+        yield
+    except JeKernelError:
+        raise
+    except ImportError as error:  # pandas says which package it needs for an option
+        raise MissingPackageError(f"Could not read {name!r}: {error}", name=error.name) from None
+    except MemoryError:
+        raise UnreadableError(
+            f"{name!r} is too large for this computer's memory, or damaged so that it looks so."
+        ) from None
+    except Exception as error:
+        if isinstance(error, TypeError) and options:
+            given = ", ".join(f"{option}=" for option in options)
+            raise ArgumentError(
+                f"Could not read {name!r} with {given}: {error}. Look up what these may be."
+            ) from error
+        raise UnreadableError(
+            f"Could not read {name!r}: {_sentence(error)} It may be damaged, or not what its name "
+            "says: download it once more, or look inside with files.read_bytes()."
+        ) from error
+
+
+def _sentence(error: Exception) -> str:
+    return f"{str(error).strip().rstrip('.') or type(error).__name__}."
+
+
 def _refuse_options(options: dict[str, Any], name: str, what: str) -> None:
     if options:
-        raise TypeError(
+        raise ArgumentError(
             f"{next(iter(options))!r} means nothing for {name!r}, which is read as {what}."
         )
 
@@ -81,26 +120,40 @@ def _table(data: bytes, name: str, path: str, options: dict[str, Any]) -> Steps[
     if ending == ".parquet":
         refuse_html(data, name)
         yield LoadPackage("pyarrow", "pyarrow", "A Parquet file")
-        return pandas.read_parquet(io.BytesIO(data), **options)
+        with _explained(name, options):
+            return pandas.read_parquet(io.BytesIO(data), **options)
     refuse_html(data, name)
-    options.setdefault("encoding", None)
-    options["encoding"] = options["encoding"] or guess_encoding(data, name)
+    if options.get("encoding") is not None:
+        check_encoding(options["encoding"])
+    given = dict(options)
+    options["encoding"] = options.get("encoding") or guess_encoding(data, name)
     if ending in (".json", ".jsonl", ".ndjson", ".geojson"):
         options.setdefault("lines", ending not in (".json", ".geojson"))
-        return pandas.read_json(io.BytesIO(data), **options)
+        with _explained(name, given):
+            return pandas.read_json(io.BytesIO(data), **options)
+    if b"\0" in data and not re.match(r"utf[-_ ]?(16|32)", options["encoding"], re.IGNORECASE):
+        raise UnreadableError(
+            f"{name!r} is no table of text: there are NUL bytes in it. It may be another kind of "
+            "file under this name, such as an Excel workbook or a database, or one that was not "
+            "written to its end. Save it as CSV once more where it comes from."
+        )
     if ending == ".tsv" and "delimiter" not in options:
         options.setdefault("sep", "\t")
-    try:
-        table = pandas.read_csv(io.BytesIO(data), **options)
-    except pandas.errors.EmptyDataError:
-        raise UnreadableError(f"{name!r} is empty: there is no table in it.") from None
-    except pandas.errors.ParserError as error:
-        raise UnreadableError(f"Could not read {name!r} as a table: {_reason(error)}") from error
-    except UnicodeDecodeError as error:
-        raise UnreadableError(
-            f"Could not read {name!r} as {options['encoding']}: byte {error.start} means "
-            "nothing in it. Leave encoding= out and je-kernel finds it."
-        ) from None
+    with _explained(name, given):
+        try:
+            table = pandas.read_csv(io.BytesIO(data), **options)
+        except pandas.errors.EmptyDataError:
+            raise UnreadableError(f"{name!r} is empty: there is no table in it.") from None
+        except pandas.errors.ParserError as error:
+            raise UnreadableError(
+                f"Could not read {name!r} as a table: {_reason(error)}"
+            ) from error
+        except UnicodeError as error:
+            raise UnreadableError(
+                f"Could not read {name!r} as {options['encoding']}: byte "
+                f"{getattr(error, 'start', 0)} means nothing in it. Leave encoding= out and "
+                "je-kernel finds it."
+            ) from None
     _hint_at_separator(table, name, options)
     return table
 
@@ -114,7 +167,7 @@ def _reason(error: Exception) -> str:
 
 
 def _hint_at_separator(table: Any, name: str, options: dict[str, Any]) -> None:
-    if {"sep", "delimiter"} & set(options) or len(table.columns) != 1:
+    if {"sep", "delimiter"} & set(options) or len(getattr(table, "columns", ())) != 1:
         return
     header = str(table.columns[0])
     for separator in (";", "\t", "|"):
@@ -134,13 +187,13 @@ def _excel(data: bytes, name: str, ending: str, options: dict[str, Any]) -> Step
             f"{name!r} is no Excel workbook, whatever its name says. If it is really a text "
             "table, read it with files.read(..., kind='table') after renaming it to .csv."
         )
+    if ending == ".xlsx":
+        check_size(data, name)
     pandas = yield LoadPackage("pandas", "pandas", f"Reading the table {name!r}")
     engine = _EXCEL_ENGINES[ending]
     yield LoadPackage(engine, engine, "This Excel file")
-    try:
+    with _explained(name, options):
         return pandas.read_excel(io.BytesIO(data), **options)
-    except (KeyError, ValueError) as error:
-        raise UnreadableError(f"Could not read {name!r}: {error}") from error
 
 
 def _text(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Steps[str]:
@@ -157,7 +210,8 @@ def _json(data: bytes, name: str, path: str, options: dict[str, Any]) -> Steps[A
         _refuse_options(options, name, "JSON")
         return value
     pandas = yield LoadPackage("pandas", "pandas", f"Reading the records in {name!r}")
-    return pandas.DataFrame.from_records(value, **options)
+    with _explained(name, options):
+        return pandas.DataFrame.from_records(value, **options)
 
 
 def _json_objects(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Steps[Any]:
@@ -172,22 +226,38 @@ def _json_objects(data: bytes, name: str, _path: str, options: dict[str, Any]) -
         raise UnreadableError(
             f"{name!r} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."
         ) from None
+    except RecursionError:
+        raise UnreadableError(
+            f"Could not read {name!r}: its lists and objects are nested too deeply for Python. "
+            "No program writes such a file on purpose: get it from somewhere else."
+        ) from None
+    except TypeError as error:
+        given = ", ".join(f"{option}=" for option in options)
+        raise ArgumentError(f"Could not read {name!r} with {given}: {error}.") from None
+    except ValueError as error:  # a number of more digits than Python reads
+        raise UnreadableError(f"Could not read {name!r}: {_sentence(error)}") from None
 
 
-def _picture(data: bytes, name: str, path: str, options: dict[str, Any]) -> Steps[Picture]:
+def _picture(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Steps[Picture]:
     yield from ()
     _refuse_options(options, name, "a picture")
     refuse_html(data, name)
-    return Picture(name, mimetype_of(path), data)
+    mimetype = pictures.mimetype_in(data)
+    if mimetype is None:
+        raise UnreadableError(
+            f"{name!r} is no picture, whatever its name says. Look inside with "
+            f"files.read_bytes({name!r}), or get it from where it comes from once more."
+        )
+    return Picture(name, mimetype, data)
 
 
 def _array(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Steps[Any]:
     refuse_html(data, name)
     numpy = yield LoadPackage("numpy", "numpy", f"Reading the array {name!r}")
-    try:
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        check_size(data, name)
+    with _explained(name, options):
         loaded = numpy.load(io.BytesIO(data), **options)
-    except (ValueError, EOFError) as error:
-        raise UnreadableError(f"Could not read the array {name!r}: {error}") from error
-    if hasattr(loaded, "files"):  # an .npz archive reads its arrays when asked for
-        return {key: loaded[key] for key in loaded.files}
-    return loaded
+        if hasattr(loaded, "files"):  # an .npz archive reads its arrays when asked for
+            return {key: loaded[key] for key in loaded.files}
+        return loaded

@@ -8,6 +8,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from je_kernel.arguments import check_encoding
+from je_kernel.errors import ArgumentError, JeKernelError
+from je_kernel.files.errors import MissingPackageError
 from je_kernel.files.names import extension
 from je_kernel.files.pictures import Picture
 from je_kernel.files.store import LoadPackage
@@ -48,10 +51,31 @@ def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Steps
 
     Raises
     ------
-    TypeError
+    ArgumentError
         If such an object cannot be saved under such a name.
     """
     ending = extension(path)
+    try:
+        return (yield from _made(value, name, ending, options))
+    except JeKernelError:
+        raise
+    except ImportError as error:  # pandas says which package it needs for an option
+        raise MissingPackageError(f"Could not save {name!r}: {error}", name=error.name) from None
+    except MemoryError:
+        raise ArgumentError(f"Could not save {name!r}: it does not fit into memory.") from None
+    except UnicodeEncodeError as error:
+        character = error.object[error.start]
+        raise ArgumentError(
+            f"Could not save {name!r}: the character {character!a} does not exist in "
+            f"{error.encoding}. Replace it, or save the text with encoding='utf-8'."
+        ) from None
+    except Exception as error:  # of pandas, matplotlib …, whatever they raise for such a value
+        raise ArgumentError(
+            f"Could not save {name!r}: {str(error) or type(error).__name__}"
+        ) from error
+
+
+def _made(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps[Any]:
     if isinstance(value, (bytes, bytearray, memoryview)):
         _refuse_options(options, "bytes")
         return value
@@ -73,7 +97,7 @@ def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Steps
 
 def _refuse_options(options: dict[str, Any], what: str) -> None:
     if options:
-        raise TypeError(f"{next(iter(options))!r} means nothing where {what} is saved.")
+        raise ArgumentError(f"{next(iter(options))!r} means nothing where {what} is saved.")
 
 
 def _is(value: Any, module: str, *classes: str) -> bool:
@@ -84,14 +108,15 @@ def _is(value: Any, module: str, *classes: str) -> bool:
     )
 
 
-def _cannot(value: Any, name: str, advice: str) -> TypeError:
-    return TypeError(f"Could not save {name!r}: this {type(value).__name__} {advice}")
+def _cannot(value: Any, name: str, advice: str) -> ArgumentError:
+    return ArgumentError(f"Could not save {name!r}: this {type(value).__name__} {advice}")
 
 
 def _text(value: str, name: str, ending: str, options: dict[str, Any]) -> bytes:
     if ending in _BINARY_ENDINGS:
         raise _cannot(value, name, f"does not make a {ending} file. Choose a name such as 'x.txt'.")
     encoding = options.pop("encoding", "utf-8")
+    check_encoding(encoding)
     _refuse_options(options, "text")
     return value.encode(encoding)
 
@@ -104,6 +129,7 @@ def _table(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps
         if ending != ".csv":
             options.setdefault("sep", "\t")
         encoding = options.pop("encoding", "utf-8")
+        check_encoding(encoding)
         # One text in memory, not two: pandas' own StringIO keeps four bytes a character.
         target = io.BytesIO()
         frame.to_csv(target, encoding=encoding, **options)
@@ -232,8 +258,12 @@ def _dumped(value: Any, name: str, options: dict[str, Any]) -> bytes:
     options = {"ensure_ascii": False, "indent": 2, **options}
     try:
         return (json.dumps(value, **options) + "\n").encode()
+    except UnicodeEncodeError:
+        raise
+    except RecursionError:
+        raise ArgumentError(f"Could not save {name!r} as JSON: it is nested too deeply.") from None
     except (TypeError, ValueError) as error:
-        raise TypeError(f"Could not save {name!r} as JSON: {error}.") from None
+        raise ArgumentError(f"Could not save {name!r} as JSON: {error}.") from None
 
 
 def _are_rows(value: Any) -> bool:

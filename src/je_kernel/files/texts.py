@@ -7,6 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from je_kernel.arguments import check_encoding
 from je_kernel.files.errors import UnreadableError
 
 __all__ = [
@@ -28,6 +29,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_SAMPLE = 4096  # bytes
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<!-- saved from url")
 
 
@@ -46,6 +48,8 @@ def encoding_of(data: bytes) -> str | None:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding
+    if wide := _utf_16_of(data[:_SAMPLE]):
+        return wide
     try:
         # Decoding is the only sure test; the pieces keep its memory small.
         decoder = codecs.getincrementaldecoder("utf-8")()
@@ -55,6 +59,21 @@ def encoding_of(data: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return "utf-8"
+
+
+def _utf_16_of(sample: bytes) -> str | None:
+    r"""Return which UTF-16 a text without a mark is in: every other byte of it is mostly 0.
+
+    Examples
+    --------
+    >>> _utf_16_of("a,b\n".encode("utf-16-le")), _utf_16_of(b"a\0b\0\0\0\0\0")
+    ('utf-16-le', None)
+    """
+    first, second = sample[::2], sample[1::2]
+    for zeros, others, encoding in ((second, first, "utf-16-le"), (first, second, "utf-16-be")):
+        if len(sample) > 1 and zeros.count(0) * 2 > len(zeros) and not others.count(0):
+            return encoding
+    return None
 
 
 def guess_encoding(data: bytes, name: str) -> str:
@@ -113,18 +132,18 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> str:
     Raises
     ------
     UnreadableError
-        If it is not text in this encoding, or there is no such encoding.
+        If it is not text in this encoding.
+    ArgumentError
+        If there is no such encoding.
     """
+    if encoding is not None:
+        check_encoding(encoding)
     try:
         return data.decode(encoding or guess_encoding(data, name))
-    except LookupError:
+    except UnicodeError as error:
+        start = getattr(error, "start", 0)
         raise UnreadableError(
-            f"Could not read {name!r}: there is no encoding {encoding!r}. "
-            "Common ones are 'utf-8', 'latin-1', 'cp1252' and 'utf-16'."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise UnreadableError(
-            f"Could not read {name!r}: byte {error.start} is no text in {encoding}. "
+            f"Could not read {name!r}: byte {start} is no text in {encoding}. "
             "Leave encoding= out and je-kernel finds it."
         ) from None
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from je_kernel import settings
+from je_kernel.arguments import check_text
 from je_kernel.errors import SharingLinkError
 
 if TYPE_CHECKING:
@@ -94,8 +95,7 @@ def data_url(link: str) -> str:
     >>> data_url("https://example.com/penguins.csv")
     'https://example.com/penguins.csv'
     """
-    if not isinstance(link, str):
-        raise TypeError(f"A link is a piece of text, not {type(link).__name__!r}.")
+    check_text(link, "A link", "https://school.example/penguins.csv")
     found = recognise(link)
     if found is None:
         return link.strip()

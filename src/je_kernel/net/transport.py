@@ -13,13 +13,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from je_kernel import runtime, settings
+from je_kernel.errors import ArgumentError, NotInBrowserError
 from je_kernel.net import browser_law, saved
 from je_kernel.net.explain import check
 from je_kernel.net.failure import TransportFailure
+from je_kernel.net.message import Request
 from je_kernel.net.recovery import recover, recover_async
 
 if TYPE_CHECKING:
-    from je_kernel.net.message import Request, Response
+    from je_kernel.net.message import Response
 
 __all__ = ["instead", "instead_async", "send", "send_async", "waits", "with_settings"]
 
@@ -41,7 +43,15 @@ def send(request: Request) -> Response:
     ------
     je_kernel.errors.NetworkError
         If there is no response; its class and text say why.
+    NotInBrowserError
+        In ordinary Python.
     """
+    if not isinstance(request, Request):
+        raise ArgumentError('send takes a request, as in send(Request("GET", "https://…")).')
+    if not runtime.in_browser():
+        raise NotInBrowserError(
+            "je_kernel.net.send works in a notebook in the browser. Here, use urllib.request."
+        )
     request = with_settings(request)
     try:
         response = _carry(request)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from je_kernel.arguments import check_flag
 from je_kernel.files import choose, names
 from je_kernel.files.errors import MissingFileError
 from je_kernel.files.store import Children, Found, Paths, Read
@@ -96,6 +98,7 @@ def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
     MissingFileError
         If there is no notebook of this name.
     """
+    check_flag(save, "save")
     place = choose.here()
     cell_id = running_cell()
     mark = save_in_front_end() if save and cell_id is not None else None
@@ -169,10 +172,11 @@ def _has_cell(found: Found, cell_id: str) -> bool:
     return any(cell.get("id") == cell_id for cell in cells)
 
 
-def _named(place: Place, name: str) -> Steps[Found]:
+def _named(place: Place, name: str | os.PathLike[str]) -> Steps[Found]:
     try:
         return (yield from place.operations.found(name))
     except MissingFileError:
+        name = os.fspath(name)
         if name.endswith(_EXTENSION):
             raise
     return (yield from place.operations.found(name + _EXTENSION))

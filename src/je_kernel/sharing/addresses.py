@@ -7,6 +7,8 @@ import uuid
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from je_kernel.arguments import check_text
+
 __all__ = ["Reference", "Service", "reference_of", "spoken"]
 
 _API = "/api/v1"
@@ -110,6 +112,7 @@ def reference_of(text: str) -> Reference | None:
     >>> reference_of("0D3A9B1E-9C1B-4E4B-9A55-0B6F2E2E9F10").uuid
     '0d3a9b1e-9c1b-4e4b-9a55-0b6f2e2e9f10'
     """
+    check_text(text, "The link or its words", "brave quiet otter")
     inside = _LINK_INSIDE.search(text)  # of a whole message, the link is meant
     text = (inside.group() if inside else text).strip().strip(_AROUND).strip()
     if _ADDRESS.match(text):  # a link as some programs show it

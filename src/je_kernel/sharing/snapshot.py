@@ -220,16 +220,16 @@ def _clean_output(output: Any) -> Any:
         }
     if not isinstance(data, dict):
         return output
-    if "text/html" in data and _is_own(_markup_of(data)):
+    if "text/html" in data and _is_own(data):
         return None
     if data.pop(_WIDGET_VIEW, None) is not None and not data:
         data["text/plain"] = _WIDGET_WORDS
     return output
 
 
-def _is_own(markup: str) -> bool:
+def _is_own(data: Mapping[str, Any]) -> bool:
     """Tell whether an output is the card of an earlier share, or what was where it saved."""
-    return not markup or _OWN_OUTPUT.match(markup) is not None
+    return not any(data.values()) or _OWN_OUTPUT.match(_markup_of(data)) is not None
 
 
 def _markup_of(data: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from je_kernel import files
+from je_kernel.arguments import check_text
 from je_kernel.files.errors import ExistingFileError
 from je_kernel.files.listing import Info
 from je_kernel.sharing import markdown_text, safe_html
@@ -108,6 +109,8 @@ class SharedNotebook:
         SavedCopy
             The new file. A notebook shows a link to it, and the list of files has it.
         """
+        if name is not None:
+            check_text(name, "The copy's name", "rain.ipynb")
         stem = _stem(name if name is not None else _file_name(self.title))
         content = dict(self.content)
         if isinstance(content.get("cells"), list):
