@@ -163,6 +163,24 @@ class TestHowLongItIsKept:
 
 
 class TestRetention:
+    def test_a_notebook_shared_again_while_the_sweep_runs_stays(self, settings, monkeypatch):
+        async def scenario(services):
+            what = content()
+            notebook = await share(services, what)
+            await make_older(services, 31)
+            deleting = services.notebooks.delete
+
+            async def delete(ids, **conditions):
+                # Between the sweep's look and its deletion.
+                await share(services, what)
+                return await deleting(ids, **conditions)
+
+            monkeypatch.setattr(services.notebooks, "delete", delete)
+            assert (await services.sweep.sweep()).notebooks == 0
+            assert await services.notebooks.find(notebook.id)
+
+        in_services(settings, scenario)
+
     def test_what_was_not_shared_for_the_time_set_goes_with_its_content(self, settings):
         async def scenario(services):
             what = content()

@@ -478,13 +478,15 @@ class Notebooks:
             await _owned(connection, query, notebook, claims)
             await self._delete(connection, [notebook.id])
 
-    async def delete(self, notebook_ids: Sequence[str]) -> int:
+    async def delete(self, notebook_ids: Sequence[str], *, shared_before: int | None = None) -> int:
         """Delete notebooks with their history.
 
         Parameters
         ----------
         notebook_ids
             UUIDs; unknown ones are passed over.
+        shared_before
+            A time in microseconds since 1970: those that were shared since then stay.
 
         Returns
         -------
@@ -492,19 +494,24 @@ class Notebooks:
             How many there were. Their contents are left to the sweep, for others may share them.
         """
         async with self._database.write() as connection:
-            return await self._delete(connection, notebook_ids)
+            return await self._delete(connection, notebook_ids, shared_before)
 
-    async def _delete(self, connection: AsyncConnection, notebook_ids: Sequence[str]) -> int:
+    async def _delete(
+        self,
+        connection: AsyncConnection,
+        notebook_ids: Sequence[str],
+        shared_before: int | None = None,
+    ) -> int:
+        chosen = delete(notebooks).where(notebooks.c.id.in_(notebook_ids))
+        if shared_before is not None:
+            # In the statement itself: one that is shared just now must not go.
+            chosen = chosen.where(notebooks.c.shared_at < shared_before)
         gone = [
-            *await connection.execute(
-                delete(notebooks)
-                .where(notebooks.c.id.in_(notebook_ids))
-                .returning(notebooks.c.content_hash)
-            )
+            *await connection.execute(chosen.returning(notebooks.c.id, notebooks.c.content_hash))
         ]
         earlier = await connection.execute(
             delete(superseded)
-            .where(superseded.c.notebook_id.in_(notebook_ids))
+            .where(superseded.c.notebook_id.in_([row.id for row in gone]))
             .returning(superseded.c.content_hash)
         )
         digests = sorted({row.content_hash for row in [*gone, *earlier]})

@@ -113,7 +113,7 @@ class Sweep:
                 ids = list((await connection.execute(query)).scalars())
             if not ids:
                 return removed
-            removed += await self._books.delete(ids)
+            removed += await self._books.delete(ids, shared_before=horizon)
 
     async def _set_unused_aside(self) -> None:
         horizon = now() - int(self._settings.backup_hours * _HOUR)
