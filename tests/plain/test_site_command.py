@@ -160,6 +160,25 @@ def test_what_the_service_refuses_arrives_and_what_it_does_not_own_is_refused(
         assert refused == {"api/v1/notebooks": 413, "index.html": 405}
 
 
+def test_a_large_notebook_is_shared_by_a_client_that_expects_100_continue(
+    site, tmp_path, monkeypatch
+):
+    cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "x " * 2_500_000}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    (tmp_path / "body").write_text(json.dumps({"notebook": notebook, "password": ""}))
+    with sharing(site, tmp_path, monkeypatch) as (_, url):
+        token = json.loads(ask(f"{url}api/v1/auth/issue", "POST", b"")[1])["token"]
+        said = subprocess.run(
+            ["curl", "-sS", "--max-time", "60", "-w", "%{http_code}", f"{url}api/v1/notebooks"]
+            + ["-H", "Content-Type: application/json", "-H", f"Authorization: Bearer {token}"]
+            + ["-H", "Expect: 100-continue", "--data-binary", f"@{tmp_path / 'body'}"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    assert said.stdout.endswith("201")
+
+
 def test_when_the_service_dies_it_is_said_and_the_site_goes_on(site, tmp_path, monkeypatch):
     with sharing(site, tmp_path, monkeypatch) as (process, url):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
