@@ -165,13 +165,15 @@ def test_a_large_notebook_is_shared_by_a_client_that_expects_100_continue(
 ):
     cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "x " * 2_500_000}
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
-    (tmp_path / "body").write_text(json.dumps({"notebook": notebook, "password": ""}))
+    body = tmp_path / "body"
+    body.write_text(json.dumps({"notebook": notebook, "password": ""}))
     with sharing(site, tmp_path, monkeypatch) as (_, url):
         token = json.loads(ask(f"{url}api/v1/auth/issue", "POST", b"")[1])["token"]
+        headers = ("Content-Type: application/json", f"Authorization: Bearer {token}")
+        options = [option for header in headers for option in ("-H", header)]
+        command = ["curl", "-sS", "--max-time", "60", "-w", "%{http_code}", *options]
         said = subprocess.run(
-            ["curl", "-sS", "--max-time", "60", "-w", "%{http_code}", f"{url}api/v1/notebooks"]
-            + ["-H", "Content-Type: application/json", "-H", f"Authorization: Bearer {token}"]
-            + ["-H", "Expect: 100-continue", "--data-binary", f"@{tmp_path / 'body'}"],
+            [*command, "-H", "Expect: 100-continue", "-d", f"@{body}", f"{url}api/v1/notebooks"],
             check=True,
             capture_output=True,
             text=True,

@@ -16,20 +16,19 @@ import os
 import posixpath
 import re
 import socket
+import stat
 import threading
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
@@ -100,6 +99,8 @@ _ISOLATION = {
 _RANGE = re.compile(rb"bytes=([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 _LOCAL_NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1", "[::1]")
 _GRACE_SECONDS = 3
+#: Read at once, in bytes; what is larger is sent in parts.
+_SMALL = 1 << 20
 _BACKLOG = 256
 
 
@@ -221,35 +222,36 @@ class _Site(StaticFiles):
     """The files of a site."""
 
     def __init__(self, root: Path, *, isolated: bool, sharing: Sharing | None) -> None:
-        super().__init__(directory=root, html=True, check_dir=False)
+        super().__init__(directory=root, check_dir=False)
         self._root = root
         self._isolation = _ISOLATION if isolated else {}
         self._sharing = sharing
         self._compressed = MemoryOfCompressed()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await self.get_response(self.get_path(scope), scope)
-        except HTTPException as error:
-            text = f"{error.status_code} {http.HTTPStatus(error.status_code).phrase}\n"
-            response = PlainTextResponse(text, error.status_code, error.headers)
+        # In one thread, once: Starlette's own way is five changes of thread for a small file.
+        response = await anyio.to_thread.run_sync(self._respond, scope)
         response.headers.setdefault("Cache-Control", _REVALIDATE)
         response.headers.update(self._isolation)
         await response(scope, receive, send)
 
-    def get_path(self, scope: Scope) -> str:
+    def _respond(self, scope: Scope) -> Response:
+        if scope["method"] not in ("GET", "HEAD"):
+            return _status(http.HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
         # "folder/" is a folder's index, and "file/" is nothing.
         index = "index.html" if scope["path"].endswith("/") else ""
-        return super().get_path({**scope, "path": scope["path"] + index})
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        if isinstance(response, RedirectResponse):
-            # Relative to this host, whatever name the request gives it; "//name" is another host.
-            query = scope["query_string"] and b"?" + scope["query_string"]
-            location = b"/" + scope["raw_path"].lstrip(b"/") + b"/" + query
-            return Response(status_code=301, headers={"Location": location.decode("latin-1")})
-        return response
+        try:
+            path, found = self.lookup_path(self.get_path({**scope, "path": scope["path"] + index}))
+            if found is not None and stat.S_ISREG(found.st_mode):
+                return self.file_response(path, found, scope)
+            if path and Path(path, "index.html").is_file():
+                # Relative to this host, by whatever name; "//name" is another host.
+                query = scope["query_string"] and b"?" + scope["query_string"]
+                location = b"/" + scope["raw_path"].lstrip(b"/") + b"/" + query
+                return Response(status_code=301, headers={"Location": location.decode("latin-1")})
+        except (OSError, ValueError):
+            pass  # A name that is none, or a file that may not be read.
+        return _status(http.HTTPStatus.NOT_FOUND)
 
     def file_response(
         self,
@@ -278,10 +280,16 @@ class _Site(StaticFiles):
         }
         if compressible:
             headers["Vary"] = "Accept-Encoding"
-        make = partial(_Compressed, memory=self._compressed) if compress else _File
-        response = make(path, headers=headers, media_type=kind, stat_result=stat_result)
+        response = _File(path, headers=headers, media_type=kind, stat_result=stat_result)
         if self.is_not_modified(response.headers, asked):
             return NotModifiedResponse(response.headers)
+        if compress:
+            del response.headers["Accept-Ranges"], response.headers["Content-Length"]
+            response.headers["Content-Encoding"] = "gzip"
+            return Response(self._compressed.get(path, tag), headers=response.headers)
+        if not ranged and stat_result.st_size < _SMALL:
+            del response.headers["Content-Length"]
+            return Response(path.read_bytes(), headers=response.headers)
         return response
 
 
@@ -289,19 +297,8 @@ class _File(FileResponse):
     chunk_size = 1 << 18
 
 
-class _Compressed(FileResponse):
-    """A file, compressed with gzip."""
-
-    def __init__(self, path: Path, *, memory: MemoryOfCompressed, **more: Any) -> None:
-        super().__init__(path, **more)
-        self._get = partial(memory.get, path, self.headers["ETag"])
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        content = await anyio.to_thread.run_sync(self._get)
-        self.headers["Content-Encoding"] = "gzip"
-        self.headers["Content-Length"] = str(len(content))
-        del self.headers["Accept-Ranges"]
-        await Response(content, headers=self.headers)(scope, receive, send)
+def _status(status: http.HTTPStatus, headers: Mapping[str, str] | None = None) -> Response:
+    return PlainTextResponse(f"{status.value} {status.phrase}\n", status, headers)
 
 
 def _accepts_gzip(asked: Headers) -> bool:
