@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -60,6 +61,18 @@ def test_serve_prints_its_address_and_stops_cleanly(site, number):
         process.send_signal(number)
         assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
+
+
+def test_serve_stops_cleanly_in_the_middle_of_a_download(site):
+    with (site / "large.bin").open("wb") as file:
+        file.truncate(300 << 20)
+    with serving(site, "--no-sharing") as process:
+        port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(1000)
+            process.send_signal(signal.SIGINT)
+            assert (process.wait(timeout=60), process.stderr.read()) == (0, "")
 
 
 def test_serve_isolated(site):

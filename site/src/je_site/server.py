@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import http
+import logging
 import mimetypes
 import os
 import posixpath
@@ -98,7 +99,7 @@ _ISOLATION = {
 #: One range, of a size that is one. Others are ignored, as RFC 9110 allows.
 _RANGE = re.compile(rb"bytes=([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 _LOCAL_NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1", "[::1]")
-_GRACE_SECONDS = 3
+_GRACE_SECONDS = 1
 #: Read at once, in bytes; what is larger is sent in parts.
 _SMALL = 1 << 20
 _BACKLOG = 256
@@ -344,6 +345,13 @@ def _record_of(scope: Scope, start: Message) -> RequestRecord:
     )
 
 
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Downloads that the end cuts off are no errors.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
+
+
 class SiteServer:
     """An HTTP server of one folder.
 
@@ -402,7 +410,7 @@ class SiteServer:
             timeout_keep_alive=60,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
 
     @property
     def url(self) -> str:
