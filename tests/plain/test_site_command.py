@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -60,6 +61,18 @@ def test_serve_prints_its_address_and_stops_cleanly(site, number):
         process.send_signal(number)
         assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
+
+
+def test_serve_stops_cleanly_in_the_middle_of_a_download(site):
+    with (site / "large.bin").open("wb") as file:
+        file.truncate(300 << 20)
+    with serving(site, "--no-sharing") as process:
+        port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(1000)
+            process.send_signal(signal.SIGINT)
+            assert (process.wait(timeout=60), process.stderr.read()) == (0, "")
 
 
 def test_serve_isolated(site):
@@ -158,6 +171,27 @@ def test_what_the_service_refuses_arrives_and_what_it_does_not_own_is_refused(
                 ask(url + path, "POST", body, Authorization=f"Bearer {token}")
             refused[path] = caught.value.code
         assert refused == {"api/v1/notebooks": 413, "index.html": 405}
+
+
+def test_a_large_notebook_is_shared_by_a_client_that_expects_100_continue(
+    site, tmp_path, monkeypatch
+):
+    cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "x " * 2_500_000}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    body = tmp_path / "body"
+    body.write_text(json.dumps({"notebook": notebook, "password": ""}))
+    with sharing(site, tmp_path, monkeypatch) as (_, url):
+        token = json.loads(ask(f"{url}api/v1/auth/issue", "POST", b"")[1])["token"]
+        headers = ("Content-Type: application/json", f"Authorization: Bearer {token}")
+        options = [option for header in headers for option in ("-H", header)]
+        command = ["curl", "-sS", "--max-time", "60", "-w", "%{http_code}", *options]
+        said = subprocess.run(
+            [*command, "-H", "Expect: 100-continue", "-d", f"@{body}", f"{url}api/v1/notebooks"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    assert said.stdout.endswith("201")
 
 
 def test_when_the_service_dies_it_is_said_and_the_site_goes_on(site, tmp_path, monkeypatch):

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import signal
 import sys
-import threading
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(serve)
     serve.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
     serve.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
+    serve.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="further name that the site is reached by, as through a proxy; may be repeated",
+    )
     serve.add_argument(
         "--open",
         action=argparse.BooleanOptionalAction,
@@ -215,16 +221,22 @@ def _serve(options: argparse.Namespace) -> None:
 
     # The port first: who has to choose another should not wait for a build.
     root = options.output.resolve()
-    server = SiteServer(root, host=options.host, port=options.port, isolated=options.isolated)
+    server = SiteServer(
+        root,
+        host=options.host,
+        port=options.port,
+        isolated=options.isolated,
+        allowed_hosts=options.allow_host,
+    )
     with contextlib.ExitStack() as stack:
-        stack.callback(server.server_close)
+        stack.callback(server.close)
         build_if_needed(options.output, _build_options(options))
         server.sharing = stack.enter_context(_sharing(options, root))
         print(f"Serving {options.output} at {server.url} (Ctrl-C stops it)", flush=True)
         if options.open:
             webbrowser.open(server.url)
         with _stopped_by_signals(server):
-            server.serve_forever(poll_interval=0.2)
+            server.run()
 
 
 @contextlib.contextmanager
@@ -266,8 +278,7 @@ def _stopped_by_signals(server: SiteServer) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the serving, which is what they are for: no error."""
 
     def stop(*_: object) -> None:
-        # From another thread: shutdown waits for the loop that this one runs.
-        threading.Thread(target=server.shutdown).start()
+        server.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,157 +1,131 @@
-"""Passes requests on to a service on this machine."""
+"""Pass requests on to a sharing service on this machine."""
 
 from __future__ import annotations
 
 import contextlib
 import http
-import http.client
-import json
-import select
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 if TYPE_CHECKING:
-    import socket
-    from http.server import BaseHTTPRequestHandler
+    from collections.abc import AsyncIterator, Sequence
 
-__all__ = ["forward", "is_for_service"]
+    from starlette.applications import Starlette
 
-#: What of a site's address is the sharing service's.
-_PREFIXES = ("/api/v1/", "/s/")
+__all__ = ["Forwarding"]
 
-# What is between two machines, and not for the next.
+#: Paths of a site's address that are the sharing service's.
+_PATHS = ("/api/v1/{rest:path}", "/s/{rest:path}")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+# Of one connection, not of the message.
 _HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"}
-    | {"transfer-encoding", "upgrade", "proxy-connection"}
+    {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te"}
+    | {b"trailer", b"transfer-encoding", b"upgrade", b"proxy-connection", b"expect"}
 )
-# Said anew: by whom it is asked is not for the browser to say.
-_OURS = frozenset({"x-forwarded-for", "x-forwarded-proto", "forwarded", "content-length"})
-_CHUNK = 1 << 18
-_TIMEOUT = 200.0  # seconds; the service itself gives up before
-#: What is still read of a body that the service no longer wants, so that the answer arrives.
-_MOST_DRAINED = 64 << 20
-_ERROR = "The sharing service is not running. Stop the site's server and start it again."
+# Set here, never trusted from clients.
+_OURS = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"forwarded"})
+_TIMEOUT = httpx.Timeout(200, connect=10)  # seconds; the service itself gives up before
+_NOT_RUNNING = "The sharing service is not running. Stop the site's server and start it again."
+_OTHER_ORIGIN = "This service is for the pages of its own site only."
 
 
-def is_for_service(path: str) -> bool:
-    """Tell whether a path of a site is the sharing service's.
+class Forwarding:
+    """The part of a site that the sharing service answers.
 
     Parameters
     ----------
-    path
-        The path, without its query.
-
-    Examples
-    --------
-    >>> is_for_service("/s/brave-quiet-otter"), is_for_service("/api/contents/all.json")
-    (True, False)
-    """
-    return path.startswith(_PREFIXES)
-
-
-def forward(handler: BaseHTTPRequestHandler, port: int) -> tuple[int, int]:
-    """Pass a request on to a service on this machine, and its answer back.
-
-    Parameters
-    ----------
-    handler
-        What has the request.
     port
         Where the service listens.
-
-    Returns
-    -------
-    tuple of int
-        The status of the answer, and the size of its body in bytes.
+    allowed_hosts
+        Names whose pages may use it besides those of the address that is asked, as a
+        proxy may have rewritten that.
     """
-    length = _length_of(handler)
-    if length is None:
-        handler.close_connection = True
-        return _answer(handler, http.HTTPStatus.LENGTH_REQUIRED, {}, b"")
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
-    try:
-        connection.putrequest(
-            handler.command, handler.path, skip_host=True, skip_accept_encoding=True
+
+    def __init__(self, port: int, allowed_hosts: Sequence[str] = ()) -> None:
+        self._allowed_hosts = allowed_hosts
+        # The environment's proxy is not for this machine's own ports.
+        self._client = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}",
+            timeout=_TIMEOUT,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         )
-        for name, value in handler.headers.items():
-            if name.lower() not in _HOP_BY_HOP | _OURS:
-                connection.putheader(name, value)
-        connection.putheader("X-Forwarded-For", str(handler.client_address[0]))
-        connection.putheader("Content-Length", str(length))
-        connection.endheaders()
-        _send_body(handler, connection, length)
-        answer = connection.getresponse()
-        body = answer.read()
-    except (OSError, http.client.HTTPException):
-        handler.close_connection = True
-        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        said = json.dumps({"error_code": "SERVICE_UNAVAILABLE", "message": _ERROR}).encode()
-        return _answer(handler, http.HTTPStatus.SERVICE_UNAVAILABLE, headers, said)
-    finally:
-        connection.close()
-    passed = {
-        name: value
-        for name, value in answer.getheaders()
-        if name.lower() not in _HOP_BY_HOP | {"content-length", "date", "server"}
-    }
-    told = answer.getheader("Content-Length") if handler.command == "HEAD" else None
-    return _answer(handler, answer.status, passed, body, told)
+        self._client.headers.clear()
+        self.routes = [Route(path, self._forward, methods=_METHODS) for path in _PATHS]
 
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Close the connections at the end."""
+        async with self._client:
+            yield
 
-def _length_of(handler: BaseHTTPRequestHandler) -> int | None:
-    """Return the size of the request's body in bytes, None if it is not said."""
-    if "Transfer-Encoding" in handler.headers:
-        return None
-    text = handler.headers.get("Content-Length", "0")
-    return int(text) if text.isascii() and text.isdigit() else None
+    async def _forward(self, request: Request) -> Response:
+        if not self._is_own_page(request):
+            return _error(http.HTTPStatus.FORBIDDEN, "FORBIDDEN", _OTHER_ORIGIN)
+        try:
+            async with self._client.stream(
+                request.method,
+                "/",
+                headers=_request_headers(request),
+                content=request.stream() if _has_body(request) else None,
+                # As it came, for httpx would resolve its dots.
+                extensions={"target": _target(request)},
+            ) as answer:
+                body = b"".join([chunk async for chunk in answer.aiter_raw()])
+        except (httpx.HTTPError, ClientDisconnect):
+            return _error(http.HTTPStatus.SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", _NOT_RUNNING)
+        passed = Response(body, answer.status_code)
+        passed.raw_headers = _end_to_end(answer.headers.raw, {b"date", b"server"})
+        return passed
 
-
-def _send_body(
-    handler: BaseHTTPRequestHandler, connection: http.client.HTTPConnection, length: int
-) -> None:
-    """Send the body as it comes; what the service wants no more of is read all the same."""
-    left = length
-    drained = 0
-    wanted = True
-    while left > 0:
-        chunk = handler.rfile.read(min(_CHUNK, left))
-        if not chunk:
-            raise ConnectionAbortedError("the browser hung up")
-        left -= len(chunk)
-        wanted = wanted and _sent(connection.sock, chunk)
-        if not wanted:
-            drained += len(chunk)
-            if drained > _MOST_DRAINED:
-                handler.close_connection = True
-                return
-
-
-def _sent(service: socket.socket, chunk: bytes) -> bool:
-    """Send some of a body, unless the service has answered already: it is too large, perhaps."""
-    rest = memoryview(chunk)
-    while rest:
-        readable, writable, _ = select.select([service], [service], [], _TIMEOUT)
-        if readable:
+    def _is_own_page(self, request: Request) -> bool:
+        """Tell whether a request is none of another site's page, which names its origin."""
+        origin = request.headers.get("origin")
+        if origin is None:
+            return True
+        try:
+            parts = urlsplit(origin)
+            return parts.netloc == request.headers.get("host") or (
+                parts.hostname in self._allowed_hosts
+            )
+        except ValueError:
             return False
-        if not writable:
-            raise TimeoutError("the service does not read")
-        rest = rest[service.send(rest) :]
-    return True
 
 
-def _answer(
-    handler: BaseHTTPRequestHandler,
-    status: int,
-    headers: dict[str, str],
-    body: bytes,
-    length: str | None = None,
-) -> tuple[int, int]:
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name, value)
-    if status not in (http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED):
-        handler.send_header("Content-Length", length or str(len(body)))
-    handler.end_headers()
-    if body and handler.command != "HEAD":
-        with contextlib.suppress(ConnectionError):
-            handler.wfile.write(body)
-    return int(status), len(body)
+def _has_body(request: Request) -> bool:
+    return "transfer-encoding" in request.headers or "content-length" in request.headers
+
+
+def _target(request: Request) -> bytes:
+    query: bytes = request.scope["query_string"]
+    path: bytes = request.scope["raw_path"]
+    return path + b"?" + query if query else path
+
+
+def _request_headers(request: Request) -> list[tuple[bytes, bytes]]:
+    client = request.client.host if request.client else ""
+    return [
+        *_end_to_end(request.headers.raw, _OURS),
+        (b"x-forwarded-for", client.encode("ascii")),
+    ]
+
+
+def _end_to_end(
+    headers: Sequence[tuple[bytes, bytes]], dropped: frozenset[bytes] | set[bytes]
+) -> list[tuple[bytes, bytes]]:
+    return [
+        (name.lower(), value)
+        for name, value in headers
+        if name.lower() not in _HOP_BY_HOP and name.lower() not in dropped
+    ]
+
+
+def _error(status: http.HTTPStatus, code: str, message: str) -> Response:
+    said = {"error_code": code, "message": message}
+    return JSONResponse(said, status, headers={"Cache-Control": "no-store"})

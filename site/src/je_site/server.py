@@ -1,4 +1,4 @@
-"""Serves a built site: right types, precise caching, nothing outside its folder.
+"""Serve a built site: types, caching, compression, ranges, and the sharing service beside it.
 
 >>> from je_site.server import serve
 >>> with serve(getfixture("tmp_path")) as served:
@@ -9,30 +9,40 @@ True
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import errno
 import http
+import logging
 import mimetypes
+import os
 import posixpath
 import re
 import socket
-import sys
+import stat
 import threading
-import urllib.parse
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 from je_site.compression import MemoryOfCompressed
 from je_site.distribution import STATIC
 from je_site.errors import ServeError
-from je_site.forwarding import forward, is_for_service
+from je_site.forwarding import Forwarding
 from je_site.site_kernel import is_config, with_env
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = [
     "RequestRecord",
@@ -80,13 +90,19 @@ _HASHED_QUERY = re.compile(r"^(_|v|sha256)=[0-9a-f]{7,}$")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _REVALIDATE = "no-cache"
 _SMALLEST_COMPRESSED = 1024
-_CHUNK = 1 << 18
 
 _ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+#: One range, of a size that is one. Others are ignored, as RFC 9110 allows.
+_RANGE = re.compile(rb"bytes=([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
+_LOCAL_NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1", "[::1]")
+_GRACE_SECONDS = 1
+#: Read at once, in bytes; what is larger is sent in parts.
+_SMALL = 1 << 20
+_BACKLOG = 256
 
 
 def content_type(path: str) -> str:
@@ -203,8 +219,143 @@ class Sharing:
     url: str | None = None
 
 
-class SiteServer(ThreadingHTTPServer):
+class _Site(StaticFiles):
+    """The files of a site."""
+
+    def __init__(self, root: Path, *, isolated: bool, sharing: Sharing | None) -> None:
+        super().__init__(directory=root, check_dir=False)
+        self._root = root
+        self._isolation = _ISOLATION if isolated else {}
+        self._sharing = sharing
+        self._compressed = MemoryOfCompressed()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # In one thread, once: Starlette's own way is five changes of thread for a small file.
+        response = await anyio.to_thread.run_sync(self._respond, scope)
+        response.headers.setdefault("Cache-Control", _REVALIDATE)
+        response.headers.update(self._isolation)
+        await response(scope, receive, send)
+
+    def _respond(self, scope: Scope) -> Response:
+        if scope["method"] not in ("GET", "HEAD"):
+            return _status(http.HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
+        # "folder/" is a folder's index, and "file/" is nothing.
+        index = "index.html" if scope["path"].endswith("/") else ""
+        try:
+            path, found = self.lookup_path(self.get_path({**scope, "path": scope["path"] + index}))
+            if found is not None and stat.S_ISREG(found.st_mode):
+                return self.file_response(path, found, scope)
+            if path and Path(path, "index.html").is_file():
+                # Relative to this host, by whatever name; "//name" is another host.
+                query = scope["query_string"] and b"?" + scope["query_string"]
+                location = b"/" + scope["raw_path"].lstrip(b"/") + b"/" + query
+                return Response(status_code=301, headers={"Location": location.decode("latin-1")})
+        except (OSError, ValueError):
+            pass  # A name that is none, or a file that may not be read.
+        return _status(http.HTTPStatus.NOT_FOUND)
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,  # noqa: ARG002
+    ) -> Response:
+        path = Path(full_path)
+        relative = path.relative_to(self._root).as_posix()
+        asked = Headers(scope=scope)
+        if self._sharing is not None and is_config(relative):
+            return _config(path, self._sharing, asked)
+        kind = content_type(relative)
+        ranged = "range" in asked
+        if ranged and not _RANGE.fullmatch(asked["range"].encode("latin-1")):
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"range"]
+        compressible = (
+            kind.startswith(_COMPRESSIBLE) and stat_result.st_size >= _SMALLEST_COMPRESSED
+        )
+        compress = compressible and not ranged and _accepts_gzip(asked)
+        tag = f"{stat_result.st_mtime_ns:x}-{stat_result.st_size:x}{'-gz' if compress else ''}"
+        headers = {
+            "Cache-Control": cache_control(relative, scope["query_string"].decode("latin-1")),
+            "ETag": f'"{tag}"',
+        }
+        if compressible:
+            headers["Vary"] = "Accept-Encoding"
+        response = _File(path, headers=headers, media_type=kind, stat_result=stat_result)
+        if self.is_not_modified(response.headers, asked):
+            return NotModifiedResponse(response.headers)
+        if compress:
+            del response.headers["Accept-Ranges"], response.headers["Content-Length"]
+            response.headers["Content-Encoding"] = "gzip"
+            return Response(self._compressed.get(path, tag), headers=response.headers)
+        if not ranged and stat_result.st_size < _SMALL:
+            del response.headers["Content-Length"]
+            return Response(path.read_bytes(), headers=response.headers)
+        return response
+
+
+class _File(FileResponse):
+    chunk_size = 1 << 18
+
+
+def _status(status: http.HTTPStatus, headers: Mapping[str, str] | None = None) -> Response:
+    return PlainTextResponse(f"{status.value} {status.phrase}\n", status, headers)
+
+
+def _accepts_gzip(asked: Headers) -> bool:
+    for item in asked.get("accept-encoding", "").lower().split(","):
+        coding, _, weight = item.replace(" ", "").partition(";")
+        if coding == "gzip":
+            return weight.rstrip("0.") != "q="
+    return False
+
+
+def _config(path: Path, sharing: Sharing, asked: Headers) -> Response:
+    """Answer with a configuration that names the sharing service."""
+    # By the address that this very browser has the site under.
+    scheme, host = asked.get("x-forwarded-proto", "http"), asked.get("host", "localhost")
+    env = {"JE_KERNEL_SHARING_URL": sharing.url or f"{scheme}://{host}"}
+    body = with_env(path.name, path.read_bytes(), env)
+    return Response(body, headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
+class _Recorder:
+    """Middleware that records each answer before it is sent."""
+
+    def __init__(self, app: ASGIApp, on_request: Callable[[RequestRecord], None]) -> None:
+        self._app = app
+        self._on_request = on_request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def record(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._on_request(_record_of(scope, message))
+            await send(message)
+
+        await self._app(scope, receive, record)
+
+
+def _record_of(scope: Scope, start: Message) -> RequestRecord:
+    path = scope["raw_path"] + (scope["query_string"] and b"?" + scope["query_string"])
+    has_body = scope["method"] != "HEAD" and start["status"] != http.HTTPStatus.NOT_MODIFIED
+    length = Headers(raw=start["headers"]).get("content-length", "0") if has_body else "0"
+    headers = dict(Headers(scope=scope))
+    return RequestRecord(
+        scope["method"], path.decode("latin-1"), start["status"], int(length), headers
+    )
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Downloads that the end cuts off are no errors.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
+
+
+class SiteServer:
     """An HTTP server of one folder.
+
+    It listens from the start, and answers while `run` runs.
 
     Parameters
     ----------
@@ -214,19 +365,18 @@ class SiteServer(ThreadingHTTPServer):
         Where to listen; port 0 is any that is free.
     isolated
         Whether to send the headers that make pages cross-origin isolated.
+    allowed_hosts
+        Further names that the site is reached by, as through a proxy. A server that listens
+        on this machine alone refuses requests by any name but this machine's own, so
+        that a page elsewhere cannot pass for it by a name of its own (DNS rebinding).
     on_request
-        Called, in any thread, with each request, just before it is answered.
+        Called with each request, just before it is answered.
 
     Raises
     ------
     ServeError
         When the port is in use or the host is not this machine's.
     """
-
-    daemon_threads = True
-    # Another server on the port must be an error, not a silent sharing.
-    allow_reuse_port = False
-    request_queue_size = 64
 
     def __init__(
         self,
@@ -235,39 +385,88 @@ class SiteServer(ThreadingHTTPServer):
         host: str = "127.0.0.1",
         port: int = 0,
         isolated: bool = False,
+        allowed_hosts: Sequence[str] = (),
         on_request: Callable[[RequestRecord], None] | None = None,
     ) -> None:
         self.root = root.resolve()
-        self.isolated = isolated
         self.sharing: Sharing | None = None
-        """By what kernels share notebooks; to be set before the first request."""
-        self.on_request = on_request
-        self.compressed = MemoryOfCompressed()
-        self.host = host
-        if ":" in host:
-            self.address_family = socket.AF_INET6
-        try:
-            super().__init__((host, port), _Handler)
-        except OSError as error:
-            raise ServeError(_why_not(error, host, port)) from error
-        except OverflowError as error:
-            raise ServeError(f"{port} is not a port: choose one from 1 to 65535.") from error
+        """By what kernels share notebooks; to be set before `run`."""
+        self._isolated = isolated
+        self._allowed_hosts = tuple(allowed_hosts)
+        self._on_request = on_request
+        self._host = host
+        self._socket = _listening(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(
+            self._app,
+            factory=True,
+            http="httptools",
+            ws="none",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        self._server = _Server(config)
 
     @property
     def url(self) -> str:
         """Address of the site; ends with a slash."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
-        bare = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        return f"http://{bare}:{self.server_address[1]}/"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of browsers that hang up."""
-        if isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
-            return
-        super().handle_error(request, client_address)
+    def run(self) -> None:
+        """Answer requests until `stop` is called."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Let `run` return, from any thread or a signal's handler."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Free the port."""
+        self._socket.close()
+
+    def _app(self) -> Starlette:
+        site = _Site(self.root, isolated=self._isolated, sharing=self.sharing)
+        routes: list[Route | Mount] = [Mount("/", site)]
+        lifespan = None
+        if self.sharing is not None and self.sharing.port is not None:
+            service = Forwarding(self.sharing.port, self._allowed_hosts)
+            routes = [*service.routes, *routes]
+            lifespan = service.lifespan
+        middleware = [Middleware(TrustedHostMiddleware, self._names(), www_redirect=False)]
+        if self._on_request is not None:
+            middleware.insert(0, Middleware(_Recorder, self._on_request))
+        return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+
+    def _names(self) -> list[str]:
+        """Return the names by which requests may come."""
+        if not _is_loopback(self._host):
+            return ["*"]
+        return [*_LOCAL_NAMES, self._host, *self._allowed_hosts]
 
 
-def _why_not(error: OSError, host: str, port: int) -> str:
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; nobody else's port is shared."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ServeError(_why_not(error, host, port)) from error
+    return listener
+
+
+def _why_not(error: OSError | OverflowError, host: str, port: int) -> str:
+    if isinstance(error, OverflowError):
+        return f"{port} is not a port: choose one from 1 to 65535."
     if error.errno == errno.EADDRINUSE:
         return (
             f"Port {port} is in use, perhaps by another `je-kernel serve`: stop that, or choose "
@@ -286,225 +485,8 @@ def _free_port(host: str) -> int:
         return port
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """Answers one connection."""
-
-    server: SiteServer
-    protocol_version = "HTTP/1.1"
-    # A body in several small packets must not wait for the acknowledgement of the first.
-    disable_nagle_algorithm = True
-    timeout = 60
-
-    def do_GET(self) -> None:
-        """Answer with a file, or what the sharing service says."""
-        if not self._forwarded():
-            self._answer(with_body=True)
-
-    def do_HEAD(self) -> None:
-        """Answer with a file's headers, or what the sharing service says."""
-        if not self._forwarded():
-            self._answer(with_body=False)
-
-    def do_POST(self) -> None:
-        """Pass on what is for the sharing service."""
-        if not self._forwarded():
-            self.close_connection = True
-            self._send_status(http.HTTPStatus.METHOD_NOT_ALLOWED, with_body=True)
-
-    do_PUT = do_DELETE = do_OPTIONS = do_POST  # noqa: N815
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Keep quiet: a session is hundreds of requests."""
-
-    def _answer(self, *, with_body: bool) -> None:
-        parts = urllib.parse.urlsplit(self.path)
-        path = self._file_of(parts.path)
-        if path is None:
-            self._send_status(http.HTTPStatus.NOT_FOUND, with_body=with_body)
-        elif path.is_dir():
-            query = f"?{parts.query}" if parts.query else ""
-            self._redirect(f"{parts.path}/{query}")
-        else:
-            self._send_file(path, parts.query, with_body=with_body)
-
-    def _forwarded(self) -> bool:
-        """Pass the request on, if it is for the sharing service; tell whether it was."""
-        sharing = self.server.sharing
-        path = urllib.parse.urlsplit(self.path).path
-        if sharing is None or sharing.port is None or not is_for_service(path):
-            return False
-        status, sent = forward(self, sharing.port)
-        self._record(http.HTTPStatus(status), sent)
-        return True
-
-    def _file_of(self, url_path: str) -> Path | None:
-        """Find what a path names, within the root: a file, or a folder to redirect to."""
-        name = urllib.parse.unquote(url_path)
-        if "\0" in name or "\\" in name:
-            return None
-        root = self.server.root
-        try:
-            path = (root / name.lstrip("/")).resolve()
-            if not path.is_relative_to(root):
-                return None
-            if not path.is_dir():
-                return path if path.is_file() and not name.endswith("/") else None
-            index = path / "index.html"
-            if not index.is_file():
-                return None
-            return index if name.endswith("/") else path
-        except (OSError, ValueError):
-            return None
-
-    def _redirect(self, location: str) -> None:
-        # Not "//host": that would be another host's address.
-        headers = {"Location": "/" + location.lstrip("/"), "Cache-Control": _REVALIDATE}
-        self._record(http.HTTPStatus.MOVED_PERMANENTLY, 0)
-        self._send_headers(http.HTTPStatus.MOVED_PERMANENTLY, headers, 0)
-
-    def _send_status(self, status: http.HTTPStatus, *, with_body: bool) -> None:
-        body = f"{status.value} {status.phrase}\n".encode()
-        headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": _REVALIDATE}
-        self._record(status, len(body) if with_body else 0)
-        self._send_headers(status, headers, len(body))
-        if with_body:
-            self.wfile.write(body)
-
-    def _send_file(self, path: Path, query: str, *, with_body: bool) -> None:
-        relative = path.relative_to(self.server.root).as_posix()
-        if self.server.sharing is not None and is_config(relative):
-            self._send_config(path, self.server.sharing, with_body=with_body)
-            return
-        stat = path.stat()
-        kind = content_type(relative)
-        compressible = kind.startswith(_COMPRESSIBLE) and stat.st_size >= _SMALLEST_COMPRESSED
-        wants_range = "Range" in self.headers
-        compress = compressible and not wants_range and self._accepts_gzip()
-        tag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}{"-gz" if compress else ""}"'
-        headers = {
-            "Content-Type": kind,
-            "Cache-Control": cache_control(relative, query),
-            "ETag": tag,
-            "Last-Modified": email.utils.formatdate(stat.st_mtime, usegmt=True),
-        }
-        if compressible:
-            headers["Vary"] = "Accept-Encoding"
-        if self._is_current(tag, stat):
-            self._record(http.HTTPStatus.NOT_MODIFIED, 0)
-            self._send_headers(http.HTTPStatus.NOT_MODIFIED, headers, None)
-            return
-        if compress:
-            self._send_compressed(path, tag, headers, with_body=with_body)
-        else:
-            self._send_plain(path, stat, headers, with_body=with_body)
-
-    def _send_config(self, path: Path, sharing: Sharing, *, with_body: bool) -> None:
-        """Send a configuration that says by what to share."""
-        # By the address that this very browser has the site under.
-        host = self.headers.get("Host") or f"127.0.0.1:{self.server.server_address[1]}"
-        url = sharing.url or f"{self.headers.get('X-Forwarded-Proto', 'http')}://{host}"
-        env = {"JE_KERNEL_SHARING_URL": url}
-        body = with_env(path.name, path.read_bytes(), env)
-        headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-        self._record(http.HTTPStatus.OK, len(body) if with_body else 0)
-        self._send_headers(http.HTTPStatus.OK, headers, len(body))
-        if with_body:
-            self.wfile.write(body)
-
-    def _accepts_gzip(self) -> bool:
-        accepted = self.headers.get("Accept-Encoding", "")
-        return bool(re.search(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", accepted))
-
-    def _is_current(self, tag: str, stat: os.stat_result) -> bool:
-        """Tell whether the browser has this already."""
-        tags = self.headers.get("If-None-Match")
-        if tags is not None:
-            return tags.strip() == "*" or tag in [
-                t.strip().removeprefix("W/") for t in tags.split(",")
-            ]
-        since = self.headers.get("If-Modified-Since")
-        if since is None:
-            return False
-        with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
-            return int(stat.st_mtime) <= email.utils.parsedate_to_datetime(since).timestamp()
-        return False
-
-    def _send_headers(
-        self, status: http.HTTPStatus, headers: Mapping[str, str], length: int | None
-    ) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if length is not None:
-            self.send_header("Content-Length", str(length))
-        if self.server.isolated:
-            for name, value in _ISOLATION.items():
-                self.send_header(name, value)
-        self.end_headers()
-
-    def _send_compressed(
-        self, path: Path, tag: str, headers: Mapping[str, str], *, with_body: bool
-    ) -> None:
-        content = self.server.compressed.get(path, tag)
-        all_headers = {**headers, "Content-Encoding": "gzip"}
-        self._record(http.HTTPStatus.OK, len(content) if with_body else 0)
-        self._send_headers(http.HTTPStatus.OK, all_headers, len(content))
-        if with_body:
-            self.wfile.write(content)
-
-    def _send_plain(
-        self, path: Path, stat: os.stat_result, headers: dict[str, str], *, with_body: bool
-    ) -> None:
-        size = stat.st_size
-        headers["Accept-Ranges"] = "bytes"
-        span = self._range(size, headers["ETag"])
-        if span == (0, 0) and size:
-            headers["Content-Range"] = f"bytes */{size}"
-            self._record(http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, 0)
-            self._send_headers(http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers, 0)
-            return
-        start, end = span or (0, size)
-        status = http.HTTPStatus.PARTIAL_CONTENT if span else http.HTTPStatus.OK
-        if span:
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-        self._record(status, end - start if with_body else 0)
-        self._send_headers(status, headers, end - start)
-        if with_body:
-            with path.open("rb") as file:
-                self._send_part(file, start, end)
-
-    def _range(self, size: int, tag: str) -> tuple[int, int] | None:
-        """Start and end of the part asked for; (0, 0) if there is no such part, None for all."""
-        condition = self.headers.get("If-Range")
-        if condition is not None and condition.strip() != tag:
-            return None
-        match = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", "").strip())
-        if match is None or not (match[1] or match[2]):
-            return None
-        if not match[1]:
-            return (max(0, size - int(match[2])), size) if int(match[2]) else (0, 0)
-        start = int(match[1])
-        end = min(size, int(match[2]) + 1) if match[2] else size
-        return (start, end) if start < end else (0, 0)
-
-    def _send_part(self, file: BinaryIO, start: int, end: int) -> None:
-        file.seek(start)
-        left = end - start
-        while left > 0:
-            chunk = file.read(min(_CHUNK, left))
-            if not chunk:
-                self.close_connection = True  # The file shrank: the browser must not wait.
-                return
-            self.wfile.write(chunk)
-            left -= len(chunk)
-
-    def _record(self, status: http.HTTPStatus, sent: int) -> None:
-        """Record the answer before it is sent: who has it finds it in the record."""
-        if self.server.on_request is not None:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            self.server.on_request(
-                RequestRecord(self.command, self.path, int(status), sent, headers)
-            )
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
 @contextlib.contextmanager
@@ -544,11 +526,11 @@ def serve(
     """
     server = SiteServer(Path(root), host=host, port=port, isolated=isolated, on_request=on_request)
     server.sharing = sharing
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        yield Served(server.url, server.server_address[1])
+        yield Served(server.url, server.port)
     finally:
-        server.shutdown()
+        server.stop()
         thread.join()
-        server.server_close()
+        server.close()
