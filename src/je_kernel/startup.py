@@ -78,6 +78,16 @@ class Started:
         return tuple(step for step in self.steps if step.outcome == "failed")
 
 
+class ConsoleFormatter(logging.Formatter):
+    """Formats a record without what its message or its error may tell of who asks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format one record."""
+        from je_kernel.net.credentials import shown_text
+
+        return shown_text(super().format(record))
+
+
 def _log_to_console(_shell: InteractiveShell | None) -> None:
     if not runtime.in_browser():
         raise Skip("there is no browser console here")
@@ -86,7 +96,7 @@ def _log_to_console(_shell: InteractiveShell | None) -> None:
     _log.propagate = False
     if not any(isinstance(handler, runtime.ConsoleHandler) for handler in _log.handlers):
         handler = runtime.ConsoleHandler()
-        handler.setFormatter(logging.Formatter("je-kernel: %(message)s"))
+        handler.setFormatter(ConsoleFormatter("je-kernel: %(message)s"))
         _log.addHandler(handler)
 
 
