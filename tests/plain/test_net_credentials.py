@@ -150,10 +150,10 @@ def seconds_for(function, text):
 )
 @pytest.mark.parametrize("function", [shown_url, shown_text, lambda text: list(scan_text(text))])
 def test_twice_the_text_takes_about_twice_the_time(function, unit):
-    size = 20_000 // len(unit)
+    size = 8_000 // len(unit)
     small = seconds_for(function, unit * size)
-    # Quadratic time would be four times eight.
-    assert seconds_for(function, unit * size * 8) < small * 24 + 0.05
+    # Quadratic time would be 64 times as long; the half second is for a machine that others use.
+    assert seconds_for(function, unit * size * 8) < small * 24 + 0.5
 
 
 def recovered(monkeypatch, request):
