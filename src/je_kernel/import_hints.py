@@ -51,12 +51,12 @@ def unhint_imports(shell: InteractiveShell) -> None:
     shell
         The IPython shell.
     """
-    own = vars(shell).get("showtraceback")
-    if not hasattr(own, "je_kernel_replaced"):
+    ours: Any = vars(shell).get("showtraceback")
+    if not hasattr(ours, "je_kernel_replaced"):
         return
     del shell.showtraceback
-    if own.je_kernel_replaced is not None:
-        shell.showtraceback = own.je_kernel_replaced  # type: ignore[method-assign]
+    if ours.je_kernel_replaced is not None:
+        shell.showtraceback = ours.je_kernel_replaced  # type: ignore[method-assign]
 
 
 def _add_hint(error: ImportError) -> None:
