@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import pytest
 
 from je_kernel import settings
 from je_kernel.files import choose
-from je_kernel.sharing.memory import FOLDER
+from je_kernel.sharing.memory import FOLDER, forget_unwritten
 from tests.service.running_service import UNHURRIED, RunningService, notebook
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "kept_by",
     "new_kernel",
+    "no_room_for",
     "own_service",
     "quick",
     "remembered",
@@ -45,6 +48,18 @@ def write(name="rain.ipynb", content=None, **changes):
 def new_kernel():
     """Forget all that a kernel holds in memory, as a restart does."""
     choose.forget_choice()
+    forget_unwritten()
+
+
+@contextmanager
+def no_room_for(size):
+    """Let the operating system refuse to write files that are larger."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def kept_by(service, share):
@@ -74,7 +89,7 @@ def students_folder(tmp_path, monkeypatch) -> Iterator[Path]:
     choose.forget_choice()
     settings.reload()
     yield own
-    choose.forget_choice()
+    new_kernel()
     monkeypatch.undo()
     settings.reload()
 

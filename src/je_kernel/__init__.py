@@ -80,14 +80,14 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
     start(ipython)
 
 
-def unload_ipython_extension(_ipython: InteractiveShell) -> None:
-    """Take back what je-kernel patched: by ``%unload_ext je_kernel``.
+def unload_ipython_extension(ipython: InteractiveShell) -> None:
+    """Take back all that je-kernel changed: by ``%unload_ext je_kernel``.
 
     Parameters
     ----------
-    _ipython
+    ipython
         The shell that unloads the extension.
     """
     from je_kernel.startup import stop
 
-    stop()
+    stop(ipython)

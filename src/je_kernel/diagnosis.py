@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-import re
 import time
 from dataclasses import dataclass, fields
 from importlib import metadata
 
 from je_kernel import runtime, settings, startup
 from je_kernel._version import __version__
+from je_kernel.net.credentials import shown_text
 
 __all__ = ["Report", "Section", "doctor"]
 
@@ -73,7 +73,7 @@ def doctor() -> Report:
     """Report what this kernel is made of, what its start-up did, and what is set.
 
     The report names software, the settings of the site and its services. Nothing
-    in it tells who uses it: no names, no files, no logins.
+    in it tells who uses it: no names, no files, no logins, keys or tokens.
 
     Returns
     -------
@@ -87,9 +87,13 @@ def doctor() -> Report:
       je-kernel ...
     """
     facts = runtime.probe()
-    return Report(
-        (_versions(facts), _surroundings(facts), _start_up(), _files(), _sharing(), _settings())
-    )
+    sections = (_versions(facts), _surroundings(facts), _start_up(), _files(), _sharing())
+    return Report(tuple(_without_secrets(section) for section in (*sections, _settings())))
+
+
+def _without_secrets(section: Section) -> Section:
+    """Leave out what an address in a setting or the text of an error may tell."""
+    return Section(section.title, tuple((name, shown_text(value)) for name, value in section.lines))
 
 
 def _versions(facts: runtime.Runtime) -> Section:
@@ -172,7 +176,7 @@ def _sharing() -> Section:
     from je_kernel.sharing.memory import Memory
 
     service = Service.at(address)
-    lines = [("service", f"{_without_login(service.root)} (not asked for this report)")]
+    lines = [("service", f"{service.root} (not asked for this report)")]
     try:
         state = Memory(service.root).state()
     except FilesError as error:
@@ -198,7 +202,7 @@ def _settings() -> Section:
         for setting in fields(in_force)
     ]
     problems = (*settings.problems(), *_unknown_steps())
-    lines += [("problem", _without_login(str(problem))) for problem in problems]
+    lines += [("problem", str(problem)) for problem in problems]
     return Section("Settings", tuple(lines))
 
 
@@ -209,12 +213,7 @@ def _shown(value: object) -> str:
         return ", ".join(value)
     if isinstance(value, bool):
         return "on" if value else "off"
-    return _without_login(str(value))
-
-
-def _without_login(text: str) -> str:
-    """Leave out the user and the password that an address may have."""
-    return re.sub(r"(https?:/*)[^/?#\s]*@", r"\1…@", text)
+    return str(value)
 
 
 def _unknown_steps() -> tuple[str, ...]:

@@ -177,7 +177,9 @@ class NetworkError(JeKernelError, URLError):
         return self.text
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.text!r}, url={self.url!r})"
+        from je_kernel.net.credentials import shown_url
+
+        return f"{type(self).__name__}({self.text!r}, url={shown_url(self.url)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.text, self.url, self.reason)

@@ -28,7 +28,8 @@ def hint_imports(shell: InteractiveShell) -> None:
     shell
         The IPython shell whose tracebacks are meant.
     """
-    if getattr(vars(shell).get("showtraceback"), "je_kernel_hints", False):
+    own = vars(shell).get("showtraceback")
+    if hasattr(own, "je_kernel_replaced"):
         return
     show = shell.showtraceback
 
@@ -38,7 +39,7 @@ def hint_imports(shell: InteractiveShell) -> None:
             _add_hint(error)
         return show(exc_tuple, *args, **kwargs)
 
-    showtraceback.je_kernel_hints = True  # type: ignore[attr-defined]
+    showtraceback.je_kernel_replaced = own  # type: ignore[attr-defined]
     shell.showtraceback = showtraceback  # type: ignore[method-assign]
 
 
@@ -50,8 +51,12 @@ def unhint_imports(shell: InteractiveShell) -> None:
     shell
         The IPython shell.
     """
-    if getattr(vars(shell).get("showtraceback"), "je_kernel_hints", False):
-        del shell.showtraceback
+    ours: Any = vars(shell).get("showtraceback")
+    if not hasattr(ours, "je_kernel_replaced"):
+        return
+    del shell.showtraceback
+    if ours.je_kernel_replaced is not None:
+        shell.showtraceback = ours.je_kernel_replaced  # type: ignore[method-assign]
 
 
 def _add_hint(error: ImportError) -> None:

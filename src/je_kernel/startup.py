@@ -33,10 +33,11 @@ class Skip(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do at start-up."""
+    """One thing to do at start-up, and how it is taken back."""
 
     name: str
     run: Callable[[InteractiveShell | None], None]
+    undo: Callable[[InteractiveShell | None], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,16 @@ class Started:
         return tuple(step for step in self.steps if step.outcome == "failed")
 
 
+class ConsoleFormatter(logging.Formatter):
+    """Formats a record without what its message or its error may tell of who asks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format one record."""
+        from je_kernel.net.credentials import shown_text
+
+        return shown_text(super().format(record))
+
+
 def _log_to_console(_shell: InteractiveShell | None) -> None:
     if not runtime.in_browser():
         raise Skip("there is no browser console here")
@@ -86,8 +97,16 @@ def _log_to_console(_shell: InteractiveShell | None) -> None:
     _log.propagate = False
     if not any(isinstance(handler, runtime.ConsoleHandler) for handler in _log.handlers):
         handler = runtime.ConsoleHandler()
-        handler.setFormatter(logging.Formatter("je-kernel: %(message)s"))
+        handler.setFormatter(ConsoleFormatter("je-kernel: %(message)s"))
         _log.addHandler(handler)
+
+
+def _leave_console(_shell: InteractiveShell | None) -> None:
+    for handler in list(_log.handlers):
+        if isinstance(handler, runtime.ConsoleHandler):
+            _log.removeHandler(handler)
+    _log.setLevel(logging.NOTSET)
+    _log.propagate = True
 
 
 def _patch_network(_shell: InteractiveShell | None) -> None:
@@ -96,6 +115,12 @@ def _patch_network(_shell: InteractiveShell | None) -> None:
     from je_kernel import net
 
     net.install()
+
+
+def _unpatch_network(_shell: InteractiveShell | None) -> None:
+    from je_kernel import net
+
+    net.uninstall()
 
 
 def _quicken_drive(_shell: InteractiveShell | None) -> None:
@@ -107,13 +132,29 @@ def _quicken_drive(_shell: InteractiveShell | None) -> None:
         raise Skip("no drive of a kind that je-kernel knows is mounted")
 
 
+def _leave_drive(_shell: InteractiveShell | None) -> None:
+    from je_kernel import drive
+
+    drive.uninstall()
+
+
 def _name_ourselves(shell: InteractiveShell | None) -> None:
     if shell is None:
         raise Skip("this Python has no IPython shell")
+    if "je_kernel" in shell.user_ns:
+        raise Skip("the name is taken")
     import je_kernel
 
     # Not interactive: IPython then hides it from %who and its relatives.
     shell.push({"je_kernel": je_kernel}, interactive=False)  # type: ignore[no-untyped-call]
+
+
+def _leave_namespace(shell: InteractiveShell | None) -> None:
+    if shell is not None:
+        import je_kernel
+
+        # Only while it is ours, and not what the student has called so since.
+        shell.drop_by_id({"je_kernel": je_kernel})  # type: ignore[no-untyped-call]
 
 
 def _prepare_saved_copies(_shell: InteractiveShell | None) -> None:
@@ -126,6 +167,12 @@ def _prepare_saved_copies(_shell: InteractiveShell | None) -> None:
     saved.prepare()
 
 
+def _release_saved_copies(_shell: InteractiveShell | None) -> None:
+    from je_kernel.net import saved
+
+    saved.release()
+
+
 def _hint_imports(shell: InteractiveShell | None) -> None:
     if not runtime.in_browser():
         raise Skip("pip installs packages here")
@@ -136,13 +183,20 @@ def _hint_imports(shell: InteractiveShell | None) -> None:
     hint_imports(shell)
 
 
+def _unhint_imports(shell: InteractiveShell | None) -> None:
+    if shell is not None:
+        from je_kernel.import_hints import unhint_imports
+
+        unhint_imports(shell)
+
+
 STEPS: tuple[Step, ...] = (
-    Step("console", _log_to_console),
-    Step("network", _patch_network),
-    Step("drive", _quicken_drive),
-    Step("copies", _prepare_saved_copies),
-    Step("imports", _hint_imports),
-    Step("namespace", _name_ourselves),
+    Step("console", _log_to_console, _leave_console),
+    Step("network", _patch_network, _unpatch_network),
+    Step("drive", _quicken_drive, _leave_drive),
+    Step("copies", _prepare_saved_copies, _release_saved_copies),
+    Step("imports", _hint_imports, _unhint_imports),
+    Step("namespace", _name_ourselves, _leave_namespace),
 )
 
 _results: dict[str, StepResult] = {}
@@ -174,14 +228,24 @@ def start(shell: InteractiveShell | None = None) -> Started:
     return started()
 
 
-def stop() -> None:
-    """Take back what the start-up steps changed outside je-kernel, so that `start` does it anew."""
-    from je_kernel import drive, net
+def stop(shell: InteractiveShell | None = None) -> None:
+    """Take back all that the start-up steps changed, the last first, so that `start` does it anew.
 
-    net.uninstall()
-    drive.uninstall()
-    for name in ("network", "drive"):
-        _results.pop(name, None)
+    Parameters
+    ----------
+    shell
+        The IPython shell that was served. By default the running one, if there is one.
+    """
+    shell = shell or _running_shell()
+    for step in reversed(STEPS):
+        result = _results.pop(step.name, None)
+        # What failed may have been done in part.
+        if result is None or result.outcome == "skipped":
+            continue
+        try:
+            step.undo(shell)
+        except Exception:
+            _log.exception("the start-up step %r could not be taken back", step.name)
 
 
 def started() -> Started:

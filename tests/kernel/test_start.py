@@ -155,3 +155,39 @@ def test_the_doctor_shows_each_step_and_the_settings(selenium):
     assert "JE_KERNEL_LOG_LEVEL='shout' is ignored" in report
     assert all(name in report for name in ("console", "network", "namespace", "Pyodide"))
     assert "not loaded" in report and "not installed" not in report
+
+
+@run_in_pyodide(packages=KERNEL)
+def test_unloading_and_loading_again_leave_the_kernel_as_it_was(selenium):
+    import http.client
+    import logging
+    import sys
+    import urllib.request
+
+    import pyodide_kernel
+
+    shell = pyodide_kernel.ipython_shell
+    log = logging.getLogger("je_kernel")
+
+    def surroundings():
+        return (
+            list(sys.meta_path),
+            (list(log.handlers), log.level, log.propagate),
+            dict(vars(http.client.HTTPConnection)),
+            dict(vars(urllib.request.HTTPDefaultErrorHandler)),
+            {k: v for k, v in vars(shell).items() if not k.startswith("_")},
+            "je_kernel" in shell.user_ns,
+            "je_kernel" in shell.user_ns_hidden,
+        )
+
+    loaded = surroundings()
+    shell.run_line_magic("unload_ext", "je_kernel")
+    unloaded = surroundings()
+    for _ in range(2):
+        shell.run_line_magic("load_ext", "je_kernel")
+        assert "je_kernel" in shell.user_ns
+        shell.run_line_magic("unload_ext", "je_kernel")
+        assert surroundings() == unloaded
+    shell.run_line_magic("load_ext", "je_kernel")
+    assert len(loaded[1][0]) == len(log.handlers) == len(unloaded[1][0]) + 1
+    assert unloaded[1][2] and not unloaded[5] and not unloaded[6]

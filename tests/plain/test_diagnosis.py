@@ -29,8 +29,8 @@ def test_a_login_in_an_address_is_left_out_of_the_report(monkeypatch):
     }
     monkeypatch.setattr(settings, "_in_force", Settings.from_environ(variables))
     report = str(diagnosis.doctor())
-    assert report.count("https://…@share.example/x") == 2
-    assert "JE_KERNEL_RELAY_URL='https:/…@relay.example' is ignored" in report
+    assert report.count("https://share.example/x") == 2
+    assert "JE_KERNEL_RELAY_URL='https:/relay.example' is ignored" in report
     assert not {word for word in ("jane", "secret") if word in report}
 
 

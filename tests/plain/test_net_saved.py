@@ -1,6 +1,7 @@
 """Kept copies: which are kept, which go first, and what is said of them."""
 
 import asyncio
+import gc
 import warnings
 from dataclasses import replace
 
@@ -232,6 +233,26 @@ def test_a_store_that_is_broken_is_as_good_as_none():
             raise OSError("storage is forbidden")
 
     assert asyncio.run(saved._find(Broken(), GET)) is None
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_forgetting_in_the_cell_of_a_download_leaves_nothing_that_was_never_awaited(turns):
+    shelf = Shelf()
+    waiting = saved._Waiting(b"x" * 2 * MB)
+
+    async def cell():
+        saved._soon(lambda: saved._keep(shelf, copy_of(DATA, 8, 1.0), waiting.fetch, MB))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        saved.clear_saved()
+        await asyncio.sleep(0)
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        asyncio.run(cell())
+        gc.collect()
+    assert [str(warning.message) for warning in seen] == []
+    assert saved._tasks == set()
 
 
 def test_waiting_bodies_are_counted_until_they_are_fetched():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from je_kernel.files import choose
-from je_kernel.sharing.memory import FOLDER, Memory, Record, State
+from je_kernel.sharing.memory import FOLDER, Memory, Record, State, forget_unwritten
 from je_kernel.sharing.tokens import Token
 
 
@@ -19,6 +21,7 @@ def folder(tmp_path, monkeypatch):
     choose.forget_choice()
     yield tmp_path
     choose.forget_choice()
+    forget_unwritten()
 
 
 def record(path, notebook_id="u-1", cells=("a",)):
@@ -58,6 +61,63 @@ def test_two_kernels_at_once_lose_nothing():
     assert {r.path for r in memory.state().records} == {"rain.ipynb", "snow.ipynb"}
 
 
+def test_twenty_kernels_that_are_quicker_one_after_the_other_lose_nothing():
+    memory = Memory("https://one")
+    others = [record(f"{number}.ipynb", f"u-{number}", (str(number),)) for number in range(20)]
+    waiting = list(others)
+
+    def change(state):
+        if waiting:
+            quicker = waiting.pop()
+            Memory("https://one").change(lambda there: there.with_record(quicker))
+        return state.with_record(record("rain.ipynb", "u-rain", ("rain",)))
+
+    memory.change(change)
+    paths = {r.path for r in memory.state().records}
+    assert paths == {"rain.ipynb", *(other.path for other in others)}
+
+
+@contextmanager
+def full_disk():
+    """Let the operating system refuse every byte."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_a_full_disk_refuses_is_known_to_this_kernel_and_written_with_the_next_change():
+    memory = Memory("https://one")
+    memory.change(lambda state: state.with_approved({"x"}))
+    with full_disk():
+        assert not memory.note(lambda state: state.with_record(record("rain.ipynb")))
+        memory.remember_token(Token("t", 1.0))
+        assert memory.state().records == (record("rain.ipynb"),)
+    assert Memory("https://one").note(lambda state: state.with_approved({"y"}))
+    forget_unwritten()
+    state = memory.state()
+    assert (state.records, state.token) == ((record("rain.ipynb"),), Token("t", 1.0))
+    assert state.approved == {"x", "y"}
+
+
+def test_a_memory_that_cannot_be_read_does_not_stop_a_share(folder):
+    Path(FOLDER, "shares.json").mkdir(parents=True)
+    memory = Memory("https://one")
+    assert memory.known() == State()
+    assert not memory.note(lambda state: state.with_record(record("rain.ipynb")))
+    assert memory.known().records == (record("rain.ipynb"),)
+
+
+def test_what_is_damaged_waits_no_more_and_stays_to_be_looked_at():
+    memory = Memory("https://one")
+    queued = memory.enqueue("rain.ipynb", b"half a noteb", 1.0)
+    memory.leave_out(queued)
+    assert memory.state().queued == ()
+    assert Path(queued.file).read_bytes() == b"half a noteb"
+
+
 def test_a_share_under_a_new_name_replaces_its_record():
     state = State(records=(record("rain.ipynb"),)).with_record(record("snow.ipynb"))
     assert [r.path for r in state.records] == ["snow.ipynb"]
@@ -65,15 +125,27 @@ def test_a_share_under_a_new_name_replaces_its_record():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"https://one": 7}', '{"https://one": {"token": 7, "shares": [7, {}]}}'],
+    [
+        "",
+        "{",
+        "[]",
+        '{"https://one": 7}',
+        '{"https://one": {"token": 7, "shares": [7, {}]}}',
+        '{"https://one": {"token": {"text": "t", "received": "yesterday"}}}',
+        '{"https://one": {"queued": [{"path": 5, "file": 6, "taken": 7}]}}',
+    ],
 )
-def test_what_cannot_be_read_is_forgotten_and_written_over(text):
+def test_what_is_damaged_is_set_aside_and_never_written_over(text):
     Path(FOLDER).mkdir()
     Path(FOLDER, "shares.json").write_text(text)
     memory = Memory("https://one")
     assert memory.state() == State()
-    memory.remember_token(Token("t", 1.0))
-    assert memory.state().token == Token("t", 1.0)
+    for number in (1.0, 2.0):
+        memory.remember_token(Token("t", number))
+        assert memory.state().token == Token("t", number)
+    (aside,) = Path(FOLDER).glob("shares-damaged-*")
+    assert memory.set_aside == str(aside)
+    assert aside.read_text() == text
 
 
 def test_what_a_newer_version_adds_does_not_disturb():

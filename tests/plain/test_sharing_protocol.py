@@ -19,7 +19,7 @@ from je_kernel.sharing.errors import (
     TooLargeError,
     UnreachableServiceError,
 )
-from je_kernel.sharing.protocol import Protocol, Remember, Wait
+from je_kernel.sharing.protocol import Protocol, Recall, Remember, Wait
 from je_kernel.sharing.tokens import Token
 
 SERVICE = Service.at("https://share.example")
@@ -56,6 +56,7 @@ class Conversation:
         self.asked = []
         self.waited = []
         self.remembered = []
+        self.kept = token
         self.protocol = Protocol(SERVICE, token, clock=lambda: self.now, chance=lambda: 0.5)
 
     def run(self, steps):
@@ -69,6 +70,8 @@ class Conversation:
                     self.now += action.seconds
                 elif isinstance(action, Remember):
                     self.remembered.append(action.token)
+                elif isinstance(action, Recall):
+                    reply = self.remembered[-1] if self.remembered else self.kept
                 else:
                     assert isinstance(action, Request)
                     self.asked.append(action)

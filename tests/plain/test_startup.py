@@ -1,6 +1,9 @@
 """The start-up steps, in a real IPython shell on CPython."""
 
 import logging
+import socket
+import sys
+import threading
 from dataclasses import replace
 
 import pytest
@@ -22,6 +25,102 @@ def fresh(monkeypatch):
     """As if nothing had been started yet, and what is started be forgotten after."""
     monkeypatch.setattr(startup, "_results", {})
     return monkeypatch
+
+
+def surroundings(shell):
+    """Everything outside je-kernel that a start could change."""
+    import atexit
+    import builtins
+    import http.client
+    import urllib.request
+    import warnings
+
+    log = logging.getLogger("je_kernel")
+    modules = (builtins, http.client, urllib.request, warnings)
+    classes = (
+        *(http.client.HTTPConnection, http.client.HTTPResponse, socket.socket),
+        *(urllib.request.OpenerDirector, urllib.request.HTTPDefaultErrorHandler),
+    )
+    return {
+        "meta_path": list(sys.meta_path),
+        "path_hooks": list(sys.path_hooks),
+        "hooks": (sys.excepthook, sys.displayhook, sys.unraisablehook, threading.excepthook),
+        "exits": atexit._ncallbacks(),
+        "log": (list(log.handlers), log.level, log.propagate, list(logging.root.handlers)),
+        "functions": [dict(vars(module)) for module in modules],
+        "classes": [dict(vars(one)) for one in classes],
+        "shell": {k: v for k, v in vars(shell).items() if k not in CHANGING},
+        "names": {k: v for k, v in shell.user_ns.items() if not k.startswith("_")},
+        "hidden": {k: v for k, v in shell.user_ns_hidden.items() if not k.startswith("_")},
+        "magics": {kind: set(found) for kind, found in shell.magics_manager.magics.items()},
+        "events": {name: list(found) for name, found in shell.events.callbacks.items()},
+        "formatters": {
+            mime: (
+                dict(each.type_printers),
+                dict(each.deferred_printers),
+                dict(each.singleton_printers),
+            )
+            for mime, each in shell.display_formatter.formatters.items()
+        },
+        "transformers": (list(shell.input_transformers_cleanup), list(shell.ast_transformers)),
+        "custom": shell.custom_exceptions,
+    }
+
+
+CHANGING = {"_trait_values", "extension_manager", "execution_count"}
+
+
+def test_unloading_leaves_nothing_behind_and_loading_works_again_twice(fresh, shell):
+    fresh.setattr(startup.runtime, "in_browser", lambda: True)
+    # What needs a real browser: the drive and its kept copies are tested there.
+    without = replace(settings.Settings(), skip_steps=("drive", "copies"), log_level="debug")
+    fresh.setattr(settings, "_in_force", (without, ()))
+    before = surroundings(shell)
+    for _ in range(2):
+        shell.run_line_magic("load_ext", "je_kernel")
+        assert [s.name for s in startup.started().steps if s.outcome == "done"] == [
+            *("console", "network", "imports", "namespace"),
+        ]
+        during = surroundings(shell)
+        changed = {name for name in before if before[name] != during[name]}
+        assert changed >= {"meta_path", "log", "classes", "shell", "names"}
+        shell.run_line_magic("unload_ext", "je_kernel")
+        after = surroundings(shell)
+        assert {name for name in before if before[name] != after[name]} == set()
+        assert startup.started().steps == ()
+
+
+def test_unloading_leaves_alone_what_was_there_before_and_what_is_the_students(fresh, shell):
+    fresh.setattr(startup.runtime, "in_browser", lambda: True)
+    without = replace(settings.Settings(), skip_steps=("network", "drive", "copies"))
+    fresh.setattr(settings, "_in_force", (without, ()))
+
+    def showtraceback(*_, **__):
+        """Somebody else's."""
+
+    shell.showtraceback = showtraceback
+    shell.run_cell("import je_kernel")
+    shell.run_line_magic("load_ext", "je_kernel")
+    shell.run_line_magic("unload_ext", "je_kernel")
+    assert shell.showtraceback is showtraceback
+    assert shell.user_ns["je_kernel"] is je_kernel
+
+
+def test_what_cannot_be_taken_back_keeps_nothing_else_from_it(fresh, shell, caplog):
+    undone = []
+
+    def broken(_):
+        raise OSError("no")
+
+    steps = (
+        startup.Step("one", lambda _: None, lambda _: undone.append("one")),
+        startup.Step("two", lambda _: None, broken),
+    )
+    fresh.setattr(startup, "STEPS", steps)
+    startup.start(shell)
+    startup.stop(shell)
+    assert undone == ["one"]
+    assert "'two' could not be taken back" in caplog.text
 
 
 def with_steps(monkeypatch, *steps):

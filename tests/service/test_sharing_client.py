@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sqlite3
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,6 +30,7 @@ from tests.service.running_service import free_port, notebook
 from tests.sharing_student import (
     kept_by,
     new_kernel,
+    no_room_for,
     own_service,
     remembered,
     students_folder,
@@ -418,17 +417,6 @@ def test_without_room_to_keep_it_the_notebook_is_offered_and_nothing_half_stays(
     assert "There was no room here to keep it" in answer.reason
     assert 'download="rain.ipynb"' in answer._repr_html_()
     assert not list(Path(FOLDER).glob("queued-*"))
-
-
-@contextmanager
-def no_room_for(size):
-    """Let the operating system refuse to write files that are larger."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_next_share_sends_what_waits_too(own_service, quick):

@@ -21,13 +21,16 @@ from je_kernel.sharing import (
     Share,
     UnreachableServiceError,
 )
-from je_kernel.sharing.memory import FOLDER
+from je_kernel.sharing.addresses import Service, reference_of
+from je_kernel.sharing.driver import converse
+from je_kernel.sharing.memory import FOLDER, Memory
 from je_kernel.sharing.protocol import Protocol
 from je_kernel.sharing.tokens import claims_of
 from tests.service.running_service import bearer
 from tests.sharing_student import (
     kept_by,
     new_kernel,
+    no_room_for,
     own_service,
     quick,
     remembered,
@@ -92,6 +95,23 @@ def test_two_kernels_that_refresh_the_same_token_both_keep_their_links(running):
     assert share_source("rain = 3").link == rain.link
     assert kept_by(running, rain)["cells"][0]["source"] == "rain = 3"
     assert kept_by(running, snow)["cells"][0]["source"] == "snow = 2"
+
+
+def test_a_kernel_with_an_old_token_takes_the_one_that_another_kernel_has_got(running):
+    rain = share_source("rain = 1")
+    aged(7000)
+    before, memory = session(), Memory(running.url)
+    slower = Protocol(Service.at(running.url), memory.state().token)
+    assert share_source("rain = 2").link == rain.link  # the other kernel refreshes
+    steps = slower.retrieve(reference_of(rain.readable_id))
+    converse(steps, memory.remember_token, lambda: memory.state().token)
+    assert session() == before
+    assert slower.token == memory.state().token
+    # The service ends a session whose old token comes again: this one goes on.
+    answer = running.get(f"/notebooks/{rain.id}", memory.state().token.text)
+    assert answer.status_code == 200
+    refreshed = running.http.post("/api/v1/auth/refresh", json={"token": slower.token.text})
+    assert refreshed.status_code == 200
 
 
 def test_a_new_signing_key_changes_no_link(own_service):
@@ -216,6 +236,88 @@ def test_what_the_service_has_deleted_already_is_forgotten(running):
     assert gone.status_code == 204
     je_kernel.share.take_back("rain")
     assert remembered()["shares"] == []
+
+
+@pytest.mark.parametrize("change", ["deleted", "renamed", "unreadable"])
+@pytest.mark.parametrize("way", ["link", "words", "readable_id", "id", "name"])
+def test_a_share_is_taken_back_however_it_is_named_whatever_became_of_its_file(
+    running, way, change
+):
+    share = share_source("one = 1")
+    file = Path("rain.ipynb")
+    if change == "deleted":
+        file.unlink()
+    elif change == "renamed":
+        file.rename("snow.ipynb")
+    else:
+        file.write_text("{")
+    new_kernel()
+    said = je_kernel.share.take_back("rain" if way == "name" else getattr(share, way))
+    assert said.link == share.link
+    assert running.get(f"/notebooks/{share.id}").status_code == 404
+    assert remembered()["shares"] == []
+
+
+def test_a_link_of_somebody_else_cannot_be_taken_back(running):
+    share = share_source("one = 1")
+    with pytest.raises(NoSuchShareError, match="nothing to take back"):
+        je_kernel.share.take_back("https://share.example/s/brave-quiet-otter")
+    assert running.get(f"/notebooks/{share.id}").status_code == 200
+
+
+# A damaged memory, a full disk ----------------------------------------------
+
+
+def test_a_full_disk_costs_no_link_and_the_card_says_what_it_costs(running):
+    write(source="one = 1")
+    with no_room_for(0):
+        share = je_kernel.share("rain")
+        assert isinstance(share, Share)
+        assert "had no room to remember it" in repr(share)
+        assert "had no room to remember it" in share._repr_html_()
+        write_anyway = je_kernel.share("rain")
+        assert (write_anyway.how, write_anyway.link) == ("unchanged", share.link)
+    # There is room again: the same kernel writes down what it knows.
+    assert je_kernel.share("rain").link == share.link
+    write(source="two = 2")
+    assert "no room" not in repr(je_kernel.share("rain"))
+    new_kernel()
+    je_kernel.share.take_back("rain")
+    assert running.get(f"/notebooks/{share.id}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"content": [], "title": ""}', b'{"content": {"cells": [7]}, "title": 1}'],
+)
+@pytest.mark.parametrize("room", [True, False])
+def test_what_waits_and_is_damaged_costs_no_card_and_is_kept(own_service, quick, content, room):
+    running = own_service()
+    running.stop()
+    write("snow.ipynb", source="snow = 1")
+    assert je_kernel.share("snow").kept
+    (waiting,) = Path(FOLDER).glob("queued-*")
+    waiting.write_bytes(content)
+    running.restart()
+    write(source="one = 1")
+    with no_room_for(10**9 if room else 0):
+        share = je_kernel.share("rain")
+    assert isinstance(share, Share)
+    (damaged,) = share.others
+    assert "What waited to be sent is damaged" in repr(damaged)
+    assert "snow.ipynb is not shared: What waited" in repr(share)
+    assert waiting.read_bytes() == content
+    assert je_kernel.share("rain").others == ()
+
+
+def test_a_damaged_memory_is_set_aside_and_the_card_says_so(running):
+    share_source("one = 1")
+    Path(FOLDER, "shares.json").write_text("{")
+    share = share_source("two = 2")
+    (aside,) = Path(FOLDER).glob("shares-damaged-*")
+    assert aside.read_text() == "{"
+    assert str(aside) in repr(share)
+    assert je_kernel.share("rain").problems == ()
 
 
 def test_what_was_not_shared_cannot_be_taken_back(running):

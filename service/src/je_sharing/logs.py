@@ -2,11 +2,37 @@
 
 import asyncio
 import logging
+import re
 import sys
 import time
 import traceback
 
 import msgspec
+
+# At debug level database drivers log every statement with its values, and HTTP clients headers.
+_OUR_LOGS = ("je_sharing", "uvicorn", "alembic")
+
+_LOGIN = re.compile(r"(://)[^\s/?#@]{0,300}@")
+_QUERY = re.compile(r"\?[\w%.$\[\]-]{1,60}=[^\s\"']*")
+_TOKENS = re.compile(
+    r"\b(bearer|basic)\s{1,3}[\w.~+/=-]{8,}|(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){1,4}", re.IGNORECASE
+)
+
+
+def without_secrets(text: str) -> str:
+    """Leave logins, query strings and tokens out of a text.
+
+    Parameters
+    ----------
+    text
+        What a library wrote, such as the address of a database.
+
+    Examples
+    --------
+    >>> without_secrets("postgresql://me:secret@db/x and https://a.org/x?key=1 (Bearer abcdefgh)")
+    'postgresql://…@db/x and https://a.org/x?… (…)'
+    """
+    return _TOKENS.sub("…", _QUERY.sub("?…", _LOGIN.sub(r"\1…@", text)))
 
 
 class JsonFormatter(logging.Formatter):
@@ -21,7 +47,7 @@ class JsonFormatter(logging.Formatter):
             "time": time.time(),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": without_secrets(record.getMessage()),
         }
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = record.exc_info[0].__name__
@@ -56,10 +82,12 @@ def log_as_json(level: str) -> None:
     Parameters
     ----------
     level
-        Least severe level logged.
+        Least severe level logged of the service itself; of libraries, warnings at least.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in _OUR_LOGS:
+        logging.getLogger(name).setLevel(level.upper())
     # Its lines quote paths, and a path holds a readable id.
     logging.getLogger("uvicorn.access").disabled = True

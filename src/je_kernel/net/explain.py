@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import http.client
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from je_kernel import errors
 from je_kernel.net import links
+from je_kernel.net.credentials import shown_url
 from je_kernel.net.evidence import Evidence, decide, gather
 from je_kernel.net.message import without_default_port
 
@@ -192,7 +193,7 @@ _WORDS: dict[type[errors.NetworkError], Callable[..., tuple[str, str]]] = {
 
 
 def shown(url: str) -> str:
-    """Return an address as an error message shows it: no password, no needless port, not endless.
+    """Return an address as an error message shows it: no secret, no needless port, not endless.
 
     Parameters
     ----------
@@ -201,16 +202,10 @@ def shown(url: str) -> str:
 
     Examples
     --------
-    >>> shown("https://me:secret@example.com/a.csv?key=1")
-    'https://example.com/a.csv?key=1'
+    >>> shown("https://me:secret@example.com:443/a.csv?key=1&token=2")
+    'https://example.com/a.csv?key=1&token=…'
     """
-    url = without_default_port(url)
-    try:
-        parts = urlsplit(url)
-        if "@" in parts.netloc:
-            url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    except ValueError:
-        pass
+    url = without_default_port(shown_url(url))
     return url if len(url) <= _LONGEST_SHOWN else url[: _LONGEST_SHOWN - 1] + "…"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from je_kernel.net.credentials import shown_text, shown_url
+
 if TYPE_CHECKING:
     from je_kernel.net.message import Request
 
@@ -33,8 +35,9 @@ class TransportFailure(Exception):  # noqa: N818
     def __init__(
         self, kind: FailureKind, request: Request, detail: str = "", partial: bytes = b""
     ) -> None:
-        super().__init__(f"{request.method} {request.url}: {kind}: {detail}")
+        # A browser quotes the address in what it says.
+        self.detail = shown_text(detail)
+        super().__init__(f"{request.method} {shown_url(request.url)}: {kind}: {self.detail}")
         self.kind = kind
         self.request = request
-        self.detail = detail
         self.partial = partial

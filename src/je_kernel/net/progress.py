@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from je_kernel import settings
+from je_kernel.net.credentials import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,8 +124,8 @@ def watch(request: Request, total: int | None) -> Watched:
 
 
 def _name_of(url: str) -> str:
-    parts = urlsplit(url)
-    return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname or url
+    parts = urlsplit(shown_url(url))
+    return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname or "data"
 
 
 def _display() -> Display | None:

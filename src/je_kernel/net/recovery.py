@@ -17,6 +17,7 @@ from je_kernel.net.failure import TransportFailure
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from je_kernel.errors import NetworkError
     from je_kernel.net.evidence import Evidence
     from je_kernel.net.message import Request, Response
 
@@ -44,7 +45,7 @@ def recover(failure: TransportFailure, send: Callable[[Request], Response]) -> R
         When there is no other way.
     """
     evidence = gather(failure)
-    error = explain(failure, evidence)
+    error = _explained(failure, evidence)
     if evidence.may_lack_network:
         copy = saved.recall(failure.request)
         if copy is not None:
@@ -77,7 +78,7 @@ async def recover_async(
         How a request is sent; it raises `TransportFailure`.
     """
     evidence = await gather_async(failure)
-    error = explain(failure, evidence)
+    error = _explained(failure, evidence)
     if evidence.may_lack_network:
         copy = await saved.recall_async(failure.request)
         if copy is not None:
@@ -97,9 +98,21 @@ async def recover_async(
     raise error from None
 
 
+def _explained(failure: TransportFailure, evidence: Evidence) -> NetworkError:
+    error = explain(failure, evidence)
+    if _relay_for(evidence) is not None and (why := relay.refusal(failure.request)):
+        error.text += f"\n\n{why}"
+    return error
+
+
+def _relay_for(evidence: Evidence) -> str | None:
+    wanted = evidence.refused or evidence.undecided
+    return settings.current().relay_url if wanted else None
+
+
 def _detour(request: Request, evidence: Evidence) -> str | None:
     """Return the address of the relay that may be asked, if there is one."""
-    relay_url = settings.current().relay_url
-    if relay_url is None or not (evidence.refused or evidence.undecided):
+    relay_url = _relay_for(evidence)
+    if relay_url is None:
         return None
     return relay_url if relay.may_relay(request) else None

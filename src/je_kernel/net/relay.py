@@ -6,7 +6,8 @@ It is asked for ``GET {relay_url}?url={the address, percent-encoded}``. The shar
 service's relay, at ``…/api/v1/relay``, wants a token of that service as well.
 
 It is used only after a browser has refused the direct way, for nothing but
-plain GETs of public addresses, and never when what is asked or how says who asks.
+plain GETs of public addresses, and never when what is asked or how says who asks
+(`je_kernel.net.credentials`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from je_kernel.net.credentials import secret_in
 from je_kernel.net.evidence import is_private_host
 from je_kernel.net.message import Request
 
@@ -25,15 +27,15 @@ if TYPE_CHECKING:
     from je_kernel.net.message import Response
     from je_kernel.sharing.tokens import Token
 
-__all__ = ["answer_of", "ask", "may_relay", "relayed"]
+__all__ = ["answer_of", "ask", "may_relay", "refusal", "relayed"]
 
 _OF_A_SHARING_SERVICE = "/api/v1/relay"
 
 # By the relay's address. They name a session that shares nothing, and are kept nowhere else.
 _tokens: dict[str, Token] = {}
 
-# Everything else may say who asks (Authorization, Cookie, X-Api-Key …) or has no
-# meaning for a relay; these a relay does not need either, so they are left out.
+# Everything else may say who asks or has no meaning for a relay; these a relay does
+# not need either, so they are left out.
 _HARMLESS_HEADERS = frozenset(
     {"accept", "accept-encoding", "accept-language", "connection", "host", "user-agent"}
 )
@@ -54,7 +56,37 @@ def may_relay(request: Request) -> bool:
     True
     >>> may_relay(Request("GET", "http://192.168.1.20/rain.csv"))
     False
+    >>> may_relay(Request("GET", "https://example.com/rain?api_key=1a2b3c4d"))
+    False
     """
+    return _is_plain_and_public(request) and secret_in(request) is None
+
+
+def refusal(request: Request) -> str | None:
+    """Say why a request is not shown to a relay, where a secret in it is all that forbids it.
+
+    Parameters
+    ----------
+    request
+        What the student's code asked for.
+
+    Returns
+    -------
+    str or None
+        Sentences for a student.
+    """
+    secret = secret_in(request)
+    if secret is None or request.method != "GET":
+        return None
+    return (
+        f"The relay of this site could have asked instead, but the request holds {secret}: that"
+        " says who you are, and is shown to nobody on the way. If the data is open to everyone,"
+        " ask without it. If not, download the file with your browser, drag it into the list of"
+        " files beside this notebook and read it by its name."
+    )
+
+
+def _is_plain_and_public(request: Request) -> bool:
     try:
         parts = urlsplit(request.url)
         host = parts.hostname or ""
@@ -63,9 +95,7 @@ def may_relay(request: Request) -> bool:
     return (
         request.method == "GET"
         and request.body is None
-        and not request.credentials
         and parts.scheme in {"http", "https"}
-        and "@" not in parts.netloc
         and bool(host)
         and not is_private_host(host)
         and all(name.lower() in _HARMLESS_HEADERS for name, _ in request.headers)

@@ -5,8 +5,10 @@ and every kernel of this site shares. When the same GET later fails for lack of
 network, `recall` finds the copy. The oldest used goes first when the setting
 ``JE_KERNEL_SAVED_COPIES_MB`` would be exceeded.
 
-Nothing is kept that came with a login, a key or a header that may hold one, or
-that its site wants not to be stored (``Cache-Control: no-store``).
+Nothing is kept that came with what says who asks (`je_kernel.net.credentials`), at
+its own address or at the one it was redirected to, or that its site wants not to be
+stored (``Cache-Control: no-store``). What an earlier version kept of these is
+forgotten at the first download.
 
 The Cache API is asynchronous. Keeping never waits for it: the copy is written
 while the kernel is idle. Recalling waits (JSPI); where a browser cannot wait,
@@ -23,10 +25,11 @@ import time
 import warnings
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from je_kernel import runtime, settings
 from je_kernel.errors import SavedCopyWarning
+from je_kernel.net.credentials import secret_in, secrets_of_url
 from je_kernel.net.message import Response
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ __all__ = [
     "prepare",
     "recall",
     "recall_async",
+    "release",
     "room_for",
     "to_drop",
     "warn_of",
@@ -63,11 +67,8 @@ _SMALL_BYTES = 1_000_000
 _WAITING_BYTES = 64_000_000
 _PREPARED_BYTES = 64_000_000
 
-# Any other header may say who asks, or ask for another form of the same thing.
+# Any other header may ask for another form of the same thing.
 _PLAIN_HEADERS = frozenset({"accept-encoding", "connection", "host", "user-agent"})
-_SECRETS = frozenset(
-    {"access_token", "api_key", "apikey", "auth", "key", "password", "sig", "signature", "token"}
-)
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ def may_keep(request: Request, response: Response, limit: int) -> bool:
 def _is_worth_keeping(request: Request, response: Response) -> bool:
     return (
         _may_recall(request)
+        and not _is_secret(response.url)
         and response.status == 200
         and not _says_no_store(request.headers)
         and not _says_no_store(response.headers)
@@ -172,13 +174,14 @@ def _may_recall(request: Request) -> bool:
         return False
     return (
         request.method == "GET"
-        and request.body is None
-        and not request.credentials
         and parts.scheme in {"http", "https"}
-        and "@" not in parts.netloc
-        and not any(name.lower() in _SECRETS for name, _ in parse_qsl(parts.query))
         and all(_is_plain(name, value) for name, value in request.headers)
+        and secret_in(request) is None
     )
+
+
+def _is_secret(url: str) -> bool:
+    return any(True for _ in secrets_of_url(url))
 
 
 def _is_plain(name: str, value: str) -> bool:
@@ -257,13 +260,15 @@ def keep(request: Request, response: Response) -> None:
         What came, whole.
     """
     limit = _limit()
-    if not may_keep(request, response, limit):
-        return
-    store = _store()
+    store = _store() if limit > 0 else None
     if store is None:
         return
+    _forget_secrets(store)
+    if not may_keep(request, response, limit):
+        return
     copy = _copy_of(request, response, len(response.body))
-    _soon(_keep(store, copy, _Waiting(response.body).fetch, limit))
+    waiting = _Waiting(response.body)
+    _soon(lambda: _keep(store, copy, waiting.fetch, limit))
 
 
 def room_for(request: Request, head: Response) -> int:
@@ -277,9 +282,11 @@ def room_for(request: Request, head: Response) -> int:
         What came, before its body.
     """
     room = int(_limit() * _LARGEST_SHARE)
-    if room <= 0 or not _is_worth_keeping(request, head) or _store() is None:
+    store = _store() if room > 0 else None
+    if store is None:
         return 0
-    return room
+    _forget_secrets(store)
+    return room if _is_worth_keeping(request, head) else 0
 
 
 def keep_chunks(request: Request, head: Response, chunks: list[Any]) -> None:
@@ -304,7 +311,8 @@ def keep_chunks(request: Request, head: Response, chunks: list[Any]) -> None:
     others = (header for header in head.headers if header[0].lower() != "content-length")
     head = replace(head, headers=(*others, ("Content-Length", str(size))))
     blob = js.Blob.new(to_js(chunks))
-    _soon(_keep(store, _copy_of(request, head, size), lambda: blob, _limit()))
+    copy, limit = _copy_of(request, head, size), _limit()
+    _soon(lambda: _keep(store, copy, lambda: blob, limit))
 
 
 def _limit() -> int:
@@ -373,13 +381,16 @@ async def _keep(store: Store, copy: Copy, fetch: Callable[[], Any], limit: int) 
 _tasks: set[asyncio.Future[None]] = set()
 
 
-def _soon(work: Coroutine[Any, Any, None]) -> None:
-    """Have something done while the kernel is idle; what goes wrong there is only logged."""
+def _soon(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Have something done while the kernel is idle; what goes wrong there is only logged.
+
+    It is a function, so that what is cancelled before it begins leaves no coroutine behind.
+    """
     import asyncio
 
     async def guarded() -> None:
         try:
-            await work
+            await work()
         except Exception:
             _log.debug("a copy could not be kept", exc_info=True)
 
@@ -481,17 +492,38 @@ def warn_of(copy: Copy) -> None:
     )
 
 
+_tidied = False
+
+
+def _forget_secrets(store: Store) -> None:
+    """Once in a kernel's life, drop what an earlier version kept and this one would not."""
+    global _tidied
+    if not _tidied:
+        _tidied = True
+        _soon(lambda: _drop_secrets(store))
+
+
+async def _drop_secrets(store: Store) -> None:
+    await _without_secrets(store)
+
+
+async def _without_secrets(store: Store) -> list[Copy]:
+    """Return the copies that may be kept, and drop the others."""
+    kept = []
+    for copy in await store.copies():
+        if _is_secret(copy.asked) or _is_secret(copy.url):
+            await store.drop(copy.asked)
+        else:
+            kept.append(copy)
+    return kept
+
+
 def clear_saved() -> None:
     """Forget every kept copy.
 
     Where the browser cannot wait (no JSPI), they are forgotten when the cell is done.
     """
-    for task in list(_tasks):
-        task.cancel()
-    _Waiting.total = 0
-    for address in _ready.values():
-        _revoke(address.blob_url)
-    _ready.clear()
+    release()
     if _store() is None:
         return
     if runtime.can_run_sync():
@@ -499,7 +531,17 @@ def clear_saved() -> None:
 
         run_sync(_clear())
     else:
-        _soon(_clear())
+        _soon(_clear)
+
+
+def release() -> None:
+    """Give up what is being kept and what lies ready; what is kept stays."""
+    for task in list(_tasks):
+        task.cancel()
+    _Waiting.total = 0
+    for address in _ready.values():
+        _revoke(address.blob_url)
+    _ready.clear()
 
 
 async def _clear() -> None:
@@ -536,11 +578,11 @@ def prepare() -> None:
         return
     store = _store()
     if store is not None:
-        _soon(_prepare(store))
+        _soon(lambda: _prepare(store))
 
 
 async def _prepare(store: CacheStore) -> None:
-    copies = await store.copies()
+    copies = await _without_secrets(store)
     too_many = to_drop(copies, 0, _PREPARED_BYTES)
     # The most recently used comes last: it is the last to be pushed out.
     for copy in sorted(copies, key=lambda each: each.used):

@@ -17,7 +17,7 @@ from importlib import resources
 
 from je_kernel.sharing.addresses import spoken
 
-__all__ = ["NotShared", "Retried", "Share", "TakenBack"]
+__all__ = ["SET_ASIDE", "UNREMEMBERED", "NotShared", "Retried", "Share", "TakenBack"]
 
 _HEADINGS = {
     "new": "Shared",
@@ -31,6 +31,15 @@ _SNAPSHOT = (
 )
 _REPLACED = "The earlier link can no longer be changed from here: hand out this one."
 _NOTHING_WAITED = "Nothing waits to be shared."
+UNREMEMBERED = (
+    "The link works, but this browser had no room to remember it: once this notebook is closed, it "
+    "can no longer be changed or taken back from here. Delete what you do not need from the list "
+    "of files, then run je_kernel.share() again."
+)
+SET_ASIDE = (
+    "What was remembered here of earlier shares is damaged. Earlier links still work, but may no "
+    "longer be changed from here. The damaged file is kept as {file}."
+)
 _UNSAVED = (
     "This notebook has changes that were not saved, and they are not in the link. Save it (Ctrl+S, "
     "or Command+S on a Mac) and run je_kernel.share() again."
@@ -62,6 +71,8 @@ class Share:
         Whether the notebook is known to have changes that are not in the link.
     kept_until
         When the service deletes it, in seconds since 1970, if it said so just now.
+    problems
+        What could not be remembered of it, in sentences.
     others
         What became of notebooks that waited to be sent.
     """
@@ -75,6 +86,7 @@ class Share:
     how: str = "new"
     unsaved: bool = False
     kept_until: float | None = None
+    problems: tuple[str, ...] = ()
     others: tuple[Share | NotShared, ...] = field(default=(), repr=False)
 
     @property
@@ -96,7 +108,8 @@ class Share:
         return "\n".join(lines)
 
     def _notes(self) -> list[str]:
-        return [_REPLACED] * (self.how == "replaced") + [_UNSAVED] * self.unsaved
+        notes = [_REPLACED] * (self.how == "replaced") + [_UNSAVED] * self.unsaved
+        return [*notes, *self.problems]
 
     def _keeping(self) -> str:
         if self.kept_until is None:
@@ -213,7 +226,9 @@ class TakenBack:
 def _briefly(other: Share | NotShared) -> str:
     if isinstance(other, Share):
         return f"{other.notebook} waited and is now shared too: {other.link}"
-    return f"{other.name} still waits to be shared."
+    if other.kept:
+        return f"{other.name} still waits to be shared."
+    return f"{other.name} is not shared: {other.reason}"
 
 
 def _moment(seconds: float) -> str:

@@ -13,9 +13,17 @@ from je_kernel import notebook, settings
 from je_kernel.files import choose, names
 from je_kernel.files.errors import FilesError
 from je_kernel.files.store import Paths
+from je_kernel.notebook import NotebookError
 from je_kernel.sharing import personal_data, snapshot
 from je_kernel.sharing.addresses import Service, reference_of
-from je_kernel.sharing.card import NotShared, Retried, Share, TakenBack
+from je_kernel.sharing.card import (
+    SET_ASIDE,
+    UNREMEMBERED,
+    NotShared,
+    Retried,
+    Share,
+    TakenBack,
+)
 from je_kernel.sharing.driver import converse
 from je_kernel.sharing.errors import (
     NoSharingServiceError,
@@ -117,7 +125,8 @@ class ShareCommand:
         snapshot.check(taken)
         shared = sharing.share_or_keep(taken, unsaved=found.unsaved)
         if isinstance(shared, Share):
-            return dataclasses.replace(shared, others=sharing.send_waiting())
+            others = sharing.send_waiting()
+            return dataclasses.replace(shared, problems=sharing.problems(), others=others)
         return shared
 
     def retry(self) -> Retried:
@@ -136,7 +145,8 @@ class ShareCommand:
         Parameters
         ----------
         name
-            The notebook's file name; by default the notebook this runs in.
+            The notebook's file name, also if it was renamed or deleted since; or its
+            link, its words or its UUID; by default the notebook this runs in.
 
         Returns
         -------
@@ -154,9 +164,7 @@ class ShareCommand:
         UnreachableServiceError
             If the service does not answer.
         """
-        found = notebook.current(name)
-        taken = snapshot.take(found.path, found.content)
-        return _Sharing(_service()).take_back(taken)
+        return _Sharing(_service()).take_back(name)
 
     def __repr__(self) -> str:
         return "<share: write je_kernel.share() to share this notebook>"
@@ -218,16 +226,27 @@ class _Sharing:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.memory = Memory(service.root)
+        self._all_kept = True
 
     def converse(self, begin: Callable[[Protocol], Steps[Any]]) -> Any:
         """Have a conversation with the token that is remembered."""
         return self._converse(begin, self._state().token)
 
     def _converse(self, begin: Callable[[Protocol], Steps[Any]], token: Token | None) -> Any:
-        return converse(begin(Protocol(self.service, token)), self.memory.remember_token)
+        return converse(
+            begin(Protocol(self.service, token)),
+            self.memory.remember_token,
+            lambda: self._state().token,
+        )
+
+    def problems(self) -> tuple[str, ...]:
+        """Say what could not be remembered."""
+        aside = self.memory.set_aside
+        said = [UNREMEMBERED] * (not self._all_kept)
+        return (*said, *([SET_ASIDE.format(file=aside)] if aside and self._all_kept else ()))
 
     def _state(self) -> State:
-        return self.memory.state()
+        return self.memory.known()
 
     def ask_consent(self, taken: Snapshot, *, anyway: bool) -> None:
         """Refuse what holds personal data that nobody said may leave."""
@@ -327,8 +346,7 @@ class _Sharing:
 
     def _note(self, change: Callable[[State], State]) -> None:
         """Remember something, where it can be kept: a full disk must not cost the link."""
-        with contextlib.suppress(FilesError):
-            self.memory.change(change)
+        self._all_kept = self.memory.note(change) and self._all_kept
 
     def _record_of(self, taken: Snapshot) -> Record | None:
         """Return the earlier share of this notebook, also if it was renamed since."""
@@ -339,22 +357,46 @@ class _Sharing:
         renamed = [r for r in records if not set(r.cells).isdisjoint(taken.cell_ids)]
         if not renamed:
             return None
-        there = set(choose.here().run(_paths()))
+        try:
+            there = set(choose.here().run(_paths()))
+        except FilesError:
+            return None
         return next((record for record in renamed if record.path not in there), None)
 
-    def take_back(self, taken: Snapshot) -> TakenBack:
+    def take_back(self, name: str | None) -> TakenBack:
         """Have a share deleted, and send nothing of it that still waits."""
+        path, record = self._named(name)
         with contextlib.suppress(FilesError):
-            self.memory.dequeue(taken.path)
-        record = self._record_of(taken)
+            self.memory.dequeue(path)
         if record is None:
             raise NoSuchShareError(
-                f"{names.name_of(taken.path)!r} was not shared from here, so there is nothing to "
-                "take back."
+                f"{names.name_of(path)!r} was not shared from here, so there is nothing to take "
+                "back."
             )
         self.converse(lambda talk: talk.delete(record.id, record.password))
         self._note(lambda state: state.without_record(record))
-        return TakenBack(names.name_of(taken.path), self.service.link_to(record.readable_id))
+        return TakenBack(names.name_of(path), self.service.link_to(record.readable_id))
+
+    def _named(self, name: str | None) -> tuple[str, Record | None]:
+        """Return the path of a notebook and its share, by link, words, id or file name."""
+        records = self._state().records
+        if name is not None and (reference := reference_of(name)) is not None:
+            for record in records:
+                if record.id == reference.uuid or record.readable_id in reference.candidates:
+                    return record.path, record
+        try:
+            found = notebook.current(name)
+            taken = snapshot.take(found.path, found.content)
+        except (NotebookError, FilesError, SharingError):
+            # Renamed or deleted since: it is known by the name that it had.
+            wanted = f"/{(name or '').removesuffix('.ipynb')}.ipynb"
+            for record in records:
+                if f"/{record.path}".endswith(wanted):
+                    return record.path, record
+            if name is None or "://" not in name:
+                raise
+            return name, None
+        return taken.path, self._record_of(taken)
 
     def _shown(
         self, record: Record, taken: Snapshot, how: str, ids: Ids | None = None, *, unsaved: bool
@@ -378,9 +420,12 @@ class _Sharing:
             taken = self._waiting(queued)
             if taken is None:
                 continue
+            if isinstance(taken, NotShared):
+                results.append(taken)
+                continue
             try:
                 result = self.share_or_keep(taken, queued.taken)
-            except SharingError as error:  # of this notebook alone: the others may pass
+            except (SharingError, FilesError) as error:  # of this notebook alone
                 name = names.name_of(queued.path)
                 results.append(NotShared(str(error), name, taken.data, kept=True))
                 continue
@@ -389,15 +434,29 @@ class _Sharing:
                 break
         return tuple(results)
 
-    def _waiting(self, queued: Queued) -> Snapshot | None:
-        body = self.memory.body_of(queued)
+    def _waiting(self, queued: Queued) -> Snapshot | NotShared | None:
+        """Return what waits; why it cannot be sent, if it is damaged; None if it is not there."""
         try:
-            kept = json.loads(body or b"")
-            content, title = kept["content"], str(kept["title"])
-            return Snapshot(queued.path, content, snapshot.encoded(content), title)
-        except (ValueError, LookupError, TypeError, SharingError):
-            self.memory.dequeue(queued.path)
+            body = self.memory.body_of(queued)
+        except FilesError:  # it may be read the next time
             return None
+        if body is None:  # another kernel has sent it
+            self.memory.leave_out(queued)
+            return None
+        try:
+            kept = json.loads(body)
+            content, title = kept["content"], str(kept["title"])
+            taken = Snapshot(queued.path, content, snapshot.encoded(content), title)
+            _ = taken.cell_ids
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SharingError):
+            self.memory.leave_out(queued)
+            return NotShared(
+                f"What waited to be sent is damaged. It is kept as {queued.file}. Open the "
+                "notebook and share it again.",
+                names.name_of(queued.path),
+                body,
+            )
+        return taken
 
 
 def _record(taken: Snapshot, ids: Ids, password: str, when: float) -> Record:

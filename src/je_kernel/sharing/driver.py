@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from je_kernel import runtime
 from je_kernel.net.message import Request, Response
 from je_kernel.notebook.saving import pause
-from je_kernel.sharing.protocol import Wait
+from je_kernel.sharing.protocol import Recall, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from je_kernel.sharing.protocol import Action, Steps
+    from je_kernel.sharing.protocol import Remember, Steps
     from je_kernel.sharing.tokens import Token
 
 __all__ = ["converse", "send"]
@@ -26,7 +26,11 @@ __all__ = ["converse", "send"]
 Result = TypeVar("Result")
 
 
-def converse(steps: Steps[Result], remember: Callable[[Token | None], None]) -> Result:
+def converse(
+    steps: Steps[Result],
+    remember: Callable[[Token | None], None],
+    recall: Callable[[], Token | None],
+) -> Result:
     """Carry a conversation to its end.
 
     Parameters
@@ -35,25 +39,30 @@ def converse(steps: Steps[Result], remember: Callable[[Token | None], None]) -> 
         The conversation.
     remember
         Keeps a token.
+    recall
+        Returns the token that is kept.
 
     Returns
     -------
     object
         The conversation's result.
     """
-    answer: Any = None
+    answer: Response | Token | None = None
     failure: OSError | None = None
     try:
         while True:
             action = steps.send(answer) if failure is None else steps.throw(failure)
-            answer, failure = _done(action, remember)
+            if isinstance(action, Recall):
+                answer, failure = recall(), None
+            else:
+                answer, failure = _done(action, remember)
     except StopIteration as stop:
         result: Result = stop.value
         return result
 
 
 def _done(
-    action: Action, remember: Callable[[Token | None], None]
+    action: Request | Wait | Remember, remember: Callable[[Token | None], None]
 ) -> tuple[Response | None, OSError | None]:
     """Do what a conversation wants, and return the answer or why there is none."""
     if isinstance(action, Request):

@@ -3,7 +3,9 @@
 It is kept in a hidden folder of the site's own files, as the notebooks are, and
 so is there after a restart, a reload, and in another notebook of the same
 student. Several kernels may change it at once: each change is applied to what
-is there at that moment, whole or not at all.
+is there at that moment, whole or not at all. What cannot be written, on a full
+disk say, this kernel knows by itself, and writes with the next change. A damaged
+file is set aside, never written over.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from je_kernel.files.store import Steps
 
-__all__ = ["FOLDER", "Memory", "Queued", "Record", "State"]
+__all__ = ["FOLDER", "Memory", "Queued", "Record", "State", "forget_unwritten"]
 
 FOLDER = f"{names.OWN_PREFIX}sharing"
 """The hidden folder, at the top of the site's files."""
@@ -34,7 +36,8 @@ _STATE = f"{FOLDER}/shares.json"
 # The token and the passwords are nobody's business: git leaves out a folder that says so.
 _IGNORE = f"{FOLDER}/.gitignore"
 _MIMETYPE = "application/json"
-_TRIES = 8
+# Whenever one fails, another kernel's has succeeded.
+_TRIES = 200
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,15 @@ class State:
         return dataclasses.replace(self, approved=self.approved | marks)
 
 
+# Changes that could not be written yet, by service.
+_unwritten: dict[str, list[Callable[[State], State]]] = {}
+
+
+def forget_unwritten() -> None:
+    """Forget what could not be written, as the kernel's end does."""
+    _unwritten.clear()
+
+
 class Memory:
     """What is remembered of one service.
 
@@ -149,10 +161,50 @@ class Memory:
 
     def __init__(self, service: str) -> None:
         self.service = service
+        self.set_aside: str | None = None
+        """The file into which a damaged one was put, if there was one."""
 
     def state(self) -> State:
-        """Return what is remembered now."""
-        return choose.here().run(self._read())[0]
+        """Return what is remembered now.
+
+        Raises
+        ------
+        FilesError
+            If it cannot be read.
+        """
+        return self._with_unwritten(choose.here().run(self._read()).state)
+
+    def known(self) -> State:
+        """Return what is remembered now; where it cannot be read, what this kernel knows."""
+        try:
+            return self.state()
+        except FilesError:
+            return self._with_unwritten(State())
+
+    def note(self, change: Callable[[State], State]) -> bool:
+        """Change what is remembered, in this kernel alone where nothing can be written.
+
+        Parameters
+        ----------
+        change
+            Returns the new state for the one that is there.
+
+        Returns
+        -------
+        bool
+            Whether it was written.
+        """
+        try:
+            self.change(change)
+        except FilesError:
+            _unwritten.setdefault(self.service, []).append(change)
+            return False
+        return True
+
+    def _with_unwritten(self, state: State) -> State:
+        for change in _unwritten.get(self.service, ()):
+            state = change(state)
+        return state
 
     def change(self, change: Callable[[State], State]) -> State:
         """Change what is remembered, whatever else changes it meanwhile.
@@ -171,10 +223,7 @@ class Memory:
 
     def remember_token(self, token: Token | None) -> None:
         """Keep the token for the next kernel. Where nothing can be kept, share without."""
-        try:
-            self.change(lambda state: dataclasses.replace(state, token=token))
-        except FilesError:
-            return
+        self.note(lambda state: dataclasses.replace(state, token=token))
 
     def enqueue(self, path: str, body: bytes, taken: float) -> Queued:
         """Keep what could not be sent.
@@ -211,6 +260,14 @@ class Memory:
         """Return what was to be sent, or None if it is gone."""
         return choose.here().run(_read_bytes(queued.file))
 
+    def leave_out(self, queued: Queued) -> None:
+        """Let what is damaged wait no more; its file stays."""
+        self.note(
+            lambda state: dataclasses.replace(
+                state, queued=tuple(q for q in state.queued if q != queued)
+            )
+        )
+
     def dequeue(self, path: str) -> None:
         """Forget what waited of a notebook: it was sent."""
         waited = [queued for queued in self.state().queued if queued.path == path]
@@ -221,22 +278,30 @@ class Memory:
         for queued in waited:
             place.run(_remove(queued.file))
 
-    def _read(self) -> Steps[tuple[State, dict[str, Any], str | None]]:
-        """Return the state, all that the file holds, and the file's version."""
+    def _read(self) -> Steps[_File]:
         found: Found | None = yield Read(_STATE)
         if found is None:
-            return State(), {}, None
+            return _File(State(), {}, None, None)
         everything = _object(found.data)
-        own = everything.get(self.service)
-        return _state_of(own if isinstance(own, dict) else {}), everything, found.entry.version
+        own = (everything or {}).get(self.service, {})
+        state, is_whole = _state_of(own if isinstance(own, dict) else {})
+        is_whole = is_whole and everything is not None and isinstance(own, dict)
+        damaged = None if is_whole else found.data
+        return _File(state, everything or {}, found.entry.version, damaged)
 
     def _change(self, change: Callable[[State], State]) -> Steps[State]:
         for _ in range(_TRIES):
-            state, everything, version = yield from self._read()
-            new = change(state)
+            file_there = yield from self._read()
+            state, version = file_there.state, file_there.version
+            new = change(self._with_unwritten(state))
             if new == state:
+                _unwritten.pop(self.service, None)
                 return new
-            data = json.dumps({**everything, self.service: _json_of(new)}, indent=1).encode()
+            if file_there.damaged is not None and self.set_aside is None:
+                self.set_aside = f"{FOLDER}/shares-damaged-{uuid.uuid4().hex[:8]}.json"
+                yield from _write(self.set_aside, file_there.damaged)
+            everything = {**file_there.everything, self.service: _json_of(new)}
+            data = json.dumps(everything, indent=1).encode()
             file = NewFile(_STATE, data, _MIMETYPE)
             if version is None and not runtime.in_browser():
                 yield Write((NewFile(_IGNORE, b"*\n", "text/plain"),))
@@ -246,8 +311,19 @@ class Memory:
                 if refused.problem not in ("changed", "exists", "gone"):
                     raise
                 continue  # another kernel was quicker
+            _unwritten.pop(self.service, None)
             return new
         raise StoreError("What was shared cannot be remembered: other notebooks keep changing it.")
+
+
+@dataclass(frozen=True)
+class _File:
+    """What was read: the state of one service, all services', the version, damaged bytes."""
+
+    state: State
+    everything: dict[str, Any]
+    version: str | None
+    damaged: bytes | None
 
 
 def _write(path: str, data: bytes) -> Steps[None]:
@@ -264,13 +340,13 @@ def _remove(path: str) -> Steps[None]:
         yield Remove(path)
 
 
-def _object(data: bytes) -> dict[str, Any]:
-    """Return the JSON object in a file; an empty one for what was damaged."""
+def _object(data: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in a file; None for what was damaged."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _json_of(state: State) -> dict[str, Any]:
@@ -282,17 +358,19 @@ def _json_of(state: State) -> dict[str, Any]:
     }
 
 
-def _state_of(value: dict[str, Any]) -> State:
-    """Read a state, leaving out what cannot be read: it may be of another version."""
+def _state_of(value: dict[str, Any]) -> tuple[State, bool]:
+    """Read a state without what cannot be read, and tell whether that was all of it."""
     token = _made(Token, value.get("token"))
-    records = (_made(Record, one) for one in _list(value.get("shares")))
-    queued = (_made(Queued, one) for one in _list(value.get("queued")))
-    return State(
+    records = [_made(Record, one) for one in _list(value.get("shares"))]
+    queued = [_made(Queued, one) for one in _list(value.get("queued"))]
+    state = State(
         token,
         tuple(dataclasses.replace(r, cells=tuple(r.cells)) for r in records if r is not None),
         tuple(one for one in queued if one is not None),
         frozenset(mark for mark in _list(value.get("approved")) if isinstance(mark, str)),
     )
+    is_whole = (token is not None or value.get("token") is None) and None not in (*records, *queued)
+    return state, is_whole
 
 
 def _list(value: Any) -> list[Any]:
@@ -302,8 +380,20 @@ def _list(value: Any) -> list[Any]:
 def _made(kind: Any, value: Any) -> Any:
     if not isinstance(value, dict):
         return None
-    known = {f.name for f in dataclasses.fields(kind)}
+    known = {f.name: _JSON_TYPES[f.type] for f in dataclasses.fields(kind)}
+    parts = {name: part for name, part in value.items() if name in known}
+    if not all(isinstance(part, known[name]) for name, part in parts.items()):
+        return None
     try:
-        return kind(**{key: part for key, part in value.items() if key in known})
+        return kind(**parts)
     except TypeError:  # something is missing
         return None
+
+
+# As dataclasses name them: annotations are not evaluated here.
+_JSON_TYPES: dict[Any, Any] = {
+    "str": str,
+    "float": (int, float),
+    "float | None": (int, float, type(None)),
+    "tuple[str, ...]": list,
+}

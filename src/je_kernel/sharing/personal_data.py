@@ -12,7 +12,10 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
+
+from je_kernel.net.credentials import KEYS, is_key, names_secret, secrets_of_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "describe", "scan", "scan_text"]
 
 _MOST_SHOWN = 8
+_MOST_IN_A_LINE = 100
 
 Part = Literal["text", "output", "attachment", "metadata"]
 """Where in a cell something is."""
@@ -82,18 +86,6 @@ _IN_PAIRS = frozenset({"32", "33", "41", "45", "46", "47", "352"})
 
 # Keys and passwords ---------------------------------------------------------
 
-_KEYS = re.compile(
-    r"(?<![\w-])(?:"
-    r"sk-[\w-]{20,}|[sr]k_(?:live|test)_\w{16,}|A[KS]IA[0-9A-Z]{16}|AIza[\w-]{35}"
-    r"|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}|xox[abeoprs]-[\w-]{10,}"
-    r"|hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{40,}|r8_[A-Za-z0-9]{37,}|npm_[A-Za-z0-9]{36}"
-    r"|pypi-[\w-]{50,}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{30,}|\d{8,10}:AA[\w-]{33}"
-    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
-    r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"
-    r")(?![\w-])"
-    r"|(?<=discord\.com/api/webhooks/)\d{15,}/[\w-]{30,}"
-    r"|(?<=hooks\.slack\.com/services/)[\w/]{30,}"
-)
 _BEGINNINGS_OF_KEYS = (
     *("sk-", "k_live_", "k_test_", "akia", "asia", "aiza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
     *("github_pat_", "glpat-", "xox", "hf_", "gsk_", "r8_", "npm_", "pypi-", "gocspx-", "ya29."),
@@ -115,17 +107,15 @@ _KEY_BARE = re.compile(
     r"(?:" + _NAMES_OF_KEYS + r")\s{0,3}[:=]\s{0,3}(?P<secret>[\w/+=~-]{12,200})(?![\w.(\[])",
     re.IGNORECASE,
 )
-_KEY_IN_ADDRESS = re.compile(
-    r"[?&](?:api[_-]?key|app_?id|access[_-]?token|auth|token|key|secret|password|sig)="
-    r"(?P<secret>[\w.%~-]{16,200})",
-    re.IGNORECASE,
-)
 _KEY_IN_HEADER = re.compile(
     r"\b(?:bearer|token|basic)\s(?P<secret>[\w.~+/=-]{16,200})", re.IGNORECASE
 )
-_PASSWORD_IN_ADDRESS = re.compile(
-    r"\b[a-z][a-z0-9+]{1,20}://[^\s/:@\"']{0,64}:(?P<secret>[^\s/@\"']{4,100})@", re.IGNORECASE
+# {"X-Api-Key": "…"}, as requests and fetch are given headers
+_HEADER = re.compile(
+    r"[\"'](?P<name>[\w-]{3,60})[\"']\s{0,3}:\s{0,3}[\"'](?P<secret>[^\"'\s]{8,200})[\"']"
 )
+_PIECE = re.compile(r"[^\s\"'<>`]+")
+_SECRET_IN_ADDRESS = re.compile(r"[\w.%~+/=@:!$-]{8,2000}")
 _PASSWORD = re.compile(
     r"(?:passw(?:or)?[dt]|pwd|passphrase|kennwort|contrase[nñ]a|mot_de_passe|senha)(?:_?\d{1,2})?"
     r"[\"']?\]?\s{0,3}(?:(?<!=)=(?!=)|:)\s{0,3}[rbf]?[\"'](?P<secret>[^\"']{6,200})[\"']",
@@ -253,7 +243,7 @@ def scan_text(text: str) -> Iterator[tuple[str, int, str]]:
 
 
 def _in_line(line: str) -> Iterator[tuple[str, str]]:
-    secrets = list(_secrets_in(line))
+    secrets = list(islice(_secrets_in(line), _MOST_IN_A_LINE))
     if "@" in line:
         for email in _emails_in(line):
             # What stands before the @ in postgres://mia:password@host is known already.
@@ -297,15 +287,37 @@ def _secrets_in(line: str) -> Iterator[tuple[str, str]]:
             continue
         for match in pattern.finditer(line):
             secret = match.groupdict().get("secret") or match.group()
-            known = any(secret in other or other in secret for other in seen)
-            if not known and is_one(secret) and not _PLACEHOLDER.search(secret):
-                seen.append(secret)
+            if is_one(secret) and _is_new(secret, seen):
                 yield kind, secret
+    if "=" in line or "@" in line:
+        for secret in _in_addresses(line):
+            if _is_new(secret, seen):
+                yield "a password or key", secret
+    if "'" in line or '"' in line:
+        for match in _HEADER.finditer(line):
+            secret = match["secret"]
+            if names_secret(match["name"], secret) and is_key(secret) and _is_new(secret, seen):
+                yield "a password or key", secret
 
 
-def _is_key(text: str) -> bool:
-    """Tell a key from a word: it has digits and letters."""
-    return any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
+def _is_new(secret: str, seen: list[str]) -> bool:
+    """Tell whether a secret is real and not known yet, and note it."""
+    if _PLACEHOLDER.search(secret) or any(s in secret or secret in s for s in seen):
+        return False
+    seen.append(secret)
+    return True
+
+
+def _in_addresses(line: str) -> Iterator[str]:
+    """Yield the keys and passwords in the addresses of a line, and in parts of addresses."""
+    for piece in _PIECE.finditer(line):
+        for name, secret in secrets_of_url(piece.group()):
+            if name == "login":
+                user, colon, password = secret.partition(":")
+                yield from (password,) if colon and _is_password(password) else ()
+                yield from (user,) if not colon and len(user) >= _SHORTEST_OF_LETTERS else ()
+            elif _SECRET_IN_ADDRESS.fullmatch(secret) and is_key(secret):
+                yield secret
 
 
 def _is_password(text: str) -> bool:
@@ -320,12 +332,10 @@ def _is_password(text: str) -> bool:
 
 # Each with words without which it cannot be there: looking for these is quick.
 _SECRETS = (
-    (_BEGINNINGS_OF_KEYS, _KEYS, "a secret key", lambda _: True),
-    (("://",), _PASSWORD_IN_ADDRESS, "a password or key", _is_password),
-    (("key", "token", "secret"), _KEY_IN_QUOTES, "a password or key", _is_key),
-    (("key", "token", "secret"), _KEY_BARE, "a password or key", _is_key),
-    (("?", "&"), _KEY_IN_ADDRESS, "a password or key", _is_key),
-    (("bearer", "token", "basic"), _KEY_IN_HEADER, "a password or key", _is_key),
+    (_BEGINNINGS_OF_KEYS, KEYS, "a secret key", lambda _: True),
+    (("key", "token", "secret"), _KEY_IN_QUOTES, "a password or key", is_key),
+    (("key", "token", "secret"), _KEY_BARE, "a password or key", is_key),
+    (("bearer", "token", "basic"), _KEY_IN_HEADER, "a password or key", is_key),
     (_WORDS_FOR_PASSWORD, _PASSWORD, "a password or key", _is_password),
 )
 

@@ -7,7 +7,9 @@ the answer, and returns its result. It yields
   throwing the `OSError` for which none came;
 - a `Wait`, to be answered once that time has passed;
 - a `Remember`, to be answered once the token is kept: a refreshed token makes
-  the one before it worthless, so it must not be lost.
+  the one before it worthless, so it must not be lost;
+- a `Recall`, to be answered with the token that is kept: another kernel may have
+  refreshed it meanwhile, and a service ends a session whose old token comes again.
 
 The contract is that of the Jupyter Everywhere sharing service, 0.8.
 """
@@ -38,7 +40,17 @@ from je_kernel.sharing.tokens import Token
 if TYPE_CHECKING:
     from je_kernel.sharing.addresses import Reference, Service
 
-__all__ = ["Action", "Ids", "Protocol", "Remember", "Retrieved", "Steps", "Wait", "token_in"]
+__all__ = [
+    "Action",
+    "Ids",
+    "Protocol",
+    "Recall",
+    "Remember",
+    "Retrieved",
+    "Steps",
+    "Wait",
+    "token_in",
+]
 
 Result = TypeVar("Result")
 
@@ -86,7 +98,12 @@ class Remember:
     token: Token | None
 
 
-Action: TypeAlias = Request | Wait | Remember
+@dataclass(frozen=True)
+class Recall:
+    """Return the token that is kept now."""
+
+
+Action: TypeAlias = Request | Wait | Remember | Recall
 """What a conversation wants done."""
 
 Steps: TypeAlias = Generator[Action, Any, Result]
@@ -274,14 +291,25 @@ class Protocol:
 
     def _renewed(self, token: Token) -> Steps[Token]:
         """Exchange a token for a new one of the same session, or else open a new session."""
+        if (newer := (yield from self._newer_than(token))) is not None:
+            return newer
         body = json.dumps({"token": token.text}).encode()
         response = yield from self._send(
             _request("POST", self.service.call("auth", "refresh"), body)
         )
         text = token_in(response)
-        if text is None:
-            return (yield from self._issued())
-        return (yield from self._keep(text))
+        if text is not None:
+            return (yield from self._keep(text))
+        return (yield from self._newer_than(token)) or (yield from self._issued())
+
+    def _newer_than(self, token: Token) -> Steps[Token | None]:
+        """Return the good token that another kernel has got meanwhile, if there is one."""
+        kept: Token | None = yield Recall()
+        now = self.clock()
+        if kept is None or kept.text == token.text or kept.expired(now) or kept.ending(now):
+            return None
+        self.token = kept
+        return kept
 
     def _issued(self) -> Steps[Token]:
         """Open a session."""
