@@ -232,19 +232,19 @@ HOSTILE = [
     # MathML and its borders to HTML.
     "<math><mtext><img src=x onerror=steal()></mtext></math>",
     "<math><mi><script>steal()</script></mi></math>",
-    "<math><mi xlink:href='javascript:steal()' href='javascript:steal()'>x</mi></math>",
+    "<math><mi xlink:href='javascript:steal()'>x</mi></math>",
     "<math href='javascript:steal()'><mi>x</mi></math>",
-    "<math><maction actiontype=statusline xlink:href='javascript:steal()'>x<mtext>y</mtext></maction>",
+    "<math><maction xlink:href='javascript:steal()'>x<mtext>y</mtext></maction>",
     "<math><semantics><annotation-xml encoding='application/xhtml+xml'>"
     "<img src=x onerror=steal()></annotation-xml></semantics></math>",
     "<math><annotation encoding=text/html><img src=x onerror=steal()></annotation></math>",
-    "<math><mglyph src='https://evil.example/glyph'/><malignmark><img src=x onerror=steal()></math>",
+    "<math><mglyph src='//evil.example/glyph'/><malignmark><img src=x onerror=steal()></math>",
     "<math><mtext><mglyph><svg><mtext><style><path id='</style><img onerror=steal() src>'>",
     "<math><mtext><table><mglyph><style><math><img src=x onerror=steal()>",
     "<math><mi><table><mi><svg><style><img src=x onerror=steal()></style></svg></table></math>",
     "<math><mtext></p><img src=x onerror=steal()></mtext></math>",
-    "<math><mstyle mathbackground='url(https://evil.example/m)' onclick=steal()><mi>x</mi></mstyle>",
-    "<math display='block\" onclick=\"steal()'><mo fence='\"><script>steal()</script>'>x</mo></math>",
+    "<math><mstyle mathbackground='url(//evil.example/m)' onclick=steal()><mi>x</mi></mstyle>",
+    "<math display='block\" onclick=\"steal()'><mo fence='\"><script>steal()</script>'>x</mo>",
     "<math><mspace width='1em\" onmouseover=\"steal()'/></math>",
     "<math><mn>&lt;img src=x onerror=steal()&gt;</mn><ms lquote='\"><script>'>x</ms></math>",
     "<math><img src=x onerror=steal()></math>",
@@ -291,7 +291,7 @@ HOSTILE = [
     "<a href='data:text/html;charset=utf-7,+ADw-script+AD4-steal()'>x</a>",
     "<a href='filesystem:https://x/temporary/x'>x</a><a href='intent://x#Intent;end'>x</a>",
     "<a href='https://[::1' onclick=steal()>x</a><a href='http://' onclick=steal()>x</a>",
-    "<a href='https://x.example' target='_parent' rel=opener download ping='//evil.example/ping'>x</a>",
+    "<a href='https://x.example' target='_parent' rel=opener ping='//evil.example/ping'>x</a>",
     "<map name=m><area shape=default href='javascript:steal()'></map><img usemap='#m' src=x>",
     # Characters that turn text round or hide it.
     "\u202e<img src=x onerror=steal()>\u202c",
@@ -382,7 +382,7 @@ TERMINAL = [
     "<scr\x1b[1mipt>steal()</scr\x1b[1mipt>",
     "<im\x08g src=x onerror=steal()>\r<script>steal()</script>",
     "\x9b31m<img src=x onerror=steal()>\x9b0m",
-    'javascript:steal() https://x.example/"onclick="steal() data:text/html,<script>steal()</script>',
+    'javascript:steal() https://x.example/"onclick="steal() data:text/html,<script>steal()',
 ]
 
 # Types of outputs and attachments.

@@ -147,9 +147,8 @@ def test_the_second_wall_holds_by_itself(page, data_server):
     assert page.evaluate(ALL_LOADED, count)
     assert page.evaluate(STOLEN) == 0
     assert page.evaluate("() => location.href") == address
-    # A frame may still be navigated by what is in it: that is for the first wall to stop.
-    asked = {it.path for it in data_server.requests if it.path.startswith("/evil")}
-    assert asked <= {"/evil"}
+    # What asks elsewhere is for the first wall: a frame may navigate itself, and Firefox fetches
+    # pictures ahead, before it has read the policy.
     frames, count = raw_frames(shell, data_server, walls=False)
     page.open(trapped(data_server, "/none", f"<body>{frames}"))
     assert page.evaluate(ALL_LOADED, count)
@@ -192,9 +191,7 @@ def test_in_jupyterlab_a_hostile_notebook_harms_nothing(page, lab, service, data
         ".map(it => it.localName)"
     )
     assert found == ["style", "header", "strong", "span", "code", "div", "iframe"]
-    assert (
-        page.evaluate("() => document.querySelector('.je-shared iframe').contentDocument") is None
-    )
+    assert page.evaluate("() => FRAME.contentDocument") is None
     assert_nothing_got_out(page, data_server, address)
     planted = notebook.run(DISPLAY.format(markup=PLANTED))
     assert planted.error is None, planted.error

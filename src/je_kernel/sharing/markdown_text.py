@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-__all__ = ["can_render", "first_heading", "formula", "to_html"]
+__all__ = ["CUT", "can_render", "first_heading", "formula", "plain", "to_html"]
 
-_LONGEST = 50_000  # characters; what is longer was not written by hand, and stays plain
+_LONGEST = 20_000  # characters; what is longer was not written by hand, and stays plain
+_MOST_ENVIRONMENTS = 200  # for the end of each, the plugin looks through all that follows
 _LONGEST_FORMULA = 2000
+_LONGEST_PLAIN = 100_000
+CUT = "… (cut here; the copy has all of it)"
 _DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\[", r"\]"), (r"\(", r"\)"))
 _FORMULAS = {
     "math_inline": "inline",
@@ -56,17 +59,31 @@ def to_html(source: str, attachments: Mapping[str, Any] | None = None) -> str:
     '<h1>Rain</h1>\n<p><strong>wet</strong> </p>'
     """
     parser = _parser()
-    if parser is None or len(source) > _LONGEST:
-        return _plain(source)
+    if parser is None or _is_too_much(source):
+        return plain(source)
     try:
         rendered = parser.render(source, {"attachments": attachments or {}})
     except RecursionError:
-        return _plain(source)
-    return safe_html(rendered)
+        return plain(source)
+    return safe_html(rendered).strip()
 
 
-def _plain(source: str) -> str:
-    return f'<pre class="je-plain">{escaped(source)}</pre>'
+def _is_too_much(source: str) -> bool:
+    return len(source) > _LONGEST or source.count("\\begin{") > _MOST_ENVIRONMENTS
+
+
+def plain(source: str) -> str:
+    """Return Markdown as it was typed.
+
+    Parameters
+    ----------
+    source
+        The Markdown.
+    """
+    if not source.strip():
+        return ""
+    text = source if len(source) <= _LONGEST_PLAIN else f"{source[:_LONGEST_PLAIN]}\n{CUT}"
+    return f'<pre class="je-plain">{escaped(text)}</pre>'
 
 
 def first_heading(source: str) -> str | None:
@@ -83,7 +100,7 @@ def first_heading(source: str) -> str | None:
     'Rain at home'
     """
     parser = _parser()
-    if parser is None or len(source) > _LONGEST:
+    if parser is None or _is_too_much(source):
         return None
     try:
         tokens = parser.parse(source)

@@ -229,7 +229,7 @@ class _Builder:
         if room <= 0:
             return
         self._characters += len(text)
-        self._visible = self._visible or not text.isspace()
+        self._visible = self._visible or bool(text.strip())
         self._parts.append(escaped(text[:room]))
 
     def _in_math(self) -> bool:
@@ -250,6 +250,7 @@ class _Builder:
         self._elements += 1
         self._parts.append(f"<{name}{_attributes(token, math=name not in _TAGS)}>")
         if name in _VOID:
+            self._visible = self._visible or name == "hr"
             return
         if token.closed and self._in_math():
             self._parts.append(f"</{name}>")

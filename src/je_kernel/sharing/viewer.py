@@ -12,6 +12,7 @@ import hashlib
 import html
 import json
 import re
+import time
 import unicodedata
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
@@ -39,8 +40,8 @@ _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _LONGEST_TEXT = 100_000
 _MOST_CELLS = 1000
 _MOST_SHOWN = 12_000_000
-_MOST_FORMULAS = 40_000  # characters of Markdown and LaTeX with formulas in them
-_CUT = "… (cut here; the copy has all of it)"
+_SECONDS = 10.0  # of formatting; what comes after stays as it was typed
+_MOST_SEARCHED = 100_000  # characters, for a heading
 _MOST_COPIES = 1000
 _LONGEST_TITLE = 120
 _LONGEST_NAME = 160  # bytes: file systems allow 255, and a number may follow
@@ -98,12 +99,18 @@ class SharedNotebook:
         return next(filter(None, titles), _line(spoken(self.readable_id)).capitalize())
 
     def _headings(self) -> Iterator[str]:
-        for cell in self._cells()[:_MOST_CELLS]:
-            if cell.get("cell_type") == "markdown":
-                heading = markdown_text.first_heading(_text(cell.get("source")))
-                if heading:
-                    yield heading
-                    return
+        searched = 0
+        for cell in self._cells():
+            source = _text(cell.get("source"))
+            searched += len(source)
+            if searched > _MOST_SEARCHED:
+                return
+            heading = (
+                markdown_text.first_heading(source) if cell.get("cell_type") == "markdown" else None
+            )
+            if heading:
+                yield heading
+                return
 
     def _cells(self) -> list[dict[str, Any]]:
         cells = self.content.get("cells")
@@ -199,10 +206,10 @@ class SharedNotebook:
 
 
 class _Writer:
-    """Writes cells as HTML, and counts the formulas, the slowest part of it."""
+    """Writes cells as HTML, formatted as long as there is time for it."""
 
     def __init__(self) -> None:
-        self._formulas = 0
+        self._deadline = time.monotonic() + _SECONDS
 
     def cell(self, cell: dict[str, Any]) -> str:
         """Return a cell with its outputs."""
@@ -259,26 +266,24 @@ class _Writer:
             said = _note("This output is too large to be shown here. The copy has it.")
             return _terminal(plain, "je-output") + said
         # A script that draws something leaves nothing to see: then the next form says more.
-        shown = safe_html(source)
+        shown = safe_html(source) if time.monotonic() < self._deadline else ""
         if shown:
             return f'<div class="je-html">{shown}</div>'
-        if _text(data.get("text/markdown")).strip():
-            return self._markdown(_text(data["text/markdown"]))
+        shown = self._markdown(_text(data.get("text/markdown")))
+        if shown:
+            return shown
         if _text(data.get("text/latex")).strip():
             return self._latex(_text(data["text/latex"]))
         return _terminal(plain, "je-output")
 
     def _markdown(self, source: str, attachments: Any = None) -> str:
-        if "$" in source or "\\begin" in source:
-            self._formulas += len(source)
-            if self._formulas > _MOST_FORMULAS:
-                return _preformatted(source, "je-plain")
+        if time.monotonic() > self._deadline:
+            return markdown_text.plain(source)
         return markdown_text.to_html(source, attachments if _is_dict(attachments) else None)
 
     def _latex(self, source: str) -> str:
-        self._formulas += len(source)
-        if self._formulas > _MOST_FORMULAS:
-            return _preformatted(source, "je-plain")
+        if time.monotonic() > self._deadline:
+            return markdown_text.plain(source)
         return f"<div>{markdown_text.formula(source)}</div>"
 
 
@@ -302,7 +307,7 @@ def _preformatted(text: str, kind: str) -> str:
     if not text:
         return ""
     if len(text) > _LONGEST_TEXT:
-        text = f"{text[:_LONGEST_TEXT]}\n{_CUT}"
+        text = f"{text[:_LONGEST_TEXT]}\n{markdown_text.CUT}"
     return f'<pre class="{kind}">{escaped(text)}</pre>'
 
 
@@ -344,13 +349,13 @@ def _file_name(title: str) -> str:
     >>> _file_name("Rain: what falls?"), _file_name("../../etc"), _file_name("...")
     ('Rain what falls', 'etc', 'notebook')
     >>> _file_name("nul")
-    'nul notebook'
+    'notebook nul'
     """
     fit = "".join(" " if c in _UNFIT else c for c in _line(title))
     name = " ".join(fit.split()).strip(". ")
     name = name.encode()[:_LONGEST_NAME].decode("utf-8", "ignore").strip(". ")
     if name.partition(".")[0].strip().lower() in _DEVICES:
-        name += " notebook"
+        name = f"notebook {name}"
     return name or "notebook"
 
 
