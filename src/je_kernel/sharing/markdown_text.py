@@ -179,7 +179,7 @@ def _parser() -> MarkdownIt | None:
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     parser.use(dollarmath_plugin, double_inline=True, allow_digits=False)
     parser.use(amsmath_plugin)
-    parser.validateLink = _leave_to_the_sanitiser  # type: ignore[method-assign]
+    parser.validateLink = _leave_to_the_sanitiser  # type: ignore[method-assign, assignment]
     for kind in _FORMULAS:
         parser.add_render_rule(kind, _render_formula)
     parser.add_render_rule("image", _render_image)
