@@ -241,8 +241,9 @@ class _Writer:
             error = output.get("name") == "stderr"
             return _terminal(_text(output.get("text")), "je-error" if error else "je-output")
         if kind == "error":
-            trace = output.get("traceback")
-            lines = [line for line in trace if isinstance(line, str)] if _is_list(trace) else []
+            given = output.get("traceback")
+            trace = given if isinstance(given, list) else []
+            lines = [line for line in trace if isinstance(line, str)]
             said = f"{output.get('ename', '')}: {output.get('evalue', '')}"
             return _terminal("\n".join(lines) or said, "je-error")
         data = output.get("data")
@@ -279,20 +280,12 @@ class _Writer:
     def _markdown(self, source: str, attachments: Any = None) -> str:
         if time.monotonic() > self._deadline:
             return markdown_text.plain(source)
-        return markdown_text.to_html(source, attachments if _is_dict(attachments) else None)
+        return markdown_text.to_html(source, attachments if isinstance(attachments, dict) else None)
 
     def _latex(self, source: str) -> str:
         if time.monotonic() > self._deadline:
             return markdown_text.plain(source)
         return f"<div>{markdown_text.formula(source)}</div>"
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
-
-
-def _is_dict(value: Any) -> bool:
-    return isinstance(value, dict)
 
 
 def _note(text: str) -> str:
