@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -206,7 +205,6 @@ def test_what_stands_in_the_frame_follows_the_theme_and_its_links_open(page, not
             f"() => document.body.dataset.jpThemeLight === '{wanted}'"
         )
         papers.append(frame.locator("body").evaluate(background))
-        page.screenshot(Path("/tmp/je") / f"wall-{theme[-5:].strip()}.png")
         assert len({frame.locator(f".je-{it}").evaluate(background) for it in kinds}) == 3
     assert papers == ["rgb(17, 17, 17)", "rgb(255, 255, 255)"]
     with page.playwright.context.expect_page() as opened:
