@@ -191,9 +191,8 @@ def test_in_jupyterlab_a_hostile_notebook_harms_nothing(page, lab, service, data
     )
     assert found == ["style", "header", "strong", "span", "code", "div", "iframe"]
     frame = "document.querySelector('.je-shared iframe')"
-    assert (
-        page.evaluate(f"() => {frame}.contentDocument") is None
-    )  # JupyterLab changes its address by itself; a page that was left would hear nothing more.
+    assert page.evaluate(f"() => {frame}.contentDocument") is None
+    # JupyterLab changes its address by itself; a page that was left would hear nothing more.
     assert page.evaluate("() => window.heard") == 0
     assert_nothing_got_out(page, data_server, page.evaluate("() => location.href"))
     planted = notebook.run(DISPLAY.format(markup=PLANTED))
