@@ -21,6 +21,14 @@ def test_importing_the_package_loads_none_of_its_modules():
     assert loaded == "['je_kernel._version']"
 
 
+def test_what_shows_shared_notebooks_is_imported_when_it_is_first_used():
+    loaded = run(
+        "import sys, je_kernel\nimport je_kernel.startup as it\nit.start()\nje_kernel.open_shared\n"
+        "print({'markdown_it', 'mdit_py_plugins', 'latex2mathml'} & set(sys.modules))"
+    )
+    assert loaded == "set()"
+
+
 def test_importing_the_package_patches_nothing_and_starts_nothing():
     before_and_after = run(
         "import urllib.request, logging, je_kernel, je_kernel.startup\n"

@@ -264,6 +264,20 @@ def test_what_no_browser_could_keep_is_refused_before_it_is_read(landing):
     assert said.startswith("It has 91 MB, and a browser keeps at most 90 MB in one file.")
 
 
+def test_saved_widgets_of_somebody_elses_notebook_are_not_kept(landing):
+    module = landing.evaluate("() => document.querySelector('script[type=module]').src")
+    notebook = {"cells": [], "metadata": {"widgets": {"x": 1}, "title": "T"}, "nbformat": 4}
+    kept = landing.evaluate(
+        """async (module, text) => {
+          const { notebookIn } = await import(new URL('notebook_file.js', module));
+          return notebookIn(new Blob([text]));
+        }""",
+        module,
+        json.dumps(notebook),
+    )
+    assert kept["metadata"] == {"title": "T"}
+
+
 def test_a_browser_without_room_says_so_and_keeps_nothing_half(landing, shared_site):
     session = landing.playwright.context.new_cdp_session(landing.playwright)
     quota = {"origin": shared_site.url, "quotaSize": 1_000_000}

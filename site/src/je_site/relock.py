@@ -47,6 +47,9 @@ _CLASSROOM = (
 )
 # fmt: on
 
+#: What je-kernel itself depends on: it shows shared notebooks with them.
+_OURS = ("latex2mathml", "markdown-it-py", "mdit-py-plugins")
+
 _TEST = ("attrs", "hypothesis", "pluggy", "pytest", "sortedcontainers", "tblib")
 
 
@@ -87,7 +90,7 @@ class Recipe:
     release: str
     carrier: tuple[str, str]
     carrier_folder: str = "open_webui/frontend/pyodide/"
-    wanted: tuple[str, ...] = (*_KERNEL, *_CLASSROOM)
+    wanted: tuple[str, ...] = (*_KERNEL, *_CLASSROOM, *_OURS)
     test: tuple[str, ...] = _TEST
     pins: dict[str, str] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
@@ -109,7 +112,7 @@ RECIPES = {
         entry="pyodide.js",
         release="0.28.3",
         carrier=("open-webui", "0.9.6"),
-        wanted=tuple(name for name in (*_KERNEL, *_CLASSROOM) if name != "lxml"),
+        wanted=tuple(name for name in (*_KERNEL, *_CLASSROOM, *_OURS) if name != "lxml"),
         pins={"pytest": "8.4.2"},
         # Part of Python's standard library, which that Pyodide had apart.
         optional=frozenset({"sqlite3"}),

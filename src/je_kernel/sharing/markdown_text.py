@@ -1,233 +1,213 @@
-"""Markdown of others as harmless HTML: the part of it that notebooks use.
+"""Markdown of others as harmless HTML: CommonMark with tables, formulas and attached pictures.
 
-Headings, paragraphs, lists, quotes, tables, rules, code, emphasis, links and
-attached pictures. Everything else, HTML in Markdown above all, stays text.
-Formulas between dollar signs are left for the front end to typeset.
+Read by markdown-it-py, formulas by latex2mathml, and all of it passed through the
+sanitiser. The packages are imported when they are first used: a kernel that nothing
+is shown in does not pay for them, and without them Markdown is shown as plain text.
 """
 
 from __future__ import annotations
 
 import html
-import re
-from typing import TYPE_CHECKING
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from je_kernel.sharing import safe_html
+from je_kernel.sharing.safe_html import escaped, image, safe_html
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["to_html"]
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
-_RULE = re.compile(r" {0,3}([-*_])(?:\s*\1){2,}\s*$")
-_ITEM = re.compile(r"(\s*)([-*+]|\d{1,9}[.)])\s+(.*)")
-_QUOTE = re.compile(r" {0,3}> ?(.*)")
-_TABLE_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
-_CELLS = re.compile(r"(?<!\\)\|")
-_DEEPEST_QUOTE = 8
-_LONGEST_INLINE = 5000  # characters; what is longer was not written by hand, and stays plain
+__all__ = ["CUT", "can_render", "first_heading", "formula", "plain", "to_html"]
 
-_INLINE = re.compile(
-    r"(?P<math>\$\$[^$]+\$\$|\$(?!\s)[^$\n]+(?<!\s)\$(?!\d))"
-    r"|(?P<ticks>`+)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)"
-    r"|!\[(?P<alt>[^\]]*)\]\((?P<src>[^()\s]+)[^()]*\)"
-    r"|\[(?P<label>[^\[\]]+)\]\((?P<href>[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)(?:\s+\"[^\"]*\")?\)"
-    r"|<(?P<auto>https?://[^<>\s]+)>"
-    r"|(?P<strong>\*\*|__)(?=\S)(?P<bold>.+?)(?<=\S)(?P=strong)"
-    r"|(?<!\w)(?P<em>[*_])(?=\S)(?P<italic>[^*_\n]+?)(?<=\S)(?P=em)(?!\w)"
-    r"|\\(?P<escaped>[\\`*_{}\[\]()#+.!|$~-])",
-    re.DOTALL,
-)
+_LONGEST = 20_000  # characters; what is longer was not written by hand, and stays plain
+_MOST_ENVIRONMENTS = 200  # for the end of each, the plugin looks through all that follows
+_LONGEST_FORMULA = 2000
+_LONGEST_PLAIN = 100_000
+CUT = "… (cut here; the copy has all of it)"
+_DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\[", r"\]"), (r"\(", r"\)"))
+_FORMULAS = {
+    "math_inline": "inline",
+    "math_inline_double": "block",
+    "math_block": "block",
+    "math_block_label": "block",
+    "amsmath": "block",
+}
 
 
-def to_html(source: str, attachments: Mapping[str, Mapping[str, str]] | None = None) -> str:
+def can_render() -> bool:
+    """Tell whether this site has what reads Markdown."""
+    return _parser() is not None
+
+
+def to_html(source: str, attachments: Mapping[str, Any] | None = None) -> str:
     r"""Return Markdown as harmless HTML.
 
     Parameters
     ----------
     source
-        The Markdown.
+        The Markdown, which may have HTML in it.
     attachments
         The pictures of the cell: by name, by media type, in base64.
 
     Examples
     --------
     >>> to_html("# Rain\n**wet** <script>")
-    '<h1>Rain</h1><p><strong>wet</strong> &lt;script&gt;</p>'
+    '<h1>Rain</h1>\n<p><strong>wet</strong> </p>'
     """
-    return _Blocks(source.splitlines(), attachments or {}).html()
+    parser = _parser()
+    if parser is None or _is_too_much(source):
+        return plain(source)
+    try:
+        rendered = parser.render(source, {"attachments": attachments or {}})
+    except RecursionError:
+        return plain(source)
+    return safe_html(rendered).strip()
 
 
-class _Blocks:
-    """Reads lines into blocks."""
+def _is_too_much(source: str) -> bool:
+    return len(source) > _LONGEST or source.count("\\begin{") > _MOST_ENVIRONMENTS
 
-    def __init__(
-        self, lines: list[str], attachments: Mapping[str, Mapping[str, str]], depth: int = 0
-    ) -> None:
-        self._lines = lines
-        self._attachments = attachments
-        self._depth = depth
-        self._at = 0
 
-    def html(self) -> str:
-        """Return all the blocks."""
-        parts = []
-        while self._at < len(self._lines):
-            parts.append(self._block())
-        return "".join(parts)
+def plain(source: str) -> str:
+    """Return Markdown as it was typed.
 
-    def _block(self) -> str:
-        line = self._lines[self._at]
-        if not line.strip():
-            self._at += 1
-            return ""
-        if fence := _FENCE.match(line):
-            return self._fenced(fence.group(1))
-        if heading := _HEADING.match(line):
-            self._at += 1
-            level = len(heading.group(1))
-            return f"<h{level}>{self._inline(heading.group(2))}</h{level}>"
-        if _RULE.match(line):
-            self._at += 1
-            return "<hr>"
-        if _QUOTE.match(line) and self._depth < _DEEPEST_QUOTE:
-            return self._quote()
-        if _ITEM.match(line):
-            return self._list()
-        if self._is_table():
-            return self._table()
-        return self._paragraph()
+    Parameters
+    ----------
+    source
+        The Markdown.
+    """
+    if not source.strip():
+        return ""
+    text = source if len(source) <= _LONGEST_PLAIN else f"{source[:_LONGEST_PLAIN]}\n{CUT}"
+    return f'<pre class="je-plain">{escaped(text)}</pre>'
 
-    def _fenced(self, fence: str) -> str:
-        self._at += 1
-        inside = []
-        while self._at < len(self._lines):
-            line = self._lines[self._at]
-            self._at += 1
-            if line.strip().startswith(fence) and not line.strip().strip(fence[0]):
-                break
-            inside.append(line)
-        return f"<pre><code>{html.escape(chr(10).join(inside), quote=False)}</code></pre>"
 
-    def _quote(self) -> str:
-        inside = []
-        while self._at < len(self._lines) and (match := _QUOTE.match(self._lines[self._at])):
-            inside.append(match.group(1))
-            self._at += 1
-        inner = _Blocks(inside, self._attachments, self._depth + 1)
-        return f"<blockquote>{inner.html()}</blockquote>"
+def first_heading(source: str) -> str | None:
+    r"""Return the text of the first heading of the levels one to three.
 
-    def _list(self) -> str:
-        """Return a list; items that are further in make a list of their own inside."""
-        first = _ITEM.match(self._lines[self._at])
-        assert first is not None
-        indent, tag = len(first.group(1).expandtabs(4)), _list_tag(first.group(2))
-        items: list[str] = []
-        while self._at < len(self._lines):
-            line = self._lines[self._at]
-            match = _ITEM.match(line)
-            further = len(match.group(1).expandtabs(4)) if match else 0
-            if match and further > indent + 1 and items:
-                items[-1] += self._list() if self._deeper() else self._taken(match.group(3))
-            elif match and further >= indent - 1 and _list_tag(match.group(2)) == tag:
-                self._at += 1
-                items.append(self._inline(match.group(3)))
-            elif not match and line.strip() and items and line.startswith((" ", "\t")):
-                items[-1] += " " + self._taken(line.strip())
-            else:
-                break
-        self._depth = max(0, self._depth - 1)
-        return f"<{tag}>" + "".join(f"<li>{item}</li>" for item in items) + f"</{tag}>"
+    Parameters
+    ----------
+    source
+        The Markdown.
 
-    def _deeper(self) -> bool:
-        self._depth += 1
-        return self._depth <= _DEEPEST_QUOTE
+    Examples
+    --------
+    >>> first_heading("text\n\n## Rain *at* home ##")
+    'Rain at home'
+    """
+    parser = _parser()
+    if parser is None or _is_too_much(source):
+        return None
+    try:
+        tokens = parser.parse(source)
+    except RecursionError:
+        return None
+    for opening, inside in pairwise(tokens):
+        if opening.type == "heading_open" and opening.tag in {"h1", "h2", "h3"}:
+            text = _words(inside.children or []).strip()
+            if text:
+                return text
+    return None
 
-    def _taken(self, text: str) -> str:
-        self._at += 1
-        return self._inline(text)
 
-    def _is_table(self) -> bool:
-        following = self._lines[self._at + 1] if self._at + 1 < len(self._lines) else ""
-        return "|" in self._lines[self._at] and bool(_TABLE_RULE.match(following))
+def _words(tokens: Sequence[Token]) -> str:
+    shown = {"text", "code_inline", "math_inline", "math_inline_double"}
+    return "".join(
+        token.content if token.type in shown else " " if token.type == "softbreak" else ""
+        for token in tokens
+    )
 
-    def _table(self) -> str:
-        head = self._row(self._lines[self._at], "th")
-        self._at += 2
-        rows = []
-        while self._at < len(self._lines) and "|" in self._lines[self._at]:
-            rows.append(self._row(self._lines[self._at], "td"))
-            self._at += 1
-        return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
-    def _row(self, line: str, tag: str) -> str:
-        cells = _CELLS.split(line.strip().removeprefix("|").removesuffix("|"))
-        return (
-            "<tr>" + "".join(f"<{tag}>{self._inline(c.strip())}</{tag}>" for c in cells) + "</tr>"
-        )
+def formula(latex: str, display: str = "block") -> str:
+    r"""Return a formula in LaTeX as MathML, which browsers show without a script.
 
-    def _paragraph(self) -> str:
-        inside: list[str] = []
-        while self._at < len(self._lines):
-            line = self._lines[self._at]
-            begins_other = _FENCE.match(line) or _HEADING.match(line) or _QUOTE.match(line)
-            if not line.strip() or (inside and (begins_other or _ITEM.match(line))):
-                break
-            inside.append(line.strip())
-            self._at += 1
-        return f"<p>{self._inline(chr(10).join(inside))}</p>"
+    Parameters
+    ----------
+    latex
+        The formula, with or without what delimits it in LaTeX.
+    display
+        ``"inline"`` for within a line.
 
-    def _inline(self, text: str, depth: int = 0) -> str:
-        if depth > _DEEPEST_QUOTE or len(text) > _LONGEST_INLINE:
-            return html.escape(text, quote=False)
-        parts, end = [], 0
-        for match in _INLINE.finditer(text):
-            parts.append(html.escape(text[end : match.start()], quote=False))
-            parts.append(self._span(match, depth))
-            end = match.end()
-        parts.append(html.escape(text[end:], quote=False))
-        return "".join(parts)
+    Returns
+    -------
+    str
+        A ``math`` element; the formula as it was written, where it cannot be converted.
 
-    def _span(self, match: re.Match[str], depth: int) -> str:
-        found = match.groupdict()
-        if found["code"] is not None:
-            return f"<code>{html.escape(found['code'].strip(), quote=False)}</code>"
-        if found["src"] is not None:
-            return self._picture(found["src"], found["alt"])
-        if found["label"] is not None:
-            return _anchor(found["href"], self._inline(found["label"], depth + 1))
-        if found["auto"] is not None:
-            return _anchor(found["auto"], html.escape(found["auto"], quote=False))
-        if found["bold"] is not None:
-            return f"<strong>{self._inline(found['bold'], depth + 1)}</strong>"
-        if found["italic"] is not None:
-            return f"<em>{self._inline(found['italic'], depth + 1)}</em>"
-        return html.escape(found["math"] or found["escaped"], quote=False)
+    Examples
+    --------
+    >>> formula("$x < y$", "inline")
+    '<math display="inline"><mrow><mi>x</mi><mo>&lt;</mo><mi>y</mi></mrow></math>'
+    """
+    source = latex.strip()
+    for left, right in _DELIMITERS:
+        if source.startswith(left) and source.endswith(right) and len(source) > len(left + right):
+            source = source[len(left) : -len(right)]
+            break
+    return safe_html(_mathml(source, display))
 
-    def _picture(self, source: str, alt: str) -> str:
-        if source.startswith("attachment:"):
-            bundle = self._attachments.get(source.removeprefix("attachment:"))
-            for mime, data in bundle.items() if isinstance(bundle, dict) else ():
-                shown = safe_html.image(mime, data, alt) if isinstance(data, str) else None
-                if shown:
-                    return shown
-        if source.startswith("data:"):
-            head, found, data = source.removeprefix("data:").partition(";base64,")
-            shown = safe_html.image(head, data, alt) if found else None
+
+def _mathml(latex: str, display: str) -> str:
+    try:
+        if len(latex) > _LONGEST_FORMULA:
+            raise ValueError("too long")
+        from xml.etree.ElementTree import tostring
+
+        from latex2mathml.converter import convert_to_element
+
+        element = convert_to_element(latex, display=display)
+        for part in element.iter():
+            part.text = html.unescape(part.text or "")  # characters come as "&#x0003C;"
+        return tostring(element, encoding="unicode")
+    # The converter has many errors of its own, and hostile formulas find the others.
+    except Exception:
+        tag = "pre" if display == "block" else "code"
+        return f"<{tag}>{escaped(latex)}</{tag}>"
+
+
+@cache
+def _parser() -> MarkdownIt | None:
+    try:
+        from markdown_it import MarkdownIt
+        from mdit_py_plugins.amsmath import amsmath_plugin
+        from mdit_py_plugins.dollarmath import dollarmath_plugin
+    except ImportError:
+        return None
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    parser.use(dollarmath_plugin, double_inline=True, allow_digits=False)
+    parser.use(amsmath_plugin)
+    parser.validateLink = _leave_to_the_sanitiser  # type: ignore[method-assign, assignment]
+    for kind in _FORMULAS:
+        parser.add_render_rule(kind, _render_formula)
+    parser.add_render_rule("image", _render_image)
+    return parser
+
+
+def _leave_to_the_sanitiser(_url: str) -> bool:
+    return True
+
+
+def _render_formula(_renderer: Any, tokens: Sequence[Token], at: int, *_: Any) -> str:
+    token = tokens[at]
+    return _mathml(token.content.strip(), _FORMULAS[token.type])
+
+
+def _render_image(
+    renderer: Any, tokens: Sequence[Token], at: int, options: Any, env: Mapping[str, Any]
+) -> str:
+    """Render an attached picture; one from elsewhere becomes a link: it would tell who reads."""
+    token = tokens[at]
+    source = str(token.attrGet("src") or "")
+    alt = renderer.renderInlineAsText(token.children or [], options, env)
+    if source.startswith("attachment:"):
+        bundle = env["attachments"].get(unquote(source.removeprefix("attachment:")))
+        for mime, data in bundle.items() if isinstance(bundle, dict) else ():
+            shown = image(mime, data, alt)
             if shown:
                 return shown
-        # A picture from elsewhere would tell who reads this: it is a link.
-        return _anchor(source, html.escape(alt or "A picture", quote=False))
-
-
-def _list_tag(marker: str) -> str:
-    return "ol" if marker[0].isdigit() else "ul"
-
-
-def _anchor(address: str, inside: str) -> str:
-    target = safe_html.link(address)
-    if target is None:
-        return inside
-    rel = "noopener noreferrer nofollow"
-    return f'<a href="{html.escape(target)}" target="_blank" rel="{rel}">{inside}</a>'
+    if source.startswith("data:"):
+        return f'<img src="{escaped(source)}" alt="{escaped(alt)}">'
+    return f'<a href="{escaped(source)}">{escaped(alt or "A picture")}</a>'

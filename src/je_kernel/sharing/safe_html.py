@@ -1,8 +1,13 @@
-"""HTML of others, made harmless: what is known to be safe is built anew, all else is text or gone.
+"""The one sanitiser of what others wrote: HTML and MathML built anew from an allow-list.
 
-Nothing of the original markup is passed on: elements are written from a list,
-attributes too, and all text is escaped. So no script, style, frame, form, event
-handler or address other than a web link survives.
+Nothing of the original markup is passed on. Elements and attributes are written
+from lists, and every value and every text is escaped where it is written, so no
+script, style, frame, form, event handler or address other than a web link is left.
+
+The tokens come from a scanner of our own that reads each character once: Python's
+`html.parser` takes quadratic time for unclosed markup in the releases of Python
+that Pyodide 0.28 and 0.29 have. Where it takes markup for something else than a
+browser would, the result differs in what it shows, never in what it may contain.
 """
 
 from __future__ import annotations
@@ -11,130 +16,355 @@ import base64
 import binascii
 import html
 import re
-from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ["image", "link", "safe_html"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-_KEPT = frozenset(
-    {"b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "div", "dl", "dt"}
-    | {"em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "ins", "kbd", "li", "mark", "ol", "p"}
-    | {"pre", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "table", "tbody", "td"}
-    | {"tfoot", "th", "thead", "tr", "u", "ul", "var"}
+__all__ = ["LONGEST_HTML", "escaped", "image", "link", "safe_html"]
+
+LONGEST_HTML = 500_000  # characters, without the pictures' data
+_MOST_ELEMENTS = 20_000
+_DEEPEST = 100
+_LONGEST_ADDRESS = 4000
+_LONGEST_PICTURE = 20_000_000  # characters of base64
+
+_TAGS = frozenset(
+    """
+    a abbr b blockquote br caption center cite code col colgroup dd del details dfn div dl dt
+    em figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q rp rt ruby s
+    samp small span strong sub summary sup table tbody td tfoot th thead time tr u ul var wbr
+    """.split()  # noqa: SIM905
 )
-_VOID = frozenset({"br", "col", "hr"})
-# What is between their tags is no text for people.
+_VOID = frozenset({"br", "col", "hr", "img", "wbr"})
+# Their content is no text for people.
 _DROPPED = frozenset(
-    {"applet", "audio", "canvas", "embed", "frame", "frameset", "head", "iframe", "math"}
-    | {"noembed", "noframes", "noscript", "object", "script", "select", "style", "svg"}
-    | {"template", "textarea", "title", "video", "xmp"}
+    """
+    applet audio canvas embed frame frameset head iframe noembed noframes noscript object
+    script select style svg template textarea title video xmp
+    """.split()  # noqa: SIM905
 )
-_SPANS = frozenset({"colspan", "rowspan"})
-_WIDEST_SPAN = 1000
-_DEEPEST = 200
+# What is between their tags is text up to the end tag, for a browser too.
+_RAW = frozenset({"iframe", "noembed", "noframes", "noscript", "script", "style"}) | frozenset(
+    {"textarea", "title", "xmp"}
+)
+# Of MathML, what latex2mathml writes. Those of the second list hold text and no elements:
+# there a browser would read HTML.
+_MATH = frozenset(
+    """
+    menclose merror mfrac mmultiscripts mover mpadded mphantom mprescripts mroot mrow mspace
+    msqrt mstyle msub msubsup msup mtable mtd mtr munder munderover none
+    """.split()  # noqa: SIM905
+)
+_MATH_TEXT = frozenset({"mi", "mn", "mo", "ms", "mtext"})
+_MATH_ATTRIBUTES = frozenset(
+    """
+    accent accentunder columnalign columnlines columnspacing depth displaystyle fence height
+    linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspacing
+    rspace scriptlevel separator stretchy symmetric voffset width
+    """.split()  # noqa: SIM905
+)
 _IMAGES = {
     "image/png": b"\x89PNG",
     "image/jpeg": b"\xff\xd8",
     "image/gif": b"GIF8",
     "image/webp": b"RIFF",
+    "image/svg+xml": b"",  # as a picture no script of it runs, and nothing is fetched
 }
 _SPACE = re.compile(r"\s+")
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9:-]{0,40}")
+# One attribute; each branch begins differently, so there is nothing to try twice.
+_ATTRIBUTE = re.compile(
+    r"[\s/]*+([^\s/>=][^\s/>=]*+)"
+    r"(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"'][^\s>]*+)))?+"
+)
+_TAG_END = re.compile(r"[^>]*+>")
+_WORDS = re.compile(r"[\w .#%,+()|/-]{0,60}")
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+# Characters that no text has, and that some readers of HTML take for something else.
+_CONTROLS = dict.fromkeys((*range(9), 11, *range(14, 32), *range(127, 160)))
+_CONTROLS |= dict.fromkeys(range(55296, 57344), "�")
+
+
+def escaped(text: str) -> str:
+    r"""Return text as HTML, for an element or a quoted attribute.
+
+    Parameters
+    ----------
+    text
+        Any text; control characters are left out, lone surrogates replaced.
+
+    Examples
+    --------
+    >>> escaped('<b a="1">\x00')
+    '&lt;b a=&quot;1&quot;&gt;'
+    """
+    return html.escape(text.translate(_CONTROLS))
 
 
 def safe_html(source: str) -> str:
-    """Return harmless HTML that shows what some HTML shows: its text, tables and lists.
+    """Return harmless HTML that shows what some HTML shows: its text, tables, lists, formulas.
 
     Parameters
     ----------
     source
-        Any HTML.
+        Any HTML, MathML in it included. What is beyond `LONGEST_HTML` characters, or
+        nested deeper than a hundred elements, or comes after twenty thousand of them, loses
+        its markup or is left out.
+
+    Returns
+    -------
+    str
+        HTML in which every element is closed; empty where there is nothing to see.
 
     Examples
     --------
     >>> safe_html("<td onclick=steal()>1 &lt; 2<script>steal()</script>")
     '<td>1 &lt; 2</td>'
+    >>> safe_html("<div><script>draw()</script></div>")
+    ''
     """
-    rebuilder = _Rebuilder()
-    rebuilder.feed(source)
-    rebuilder.close()
-    return rebuilder.finished()
+    builder = _Builder()
+    for token in _tokens(source):
+        builder.take(token)
+    return builder.finished()
 
 
-class _Rebuilder(HTMLParser):
-    """Writes harmless HTML for what it reads."""
+class _Token(NamedTuple):
+    """A piece of HTML: text (with an empty name), a start tag, or an end tag."""
+
+    kind: str
+    name: str
+    text: str = ""
+    attributes: dict[str, str] = {}  # noqa: RUF012
+    closed: bool = False
+
+
+def _tokens(source: str) -> Iterator[_Token]:
+    """Read HTML into tokens, each character once."""
+    lowered = source.translate(_ASCII_LOWER)
+    at = 0
+    while at < len(source):
+        begin = source.find("<", at)
+        if begin < 0:
+            begin = len(source)
+        if begin > at:
+            yield _Token("text", "", _unescaped(source[at:begin]))
+        if begin == len(source):
+            return
+        closing = source.startswith("</", begin)
+        name = _NAME.match(source, begin + 1 + closing)
+        if name:
+            tag, at = _tag(source, name, closing=closing)
+            if tag is None:
+                return  # never closed: to a browser it is no tag, and what follows no text
+            yield tag
+            if tag.name in _RAW and not closing:
+                at = _found(lowered, f"</{tag.name}", at)
+        elif source.startswith("<!--", begin):
+            # "<!-->" and "<!--->" are whole comments.
+            at = _found(source, "-->", begin + 2) + 3
+        elif source.startswith(("<!", "<?", "</"), begin):
+            at = _found(source, ">", begin) + 1
+        else:
+            yield _Token("text", "", "<")
+            at = begin + 1
+
+
+def _found(text: str, what: str, start: int) -> int:
+    found = text.find(what, start)
+    return len(text) if found < 0 else found
+
+
+def _tag(source: str, name: re.Match[str], *, closing: bool) -> tuple[_Token | None, int]:
+    """Read a tag from the end of its name; return it, and where it ends."""
+    attributes: dict[str, str] = {}
+    at = name.end()
+    while found := _ATTRIBUTE.match(source, at):
+        key, *values = found.groups()
+        if not closing and len(attributes) < 50:
+            value = next((value for value in values if value is not None), "")
+            attributes.setdefault(key.lower(), value)
+        at = found.end()
+    end = _TAG_END.match(source, at)
+    if end is None:
+        return None, len(source)
+    kind = "end" if closing else "start"
+    self_closed = source[end.end() - 2] == "/"
+    return _Token(kind, name.group().lower(), "", attributes, self_closed), end.end()
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return html.unescape(text)
+    except ValueError:  # a character reference of thousands of digits
+        return text
+
+
+class _Builder:
+    """Writes harmless HTML for tokens."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self._parts: list[str] = []
         self._open: list[str] = []
         self._dropping: list[str] = []
+        self._elements = 0
+        self._characters = 0
+        self._visible = False
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Write the tag anew, if it is a harmless one."""
-        if tag in _DROPPED:
-            self._dropping.append(tag)
-        if self._dropping:
+    def take(self, token: _Token) -> None:
+        """Write what is harmless of a token."""
+        if token.kind == "text":
+            self._text(token.text)
+        elif token.kind == "end":
+            self._end(token.name)
+        else:
+            self._start(token)
+
+    def _text(self, text: str) -> None:
+        if self._dropping or (self._in_math() and self._open[-1] not in _MATH_TEXT):
             return
-        if tag == "a":
-            self._parts.append(_opening_link(dict(attrs).get("href")))
-            self._open.append(tag)
-        elif tag == "img":
-            self._parts.append(_image_of(dict(attrs)))
-        elif tag in _KEPT and len(self._open) < _DEEPEST:
-            self._parts.append(f"<{tag}{_spans(attrs)}>")
-            if tag not in _VOID:
-                self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take ``<x/>`` for ``<x>``, as browsers do, except where it would hide what follows."""
-        if tag not in _DROPPED:
-            self.handle_starttag(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close the tag, and those inside it that were left open."""
-        if self._dropping:
-            if tag in self._dropping:
-                del self._dropping[self._dropping.index(tag) :]
+        room = LONGEST_HTML - self._characters
+        if room <= 0:
             return
-        if tag in self._open:
-            while self._open[-1] != tag:
+        self._characters += len(text)
+        self._visible = self._visible or bool(text.strip())
+        self._parts.append(escaped(text[:room]))
+
+    def _in_math(self) -> bool:
+        return "math" in self._open
+
+    def _start(self, token: _Token) -> None:
+        name = token.name
+        if name in _DROPPED:
+            # Kept short: what is dropped needs no record of how deep it goes.
+            if (not token.closed or name in _RAW) and len(self._dropping) < _DEEPEST:
+                self._dropping.append(name)
+            return
+        if self._dropping or not self._may_open(name):
+            return
+        if name == "img":
+            self._image(token)
+            return
+        self._elements += 1
+        self._parts.append(f"<{name}{_attributes(token, math=name not in _TAGS)}>")
+        if name in _VOID:
+            self._visible = self._visible or name == "hr"
+            return
+        if token.closed and self._in_math():
+            self._parts.append(f"</{name}>")
+            return
+        self._open.append(name)
+
+    def _may_open(self, name: str) -> bool:
+        if self._elements >= _MOST_ELEMENTS or len(self._open) >= _DEEPEST:
+            return False
+        if self._in_math():
+            return (name in _MATH or name in _MATH_TEXT) and self._open[-1] not in _MATH_TEXT
+        return name in _TAGS or name == "math"
+
+    def _image(self, token: _Token) -> None:
+        head, found, data = token.attributes.get("src", "").partition(";base64,")
+        alt = _unescaped(token.attributes.get("alt", ""))
+        shown = image(head.removeprefix("data:"), data, alt) if found else None
+        if shown is None:
+            self._text(alt)  # a picture from elsewhere would tell who reads this
+            return
+        self._elements += 1
+        self._visible = True
+        self._parts.append(shown)
+
+    def _end(self, name: str) -> None:
+        if self._dropping:
+            if name in self._dropping:
+                del self._dropping[self._dropping.index(name) :]
+            return
+        if name in self._open:
+            while self._open[-1] != name:
                 self._parts.append(f"</{self._open.pop()}>")
             self._parts.append(f"</{self._open.pop()}>")
-
-    def handle_data(self, data: str) -> None:
-        """Write text as text."""
-        if not self._dropping:
-            self._parts.append(html.escape(data, quote=False))
 
     def finished(self) -> str:
         """Return what was written, with everything closed."""
         closing = (f"</{tag}>" for tag in reversed(self._open))
-        return "".join((*self._parts, *closing))
+        return "".join((*self._parts, *closing)) if self._visible else ""
 
 
-def _spans(attrs: list[tuple[str, str | None]]) -> str:
+def _number(value: str) -> str | None:
+    return str(min(int(value), 1000)) if value.isascii() and value[:7].isdecimal() else None
+
+
+def _phrase(value: str) -> str | None:
+    return value[:300]
+
+
+def _one_of(*allowed: str) -> Callable[[str], str | None]:
+    return lambda value: value if value in allowed else None
+
+
+_ALIGNED = _one_of("left", "center", "right")
+_EVERYWHERE: dict[str, Callable[[str], str | None]] = {
+    "dir": _one_of("ltr", "rtl", "auto"),
+    "title": _phrase,
+}
+_ATTRIBUTES: dict[str, dict[str, Callable[[str], str | None]]] = {
+    "abbr": {"title": _phrase},
+    "col": {"span": _number},
+    "colgroup": {"span": _number},
+    "details": {"open": lambda _: ""},
+    "ol": {"start": _number, "type": _one_of("1", "a", "A", "i", "I")},
+    "td": {"align": _ALIGNED, "colspan": _number, "rowspan": _number},
+    "th": {"align": _ALIGNED, "colspan": _number, "rowspan": _number},
+    "math": {"display": _one_of("block", "inline")},
+}
+
+
+def _attributes(token: _Token, *, math: bool) -> str:
+    """Return the attributes of an element, as they are written into its tag."""
+    if token.name == "a":
+        return _link_attributes(_unescaped(token.attributes.get("href", "")))
+    rules = _ATTRIBUTES.get(token.name, {})
     written = ""
-    for name, value in attrs:
-        if name in _SPANS and value is not None and value.isascii() and value.isdecimal():
-            written += f' {name}="{min(int(value[:6]), _WIDEST_SPAN)}"'
+    for name, raw in token.attributes.items():
+        value: str | None = _unescaped(raw[:_LONGEST_ADDRESS]).strip()
+        assert value is not None
+        if math and name in _MATH_ATTRIBUTES:
+            value = value if _WORDS.fullmatch(value) else None
+        elif name == "style" and token.name in {"td", "th"}:
+            # How markdown-it and pandas align a column.
+            name, (key, _, side) = "align", value.rstrip(";").partition(":")
+            value = _ALIGNED(side.strip()) if key.strip() == "text-align" else None
+        else:
+            rule = rules.get(name) or (None if math else _EVERYWHERE.get(name))
+            value = rule(value) if rule else None
+        if value is not None:
+            written += f' {name}="{escaped(value)}"'
     return written
 
 
-def _opening_link(address: str | None) -> str:
-    target = link(address or "")
+def _link_attributes(address: str) -> str:
+    target = link(address)
     if target is None:
-        return "<a>"
-    return f'<a href="{html.escape(target)}" target="_blank" rel="noopener noreferrer nofollow">'
+        return ""
+    return f' href="{escaped(target)}" target="_blank" rel="noopener noreferrer nofollow"'
 
 
 def link(address: str) -> str | None:
     r"""Return an address that may be followed, or None.
+
+    Parameters
+    ----------
+    address
+        What somebody wrote.
 
     Examples
     --------
     >>> link("https://example.org/x"), link("java\nscript:steal()"), link("#top")
     ('https://example.org/x', None, None)
     """
+    if len(address) > _LONGEST_ADDRESS:
+        return None
     # Browsers ignore these inside of an address.
     address = _SPACE.sub("", "".join(c for c in address if c.isprintable()))
     try:
@@ -146,32 +376,32 @@ def link(address: str) -> str | None:
     return address if parts.scheme == "mailto" else None
 
 
-def _image_of(attrs: dict[str, str | None]) -> str:
-    head, found, data = (attrs.get("src") or "").partition(";base64,")
-    alt = attrs.get("alt") or ""
-    if found and head.startswith("data:"):
-        return image(head.removeprefix("data:"), data, alt) or html.escape(alt)
-    return html.escape(alt)  # a picture from elsewhere would tell who reads this
-
-
-def image(mime: str, data: str, alt: str = "") -> str | None:
+def image(mime: Any, data: Any, alt: str = "") -> str | None:
     """Return an ``<img>`` of a picture in base64, or None if it is no picture.
 
     Parameters
     ----------
     mime
-        What kind it says it is. An SVG is shown as a picture, in which no script runs.
+        What kind it says it is; only PNG, JPEG, GIF, WebP and SVG are shown.
     data
         Its bytes in base64.
     alt
         What it shows, for who cannot see it.
+
+    Examples
+    --------
+    >>> image('x" onerror="steal()//', "AG5vbmU=") is None
+    True
     """
+    begins = _IMAGES.get(mime) if isinstance(mime, str) else None
+    if begins is None or not isinstance(data, str) or len(data) > _LONGEST_PICTURE:
+        return None
     try:
         raw = base64.b64decode(_SPACE.sub("", data), validate=True)
     except (binascii.Error, ValueError):
         return None
-    if mime != "image/svg+xml" and not raw.startswith(_IMAGES.get(mime, b"\x00none")):
+    if not raw or not raw.startswith(begins):
         return None
     packed = base64.b64encode(raw).decode("ascii")
-    alt = html.escape(alt or "A picture that this notebook shows")
-    return f'<img src="data:{mime};base64,{packed}" alt="{alt}">'
+    described = escaped(alt[:300] or "A picture that this notebook shows")
+    return f'<img src="data:{escaped(mime)};base64,{packed}" alt="{described}">'

@@ -1,13 +1,21 @@
-"""A shared notebook, to read: nothing of it is run, neither Python nor script."""
+"""A shared notebook, to read: nothing of it is run, neither Python nor script.
+
+Two walls stand between it and the page. All of it is built anew by the sanitiser
+(`safe_html`), and what that returns is shown in a sandboxed frame that may run no
+script, has no origin, and whose policy lets it fetch nothing.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import json
 import re
+import time
+import unicodedata
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,8 +24,9 @@ from je_kernel import files
 from je_kernel.arguments import check_text
 from je_kernel.files.errors import ExistingFileError
 from je_kernel.files.listing import Info
-from je_kernel.sharing import markdown_text, safe_html
+from je_kernel.sharing import markdown_text
 from je_kernel.sharing.addresses import spoken
+from je_kernel.sharing.safe_html import LONGEST_HTML, escaped, image, safe_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +37,22 @@ __all__ = ["SavedCopy", "SharedNotebook"]
 
 _EXTENSION = ".ipynb"
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-_LONGEST_OUTPUT = 100_000  # characters; what is longer is cut here and whole in the copy
+# Limits of what is shown, in characters and cells: the copy has all of it.
+_LONGEST_TEXT = 100_000
+_MOST_CELLS = 1000
+_MOST_SHOWN = 12_000_000
+_SECONDS = 10.0  # of formatting; what comes after stays as it was typed
+_MOST_SEARCHED = 100_000  # characters, for a heading
 _MOST_COPIES = 1000
+_LONGEST_TITLE = 120
+_LONGEST_NAME = 160  # bytes: file systems allow 255, and a number may follow
 # CSI and OSC sequences of a terminal: colours of tracebacks, mostly.
-_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-_UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*%\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|\][^\x07\x1b]*+(?:\x07|\x1b\\)|[@-Z\\^_])")
+_UNFIT = frozenset('<>:"/\\|?*%')
+# Names that Windows keeps for devices.
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul"} | {f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10)}
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,21 +91,27 @@ class SharedNotebook:
         """Its id in words, as in the link."""
         return self.ids.readable_id
 
-    @property
+    @cached_property
     def title(self) -> str:
         """The title it was given, or its first heading, or the words of its link."""
         metadata = self.content.get("metadata")
         given = metadata.get("title") if isinstance(metadata, dict) else None
-        if isinstance(given, str) and given.strip():
-            return given.strip()
-        return next(self._headings(), spoken(self.readable_id).capitalize())
+        titles = (_line(title) for title in (given, *self._headings()) if isinstance(title, str))
+        return next(filter(None, titles), _line(spoken(self.readable_id)).capitalize())
 
     def _headings(self) -> Iterator[str]:
+        searched = 0
         for cell in self._cells():
-            if cell.get("cell_type") == "markdown":
-                found = re.search(r"^#{1,3}\s+(.+?)\s*#*\s*$", _text(cell.get("source")), re.M)
-                if found:
-                    yield found.group(1)
+            source = _text(cell.get("source"))
+            searched += len(source)
+            if searched > _MOST_SEARCHED:
+                return
+            heading = (
+                markdown_text.first_heading(source) if cell.get("cell_type") == "markdown" else None
+            )
+            if heading:
+                yield heading
+                return
 
     def _cells(self) -> list[dict[str, Any]]:
         cells = self.content.get("cells")
@@ -94,8 +120,8 @@ class SharedNotebook:
     def save_copy(self, name: str | None = None) -> SavedCopy:
         """Save a copy to work on.
 
-        The copy is the notebook as it was shared, but for marks that would have
-        JupyterLab run the scripts in its outputs as if they were your own.
+        The copy is the notebook as it was shared, but for what would have JupyterLab
+        run its scripts as if they were your own: marks of trust, and saved widgets.
 
         Parameters
         ----------
@@ -115,6 +141,9 @@ class SharedNotebook:
         content = dict(self.content)
         if isinstance(content.get("cells"), list):
             content["cells"] = [_distrusted(cell) for cell in content["cells"]]
+        if isinstance(content.get("metadata"), dict):
+            # JupyterLab restores saved widgets, and runs their scripts, as it opens a notebook.
+            content["metadata"] = {k: v for k, v in content["metadata"].items() if k != "widgets"}
         data = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "replace")
         for number in range(_MOST_COPIES):
             ending = "" if not number else " (copy)" if number == 1 else f" (copy {number})"
@@ -134,86 +163,148 @@ class SharedNotebook:
         )
 
     def _repr_html_(self) -> str:
-        cells = "".join(f"<div class='je-cell'>{part}</div>" for part in self._parts())
+        """Return the frame, and what is said around it: words of ours alone."""
+        page = self.page()
+        lines = min(page.count("\n") + 2 * page.count("<p") + 15 * page.count("<img"), 1000)
+        height = f"min(70vh, {6 + 1.6 * lines:.0f}em)"
         return (
-            f'<article class="je-shared" aria-label="Shared notebook">{_style()}'
-            f"<header><strong>{html.escape(self.title)}</strong> "
-            "<span>To read only. <code>.save_copy()</code> saves a copy to work on.</span>"
-            "</header>"
-            f"{cells}</article>"
+            f'<article class="je-shared" aria-label="Shared notebook"><style>{_sheet("viewer.css")}'
+            "</style><header><strong>A shared notebook.</strong> <span>To read only: nothing of it "
+            "is run. <code>.save_copy()</code> saves a copy to work on.</span></header>"
+            f'<div style="height: {height}"><iframe title="Shared notebook, to read" '
+            'sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer" '
+            f'srcdoc="{html.escape(page)}"></iframe></div></article>'
+        )
+
+    def page(self) -> str:
+        """Return the document that the frame shows: safe even outside of it."""
+        style = _sheet("viewer_page.css")
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        policy = (
+            f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+            "form-action 'none'; base-uri 'none'"
+        )
+        cells = "".join(f'<section class="je-cell">{part}</section>\n' for part in self._parts())
+        return (
+            '<!doctype html><html><head><meta charset="utf-8">'
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+            f"<title>Shared notebook</title><style>{style}</style></head>"
+            f'<body><p class="je-title">{escaped(self.title)}</p>\n{cells}</body></html>'
         )
 
     def _parts(self) -> Iterator[str]:
-        for cell in self._cells():
-            source = _text(cell.get("source"))
-            kind = cell.get("cell_type")
-            if kind == "markdown":
-                attachments = cell.get("attachments")
-                yield markdown_text.to_html(
-                    source, attachments if isinstance(attachments, dict) else None
-                )
-            elif kind == "code":
-                yield _code(source) + "".join(_outputs(cell.get("outputs")))
-            elif source:
-                yield f"<pre>{html.escape(source, quote=False)}</pre>"
+        if not markdown_text.can_render():
+            yield _note("This site cannot format text, so you see it as it was typed.")
+        cells = self._cells()
+        room = _MOST_SHOWN
+        writer = _Writer()
+        for number, cell in enumerate(cells):
+            part = writer.cell(cell)
+            room -= len(part)
+            if number == _MOST_CELLS or room < 0:
+                left = len(cells) - number
+                yield _note(f"{left:,} more cells are not shown here. The copy has all of them.")
+                return
+            yield part
 
 
-def _code(source: str) -> str:
-    if not source:
-        return ""
-    escaped = html.escape(source, quote=False)
-    return f'<pre class="je-code"><code>{escaped}</code></pre>'
+class _Writer:
+    """Writes cells as HTML, formatted as long as there is time for it."""
 
+    def __init__(self) -> None:
+        self._deadline = time.monotonic() + _SECONDS
 
-def _outputs(outputs: Any) -> Iterator[str]:
-    for output in outputs if isinstance(outputs, list) else ():
-        if not isinstance(output, dict):
-            continue
+    def cell(self, cell: dict[str, Any]) -> str:
+        """Return a cell with its outputs."""
+        source = _text(cell.get("source"))
+        kind = cell.get("cell_type")
+        if kind == "markdown":
+            return self._markdown(source, cell.get("attachments"))
+        if kind == "code":
+            outputs = cell.get("outputs")
+            shown = outputs if isinstance(outputs, list) else []
+            return _preformatted(source, "je-code") + self._outputs(shown)
+        return _preformatted(source, "je-raw")
+
+    def _outputs(self, outputs: list[Any]) -> str:
+        parts: list[str] = []
+        room = _MOST_SHOWN
+        for output in outputs:
+            part = self._output(output) if isinstance(output, dict) else ""
+            room -= len(part)
+            if room < 0:
+                parts.append(_note("More of this output is not shown here. The copy has it."))
+                break
+            parts.append(part)
+        return "".join(parts)
+
+    def _output(self, output: dict[str, Any]) -> str:
         kind = output.get("output_type")
         if kind == "stream":
-            yield _plain(_text(output.get("text")), error=output.get("name") == "stderr")
-        elif kind == "error":
-            trace = output.get("traceback")
-            lines = (
-                [one for one in trace if isinstance(one, str)] if isinstance(trace, list) else []
-            )
+            error = output.get("name") == "stderr"
+            return _terminal(_text(output.get("text")), "je-error" if error else "je-output")
+        if kind == "error":
+            given = output.get("traceback")
+            trace = given if isinstance(given, list) else []
+            lines = [line for line in trace if isinstance(line, str)]
             said = f"{output.get('ename', '')}: {output.get('evalue', '')}"
-            yield _plain("\n".join(lines) or said, error=True)
-        elif isinstance(output.get("data"), dict):
-            yield _richest(output["data"])
+            return _terminal("\n".join(lines) or said, "je-error")
+        data = output.get("data")
+        return self._richest(data) if isinstance(data, dict) else ""
+
+    def _richest(self, data: dict[str, Any]) -> str:
+        """Return the richest form of an output that shows something without running anything."""
+        plain = _text(data.get("text/plain"))
+        for mime in _PICTURES:
+            picture = image(mime, _text(data.get(mime)), plain)
+            if picture:
+                return picture
+        svg = _text(data.get("image/svg+xml"))
+        if svg.strip():
+            packed = base64.b64encode(svg.encode("utf-8", "replace")).decode()
+            picture = image("image/svg+xml", packed, plain)
+            if picture:
+                return picture
+        source = _text(data.get("text/html"))
+        if len(source) > LONGEST_HTML:
+            said = _note("This output is too large to be shown here. The copy has it.")
+            return _terminal(plain, "je-output") + said
+        # A script that draws something leaves nothing to see: then the next form says more.
+        shown = safe_html(source) if time.monotonic() < self._deadline else ""
+        if shown:
+            return f'<div class="je-html">{shown}</div>'
+        shown = self._markdown(_text(data.get("text/markdown")))
+        if shown:
+            return shown
+        if _text(data.get("text/latex")).strip():
+            return self._latex(_text(data["text/latex"]))
+        return _terminal(plain, "je-output")
+
+    def _markdown(self, source: str, attachments: Any = None) -> str:
+        if time.monotonic() > self._deadline:
+            return markdown_text.plain(source)
+        return markdown_text.to_html(source, attachments if isinstance(attachments, dict) else None)
+
+    def _latex(self, source: str) -> str:
+        if time.monotonic() > self._deadline:
+            return markdown_text.plain(source)
+        return f"<div>{markdown_text.formula(source)}</div>"
 
 
-def _richest(data: dict[str, Any]) -> str:
-    """Return the richest form of an output that can be shown without running anything."""
-    plain = _text(data.get("text/plain"))
-    for mime in _PICTURES:
-        picture = safe_html.image(mime, _text(data.get(mime)), plain) if mime in data else None
-        if picture:
-            return picture
-    if "image/svg+xml" in data:
-        packed = base64.b64encode(_text(data["image/svg+xml"]).encode("utf-8", "replace")).decode()
-        picture = safe_html.image("image/svg+xml", packed, plain)
-        if picture:
-            return picture
-    source = _text(data.get("text/html"))
-    if source and len(source) <= _LONGEST_OUTPUT:
-        # A page's script that draws something leaves no text: what it says in words is more.
-        shown = safe_html.safe_html(source)
-        if "<table" in shown or not plain:
-            return f'<div class="je-html mathjax_ignore">{shown}</div>'
-    if "text/markdown" in data:
-        return markdown_text.to_html(_text(data["text/markdown"])[:_LONGEST_OUTPUT])
-    if "text/latex" in data:
-        return f"<div>{html.escape(_text(data['text/latex'])[:_LONGEST_OUTPUT], quote=False)}</div>"
-    return _plain(plain) if plain else ""
+def _note(text: str) -> str:
+    return f'<p class="je-note">{escaped(text)}</p>'
 
 
-def _plain(text: str, *, error: bool = False) -> str:
-    text = _TERMINAL.sub("", text)
-    if len(text) > _LONGEST_OUTPUT:
-        text = text[:_LONGEST_OUTPUT] + "\n… (cut here; the copy has all of it)"
-    kind = "je-error" if error else "je-output"
-    return f'<pre class="{kind}">{html.escape(text, quote=False)}</pre>'
+def _terminal(text: str, kind: str) -> str:
+    return _preformatted(_TERMINAL.sub("", text), kind)
+
+
+def _preformatted(text: str, kind: str) -> str:
+    if not text:
+        return ""
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[:_LONGEST_TEXT]}\n{markdown_text.CUT}"
+    return f'<pre class="{kind}">{escaped(text)}</pre>'
 
 
 def _distrusted(cell: Any) -> Any:
@@ -234,6 +325,18 @@ def _stem(name: str) -> str:
     return name.removesuffix(_EXTENSION) or "notebook"
 
 
+def _line(text: str) -> str:
+    r"""Return text as one line that has nothing invisible in it, such as marks that turn it round.
+
+    Examples
+    --------
+    >>> _line("Rain\u202e \n at\x1b home")
+    'Rain at home'
+    """
+    visible = (" " if unicodedata.category(c)[0] in "CZ" else c for c in text[:1000])
+    return " ".join("".join(visible).split())[:_LONGEST_TITLE].strip()
+
+
 def _file_name(title: str) -> str:
     """Return a title as a file's name, which every computer can keep.
 
@@ -241,12 +344,17 @@ def _file_name(title: str) -> str:
     --------
     >>> _file_name("Rain: what falls?"), _file_name("../../etc"), _file_name("...")
     ('Rain what falls', 'etc', 'notebook')
+    >>> _file_name("nul")
+    'notebook nul'
     """
-    name = " ".join(_UNFIT.sub(" ", title).split()).strip(". ")
-    return name[:80].strip(". ") or "notebook"
+    fit = "".join(" " if c in _UNFIT else c for c in _line(title))
+    name = " ".join(fit.split()).strip(". ")
+    name = name.encode()[:_LONGEST_NAME].decode("utf-8", "ignore").strip(". ")
+    if name.partition(".")[0].strip().lower() in _DEVICES:
+        name = f"notebook {name}"
+    return name or "notebook"
 
 
 @cache
-def _style() -> str:
-    sheet = resources.files(__package__).joinpath("viewer.css").read_text("utf-8")
-    return f"<style>{sheet}</style>"
+def _sheet(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")

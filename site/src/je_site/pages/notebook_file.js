@@ -51,9 +51,11 @@ export function checked(value) {
   }
   const notebook = value.nbformat === 3 ? upgraded(value) : value;
   if (!Array.isArray(notebook.cells)) throw damaged('it has no list of cells');
+  // JupyterLab restores saved widgets, and runs their scripts, as it opens a notebook.
+  const { widgets: _, ...metadata } = isObject(notebook.metadata) ? notebook.metadata : {};
   return {
     ...notebook,
-    metadata: isObject(notebook.metadata) ? notebook.metadata : {},
+    metadata,
     nbformat_minor: Math.max(FIRST_WITH_IDS, notebook.nbformat_minor || 0),
     cells: notebook.cells.map(checkedCell),
   };
