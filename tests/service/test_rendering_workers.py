@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Start
 from running_service import RunningService, notebook, unique_notebook
 
+from conftest import Start
 from je_sharing.rendering.workers import RenderingStoppedError, Workers
 
 pytestmark = pytest.mark.service
