@@ -70,14 +70,16 @@ def _attributes(name: str, source: str) -> Iterator[Found]:
         module = importlib.import_module(name.removesuffix(".__init__"))
         for attribute, pattern in _patterns(vars(module), name.partition(".")[0]):
             yield Found(f"{name}:{attribute}", pattern, _uses(attribute, source))
+        for attribute, value in vars(module).items():
+            pattern = getattr(value, "__self__", None)
+            if isinstance(pattern, re.Pattern):
+                yield Found(f"{name}:{attribute}", pattern, (value.__name__,))
 
 
 def _patterns(names: Any, package: str) -> Iterator[tuple[str, re.Pattern[Any]]]:
     for name, value in [*names.items()]:
         if isinstance(value, re.Pattern):
             yield name, value
-        elif isinstance(getattr(value, "__self__", None), re.Pattern):
-            yield name, value.__self__
         elif isinstance(value, type) and value.__module__.startswith(package):
             yield from _patterns(vars(value), package)
         elif isinstance(value, tuple | list | set | frozenset | dict):
@@ -111,11 +113,12 @@ def _literals(path: Path, source: str) -> Iterator[Found]:
             continue
         method = {"finditer": "findall", "subn": "sub"}.get(node.func.attr, node.func.attr)
         where = f"{path.relative_to(ROOT)}:{node.lineno}"
-        if method == "compile":
-            continue_with = _assigned_to(node, source)
-            methods = _uses(continue_with, source) if continue_with else METHODS
+        if method != "compile":
+            methods: tuple[str, ...] = (method,)
+        elif name := _assigned_to(node, source):
+            methods = _uses(name, source)
         else:
-            methods = (method,)
+            continue  # an attribute of the module, in some way, or what a function makes
         yield Found(where, re.compile(text, _flags_of(node)), methods)
 
 
@@ -163,7 +166,7 @@ def attacks(pattern: str | bytes, flags: int = 0) -> list[tuple[str, str, str]]:
         # Where what precedes fits into what is repeated, each place could be the start.
         pumps |= {before + alone} if before else set()
         for pump in filter(None, pumps):
-            for prefix in {before, ""}:
+            for prefix in {before, "", "x"}:
                 for suffix in _SUFFIXES:
                     made[prefix, pump, suffix] = None
     return [*made]
