@@ -28,10 +28,10 @@ ROOMS = (ROOT / "src", ROOT / "site/src", ROOT / "service/src")
 METHODS = ("search", "match", "fullmatch", "sub", "split", "findall")
 _CALLS = {*METHODS, "subn", "finditer", "compile"}
 
-SIZES = (2_048, 4_096, 8_192, 16_384)
+SIZES = (1_024, 2_048, 4_096, 8_192)
 # No linear match of so short a text takes so long, on however slow a machine.
-LONGEST_SECONDS = 2.0
-_FLOOR_SECONDS = 0.001
+LONGEST_SECONDS = 1.0
+_FLOOR_SECONDS = 0.000_3
 # Two for what is linear, four for what is quadratic.
 _GROWTH = 2.7
 _GENERIC = (" ", "a", "0", "<", ">", '"', "'", "\\", "\n", "\t", "`", "#", "-", ".", "[", "(", "/")
@@ -271,14 +271,13 @@ def _runner(pattern: re.Pattern[Any], method: str) -> Callable[[Any], object]:
 
 def _grows(run: Callable[[Any], object], text: Callable[[int], Any]) -> bool:
     try:
-        if _seconds(run, text(64)) < _FLOOR_SECONDS and _seconds(run, text(SIZES[-1])) < (
-            2 * _FLOOR_SECONDS
-        ):
+        # Nearly all are seen to be linear at once.
+        short, longer = _seconds(run, text(SIZES[0])), _seconds(run, text(SIZES[2]))
+        if longer < _FLOOR_SECONDS or longer < _GROWTH**2 * short:
             return False
-        for _ in range(2):
+        for _ in range(3):
             times = [min(_seconds(run, text(size)) for _ in range(3)) for size in SIZES]
-            last = [later / max(one, 1e-9) for one, later in itertools.pairwise(times)][-2:]
-            if times[-1] < 2 * _FLOOR_SECONDS or min(last) < _GROWTH:
+            if min(times[-1] / times[-2], (times[-1] / times[0]) ** (1 / 3)) < _GROWTH:
                 return False
     except TimeoutError:
         return True
