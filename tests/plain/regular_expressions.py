@@ -1,6 +1,6 @@
 """Finds the regular expressions of the project, and what might make one of them slow.
 
-The time of a match is measured by processor time as the text doubles. A regular expression whose
+The time of a match is measured as the text doubles, the least of several times. A regular expression whose
 time grows faster than the text for any of the texts is not linear.
 """
 
@@ -125,7 +125,7 @@ def _literals(path: Path, source: str) -> Iterator[Found]:
 def _assigned_to(call: ast.Call, source: str) -> str | None:
     """Name what a compiled expression is assigned to, or the method that is called on it."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Assign) and getattr(node.value, "lineno", 0) == call.lineno:
+        if isinstance(node, ast.Assign) and ast.dump(node.value) == ast.dump(call):
             target = node.targets[0]
             return target.id if isinstance(target, ast.Name) else None
     return None
@@ -276,7 +276,7 @@ def _grows(run: Callable[[Any], object], text: Callable[[int], Any]) -> bool:
         if longer < _FLOOR_SECONDS or longer < _GROWTH**2 * short:
             return False
         for _ in range(3):
-            times = [min(_seconds(run, text(size)) for _ in range(3)) for size in SIZES]
+            times = [min(_seconds(run, text(size)) for _ in range(4)) for size in SIZES]
             if min(times[-1] / times[-2], (times[-1] / times[0]) ** (1 / 3)) < _GROWTH:
                 return False
     except TimeoutError:
@@ -286,9 +286,9 @@ def _grows(run: Callable[[Any], object], text: Callable[[int], Any]) -> bool:
 
 def _seconds(run: Callable[[Any], object], text: Any) -> float:
     with _at_most(LONGEST_SECONDS):
-        begun = time.process_time()
+        begun = time.perf_counter()
         run(text)
-        return time.process_time() - begun
+        return time.perf_counter() - begun
 
 
 @contextmanager
