@@ -23,7 +23,7 @@ def test_the_time_of_a_scripts_regular_expressions_grows_with_the_text() -> None
     assert not slow_in_javascript(SCRIPTS)
 
 
-BAD = [r"(a+)+$", r"^#{1,3}\s+(.+?)\s*#*\s*$", r"\s+$", r"<[^>]*>", r"(a|b|ab)*c", r"(.*)-(.*)x"]
+BAD = [r"(a+)+$", r"^#{1,3}\s+(.+?)\s*#*\s*$", r"\s+$", r"<[^>]*>", r"(a|b|ab)*c"]
 
 
 @pytest.mark.parametrize("bad", BAD)
