@@ -31,7 +31,7 @@ _BROWSERS = (
     ("Opera", re.compile(r"\bOPR/(\d+)")),
     ("Firefox", re.compile(r"\b(?:Firefox|FxiOS)/(\d+)")),
     ("Chrome", re.compile(r"\b(?:Headless)?Chrom(?:e|ium)/(\d+)|\bCriOS/(\d+)")),
-    ("Safari", re.compile(r"\bVersion/(\d+)[\d.]* .*\bSafari/")),
+    ("Safari", re.compile(r"\A(?:(?!Version/).)*+Version/(\d++)(?=.* Safari/)")),
 )
 _SYSTEMS = (
     ("ChromeOS", "CrOS"),

@@ -117,9 +117,14 @@ def _open_slowly(body: bytes) -> Envelope:
     if "notebook" not in whole:
         raise NotANotebookError('The body has no "notebook".')
     password = whole.get("password")
-    if not (password is None or isinstance(password, str)):
+    if not (password is None or (isinstance(password, str) and _is_unicode(password))):
         raise NotANotebookError('The "password" must be text.')
     return Envelope(_slice_of("notebook", body.decode("utf-8")).encode("utf-8"), password or "")
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell a text from one with half a character, which no later call could send again."""
+    return text.encode("utf-8", "ignore").decode() == text
 
 
 def _slice_of(wanted: str, text: str) -> str:

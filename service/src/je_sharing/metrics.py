@@ -12,10 +12,14 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 SHARES = Counter("je_sharing_shares_total", "Shares by outcome.", ["outcome"])
+RENDERINGS = Counter(
+    "je_sharing_renderings_total", "Notebooks rendered for their pages, by outcome.", ["outcome"]
+)
 # Looked up once for each combination of labels, of which there are few.
 requests_counter = functools.cache(REQUESTS.labels)
 request_seconds = functools.cache(REQUEST_SECONDS.labels)
 shares_counter = functools.cache(SHARES.labels)
+renderings_counter = functools.cache(RENDERINGS.labels)
 NOTEBOOK_BYTES = Histogram(
     "je_sharing_notebook_bytes",
     "Size of the notebooks shared.",

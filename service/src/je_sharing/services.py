@@ -122,6 +122,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await services.pages.close()
             await services.store.close()
     finally:
         await database.close()

@@ -14,7 +14,7 @@ export * from './pyodide.mjs';
 // a worker that waits for nothing else then sleeps until a message comes, which may be never. Whoever
 // has a timer looks up in between. Other engines, Safari's among them, do not need it.
 const { userAgent } = self.navigator;
-if (/Linux.*AppleWebKit/.test(userAgent) && !/Chrom/.test(userAgent)) {
+if (userAgent.includes('Linux') && userAgent.includes('AppleWebKit') && !/Chrom/.test(userAgent)) {
   setInterval(() => {}, 100);
 }
 

@@ -41,8 +41,10 @@ _DIGITS = 10
 _APPS = ("lab", "notebooks")
 _LINKED = (".", "lab", "notebooks", "tree")
 
-_HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
-_TAG = re.compile(r"\n? *<script [^>]*data-je-kernel=\"(?:links|isolation)\"[^>]*></script>")
+_HEAD = re.compile(r"<head(?:\s[^<>]*+)?>", re.IGNORECASE)
+_TAG = re.compile(
+    r"(?:\n *+)?+<script (?=[^<>]*data-je-kernel=\"(?:links|isolation)\")[^<>]*+></script>"
+)
 #: What every page of JupyterLite's has, by which it finds its configuration.
 _STARTS_JUPYTERLITE = ("jupyter-config-data", "config-utils.js")
 

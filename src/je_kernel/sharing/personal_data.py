@@ -144,7 +144,8 @@ _HOME = re.compile(
     r"([^\W_][\w. -]{0,40}?)(?=[/\\\"'\s<]|$)"
 )
 # https://news.example/home/science is no folder.
-_IN_WEB_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s\"'<>]*$", re.IGNORECASE)
+_BEFORE_A_WEB_ADDRESS = re.compile(r"[\s\"'<>]")
+_WEB_ADDRESS_BEGINS = re.compile(r"https?://|www\.", re.IGNORECASE)
 _LONGEST_ADDRESS = 300
 # The users of kernels and of instructions, who are nobody.
 _NOBODY = re.compile(
@@ -263,7 +264,9 @@ def _users_in(line: str) -> Iterator[str]:
         name = match.group(1)
         before = line[max(0, match.start() - _LONGEST_ADDRESS) : match.start()]
         is_nobody = _NOBODY.fullmatch(name) or _PLACEHOLDER.search(name)
-        if not is_nobody and not _IN_WEB_ADDRESS.search(before):
+        if not is_nobody and not _WEB_ADDRESS_BEGINS.search(
+            _BEFORE_A_WEB_ADDRESS.split(before)[-1]
+        ):
             yield name
 
 

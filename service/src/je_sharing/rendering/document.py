@@ -1,23 +1,27 @@
 """A notebook's content as the parts of a page."""
 
 import html
-import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from je_sharing.rendering.code_highlighting import code_html
-from je_sharing.rendering.markdown_text import markdown_html
+from je_sharing.rendering.markdown_text import render_markdown
 from je_sharing.rendering.outputs import outputs_html
-from je_sharing.rendering.source_text import joined
+from je_sharing.rendering.source_text import joined, read_notebook
+from je_sharing.rendering.time_limit import OutOfTimeError, TimeBudget
 
-_SECONDS = 10.0
+# Processor time; the process that renders has a limit of its own, well above.
+_SECONDS = 4.0
+_SECONDS_A_CELL = 1.5
+# Colours can make thirty characters of one.
+_LONGEST_PAGE = 32_000_000
 _LONGEST_TITLE = 120
-_HEADING = re.compile(r"^#{1,3}\s+(.+?)\s*#*\s*$", re.MULTILINE)
-_MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`~$]|<[^>]*>")
-_FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+_TOO_SLOW = (
+    '<p class="note">This cell takes too long to lay out, so you see its plain text. '
+    "Download the notebook for the rest.</p>"
+)
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,15 @@ class Document:
         The cells.
     cell_count
         How many there are.
+    is_plain
+        Whether only the cells' text is shown, for rendering them was stopped.
     """
 
-    title: str
-    has_heading: bool
-    cells_html: str
-    cell_count: int
+    title: str = ""
+    has_heading: bool = False
+    cells_html: str = ""
+    cell_count: int = 0
+    is_plain: bool = False
 
 
 def render_document(content: bytes) -> Document:
@@ -53,39 +60,72 @@ def render_document(content: bytes) -> Document:
     Returns
     -------
     Document
-        Its parts. What takes longer than a few seconds altogether is shown as plain text.
+        Its parts. A cell that takes too long, or comes when the time of all cells is over or the
+        page is very long already, is shown as plain text.
     """
-    notebook = json.loads(content)
+    notebook = read_notebook(content)
     metadata = notebook.get("metadata", {})
     language = _language(metadata)
-    deadline = time.monotonic() + _SECONDS
     cells = notebook.get("cells", [])
-    parts = []
+    budget = TimeBudget(_SECONDS, _SECONDS_A_CELL)
+    parts: list[str] = []
+    heading = ""
+    length = 0
     for number, cell in enumerate(cells, start=1):
-        if time.monotonic() < deadline:
-            parts.append(_cell_html(cell, number, language))
-        else:
-            parts.append(_plain_cell_html(cell))
+        try:
+            if length > _LONGEST_PAGE:
+                raise OutOfTimeError
+            with budget.part():
+                part, found = _cell_html(cell, number, language)
+            heading = heading or found
+        except OutOfTimeError:
+            part = _plain_cell_html(cell) + _TOO_SLOW
+        parts.append(part)
+        length += len(part)
     return Document(
-        title=_title(metadata, cells),
+        title=(_own_title(metadata) or heading)[:_LONGEST_TITLE],
         has_heading=any("<h1>" in part for part in parts),
         cells_html="\n".join(parts),
         cell_count=len(cells),
     )
 
 
-def _cell_html(cell: Mapping[str, Any], number: int, language: str) -> str:
+def plain_document(content: bytes) -> Document:
+    """Show the text of a notebook's cells, without outputs: what can be shown of any notebook.
+
+    Parameters
+    ----------
+    content
+        A valid notebook's JSON.
+
+    Returns
+    -------
+    Document
+        Its parts.
+    """
+    notebook = read_notebook(content)
+    cells = notebook.get("cells", [])
+    return Document(
+        title=_own_title(notebook.get("metadata", {}))[:_LONGEST_TITLE],
+        cells_html="\n".join(_plain_cell_html(cell) for cell in cells),
+        cell_count=len(cells),
+        is_plain=True,
+    )
+
+
+def _cell_html(cell: Mapping[str, Any], number: int, language: str) -> tuple[str, str]:
+    """Render a cell, and find the heading in it that could be the notebook's title."""
     source = joined(cell.get("source"))
     kind = cell.get("cell_type")
     if kind == "markdown":
         if not source.strip():
-            return ""
+            return "", ""
         attachments = cell.get("attachments")
-        body = markdown_html(source, attachments if isinstance(attachments, dict) else None)
-        return f'<section class="cell prose">{body}</section>'
+        shown = render_markdown(source, attachments if isinstance(attachments, dict) else None)
+        return f'<section class="cell prose">{shown.html}</section>', shown.heading
     if kind == "code":
-        return _code_cell_html(cell, source, number, language)
-    return _plain_cell_html(cell)
+        return _code_cell_html(cell, source, number, language), ""
+    return _plain_cell_html(cell), ""
 
 
 def _plain_cell_html(cell: Mapping[str, Any]) -> str:
@@ -101,7 +141,7 @@ def _code_cell_html(cell: Mapping[str, Any], source: str, number: int, language:
         return ""
     hidden = _hidden(cell)
     count = cell.get("execution_count")
-    label = f"{count}" if isinstance(count, int) else " "
+    label = f"{count}" if isinstance(count, int) and count < 10**12 else " "
     code = (
         f'<div class="source"><span class="count" aria-hidden="true">{label}</span>'
         f'<pre tabindex="0" role="group" aria-label="Code of cell {number}"><code>'
@@ -144,14 +184,6 @@ def _cell_language(source: str, language: str) -> str:
     return {"svg": "xml", "latex": "tex", "R": "r"}.get(magic[1], magic[1]) if magic else language
 
 
-def _title(metadata: Mapping[str, Any], cells: list[Any]) -> str:
+def _own_title(metadata: Mapping[str, Any]) -> str:
     title = metadata.get("title")
-    if isinstance(title, str) and title.strip():
-        return title.strip()[:_LONGEST_TITLE]
-    for cell in cells:
-        if cell.get("cell_type") == "markdown":
-            heading = _HEADING.search(_FENCED.sub("", joined(cell.get("source"))[:20_000]))
-            if heading:
-                words = _MARKS.sub(lambda match: match[1] or "", heading[1]).strip()
-                return html.unescape(words)[:_LONGEST_TITLE]
-    return ""
+    return title.strip() if isinstance(title, str) else ""

@@ -5,7 +5,8 @@ import re
 import nh3
 
 MAX_HTML_CHARACTERS = 2_000_000
-_DEEPEST = 400
+# Elements that are open, added up over all tags: a parser may look at each of them at each tag.
+_MOST_WORK = 5_000_000
 
 _TAGS = frozenset(
     """
@@ -37,7 +38,27 @@ _LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*\Z")
 _NUMBER = re.compile(r"\d{1,4}\Z")
 _NUMERIC = {"width", "height", "colspan", "rowspan", "span", "start"}
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*?(/?)>")
+_TAG_NAME = re.compile(r"</?([a-zA-Z][^ \t\n\f\r/>]*)")
+# As a tokenizer reads it: a quote is one only where a value begins.
+_TAG_REST = re.compile(
+    r"""(?>[ \t\n\f\r/]++|[^ \t\n\f\r/>][^ \t\n\f\r/>=]*+
+    (?:[ \t\n\f\r]*+=[ \t\n\f\r]*+(?:"[^"]*+"|'[^']*+'|[^ \t\n\f\r>"'][^ \t\n\f\r>]*+))?+
+    )*+>""",
+    re.VERBOSE,
+)
+_COMMENT_ENDS = re.compile("--!?>")
+_RAW_TEXT = {
+    "iframe",
+    "noembed",
+    "noframes",
+    "noscript",
+    "script",
+    "style",
+    "textarea",
+    "title",
+    "xmp",
+}
+_FOREIGN = {"svg", "math"}
 _VOID = {"br", "col", "hr", "img", "input", "wbr", "meta", "link", "source", "embed", "area"}
 _ENDS_BY_ITSELF = {"p", "li", "td", "th", "tr", "dt", "dd", "tbody", "thead", "tfoot", "option"}
 
@@ -65,7 +86,7 @@ def clean_html(html: str, *, marker: str = "") -> str:
     Raises
     ------
     TooComplexError
-        When it is too long, or nested so deeply that parsing it is an attack.
+        When it is too long, or nested so deeply that parsing it would take seconds.
 
     Examples
     --------
@@ -74,7 +95,7 @@ def clean_html(html: str, *, marker: str = "") -> str:
     """
     if len(html) > MAX_HTML_CHARACTERS:
         raise TooComplexError("too long")
-    if nesting_depth(html) > _DEEPEST:
+    if parsing_work(html, _MOST_WORK) > _MOST_WORK:
         raise TooComplexError("nested too deeply")
 
     def keep(_tag: str, name: str, value: str) -> str | None:
@@ -100,18 +121,20 @@ def clean_html(html: str, *, marker: str = "") -> str:
     )
 
 
-def nesting_depth(html: str) -> int:
-    """Estimate how deeply HTML nests; never less than what a parser would make of it.
+def parsing_work(html: str, enough: int) -> int:
+    """Estimate how much looking around an HTML parser would do.
 
     Parameters
     ----------
     html
         Any HTML.
+    enough
+        Where to stop counting.
 
     Returns
     -------
     int
-        The depth.
+        The number of open elements, added up over all tags.
 
     Notes
     -----
@@ -119,20 +142,37 @@ def nesting_depth(html: str) -> int:
     closed cost seconds. An end tag counts here only where it certainly closes something.
     """
     stack: list[str] = []
-    deepest = 0
-    for closing, name, closed in _TAG.findall(html):
-        tag = name.lower()
-        if not closing:
-            if tag not in _VOID and not (closed and tag in {"path", "rect", "circle"}):
-                stack.append(tag)
-                deepest = max(deepest, len(stack))
+    work = position = 0
+    while work <= enough and (start := html.find("<", position)) >= 0:
+        found = _TAG_NAME.match(html, start)
+        if not found and not html.startswith("<!--", start):
+            position = start + 1
             continue
-        last = len(stack) - 1
-        while last >= 0 and stack[last] != tag and stack[last] in _ENDS_BY_ITSELF:
-            last -= 1
-        if last >= 0 and stack[last] == tag:
-            del stack[last:]
-    return deepest
+        end = _TAG_REST.match(html, found.end()) if found else _COMMENT_ENDS.search(html, start + 2)
+        if end is None:
+            break  # A parser drops a tag or a comment that never ends.
+        position = end.end()
+        if not found:
+            continue
+        tag = found[1].lower()
+        is_foreign = not _FOREIGN.isdisjoint(stack)
+        if html[start + 1] == "/":
+            _close(stack, tag)
+        elif tag in _RAW_TEXT and not is_foreign:
+            raw_end = re.compile(rf"</{tag}(?=[ \t\n\f\r/>])", re.IGNORECASE).search(html, position)
+            position = raw_end.start() if raw_end else len(html)
+        elif tag not in _VOID and not (is_foreign and html[position - 2] == "/"):
+            stack.append(tag)
+        work += len(stack)
+    return work
+
+
+def _close(stack: list[str], tag: str) -> None:
+    last = len(stack) - 1
+    while last >= 0 and stack[last] != tag and stack[last] in _ENDS_BY_ITSELF:
+        last -= 1
+    if last >= 0 and stack[last] == tag:
+        del stack[last:]
 
 
 def has_something_to_see(html: str) -> bool:
@@ -143,4 +183,6 @@ def has_something_to_see(html: str) -> bool:
     >>> has_something_to_see("<div> </div>"), has_something_to_see("<p>7</p>")
     (False, True)
     """
-    return "<img" in html or bool(re.sub(r"<[^>]*>", "", html).strip())
+    first, *others = html.split("<")
+    texts = [first, *(other.partition(">")[2] for other in others)]
+    return "<img" in html or any(text.strip() for text in texts)

@@ -4,6 +4,7 @@ import html
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -19,7 +20,7 @@ from je_sharing.rendering.html_cleaning import TooComplexError, clean_html
 from je_sharing.rendering.images import image_source
 from je_sharing.rendering.math_markup import math_html
 
-_LONGEST = 200_000
+_LONGEST = 100_000
 # How markdown-it aligns the columns of a table; the cleaning keeps no style.
 _STYLED_CELL = re.compile(r'<(t[hd]) style="text-align:(left|center|right)"')
 _BOXES = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
@@ -114,8 +115,35 @@ def _is_harmless(url: str) -> bool:
 _markdown = _parser()
 
 
-def markdown_html(source: str, attachments: Mapping[str, Any] | None = None) -> str:
-    """Render Markdown.
+@dataclass(frozen=True)
+class Rendered:
+    """A rendered piece of Markdown.
+
+    Parameters
+    ----------
+    html
+        Harmless HTML.
+    heading
+        The words of its first heading of the levels 1 to 3, or empty.
+    """
+
+    html: str
+    heading: str = ""
+
+
+def markdown_html(source: str) -> str:
+    """Render Markdown without attachments to harmless HTML.
+
+    Examples
+    --------
+    >>> markdown_html("# A *title*").strip()
+    '<h1>A <em>title</em></h1>'
+    """
+    return render_markdown(source).html
+
+
+def render_markdown(source: str, attachments: Mapping[str, Any] | None = None) -> Rendered:
+    r"""Render Markdown.
 
     Parameters
     ----------
@@ -126,13 +154,13 @@ def markdown_html(source: str, attachments: Mapping[str, Any] | None = None) -> 
 
     Returns
     -------
-    str
-        Harmless HTML; the source as text when it is too long or too tangled to render.
+    Rendered
+        The source as text when it is too long or too tangled to render.
 
     Examples
     --------
-    >>> markdown_html("# A *title*").strip()
-    '<h1>A <em>title</em></h1>'
+    >>> render_markdown("text\n## A *title* ##").heading
+    'A title'
     """
     marker = f"je{secrets.token_hex(8)}x"
     env: dict[str, Any] = {
@@ -143,11 +171,27 @@ def markdown_html(source: str, attachments: Mapping[str, Any] | None = None) -> 
     try:
         if len(source) > _LONGEST:
             raise TooComplexError("too long")
-        rendered = _STYLED_CELL.sub(r'<\1 align="\2"', _markdown.render(source, env))
-        cleaned = clean_html(rendered, marker=marker)
+        tokens = _markdown.parse(source, env)
+        rendered = _markdown.renderer.render(tokens, _markdown.options, env)
+        cleaned = clean_html(_STYLED_CELL.sub(r'<\1 align="\2"', rendered), marker=marker)
     except (TooComplexError, RecursionError):
-        return f'<pre class="plain" tabindex="0">{html.escape(source)}</pre>'
-    return _put_back(cleaned, marker, env["trusted"])
+        return Rendered(f'<pre class="plain" tabindex="0">{html.escape(source)}</pre>')
+    return Rendered(_put_back(cleaned, marker, env["trusted"]), _first_heading(tokens))
+
+
+def _first_heading(tokens: Sequence[Token]) -> str:
+    for number, token in enumerate(tokens):
+        if token.type == "heading_open" and token.tag in {"h1", "h2", "h3"}:
+            return _words(tokens[number + 1].children or []).strip()
+    return ""
+
+
+def _words(tokens: Sequence[Token]) -> str:
+    return "".join(
+        " " if token.type in {"softbreak", "hardbreak"} else token.content
+        for token in tokens
+        if token.type != "html_inline"
+    )
 
 
 def _put_back(cleaned: str, marker: str, trusted: Sequence[str]) -> str:

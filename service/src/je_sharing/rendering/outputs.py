@@ -51,13 +51,15 @@ def _merged(outputs: Sequence[Any]) -> list[dict[str, Any]]:
     for output in outputs:
         if not isinstance(output, dict):
             continue
-        last = merged[-1] if merged else {}
-        same = output.get("output_type") == "stream" == last.get("output_type")
-        if same and output.get("name") == last.get("name"):
-            text = joined(last.get("text")) + joined(output.get("text"))
-            merged[-1] = {**last, "text": text}
-        else:
+        if output.get("output_type") != "stream":
             merged.append(output)
+            continue
+        last = merged[-1] if merged else {}
+        same = last.get("output_type") == "stream" and last["name"] == output.get("name")
+        if not same:
+            last = {"output_type": "stream", "name": output.get("name"), "text": []}
+            merged.append(last)
+        last["text"].append(joined(output.get("text")))
     return merged
 
 
@@ -108,9 +110,21 @@ def _rich_html(data: Mapping[str, Any], metadata: Any, cell_number: int) -> str:
     if "text/latex" in data:
         return math_html(strip_delimiters(joined(data["text/latex"])), block=True)
     if "application/json" in data:
-        text = json.dumps(data["application/json"], indent=2, ensure_ascii=False)
-        return _text_html(text, "result")
+        return _json_html(data["application/json"])
     return ""
+
+
+def _json_html(value: Any) -> str:
+    # In pieces, since the indentation of a deeply nested value is hundreds of times its size.
+    pieces: list[str] = []
+    length = 0
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > _LONGEST_TEXT:
+            pieces.append("\n…")
+            break
+    return f'<pre class="result" tabindex="0">{html.escape("".join(pieces), quote=False)}</pre>'
 
 
 def _markup_html(markup: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from je_sharing.rendering.document import Document, render_document
+from je_sharing.metrics import renderings_counter
+from je_sharing.rendering.document import Document
+from je_sharing.rendering.workers import RenderingStoppedError, Workers
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_AT_ONCE = 2
+_MOST_STOPPED = 10_000
+_log = logging.getLogger(__name__)
 STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
@@ -71,7 +75,7 @@ class View:
 
 
 class Pages:
-    """Makes pages, remembering the notebooks rendered lately.
+    """Makes pages, each notebook rendered once, by another process, however many ask for it.
 
     Parameters
     ----------
@@ -83,7 +87,10 @@ class Pages:
         self._capacity = cache_bytes
         self._used = 0
         self._kept: OrderedDict[bytes, Document] = OrderedDict()
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._under_way: dict[bytes, asyncio.Task[Document]] = {}
+        # What could not be rendered, the oldest first: nobody waits for it a second time.
+        self._stopped: dict[bytes, None] = {}
+        self._workers = Workers()
         self._templates = Environment(
             loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
         )
@@ -105,11 +112,7 @@ class Pages:
         str
             HTML.
         """
-        document = self._kept.get(digest)
-        if document is None:
-            async with self._turns:
-                document = await asyncio.to_thread(render_document, content)
-            self._keep(digest, document)
+        document = self._kept.get(digest) or await self._rendered(digest, content)
         words = view.readable_id.replace("-", " ")
         return self._page(
             "notebook.html",
@@ -117,9 +120,18 @@ class Pages:
             has_heading=document.has_heading,
             cells=Markup(document.cells_html),  # noqa: S704 - made harmless by the renderer
             cell_count=document.cell_count,
+            is_plain=document.is_plain,
             words=words,
             view=view,
         )
+
+    async def close(self) -> None:
+        """End the rendering that is under way, and its processes."""
+        tasks = [*self._under_way.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._workers.close()
 
     def message(self, title: str, text: str) -> str:
         """Make a page that says one thing.
@@ -146,9 +158,38 @@ class Pages:
         style = Markup(STYLE)  # noqa: S704 - ours
         return self._templates.get_template(template).render(style=style, **values)
 
+    async def _rendered(self, digest: bytes, content: bytes) -> Document:
+        """Wait for the one rendering of a content, which goes on when who asked has gone."""
+        task = self._under_way.get(digest)
+        if task is None:
+            task = asyncio.create_task(self._render(digest, content))
+            self._under_way[digest] = task
+            task.add_done_callback(lambda _task: self._under_way.pop(digest))
+        return await asyncio.shield(task)
+
+    async def _render(self, digest: bytes, content: bytes) -> Document:
+        if digest not in self._stopped:
+            try:
+                document = await self._workers.render(content)
+                renderings_counter("done").inc()
+                self._keep(digest, document)
+                return document
+            except RenderingStoppedError:
+                renderings_counter("stopped").inc()
+                _log.warning("a rendering was stopped, for it took too much time or memory")
+                self._stopped[digest] = None
+                if len(self._stopped) > _MOST_STOPPED:
+                    del self._stopped[next(iter(self._stopped))]
+        try:
+            document = await self._workers.render(content, plain=True)
+        except RenderingStoppedError:
+            document = Document(is_plain=True)
+        self._keep(digest, document)
+        return document
+
     def _keep(self, digest: bytes, document: Document) -> None:
         size = len(document.cells_html)
-        if size > self._capacity // 4 or digest in self._kept:
+        if size > self._capacity:
             return
         self._kept[digest] = document
         self._used += size

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections import deque
 
 _ESCAPE = re.compile(
     r"\x1b\[([0-9;:]*)([A-Za-z@`])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Za-z0-9]|\x1b."
@@ -76,9 +77,11 @@ def _styled(text: str, style: dict[str, str]) -> str:
 
 
 def _apply(codes: str, style: dict[str, str]) -> None:
-    numbers = [int(code) if code and len(code) < 4 else 0 for code in re.split("[;:]", codes)]
+    numbers = deque(
+        int(code) if code and len(code) < 4 else 0 for code in codes.replace(":", ";").split(";")
+    )
     while numbers:
-        number = numbers.pop(0)
+        number = numbers.popleft()
         if number in _EXTENDED:
             colour = _extended_colour(numbers)
             if colour is not None:
@@ -103,15 +106,13 @@ def _apply_one(number: int, style: dict[str, str]) -> None:
                 style[layer] = f"t-{layer}{number - first + offset}"
 
 
-def _extended_colour(numbers: list[int]) -> int | None:
+def _extended_colour(numbers: deque[int]) -> int | None:
     """Read `5;n` or `2;r;g;b` off the front, as the nearest of the sixteen colours."""
-    kind = numbers.pop(0) if numbers else None
+    kind = numbers.popleft() if numbers else None
     if kind == 5 and numbers:
-        return _from_256(numbers.pop(0))
+        return _from_256(numbers.popleft())
     if kind == 2 and len(numbers) >= 3:
-        red, green, blue = numbers[:3]
-        del numbers[:3]
-        return _nearest((red, green, blue))
+        return _nearest((numbers.popleft(), numbers.popleft(), numbers.popleft()))
     return None
 
 

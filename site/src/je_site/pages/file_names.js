@@ -25,9 +25,10 @@ export function notebookName(text, otherwise = 'notebook') {
     .replace(UNFIT, ' ')
     .replace(/\s+/gu, ' ')
     // What browsers and mail programs add to a file they do not know.
-    .replace(/(\.ipynb)?(\.(json|txt))?\s*$/iu, '')
-    .replace(/^[\s.\u2024\ufe52\uff0e]+|[\s.]+$/gu, '');
-  const stem = shortened([...bare].slice(0, LONGEST).join('')).replace(/[\s.]+$/u, '') || otherwise;
+    .trimEnd()
+    .replace(/(\.ipynb)?(\.(json|txt))?$/iu, '')
+    .replace(/^[\s.\u2024\ufe52\uff0e]+|(?<![\s.])[\s.]+$/gu, '');
+  const stem = shortened([...bare].slice(0, LONGEST).join('')).replace(/(?<![\s.])[\s.]+$/u, '') || otherwise;
   return (DEVICE.test(stem) ? `_${stem}` : stem) + EXTENSION;
 }
 

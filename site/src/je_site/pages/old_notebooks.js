@@ -35,7 +35,8 @@ function upgradedCell(cell) {
   }
   if (cell?.cell_type === 'heading') {
     const level = Math.min(Math.max(Number(cell.level) || 1, 1), LARGEST_HEADING);
-    const line = [].concat(cell.source ?? '').join('').split(/\s*\n\s*/).join(' ');
+    const lines = [].concat(cell.source ?? '').join('').split('\n');
+    const line = lines.map(part => part.trim()).filter(Boolean).join(' ');
     return { cell_type: 'markdown', metadata, source: `${'#'.repeat(level)} ${line}` };
   }
   const kind = cell?.cell_type === 'html' ? 'markdown' : cell?.cell_type;

@@ -6,7 +6,7 @@ import { Refusal } from './refusal.js';
 const GAPS = /[\s_\-\u2010-\u2015.,;!?]+/u;
 // What is copied along with an id or a link: quotes, brackets, the end of a sentence.
 const BEFORE = /^[\s<>()[\]{}*`'"‘’‚“”„‹›«»,;:.!?…]+/u;
-const AFTER = /[\s<>()[\]{}*`'"‘’‚“”„‹›«»,;:.!?…]+$/u;
+const AFTER = /(?<![\s<>()[\]{}*`'"‘’‚“”„‹›«»,;:.!?…])[\s<>()[\]{}*`'"‘’‚“”„‹›«»,;:.!?…]+$/u;
 const UUID = /^[\da-f]{8}-?(?:[\da-f]{4}-?){3}[\da-f]{12}$/i;
 const NAMING = ['get-by-readable-id', 'update-by-readable-id', 'notebooks', 's'];
 const WORDS_OF_AN_ID = 3;
@@ -173,14 +173,34 @@ async function jsonOf(response) {
   }
 }
 
+/** The words of the first heading in Markdown, outside of its blocks of code. */
+function headingIn(source) {
+  let fence = '';
+  for (const line of source.split('\n')) {
+    const mark = line.trimStart().slice(0, 3);
+    if (mark === '```' || mark === '~~~') {
+      if (!fence) fence = mark;
+      else if (fence === mark) fence = '';
+      continue;
+    }
+    const marks = fence ? null : /^ {0,3}#{1,3}[ \t]/.exec(line);
+    if (!marks) continue;
+    const words = line.slice(marks[0].length).trim();
+    const bare = words.replace(/(?<!#)#+$/, '');
+    const heading = bare === bare.trimEnd() && bare ? words : bare.trimEnd(); // "C#", but "Title ##"
+    if (heading) return heading;
+  }
+  return '';
+}
+
 /** Return the title of a notebook: the one it was given, its first heading, or nothing. */
 export function titleOf(notebook) {
   const given = notebook.metadata?.title;
   if (typeof given === 'string' && given.trim()) return given.trim();
   for (const cell of notebook.cells) {
     const source = [].concat(cell.source).join('');
-    const heading = cell.cell_type === 'markdown' && /^#{1,3}\s+(.+?)\s*#*\s*$/mu.exec(source);
-    if (heading) return heading[1];
+    const heading = cell.cell_type === 'markdown' && headingIn(source);
+    if (heading) return heading;
   }
   return '';
 }

@@ -64,7 +64,7 @@ function merged(configs) {
 
 /** The application that opens notebooks: the one the site leads to, if it can. */
 function applicationOf(appUrl, there) {
-  const named = String(appUrl ?? '').replace(/\/+$/, '').split('/').pop();
+  const named = String(appUrl ?? '').replace(/(?<!\/)\/+$/, '').split('/').pop();
   const wanted = ['tree', 'notebooks', 'edit'].includes(named) ? 'notebooks' : 'lab';
   return there.includes(wanted) ? wanted : (there.find(app => ['lab', 'notebooks'].includes(app)) ?? null);
 }
@@ -84,7 +84,7 @@ function keepsDatabase(drivers) {
 function serviceIn(config) {
   const env = config.litePluginSettings[KERNEL]?.loadPyodideOptions?.env ?? {};
   const url = String(env.JE_KERNEL_SHARING_URL ?? '').trim();
-  return /^https?:\/\/[^/]/i.test(url) ? url.replace(/\/+$/, '').replace(/\/api\/v1$/, '') : null;
+  return /^https?:\/\/[^/]/i.test(url) ? url.replace(/(?<!\/)\/+$/, '').replace(/\/api\/v1$/, '') : null;
 }
 
 /**
