@@ -81,10 +81,9 @@ _COMPRESSIBLE = (*_TEXT, "application/wasm", "application/toml")
 
 #: Where JupyterLite and its extensions have what a bundler made.
 _BUNDLED = re.compile(r"^(build|extensions)/")
-#: A name that the bundler made of the content: ``221.bd81adfe732d749d.js``.
-_HASHED_NAME = re.compile(
-    r"(^|[./-])[0-9a-f]{7,}\.([a-z0-9]+\.)*(js|mjs|css|wasm|woff2?|ttf|svg|png)$"
-)
+#: What a bundler gives a name that holds a hash of the content: ``221.bd81adfe732d749d.js``.
+_HASHED_KINDS = frozenset({"js", "mjs", "css", "wasm", "woff", "woff2", "ttf", "svg", "png"})
+_HASH = re.compile(r"[0-9a-f]{7,}")
 #: A query by which a page asks for one version of a file: ``bundle.js?_=428cebd``.
 _HASHED_QUERY = re.compile(r"^(_|v|sha256)=[0-9a-f]{7,}$")
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -153,9 +152,15 @@ def cache_control(path: str, query: str = "") -> str:
     """
     if path.startswith(f"{STATIC}/"):
         return _FOR_EVER
-    if _BUNDLED.search(path) and (_HASHED_NAME.search(path) or _HASHED_QUERY.search(query)):
+    if _BUNDLED.search(path) and (_has_hashed_name(path) or _HASHED_QUERY.search(query)):
         return _FOR_EVER
     return _REVALIDATE
+
+
+def _has_hashed_name(path: str) -> bool:
+    *stems, kind = path.rpartition("/")[2].split(".")
+    hashed = any(_HASH.fullmatch(stem.rpartition("-")[2]) for stem in stems)
+    return hashed and kind in _HASHED_KINDS
 
 
 @dataclass(frozen=True)
