@@ -126,6 +126,43 @@
       this.ask('rmdir', path);
     }
 
+    /**
+     * Claim the drive: a kernel that writes what depends on what is there does it alone.
+     *
+     * The page can save, rename and delete, and nothing that checks and writes in one step.
+     * But it does one thing after the other: so each kernel puts up its claim first, looks
+     * for others then, and takes its own down if there are any. Of two, never both see none.
+     * The claim of a kernel that was stopped meanwhile ends by itself.
+     */
+    claim() {
+      const mine = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+      const path = `${codec.CLAIMS}/${mine}`;
+      if (!this.typeOf(codec.CLAIMS)) this.makeFolder(codec.CLAIMS);
+      for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
+        this.ask('put', path, { format: 'base64', data: '' });
+        if (!this.ask('readdir', codec.CLAIMS).some(name => name !== mine && this.isHeld(name))) {
+          return path;
+        }
+        this.remove(path);
+        const rest = Date.now() + 5 + Math.random() * 50;
+        while (Date.now() < rest);
+      }
+      throw new Error('other notebooks keep writing');
+    }
+
+    isHeld(name) {
+      const path = `${codec.CLAIMS}/${name}`;
+      if (!this.typeOf(path)) return false;
+      if (codec.isLive(this.ask('getattr', path).mtime)) return true;
+      this.remove(path);
+      return false;
+    }
+
+    /** Tell whether a claim is still worth something. */
+    holds(path) {
+      return Boolean(this.typeOf(path)) && codec.isLive(this.ask('getattr', path).mtime);
+    }
+
     /** Make the mounted filesystem look again at a path, and at all below it. */
     forget(path) {
       const { FS } = this;
