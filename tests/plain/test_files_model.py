@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from je_kernel.files import errors
 from je_kernel.files.opened import opened
@@ -84,28 +84,20 @@ class Folder(RuleBasedStateMachine):
             self.model[name] = text
             self.changed(name)
 
-    @rule(target=handles, kernel=KERNELS, name=NAMES)
-    def open_to_append(self, kernel, name):
+    @rule(target=handles, kernel=KERNELS, name=NAMES, text=TEXTS.filter(bool))
+    def open_to_append(self, kernel, name, text):
         old = self.run(kernel, self.files.opening(name, "a"))
         saves = lambda file: self.run(kernel, self.files.closing(name, file))  # noqa: E731
-        return name, opened(old, name, "a", saves), []
+        file = opened(old, name, "a", saves)
+        file.write(text)
+        return name, file, text
 
-    @rule(handle=handles, text=TEXTS.filter(bool))
-    def append(self, handle, text):
-        _, file, said = handle
-        if not file.closed:
-            file.write(text)
-            said.append(text)
-
-    @rule(handle=handles)
+    @rule(handle=consumes(handles))
     def close(self, handle):
-        name, file, said = handle
-        if file.closed:
-            return
+        name, file, text = handle
         file.close()
-        if said:
-            self.model[name] = self.model.get(name, "") + "".join(said)
-            self.changed(name)
+        self.model[name] = self.model.get(name, "") + text
+        self.changed(name)
 
     @rule(kernel=KERNELS, old=NAMES, new=NAMES, moves=st.booleans())
     def transfer(self, kernel, old, new, moves):
