@@ -156,9 +156,9 @@
     return path.toLowerCase().endsWith('.ipynb');
   }
 
-  /** Tell whether a claim on the drive, put up at that time, still holds. */
-  function isLive(since) {
-    return Date.now() - Date.parse(since) < LEASE;
+  /** Tell whether a claim on the drive still holds: its name begins with its time. */
+  function isLive(name) {
+    return Date.now() - Number.parseInt(name, 10) < LEASE;
   }
 
   /** Tell whether an answer says that there is no such file, and not that something failed. */

@@ -90,8 +90,8 @@
 
   /** Wait for a kernel that cannot use transactions and is writing: see `drive.js`. */
   async function refuseIfClaimed(files) {
-    for (const { path, last_modified: since } of await asked(files.getAll(inside(codec.CLAIMS)))) {
-      if (codec.isLive(since)) throw new Refusal('busy', path);
+    for (const path of await asked(files.getAllKeys(inside(codec.CLAIMS)))) {
+      if (codec.isLive(nameOf(path))) throw new Refusal('busy', path);
     }
   }
 
