@@ -247,10 +247,11 @@ def test_what_could_not_be_looked_at_is_looked_at_again(page, files_site):
     """Files of the site while offline, and the store where a callback was first to ask."""
     kernel = BareKernel.start(page.playwright, files_site.url)
     kernel.run(
-        "import asyncio\nfrom je_kernel import files\nfrom je_kernel.files import choose\n"
-        "asyncio.get_running_loop().call_soon(lambda: first.append(files.exists('x.csv')))\n"
-        "first = []\nwhile not first: await asyncio.sleep(0.01)"
+        "import js\nfrom je_kernel import files, runtime\nfrom je_kernel.files import choose\n"
+        "def called(): return runtime.can_run_sync(), files.exists('x.csv')\n"
+        "first = js.eval('work => { answer = work(); return [...answer] }')(called).to_py()"
     )
+    assert kernel.value("first") == [False, False]
     assert kernel.value("choose.choice().store.name").startswith("the contents database")
     # A page that is offline still answers its workers in this driver: so their fetch fails.
     kernel.run(
