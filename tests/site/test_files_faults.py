@@ -222,3 +222,61 @@ def test_two_tabs_never_corrupt_the_store_and_a_stale_save_is_refused(page, file
     names = second.value("files.list(pattern='[ab][0-6].txt').names")
     assert names == [f"{letter}{n}.txt" for letter in "ab" for n in range(7)]
     assert second.value("len(set(files.read('both.txt')))") == 1
+
+
+def test_no_line_of_two_notebooks_that_append_is_lost_in_either_store(page, files_site):
+    first = BareKernel.start(page.playwright, files_site.url, "one.ipynb")
+    tab = page.playwright.context.new_page()
+    second = BareKernel.start(tab, files_site.url, "two.ipynb")
+    append = (
+        "from je_kernel import files\nfrom je_kernel.files import choose\n{use}\n"
+        "for turn in range(15):\n"
+        "    with files.open('log.txt', 'a') as one, files.open('log.txt', 'a') as other:\n"
+        "        one.write(f'{letter}{{turn}}\\n')\n        other.write(f'{letter}x{{turn}}\\n')"
+    )
+    lines = sorted(f"{a}{x}{n}" for a in "ab" for x in ("", "x") for n in range(15))
+    for a, b in (("", ""), ("choose.use(choose._drive())",) * 2, ("choose.forget_choice()", "")):
+        first.run("from je_kernel import files\nfiles.save('log.txt', '')")
+        running = second.begin(append.format(use=b, letter="b"))
+        first.run(append.format(use=a, letter="a"))
+        assert second.end(running)[1] is None
+        assert first.value("sorted(files.read('log.txt').split())") == lines
+
+
+def test_what_could_not_be_looked_at_is_looked_at_again(page, files_site):
+    """Files of the site while offline, and the store where a callback was first to ask."""
+    kernel = BareKernel.start(page.playwright, files_site.url)
+    kernel.run(
+        "import js\nfrom je_kernel import files, runtime\nfrom je_kernel.files import choose\n"
+        "def called(): return runtime.can_run_sync(), files.exists('x.csv')\n"
+        "first = js.eval('work => { answer = work(); return [...answer] }')(called).to_py()"
+    )
+    assert kernel.value("first") == [False, False]
+    assert kernel.value("choose.choice().store.name").startswith("the contents database")
+    # A page that is offline still answers its workers in this driver: so their fetch fails.
+    kernel.run(
+        "import js\njs.eval('self.kept = fetch; self.fetch = async () => { throw Error() }')"
+    )
+    kernel.run(
+        "import warnings\nwith warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n    own = files.list().names"
+    )
+    assert kernel.value("[str(one.message)[:48] for one in caught]") == [
+        "The files that came with this site cannot be lis"
+    ]
+    kernel.run("js.eval('self.fetch = kept')")
+    assert "people.csv" in kernel.value("files.list().names")
+
+
+def test_a_folder_of_the_site_is_copied_whole_and_not_renamed(page, files_site):
+    kernel = BareKernel.start(page.playwright, files_site.url)
+    kernel.run("from je_kernel import files\nfiles.save('data/own.txt', 'own')")
+    kernel.run("files.save('data/latin.txt', 'edited')\nfiles.copy('data', 'copy')")
+    names = kernel.value("files.list('copy').names")
+    assert names == ["copy/deep", "copy/latin.txt", "copy/own.txt", "copy/points.csv"]
+    assert kernel.value("files.list('copy/deep').names") == ["copy/deep/things.json"]
+    assert kernel.value("files.read('copy/latin.txt')") == "edited"
+    name, message = kernel.fail("files.rename('data', 'renamed')")
+    assert "ReadOnlyError" in name
+    assert "copy" in message
+    assert kernel.value("files.read('data/own.txt'), files.exists('renamed')") == ["own", False]

@@ -238,7 +238,7 @@ def test_renamed_storage_is_found(fresh_page, files_site_folder):
     folder = variant(files_site_folder, "renamed", contentsStorageName="Our Lessons")
     (kept, why), text = facts_of(fresh_page, folder)
     assert kept[1] == "the contents database 'Our Lessons'"
-    assert "the page saw" in why[1]
+    assert "the page shows" in why[1]
     assert text == "é"
 
 

@@ -418,6 +418,9 @@ def open(  # noqa: A001
     """Open a file that is saved when it is closed.
 
     In a ``with`` block that raises, nothing is saved: the old file stays.
+    What is appended (mode ``a``) follows what is there when the file is closed,
+    and mode ``r+`` changes what was written to and nothing else, so that two
+    notebooks may write the same file.
 
     Parameters
     ----------
@@ -438,8 +441,8 @@ def open(  # noqa: A001
     # Where it leads is settled now, whatever the working folder is when it is closed.
     target = f"/{operations.path(name)}"
 
-    def save_it(data: bytes) -> None:
-        place.run(operations.write(target, data, overwrite="x" not in mode))
+    def save_it(file: OpenedBytes) -> None:
+        place.run(operations.closing(target, file))
 
     old = place.run(operations.opening(name, mode))
     return opened(old, str(name), mode, save_it, encoding, errors, newline)

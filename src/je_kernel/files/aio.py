@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from je_kernel.files.entries import Usage
     from je_kernel.files.listing import Info, Listing
+    from je_kernel.files.store import Steps
 
     Name = str | os.PathLike[str]
 
@@ -150,17 +151,16 @@ async def open(  # noqa: A001
     place = await choose.here_async()
     operations = place.operations
     target = f"/{operations.path(name)}"
-    kept: dict[str, bytes] = {}
+    kept: dict[str, Steps[None]] = {}
 
-    def keep(data: bytes) -> None:
-        kept["data"] = data
+    def keep(file: OpenedBytes) -> None:
+        kept["steps"] = operations.closing(target, file)
 
     old = await place.run_async(operations.opening(name, mode))
     with opened(old, str(name), mode, keep, encoding, errors, newline) as file:
         yield file
     if kept:
-        steps = operations.write(target, kept["data"], overwrite="x" not in mode)
-        await place.run_async(steps)
+        await place.run_async(kept["steps"])
 
 
 async def fetch(url: str, name: Name | None = None, *, overwrite: bool = True) -> Info:

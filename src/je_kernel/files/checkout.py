@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from je_kernel.arguments import check_flag
 from je_kernel.files import names
-from je_kernel.files.errors import ChangedFileError
+from je_kernel.files.errors import CHANGED, ChangedFileError, Refused
 from je_kernel.files.kinds import mimetype_of
-from je_kernel.files.store import Has, NewFile, Read, Remove, Stat, Write
+from je_kernel.files.store import Has, NewFile, Read, Remove, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from je_kernel.files.entries import Entry
     from je_kernel.files.operations import Name, Operations
     from je_kernel.files.store import Steps
 
@@ -111,21 +110,34 @@ def check_in(operations: Operations, checkout: Checkout) -> Steps[None]:
     gone = _gone(checkout)
     if not changed and not gone:
         return
-    if (yield from _is_stale(checkout)):
-        if not changed:
-            return
-        kept = yield from _free_name(checkout.path)
-        base = len(checkout.path)
-        yield Write(tuple(NewFile(kept + p[base:], d, mimetype_of(kept)) for p, d in changed))
-        raise ChangedFileError(
-            f"{checkout.name!r} was changed elsewhere while this cell worked on it. Nothing is "
-            f"lost: your version is saved as {names.relative(kept, operations.folder)!r}."
-        )
     # A journal that outlives its transaction would undo later ones: it is emptied in the same step.
-    changed += [(path, b"") for path in gone]
-    yield Write(tuple(NewFile(path, data, mimetype_of(path)) for path, data in changed))
+    new = [*changed, *((path, b"") for path in gone)]
+    expected = {path: checkout.versions.get(path) for path in (checkout.path, *dict(new))}
+    try:
+        yield Write(
+            tuple(NewFile(path, data, mimetype_of(path)) for path, data in new), expected=expected
+        )
+    except Refused as refused:
+        if refused.problem not in CHANGED:
+            raise
+        if changed:
+            yield from _keep_beside(operations, checkout, changed)
+        return
     for path in gone:
         yield Remove(path)
+
+
+def _keep_beside(
+    operations: Operations, checkout: Checkout, changed: list[tuple[str, bytes]]
+) -> Steps[None]:
+    kept = yield from _free_name(checkout.path)
+    base = len(checkout.path)
+    files = tuple(NewFile(kept + path[base:], data, mimetype_of(kept)) for path, data in changed)
+    yield Write(files, new=True)
+    raise ChangedFileError(
+        f"{checkout.name!r} was changed elsewhere while this cell worked on it. Nothing is "
+        f"lost: your version is saved as {names.relative(kept, operations.folder)!r}."
+    )
 
 
 def _gone(checkout: Checkout) -> list[str]:
@@ -144,12 +156,6 @@ def _changed(checkout: Checkout) -> Iterator[tuple[str, bytes]]:
         data = place.read_bytes()
         if checkout.digests.get(path) != _digest(data):
             yield path, data
-
-
-def _is_stale(checkout: Checkout) -> Steps[bool]:
-    entry: Entry | None = yield Stat(checkout.path)
-    now = entry.version if entry is not None else None
-    return now != checkout.versions.get(checkout.path)
 
 
 def _free_name(path: str) -> Steps[str]:

@@ -6,8 +6,8 @@ the contents database also in browsers without stack switching.
 
 from __future__ import annotations
 
+import json
 import os
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "Place", "choice", "facts", "forget_choice", "here", "here_async", "use"]
 
 Result = TypeVar("Result")
+_PATIENCE_MILLISECONDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,13 @@ class Choice:
         The store.
     why
         Why it is this one, as a sentence.
+    final
+        Whether all could be looked at: else the next call chooses anew.
     """
 
     store: Store
     why: str
+    final: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def here() -> Place:
 
 async def here_async() -> Place:
     """Return where files are for an asynchronous call."""
-    if _chosen.awaiting is None:
+    if _chosen.awaiting is None or not _chosen.awaiting.final:
         _chosen.awaiting = await _choose_in_browser() if runtime.in_browser() else choice()
     store = _chosen.awaiting.store
     return Place(store, Operations(_folder(store)))
@@ -101,9 +105,10 @@ async def here_async() -> Place:
 
 def choice() -> Choice:
     """Return the store for synchronous calls, choosing it if that was not done yet."""
-    if _chosen.waiting is None or _left_behind(_chosen.waiting.store):
-        _chosen.waiting = _choose()
-    return _chosen.waiting
+    chosen = _chosen.waiting
+    if chosen is None or not chosen.final or _left_behind(chosen.store):
+        chosen = _chosen.waiting = _choose()
+    return chosen
 
 
 def use(store: Store, why: str = "it was asked for") -> None:
@@ -150,7 +155,8 @@ def _choose() -> Choice:
         return chosen
     drive = _drive()
     if drive is not None:
-        return Choice(drive, "this browser cannot wait for its database (no JSPI)")
+        why = "this browser or this callback cannot wait for its database (no JSPI)"
+        return Choice(drive, why, final=False)
     return _memory("no drive is mounted, and this browser cannot wait for its database (no JSPI)")
 
 
@@ -179,6 +185,8 @@ async def _choose_in_browser() -> Choice:
         database, why = await _matching_database(drive)
     except JsException as error:
         database, why = None, f"the browser's database cannot be used ({error.name})"
+        if drive is not None:
+            return Choice(drive, why, final=False)
     if database is not None:
         return Choice(_contents(database, drive), why)
     if drive is not None:
@@ -204,59 +212,58 @@ def _nothing_to_forget(_path: str) -> None:
 
 
 async def _matching_database(drive: Any) -> tuple[str | None, str]:
-    """Return the database that the page's files are in, and why; or None and why not."""
-    import json
+    """Return the database that the page's files are in, and why; or None and why not.
 
+    It is only read, and only the one that this site would use: others are not ours to open.
+    """
     from je_kernel import javascript
 
     mounted = mounted_drive() if drive is not None else None
     if mounted is not None and mounted.driveName:
         return None, f"this notebook is on another drive ({mounted.driveName})"
-    found = json.loads(await javascript.contents().databases())
-    if not found:
+    config = await _site_config()
+    drivers = config.get("contentsStorageDrivers") or ["asyncStorage"]
+    if drivers[0] != "asyncStorage":
         return None, "the site keeps its files in memory, not in the browser's database"
+    name = str(config.get("contentsStorageName") or _usual_database())
+    sample = await javascript.contents().sample(name)
+    if sample is None:
+        return None, "the browser has no database of this site's name"
     if mounted is None:
-        return _only_plausible(found)
-    for database in _likeliest_first(found):
-        if await _seen_by(mounted, database):
-            return database, "what was written there, the page saw"
-    return None, "no database shows what the page shows: the site keeps its files elsewhere"
+        return name, "it has the site's name; no drive is mounted that could confirm it"
+    entries = json.loads(sample)
+    if entries and not any(_shown(mounted, entry) for entry in entries):
+        return None, "the page does not show what is in the site's database"
+    return name, "it has the site's name, and what is in it, the page shows"
 
 
-def _likeliest_first(found: list[str]) -> list[str]:
+def _shown(mounted: Any, entry: Any) -> bool:
+    shown = mounted.stat(entry["path"])
+    return shown is not None and json.loads(shown)["modified"] == entry["modified"]
+
+
+def _usual_database() -> str:
     from urllib.parse import urlsplit
 
     import js
 
     from je_kernel.site import site_root
 
-    base = urlsplit(site_root(str(js.location.href))).path
-    usual = f"JupyterLite Storage - {base}"
-    return sorted(found, key=lambda name: (name != usual, "JupyterLite" not in name, name))
+    return f"JupyterLite Storage - {urlsplit(site_root(str(js.location.href))).path}"
 
 
-def _only_plausible(found: list[str]) -> tuple[str | None, str]:
-    """Choose where no drive can tell."""
-    from urllib.parse import urlsplit
-
+async def _site_config() -> dict[str, Any]:
+    """Return what the site's ``jupyter-lite.json`` says of the place of its files."""
     import js
+    from pyodide.ffi import JsException
 
-    from je_kernel.site import site_root
-
-    usual = f"JupyterLite Storage - {urlsplit(site_root(str(js.location.href))).path}"
-    if usual in found:
-        return usual, "it has the site's name; no drive is mounted that could confirm it"
-    return None, "none of the browser's databases has the site's name"
-
-
-async def _seen_by(mounted: Any, database: str) -> bool:
-    """Write a mark into a database, and look whether the page sees it."""
     from je_kernel import javascript
+    from je_kernel.site import site_root
 
-    operations = javascript.contents()
-    mark = f"{names.OWN_PREFIX}{uuid.uuid4().hex}"
-    await operations.mark(database, mark)
+    address = f"{site_root(str(js.location.href))}jupyter-lite.json"
     try:
-        return str(mounted.typeOf(mark)) == "file"
-    finally:
-        await operations.remove(database, mark)
+        content = await javascript.contents().fetched(address, _PATIENCE_MILLISECONDS)
+        config = json.loads(javascript.bytes_of(content))["jupyter-config-data"]
+    except (JsException, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # offline, say: what the page shows decides
+    return config if isinstance(config, dict) else {}

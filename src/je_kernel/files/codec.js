@@ -10,6 +10,9 @@
   // Where JupyterLite expects 'text', 'json' or 'base64'. It downloads, copies and renames such
   // a file as it is; where it would have to show it, it fails with "Invalid format " and this.
   const LARGE = '(above 90 MB: download the file, or read it with je_kernel.files)';
+  // Where kernels that cannot use transactions say that they write: see `drive.js`.
+  const CLAIMS = '.je-kernel-claims';
+  const LEASE = 10_000; // milliseconds
   const PIECE_OF_BLOB = 16_777_216;
   // A multiple of three, so that only the last piece is padded; small enough to be arguments.
   const PIECE = 3 * 8192;
@@ -153,8 +156,25 @@
     return path.toLowerCase().endsWith('.ipynb');
   }
 
+  /** Tell whether a claim on the drive still holds: its name begins with its time. */
+  function isLive(name) {
+    return Date.now() - Number.parseInt(name, 10) < LEASE;
+  }
+
+  /** Tell whether an answer says that there is no such file, and not that something failed. */
+  function isMissing(status) {
+    return [403, 404, 410].includes(status);
+  }
+
+  function contentOf(bytes) {
+    const content = new Content('text', '');
+    content.bytes = bytes;
+    content.length = bytes.length;
+    return content;
+  }
+
   return {
-    LARGE, Refusal, encode, lengthOf, decodeInto, withBytes, Content,
+    CLAIMS, isLive, isMissing, contentOf, LARGE, Refusal, encode, lengthOf, decodeInto, withBytes, Content,
     modelOf, modelOfBytes, largeModelOf, isNotebook,
   };
 })()

@@ -12,6 +12,7 @@
   const CHECKPOINTS = 'checkpoints';
   const MOST_IN_MEMORY = 4_000_000; // characters of content, while files are listed
   const MOST_AT_ONCE = 64;
+  const SAMPLE = 5;
   // The character after '/': what is in a folder lies between the two.
   const PAST = '0';
 
@@ -81,6 +82,17 @@
 
   function versionOf(record) {
     return `${record.last_modified} ${record.size ?? ''}`;
+  }
+
+  function versionAt(path, record, shipped) {
+    return record ? versionOf(record) : shipped[path];
+  }
+
+  /** Wait for a kernel that cannot use transactions and is writing: see `drive.js`. */
+  async function refuseIfClaimed(files) {
+    for (const path of await asked(files.getAllKeys(inside(codec.CLAIMS)))) {
+      if (codec.isLive(nameOf(path))) throw new Refusal('busy', path);
+    }
   }
 
   function entryOf(path, record) {
@@ -234,22 +246,28 @@
     /**
      * Write the files, all or none.
      *
-     * `options` is JSON: `isNew` refuses to replace; `expected` is the version
-     * the file must have; `shipped` has the versions of the site's own files
-     * on the way, and `true` for its folders.
+     * `options` is JSON: `isNew` refuses to replace; `expected` has the version of
+     * each file that must be as it was, or null where there must be none; `shipped` has
+     * the versions of the site's own files on the way, and `true` for its folders.
      */
     async write(database, options) {
       const { isNew, expected, shipped } = JSON.parse(options);
       const entries = await transact(database, 'readwrite', async files => {
         const written = [];
+        await refuseIfClaimed(files);
+        for (const [path, version] of Object.entries(expected)) {
+          const there = versionAt(path, await asked(files.get(path)), shipped) ?? null;
+          if (there === version) continue;
+          throw new Refusal(there === null ? 'gone' : version === null ? 'exists' : 'changed', path);
+        }
         for (const file of this.files) {
           const old = await asked(files.get(file.path));
-          this.#check(file, old, isNew, expected, shipped);
+          this.#check(file, old, isNew, shipped);
           if (!old && (await asked(files.getKey(inside(file.path)))) !== undefined) {
             throw new Refusal('folder', file.path);
           }
           await makeFolders(files, parentsOf(file.path), shipped);
-          const record = this.#record(file, old);
+          const record = recordOf(file, old);
           files.put(record, file.path);
           written.push(entryOf(file.path, record));
         }
@@ -258,30 +276,27 @@
       return JSON.stringify(entries);
     }
 
-    #check(file, old, isNew, expected, shipped) {
-      const there = old ? versionOf(old) : shipped[file.path];
+    #check(file, old, isNew, shipped) {
+      const there = versionAt(file.path, old, shipped);
       if ((old && isFolder(old)) || (!old && there === true)) throw new Refusal('folder', file.path);
       if (isNew && there !== undefined) throw new Refusal('exists', file.path);
-      if (expected === null) return;
-      if (there === undefined) throw new Refusal('gone', file.path);
-      if (there !== expected) throw new Refusal('changed', file.path);
     }
+  }
 
-    #record({ path, mimetype, format, content, size }, old) {
-      const now = after(old?.last_modified);
-      return {
-        name: nameOf(path),
-        path,
-        last_modified: now,
-        created: old?.created ?? now,
-        format,
-        mimetype,
-        content,
-        size,
-        writable: true,
-        type: codec.isNotebook(path) ? 'notebook' : 'file',
-      };
-    }
+  function recordOf({ path, mimetype, format, content, size }, old) {
+    const now = after(old?.last_modified);
+    return {
+      name: nameOf(path),
+      path,
+      last_modified: now,
+      created: old?.created ?? now,
+      format,
+      mimetype,
+      content,
+      size,
+      writable: true,
+      type: codec.isNotebook(path) ? 'notebook' : 'file',
+    };
   }
 
   async function makeFolder(database, path, options) {
@@ -290,8 +305,11 @@
       makeFolders(files, [...parentsOf(path), path], shipped));
   }
 
-  /** Copy or move a file, or a folder with all that is in it. */
-  async function transfer(database, oldPath, newPath, options) {
+  /**
+   * Copy or move a file, or a folder with all that is in it. The batch has the copies of
+   * what the site has in the folder, which are written in the same step.
+   */
+  async function transfer(batch, database, oldPath, newPath, options) {
     const { moves, replace, shipped, mimetype } = JSON.parse(options);
     const entry = await transact(database, 'readwrite', async (files, checkpoints) => {
       const source = await asked(files.get(oldPath));
@@ -301,7 +319,15 @@
       if (!replace && (there !== undefined || shipped[newPath] !== undefined)) {
         throw new Refusal('exists', newPath);
       }
+      await refuseIfClaimed(files);
       await makeFolders(files, parentsOf(newPath), shipped);
+      if (!source && batch.files.length > 0) await makeFolders(files, [newPath], shipped);
+      for (const file of batch.files) {
+        const old = oldPath + file.path.slice(newPath.length);
+        if ((await asked(files.getKey(old))) !== undefined) continue; // written meanwhile
+        await makeFolders(files, parentsOf(file.path), shipped);
+        files.put(recordOf(file), file.path);
+      }
       const now = new Date().toISOString();
       let moved = impliedFolder(newPath);
       for (const key of source ? [oldPath, ...keys] : keys) {
@@ -332,37 +358,26 @@
     });
   }
 
-  /** Put a record there, to see whether the drive shows it, and take it away again. */
-  async function mark(database, path) {
-    const now = new Date().toISOString();
-    const record = { ...folderRecord(path, now), format: 'base64', content: '', type: 'file' };
-    await transact(database, 'readwrite', files => asked(files.put(record, path)));
+  /** Some entries of a database, to compare; undefined if it is not there or not of files. */
+  async function sample(database) {
+    // Opening one that is not there would make it.
+    if (!(await indexedDB.databases()).some(({ name }) => name === database)) return undefined;
+    const connection = await connect(database);
+    const isOurs = connection.objectStoreNames.contains(FILES);
+    connection.close();
+    if (!isOurs) return undefined;
+    const entries = await transact(database, 'readonly', async files =>
+      described(files, await asked(files.getAllKeys(null, SAMPLE))));
+    return JSON.stringify(entries);
   }
 
-  /** Name the databases of this origin that hold a store of files. */
-  async function databases() {
-    const found = [];
-    for (const { name } of await indexedDB.databases()) {
-      try {
-        const connection = await connect(name);
-        if (connection.objectStoreNames.contains(FILES)) found.push(name);
-        connection.close();
-      } catch {
-        // Gone meanwhile, or not ours to open.
-      }
-    }
-    return JSON.stringify(found);
-  }
-
-  /** Fetch something of the site: undefined if it is not there. */
-  async function fetched(url) {
-    const response = await fetch(url);
-    if (!response.ok) return undefined;
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    const content = new codec.Content('text', '');
-    content.bytes = bytes;
-    content.length = bytes.length;
-    return content;
+  /** Fetch something of the site: undefined if it is not there. It fails if nobody can tell. */
+  async function fetched(url, patience) {
+    const signal = patience ? AbortSignal.timeout(patience) : undefined;
+    const response = await fetch(url, { signal });
+    if (codec.isMissing(response.status)) return undefined;
+    if (!response.ok) throw new Error(`the site answered ${response.status}`);
+    return codec.contentOf(new Uint8Array(await response.arrayBuffer()));
   }
 
   /** Throw plain errors only: Pyodide does not carry every kind of DOMException across. */
@@ -380,7 +395,7 @@
   }
 
   const operations = {
-    stat, has, children, paths, measure, read, makeFolder, transfer, remove, mark, databases, fetched,
+    stat, has, children, paths, measure, read, makeFolder, transfer, remove, sample, fetched,
     write: (batch, database, options) => batch.write(database, options),
   };
   const plain = Object.entries(operations).map(([name, one]) => [name, plainly(one)]);

@@ -126,6 +126,39 @@
       this.ask('rmdir', path);
     }
 
+    /**
+     * Claim the drive: a kernel that writes what depends on what is there does it alone.
+     *
+     * The page can save, rename and delete, and nothing that checks and writes in one step.
+     * But it does one thing after the other: so each kernel puts up its claim first, looks
+     * for others then, and takes its own down if there are any. Of two, never both see none.
+     * The claim of a kernel that was stopped meanwhile ends by itself.
+     */
+    claim() {
+      const id = crypto.randomUUID?.() ?? String(Math.random());
+      if (!this.typeOf(codec.CLAIMS)) this.makeFolder(codec.CLAIMS);
+      for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
+        // The time is in the name, for the page does not answer what is asked of a file that is gone.
+        const mine = `${Date.now()}-${id}`;
+        const path = `${codec.CLAIMS}/${mine}`;
+        this.ask('put', path, { format: 'base64', data: '' });
+        const others = this.ask('readdir', codec.CLAIMS).filter(name => name !== mine);
+        for (const name of others) {
+          if (!codec.isLive(name)) this.remove(`${codec.CLAIMS}/${name}`);
+        }
+        if (!others.some(codec.isLive)) return path;
+        this.remove(path);
+        const rest = Date.now() + 5 + Math.random() * 50;
+        while (Date.now() < rest);
+      }
+      throw new Error('other notebooks keep writing');
+    }
+
+    /** Tell whether a claim is still worth something. */
+    holds(path) {
+      return codec.isLive(path.slice(codec.CLAIMS.length + 1)) && Boolean(this.typeOf(path));
+    }
+
     /** Make the mounted filesystem look again at a path, and at all below it. */
     forget(path) {
       const { FS } = this;

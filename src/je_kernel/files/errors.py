@@ -25,6 +25,7 @@ from typing import Literal, TypeAlias
 from je_kernel.errors import JeKernelError
 
 __all__ = [
+    "CHANGED",
     "BadNameError",
     "ChangedFileError",
     "ExistingFileError",
@@ -53,6 +54,9 @@ Problem: TypeAlias = Literal[
     "shipped-rename",
 ]
 """What a store can refuse for."""
+
+CHANGED: frozenset[Problem] = frozenset({"changed", "exists", "gone"})
+"""How a store says that a file is not the expected one."""
 
 
 class FilesError(JeKernelError):

@@ -59,11 +59,11 @@ class OpenedBytes(io.BytesIO):
     mode
         How it was opened.
     save
-        Called with the whole file when it was written to and is closed.
+        Called with this file when it was written to and is closed.
     """
 
     def __init__(
-        self, data: bytes, name: str, mode: str, save: Callable[[bytes], object] | None
+        self, data: bytes, name: str, mode: str, save: Callable[[OpenedBytes], object] | None
     ) -> None:
         super().__init__(data)
         action, _, both = parse_mode(mode)
@@ -74,6 +74,8 @@ class OpenedBytes(io.BytesIO):
         self._save = save
         # A new file is there even if nothing is written to it.
         self._changed = action in "wx"
+        self._old = data
+        self._edits: list[tuple[int | None, bytes | int]] | None = [] if action in "ra" else None
         if self._appends:
             self.seek(0, io.SEEK_END)
 
@@ -114,6 +116,8 @@ class OpenedBytes(io.BytesIO):
         if self._appends:
             self.seek(0, io.SEEK_END)
         self._changed = True
+        if self._edits is not None:
+            self._edits.append((None if self._appends else self.tell(), bytes(data)))
         return super().write(data)
 
     def truncate(self, size: int | None = None, /) -> int:
@@ -121,7 +125,33 @@ class OpenedBytes(io.BytesIO):
         if self._save is None:
             raise io.UnsupportedOperation(f"{self.name!r} was opened for reading.")
         self._changed = True
+        if self._edits is not None:
+            self._edits.append((None, self.tell() if size is None else size))
         return super().truncate(size)
+
+    @property
+    def edits(self) -> bool:
+        """Whether it changes what is there, instead of replacing it."""
+        return self._edits is not None
+
+    def onto(self, now: bytes | None) -> bytes:
+        """Return the file that a disk would hold, where something else may have written too.
+
+        Parameters
+        ----------
+        now
+            What is there now, or None if the file is gone.
+        """
+        if self._edits is None or now == self._old or (now is None and not self._appends):
+            return self.getvalue()
+        file = io.BytesIO(now or b"")
+        for position, edit in self._edits:
+            if isinstance(edit, int):
+                file.truncate(edit)
+            else:
+                file.seek(0, io.SEEK_END) if position is None else file.seek(position)
+                file.write(edit)
+        return file.getvalue()
 
     def _need_readable(self) -> None:
         if not self._readable:
@@ -140,7 +170,7 @@ class OpenedBytes(io.BytesIO):
         try:
             if self._changed and self._save is not None:
                 self._changed = False
-                self._save(self.getvalue())
+                self._save(self)
         finally:
             super().close()
 
@@ -190,7 +220,7 @@ def opened(
     data: bytes | None,
     name: str,
     mode: str,
-    save: Callable[[bytes], object],
+    save: Callable[[OpenedBytes], object],
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
@@ -206,7 +236,7 @@ def opened(
     mode
         As of the built-in `open`.
     save
-        Called with the whole file when it was written to and is closed.
+        Called with the file of bytes when it was written to and is closed.
     encoding, errors, newline
         As of the built-in `open`; the encoding is UTF-8 unless told otherwise.
     """

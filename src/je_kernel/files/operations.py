@@ -18,11 +18,14 @@ from je_kernel.arguments import check_flag, check_text
 from je_kernel.errors import ArgumentError
 from je_kernel.files import archives, names, reading, saving, texts
 from je_kernel.files.errors import (
+    CHANGED,
     BadNameError,
     ExistingFileError,
     FolderError,
     MissingFileError,
     NotFolderError,
+    Refused,
+    StoreError,
     UnreadableError,
 )
 from je_kernel.files.kinds import mimetype_of
@@ -46,13 +49,17 @@ from je_kernel.files.store import (
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from je_kernel.files.entries import Entry, Usage
+    from je_kernel.files.opened import OpenedBytes
     from je_kernel.files.store import Steps
 
     Name = str | os.PathLike[str]
 
 __all__ = ["Operations"]
+
+_TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,13 @@ class Operations:
             raise ExistingFileError(f"There is a file called {str(name)!r} already.")
         return None
 
+    def closing(self, name: Name, file: OpenedBytes) -> Steps[None]:
+        """Save a file that was opened and written to."""
+        if file.edits:
+            yield from self.edit(name, file.onto)
+        else:
+            yield from self.write(name, file.getvalue(), overwrite="x" not in file.mode)
+
     def _file_path(self, name: Name) -> str:
         path = self.path(name)
         if not path:
@@ -194,7 +208,7 @@ class Operations:
         if if_unchanged is not None and not isinstance(if_unchanged, Info):
             raise ArgumentError("if_unchanged has to be what files.info() gave for the file.")
         path = self._new_path(name)
-        expected = None if if_unchanged is None else if_unchanged.version
+        expected = {} if if_unchanged is None else {path: if_unchanged.version}
         if if_unchanged is not None and if_unchanged.path != path:
             raise ArgumentError(
                 f"if_unchanged= is about {if_unchanged.path!r}, and the file is {path!r}."
@@ -203,6 +217,32 @@ class Operations:
             (NewFile(path, data, mimetype_of(path)),), new=not overwrite, expected=expected
         )
         return info_of(entries[0], self.folder)
+
+    def edit(self, name: Name, edit: Callable[[bytes | None], bytes]) -> Steps[None]:
+        """Change a file, whatever else changes it meanwhile.
+
+        Parameters
+        ----------
+        name
+            The file's name.
+        edit
+            Returns what to write for what is there, which is None if nothing is.
+        """
+        path = self._new_path(name)
+        for _ in range(_TRIES):
+            found: Found | None = yield Read(path)
+            data = edit(None if found is None else found.data)
+            expected = {path: None if found is None else found.entry.version}
+            try:
+                yield Write((NewFile(path, data, mimetype_of(path)),), expected=expected)
+            except Refused as refused:
+                if refused.problem not in CHANGED:
+                    raise
+                continue  # another kernel was quicker
+            return
+        raise StoreError(
+            f"{str(name)!r} was not saved: something else keeps changing it. Try once more."
+        )
 
     def write_all(self, files: Iterable[tuple[str, Any]]) -> Steps[Listing]:
         """Write several files, by path: all of them or none."""

@@ -8,8 +8,8 @@ result. It does no input or output by itself, so one operation serves both
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from je_kernel.files.packages import load, load_async
@@ -98,6 +98,8 @@ class NewFile:
 class Write:
     """Write files: all of them, or none. The answer is a list of `Entry`.
 
+    Nothing else is written between the check of what is expected and the write.
+
     Parameters
     ----------
     files
@@ -105,12 +107,18 @@ class Write:
     new
         Refuse if a file is there already.
     expected
-        The `Entry.version` that the (one) file must have now, or None for any.
+        By path, the `Entry.version` that a file must have now, or None where
+        there must be no file. They need not be files that are written.
     """
 
     files: tuple[NewFile, ...]
     new: bool = False
-    expected: str | None = None
+    expected: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the write depends on what is there."""
+        return self.new or bool(self.expected)
 
 
 @dataclass(frozen=True)

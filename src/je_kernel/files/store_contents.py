@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
@@ -28,7 +29,7 @@ from je_kernel.files.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from je_kernel.files.errors import Problem
     from je_kernel.files.site_files import SiteFiles
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["ContentsStore"]
 
 _MOST_LARGEST = 5
+_BETWEEN_SECONDS = 0.02
 _FULL = frozenset({"QuotaExceededError"})
 
 
@@ -101,6 +103,7 @@ class ContentsStore:
         """Do what is asked."""
         from pyodide.ffi import JsException
 
+        self._site.ask_again()
         try:
             return await self._perform(request)
         except JsException as error:
@@ -169,12 +172,27 @@ class ContentsStore:
         for file in request.files:
             batch.add(file.path, file.mimetype, memoryview(file.data).cast("B"))
         options = await self._options(
-            *(file.path for file in request.files), isNew=request.new, expected=request.expected
+            *(file.path for file in request.files),
+            *request.expected,
+            isNew=request.new,
+            expected=dict(request.expected),
         )
-        answer = await operations.write(batch, self.database, options)
+        answer = await self._once_alone(lambda: operations.write(batch, self.database, options))
         for file in request.files:
             self._forget(file.path)
         return [entry_of(model) for model in json.loads(answer)]
+
+    async def _once_alone(self, change: Callable[[], Awaitable[Any]]) -> Any:
+        """Change the database once no kernel that has to do without transactions writes."""
+        from pyodide.ffi import JsException
+
+        while True:
+            try:
+                return await change()
+            except JsException as error:
+                if not str(error.message).startswith("busy "):
+                    raise
+            await asyncio.sleep(_BETWEEN_SECONDS)  # a claim ends by itself: see `drive.js`
 
     async def _options(self, *paths: str, **more: Any) -> str:
         involved = dict.fromkeys(p for path in paths for p in (*names.parents_of(path), path))
@@ -189,8 +207,20 @@ class ContentsStore:
         operations = javascript.contents()
         if not await operations.has(self.database, old):
             return await self._transfer_shipped(old, new, replace, moves=moves)
+        shipped = await self._site.entry(old)
+        batch = operations.batch()
+        if shipped is not None and shipped.folder:
+            if moves:  # the site's part of it would stay behind
+                raise Refused("shipped-rename", old)
+            for path in await self._site.files_in(old):
+                found = await self._read(path)
+                if found is not None and found.entry.shipped:
+                    target = new + path[len(old) :]
+                    batch.add(target, mimetype_of(target), memoryview(found.data))
         options = await self._options(new, moves=moves, replace=replace, mimetype=mimetype_of(new))
-        answer = await operations.transfer(self.database, old, new, options)
+        answer = await self._once_alone(
+            lambda: operations.transfer(batch, self.database, old, new, options)
+        )
         for path in (old, new):
             self._forget(path)
         return entry_of(json.loads(answer))

@@ -148,8 +148,22 @@ class DriveStore:
         return Found(entry, javascript.bytes_of(content))
 
     def _write(self, request: Write) -> list[Entry]:
+        if not request.conditional:
+            return self._checked_write(request)
+        claim = self._drive.claim()
+        try:
+            return self._checked_write(request, claim)
+        finally:
+            self._drive.remove(claim)
+
+    def _checked_write(self, request: Write, claim: str | None = None) -> list[Entry]:
+        for path, version in request.expected.items():
+            self._check_version(path, version)
         for file in request.files:
             self._check(file, request)
+        if claim is not None and not self._drive.holds(claim):
+            # This kernel was stopped for so long that another may write.
+            raise StoreError("Nothing was saved: the browser was too slow. Try once more.")
         written = []
         for file in request.files:
             self._make_folders(names.parents_of(file.path))
@@ -164,12 +178,13 @@ class DriveStore:
             raise Refused("folder", file.path)
         if request.new and there is not None:
             raise Refused("exists", file.path)
-        if request.expected is None:
-            return
-        if there is None:
-            raise Refused("gone", file.path)
-        if there.version != request.expected:
-            raise Refused("changed", file.path)
+
+    def _check_version(self, path: str, version: str | None) -> None:
+        there = self._stat(path)
+        if there is None and version is not None:
+            raise Refused("gone", path)
+        if there is not None and there.version != version:
+            raise Refused("exists" if version is None else "changed", path)
 
     def _written(self, file: NewFile) -> Entry:
         entry = self._stat(file.path)
@@ -194,12 +209,16 @@ class DriveStore:
 
     def _move(self, old: str, new: str, replace: bool) -> None:
         self._check_transfer(old, new, replace)
+        before, replaced = self._there(old), self._drive.typeOf(new) and self._read(new)
         self._drive.rename(old, new)
         for path in (old, new):
             self._drive.forget(path)
-        if self._drive.typeOf(old) is not None:
+        after = self._stat(old)
+        if after is not None and not after.folder and after.version == before.version:
             # What came with the site comes back: so there is a copy, and no more.
             self._drive.remove(new)
+            if replaced:
+                self._drive.write(new, memoryview(replaced.data))
             self._drive.forget(new)
             raise Refused("shipped-rename", old)
 

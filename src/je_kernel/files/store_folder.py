@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
+import sys
 import tempfile
 import unicodedata
 from datetime import UTC, datetime
@@ -77,8 +79,10 @@ class FolderStore:
 
     def perform(self, request: Request) -> Any:
         """Do what is asked."""
+        changes = isinstance(request, (Write, MakeFolder, Move, Copy, Remove))
         try:
-            return self._perform(request)
+            with alone_in(self.root) if changes else contextlib.nullcontext():
+                return self._perform(request)
         except (FilesError, Refused):
             raise
         except OSError as error:
@@ -176,6 +180,8 @@ class FolderStore:
         """Write beside the old files first, then put all in place."""
         staged: list[tuple[Path, Path]] = []
         try:
+            for path, version in request.expected.items():
+                self._check_version(path, version)
             for file in request.files:
                 place = self._place(file.path)
                 self._check(file, place, request)
@@ -194,11 +200,13 @@ class FolderStore:
             raise Refused("folder", file.path)
         if request.new and os.path.lexists(place):
             raise Refused("exists", file.path)
-        if request.expected is None:
-            return
-        now = self._entry(file.path)
-        if now is None or now.version != request.expected:
-            raise Refused("gone" if now is None else "changed", file.path)
+
+    def _check_version(self, path: str, version: str | None) -> None:
+        now = self._entry(path)
+        if now is None and version is not None:
+            raise Refused("gone", path)
+        if now is not None and now.version != version:
+            raise Refused("exists" if version is None else "changed", path)
 
     def _stage(self, file: NewFile, place: Path) -> Path:
         handle, name = tempfile.mkstemp(prefix=names.OWN_PREFIX, dir=place.parent)
@@ -264,6 +272,34 @@ class FolderStore:
         sizes.sort(key=lambda item: (-item[1], item[0]))
         used = sum(size for _, size in sizes)
         return Usage(used, shutil.disk_usage(self.root).free, tuple(sizes[:_MOST_LARGEST]))
+
+
+@contextlib.contextmanager
+def alone_in(root: Path) -> Iterator[None]:
+    """Keep the other kernels of this user from changing a folder at the same time.
+
+    The operating system gives a lock back when the process that holds it ends. The
+    folder itself cannot be locked on every disk (NFS) and system (Windows).
+    """
+    if sys.platform == "emscripten":  # one kernel, one disk
+        yield
+        return
+    mark = hashlib.blake2b(os.fsencode(root), digest_size=12).hexdigest()
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    lock = Path(tempfile.gettempdir()) / f"je-kernel-{user}-{mark}.lock"
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # closing the file gives it back
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _described(path: str, status: os.stat_result, folder: bool) -> Entry:

@@ -306,7 +306,7 @@ class Memory:
             if version is None and not runtime.in_browser():
                 yield Write((NewFile(_IGNORE, b"*\n", "text/plain"),))
             try:
-                yield Write((file,), new=version is None, expected=version)
+                yield Write((file,), expected={_STATE: version})
             except Refused as refused:
                 if refused.problem not in ("changed", "exists", "gone"):
                     raise

@@ -1,0 +1,174 @@
+"""Two kernels on one folder against a plain dictionary: nothing is lost, whatever the order."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from je_kernel.files import errors
+from je_kernel.files.opened import opened
+from je_kernel.files.operations import Operations
+from je_kernel.files.store import run
+from je_kernel.files.store_folder import FolderStore
+
+KERNELS = st.sampled_from([0, 1])
+NAMES = st.sampled_from(["a.txt", "b.txt", "f/a.txt", "f/g/b.txt"])
+TEXTS = st.text("xyz\n", max_size=6)
+
+
+class Folder(RuleBasedStateMachine):
+    """Kernels that save, append, look, rename, copy and delete in turn."""
+
+    handles = Bundle("handles")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = tempfile.mkdtemp()
+        self.stores = [FolderStore(self.root), FolderStore(self.root)]
+        self.files = Operations("")
+        self.model: dict[str, str] = {}
+        self.looks: dict[tuple[int, str], tuple[object, int]] = {}
+        self.changes: dict[str, int] = {}
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.root)
+
+    def run(self, kernel, steps):
+        return run(steps, self.stores[kernel])
+
+    def changed(self, *names):
+        for name in names:
+            self.changes[name] = self.changes.get(name, 0) + 1
+
+    @rule(kernel=KERNELS, name=NAMES, text=TEXTS)
+    def save(self, kernel, name, text):
+        self.run(kernel, self.files.save(name, text, True, None, {}))
+        self.model[name] = text
+        self.changed(name)
+
+    @rule(kernel=KERNELS, name=NAMES, text=TEXTS)
+    def save_new(self, kernel, name, text):
+        try:
+            self.run(kernel, self.files.save(name, text, False, None, {}))
+        except (errors.ExistingFileError, errors.Refused):
+            assert name in self.model
+        else:
+            assert name not in self.model
+            self.model[name] = text
+            self.changed(name)
+
+    @rule(kernel=KERNELS, name=NAMES)
+    def look(self, kernel, name):
+        with contextlib.suppress(errors.MissingFileError):
+            info = self.run(kernel, self.files.info(name))
+            self.looks[kernel, name] = info, self.changes[name]
+
+    @rule(kernel=KERNELS, name=NAMES, text=TEXTS)
+    def save_if_unchanged(self, kernel, name, text):
+        if (kernel, name) not in self.looks:
+            return
+        info, count = self.looks[kernel, name]
+        try:
+            self.run(kernel, self.files.save(name, text, True, info, {}))
+        except errors.Refused:
+            assert count != self.changes[name]
+        else:
+            assert count == self.changes[name]
+            self.model[name] = text
+            self.changed(name)
+
+    @rule(target=handles, kernel=KERNELS, name=NAMES, text=TEXTS.filter(bool))
+    def open_to_append(self, kernel, name, text):
+        old = self.run(kernel, self.files.opening(name, "a"))
+        saves = lambda file: self.run(kernel, self.files.closing(name, file))  # noqa: E731
+        file = opened(old, name, "a", saves)
+        file.write(text)
+        return name, file, text
+
+    @rule(handle=consumes(handles))
+    def close(self, handle):
+        name, file, text = handle
+        file.close()
+        self.model[name] = self.model.get(name, "") + text
+        self.changed(name)
+
+    @rule(kernel=KERNELS, old=NAMES, new=NAMES, moves=st.booleans())
+    def transfer(self, kernel, old, new, moves):
+        operation = self.files.rename if moves else self.files.copy
+        try:
+            self.run(kernel, operation(old, new, False))
+        except errors.MissingFileError:
+            assert old not in self.model
+        except (errors.ExistingFileError, errors.Refused):
+            assert old == new or new in self.model
+        else:
+            self.model[new] = self.model.pop(old) if moves else self.model[old]
+            self.changed(old, new)
+
+    @rule(kernel=KERNELS, name=NAMES)
+    def delete(self, kernel, name):
+        try:
+            self.run(kernel, self.files.delete(name, False))
+        except errors.MissingFileError:
+            assert name not in self.model
+        else:
+            del self.model[name]
+            self.changed(name)
+
+    @rule(kernel=KERNELS)
+    def restart(self, kernel):
+        self.stores[kernel] = FolderStore(self.root)
+
+    @invariant()
+    def both_kernels_see_what_the_model_holds(self):
+        for kernel in (0, 1):
+            for name in ("a.txt", "b.txt", "f/a.txt", "f/g/b.txt"):
+                there = self.run(kernel, self.files.exists(name))
+                seen = self.run(kernel, self.files.read_bytes(name)).decode() if there else None
+                assert seen == self.model.get(name), (kernel, name)
+
+
+TestTheFolder = Folder.TestCase
+TestTheFolder.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_of_many_kernels_that_change_a_file_at_once_none_loses_its_change(tmp_path):
+    kernels = [FolderStore(tmp_path) for _ in range(8)]
+    files = Operations("")
+
+    def count(store):
+        for _ in range(20):
+            run(files.edit("n.txt", lambda now: b"%d" % (int(now or b"0") + 1)), store)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(count, kernels))
+    assert run(files.read_bytes("n.txt"), kernels[0]) == b"160"
+
+
+@pytest.mark.parametrize("ending", ["", "-wal"])
+def test_a_checkout_never_replaces_what_changed_since(tmp_path, ending):
+    from je_kernel.files import checkout
+
+    store, files = FolderStore(tmp_path), Operations("")
+    run(files.save("x.db" + ending, b"old", True, None, {}), store)
+    with checkout.folder_of() as folder:
+        taken = run(checkout.check_out(files, "x.db", folder, must_exist=False), store)
+        (folder / ("x.db" + ending)).write_bytes(b"mine")
+        run(files.save("x.db" + ending, b"theirs", True, None, {}), store)
+        with pytest.raises(errors.ChangedFileError, match="mine"):
+            run(checkout.check_in(files, taken), store)
+    assert run(files.read_bytes("x.db" + ending), store) == b"theirs"
+    assert run(files.read_bytes("x (mine).db" + ending), store) == b"mine"
