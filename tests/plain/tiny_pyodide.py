@@ -81,6 +81,9 @@ _PACKAGES = (
     ("ipython", "9.12.0", ("jedi",), ("pypi",)),
     ("numpy", "2.4.3", (), ("release", "carrier")),
     ("pyodide-http", "0.2.2", (), ("pypi",)),
+    ("latex2mathml", "3.79.0", (), ("pypi",)),
+    ("markdown-it-py", "4.0.0", (), ("pypi",)),
+    ("mdit-py-plugins", "0.5.0", (), ("pypi",)),
 )
 WHEELS = {
     f"{name.replace('-', '_')}-{version}-py3-none-any.whl": wheel_bytes(name, version)

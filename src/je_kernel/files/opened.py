@@ -60,6 +60,11 @@ class OpenedBytes(io.BytesIO):
         How it was opened.
     save
         Called with this file when it was written to and is closed.
+
+    Attributes
+    ----------
+    content
+        What was in it when it was closed, for whoever saves it later.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class OpenedBytes(io.BytesIO):
         # A new file is there even if nothing is written to it.
         self._changed = action in "wx"
         self._old = data
+        self.content = b""
         self._edits: list[tuple[int | None, bytes | int]] | None = [] if action in "ra" else None
         if self._appends:
             self.seek(0, io.SEEK_END)
@@ -143,7 +149,7 @@ class OpenedBytes(io.BytesIO):
             What is there now, or None if the file is gone.
         """
         if self._edits is None or now == self._old or (now is None and not self._appends):
-            return self.getvalue()
+            return self.content
         file = io.BytesIO(now or b"")
         for position, edit in self._edits:
             if isinstance(edit, int):
@@ -170,6 +176,7 @@ class OpenedBytes(io.BytesIO):
         try:
             if self._changed and self._save is not None:
                 self._changed = False
+                self.content = self.getvalue()
                 self._save(self)
         finally:
             super().close()

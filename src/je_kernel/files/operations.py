@@ -166,7 +166,7 @@ class Operations:
         if file.edits:
             yield from self.edit(name, file.onto)
         else:
-            yield from self.write(name, file.getvalue(), overwrite="x" not in file.mode)
+            yield from self.write(name, file.content, overwrite="x" not in file.mode)
 
     def _file_path(self, name: Name) -> str:
         path = self.path(name)
