@@ -301,3 +301,18 @@ def test_no_path_leads_to_another_part_of_the_service(port, path):
 )
 def test_a_range_of_no_size_is_ignored(port, asked):
     assert ask(port, "/", Range=asked)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HT"]
+)
+def test_a_connection_whose_request_does_not_come_ends(root, monkeypatch, sent):
+    monkeypatch.setattr("je_site.server._HEAD_SECONDS", 1)
+    with (
+        serve(root) as served,
+        socket.create_connection(("127.0.0.1", served.port), TIMEOUT) as client,
+    ):
+        client.sendall(sent)
+        with contextlib.suppress(ConnectionResetError):
+            while client.recv(65536):
+                pass

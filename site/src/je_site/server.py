@@ -8,6 +8,7 @@ True
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import http
@@ -32,6 +33,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from je_site.compression import MemoryOfCompressed
 from je_site.distribution import STATIC
@@ -88,6 +90,8 @@ _HASH = re.compile(r"[0-9a-f]{7,}")
 _HASHED_QUERY = re.compile(r"^(_|v|sha256)=[0-9a-f]{7,}$")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _REVALIDATE = "no-cache"
+#: Time for the head of a request to arrive, and for the next one to begin.
+_HEAD_SECONDS = 60
 _SMALLEST_COMPRESSED = 1024
 
 _ISOLATION = {
@@ -357,6 +361,36 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class _Impatient(HttpToolsProtocol):
+    """Ends a connection whose request does not come; uvicorn waits for its head for ever."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def on_message_begin(self) -> None:
+        self._await_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._stop_waiting()
+        self._timer = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
 class SiteServer:
     """An HTTP server of one folder.
 
@@ -405,14 +439,14 @@ class SiteServer:
         config = uvicorn.Config(
             self._app,
             factory=True,
-            http="httptools",
+            http=_Impatient,
             ws="none",
             log_config=None,
             log_level="error",
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=60,
+            timeout_keep_alive=_HEAD_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         self._server = _Server(config)
