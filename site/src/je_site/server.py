@@ -8,7 +8,6 @@ True
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import http
@@ -42,6 +41,7 @@ from je_site.forwarding import Forwarding
 from je_site.site_kernel import is_config, with_env
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
