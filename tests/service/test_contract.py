@@ -136,7 +136,7 @@ class TestShare:
         assert set(body) == {"message", "notebook"}
         assert set(body["notebook"]) == {"id", "domain_id", "readable_id"}
         assert is_uuid(body["notebook"]["id"])
-        assert body["notebook"]["readable_id"].count("-") == 2
+        assert body["notebook"]["readable_id"].count("-") == 3
 
     def test_the_domain_id_identifies_nobody(self, service):
         answer = service.http.post(
