@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from je_kernel import files
+from je_kernel.errors import BadAddressError
 from je_kernel.files import aio, choose
 from je_kernel.files.download import Downloaded, name_for
 
@@ -91,6 +92,12 @@ def test_fetch_takes_web_addresses_only(url):
 )
 def test_a_servers_name_is_made_safe(disposition, name):
     assert name_for(Downloaded("https://a.example/x.csv", disposition, b"")) == name
+
+
+def test_a_bad_address_is_told_without_the_secret_in_it():
+    with pytest.raises(BadAddressError) as caught:
+        files.fetch("https:///data.csv?api_key=1a2b3c4d5e6f")
+    assert "1a2b3c4d5e6f" not in f"{caught.value!r} {caught.value}"
 
 
 def test_everything_can_be_awaited(address):

@@ -55,6 +55,11 @@ def test_the_length_of_a_head_is_that_of_the_body_to_come():
     assert truthful(head, answered(encoded, b"")).headers == ()
 
 
+def test_a_length_that_is_no_number_of_bytes_is_passed_over():
+    answer = answered((("content-length", "9" * 5000),))
+    assert truthful(ASKED, answer).body == answer.body
+
+
 def test_a_body_that_is_cut_short_is_no_response():
     with pytest.raises(TransportFailure) as caught:
         truthful(ASKED, answered((("content-length", "1000"),)))

@@ -326,7 +326,12 @@ def test_each_status_is_explained(code, words):
 
 @pytest.mark.parametrize(
     ("after", "words"),
-    [("30", "Wait 30 seconds"), ("600", "Wait 10 minutes"), ("Fri, 21 Nov", "Wait a minute")],
+    [
+        ("30", "Wait 30 seconds"),
+        ("600", "Wait 10 minutes"),
+        ("Fri, 21 Nov", "Wait a minute"),
+        ("9" * 5000, "Wait a minute"),
+    ],
 )
 def test_how_long_to_wait_is_told_where_the_site_says_so(after, words):
     headers = Message()

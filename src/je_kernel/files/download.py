@@ -16,6 +16,7 @@ from je_kernel.arguments import check_text, shown
 from je_kernel.errors import BadAddressError, status_error
 from je_kernel.files import names
 from je_kernel.files.errors import BadNameError
+from je_kernel.net.credentials import shown_url
 
 if TYPE_CHECKING:
     from je_kernel.errors import StatusError
@@ -103,7 +104,8 @@ def _check(url: str) -> None:
         named = False
     if not named or parts.scheme not in ("http", "https"):
         raise BadAddressError(
-            f"{shown(url)} is no web address: it should start with https://.", shown(url)
+            f"{shown(shown_url(url))} is no web address: it should start with https://.",
+            shown(shown_url(url)),
         )
 
 

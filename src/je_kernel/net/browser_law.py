@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from je_kernel.net.failure import TransportFailure
+from je_kernel.net.message import whole_number
 
 if TYPE_CHECKING:
     from je_kernel.net.message import Request, Response
@@ -172,12 +173,11 @@ def is_cut_short(request: Request, response: Response, came: int) -> bool:
     came
         How many bytes of its body there are.
     """
-    length = response.header("content-length") or ""
-    if request.method == "HEAD" or response.status in {204, 304} or not length.isdecimal():
+    announced = whole_number(response.header("content-length") or "")
+    if request.method == "HEAD" or response.status in {204, 304} or announced is None:
         return False
     # The length may be that of an encoding which the site does not let us see, and
     # what does not compress is a little shorter than its encoding.
-    announced = int(length)
     encoded = response.header("content-encoding") is not None
     return not encoded and announced - came > 64 + announced // 500
 

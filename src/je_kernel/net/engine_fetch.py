@@ -21,7 +21,7 @@ from pyodide.ffi import create_proxy, run_sync, to_js
 
 from je_kernel.net import progress
 from je_kernel.net.failure import TransportFailure
-from je_kernel.net.message import Response
+from je_kernel.net.message import Response, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -197,9 +197,8 @@ def announced(head: Response) -> int | None:
     head
         A response without its body, as the browser tells it.
     """
-    length = head.header("content-length") or ""
     encoded = head.header("content-encoding") is not None
-    return int(length) if length.isdecimal() and not encoded else None
+    return None if encoded else whole_number(head.header("content-length") or "")
 
 
 class _Download:

@@ -14,7 +14,7 @@ from je_kernel import errors
 from je_kernel.net import links
 from je_kernel.net.credentials import shown_url
 from je_kernel.net.evidence import Evidence, decide, gather
-from je_kernel.net.message import without_default_port
+from je_kernel.net.message import whole_number, without_default_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -380,8 +380,8 @@ def _why_not_found(host: str) -> str:
 
 def _wait_for(headers: Any) -> str:
     after = headers.get("Retry-After") if headers is not None else None
-    if after is not None and str(after).isdigit():
-        seconds = int(after)
+    seconds = whole_number(str(after))
+    if seconds is not None:
         minutes = -(-seconds // 60)
         return f"Wait {seconds} seconds" if seconds < 120 else f"Wait {minutes} minutes"
     return "Wait a minute"

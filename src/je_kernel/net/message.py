@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["Headers", "Request", "Response", "without_default_port"]
+__all__ = ["Headers", "Request", "Response", "whole_number", "without_default_port"]
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -73,6 +73,22 @@ class Response:
         """
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+def whole_number(text: str) -> int | None:
+    """Read a number from a header; a server may write anything there.
+
+    Parameters
+    ----------
+    text
+        Decimal digits of ASCII alone, 18 at most: Python refuses to read thousands.
+
+    Examples
+    --------
+    >>> whole_number("42"), whole_number("-1"), whole_number("9" * 5000)
+    (42, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def without_default_port(url: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from fsspec.spec import AbstractFileSystem
 
 from je_kernel.net import transport
-from je_kernel.net.message import Request, Response
+from je_kernel.net.message import Request, Response, whole_number
 
 __all__ = ["BrowserHTTPFileSystem"]
 
@@ -63,11 +63,10 @@ class BrowserHTTPFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         """Describe a file: its size is None where the site does not tell it."""
         response = self._ask("HEAD", path)
-        length = response.header("content-length")
         return {
             "name": path,
             "type": "file",
-            "size": int(length) if length is not None else None,
+            "size": whole_number(response.header("content-length") or ""),
             "mimetype": response.header("content-type"),
             "url": response.url,
         }
