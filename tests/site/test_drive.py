@@ -52,7 +52,7 @@ def test_the_drive_gets_its_own_operations_back(notebook):
     run(
         notebook,
         "kept = open('/drive/kept.txt', 'w')\nkept.write('ours, ')\nkept.flush()\n"
-        "je_kernel.startup.stop()\nkept.write('theirs')\nkept.close()",
+        "je_kernel.startup.stop()\nimport je_kernel\nkept.write('theirs')\nkept.close()",
     )
     assert value(notebook, "je_kernel.drive.installed()") is False
     assert "as JupyterLite does it" in run(notebook, "print(je_kernel.doctor())")
