@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import resource
+import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +77,23 @@ def test_twenty_kernels_that_are_quicker_one_after_the_other_lose_nothing():
     memory.change(change)
     paths = {r.path for r in memory.state().records}
     assert paths == {"rain.ipynb", *(other.path for other in others)}
+
+
+_PROCESS = """
+import sys
+from je_kernel.sharing.memory import Memory, Record
+for number in range(10):
+    name = f"{sys.argv[1]}-{number}"
+    mine = Record(name, f"u-{name}", "a-b-c", f"pw-{name}", "h", 1.0, (name,))
+    Memory("https://one").change(lambda state: state.with_record(mine))
+"""
+
+
+def test_three_processes_that_share_at_once_lose_no_password():
+    running = [subprocess.Popen([sys.executable, "-c", _PROCESS, str(name)]) for name in range(3)]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
+    kept = {record.password for record in Memory("https://one").state().records}
+    assert kept == {f"pw-{name}-{number}" for name in range(3) for number in range(10)}
 
 
 @contextmanager
