@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BareKernel"]
 
-_START = """async ([url, path]) => {
+_START = """async path => {
   const until = async condition => {
     while (!condition()) await new Promise(next => setTimeout(next, 20));
   };
@@ -22,13 +22,14 @@ _START = """async ([url, path]) => {
   const session = await serviceManager.sessions.startNew({
     name: path, path, type: 'notebook', kernel: { name: 'python' },
   });
-  window.bareKernel = session.kernel;
-  window.bareRuns = [];
+  window.bareRuns ??= [];
+  window.bareKernels ??= [];
+  return window.bareKernels.push(session.kernel) - 1;
 }"""
 
-_RUN = """code => {
+_RUN = """([number, code]) => {
   const said = [];
-  const future = window.bareKernel.requestExecute({ code });
+  const future = window.bareKernels[number].requestExecute({ code });
   future.onIOPub = ({ header, content }) => {
     if (header.msg_type === 'stream') said.push(content.text);
   };
@@ -45,18 +46,22 @@ class BareKernel:
     """A running kernel of a page."""
 
     page: Page
+    number: int = 0
 
     @classmethod
     def start(cls, page: Page, site_url: str, path: str = "bare.ipynb") -> BareKernel:
         """Open a site and start a kernel for a notebook that need not be there."""
         page.set_default_timeout(420_000)
         page.goto(f"{site_url}lab/index.html?reset")
-        page.evaluate(_START, [site_url, path])
-        return cls(page)
+        return cls(page).another(path)
+
+    def another(self, path: str) -> BareKernel:
+        """Start one more kernel in the same page."""
+        return BareKernel(self.page, self.page.evaluate(_START, path))
 
     def begin(self, code: str) -> int:
         """Run code without waiting for it."""
-        number: int = self.page.evaluate(_RUN, code)
+        number: int = self.page.evaluate(_RUN, [self.number, code])
         return number
 
     def end(self, number: int) -> tuple[str, list[str] | None]:

@@ -20,6 +20,7 @@ from je_site.build import BuildOptions, build_if_needed
 from je_site.server import serve
 from tests import drive_behaviour, files_behaviour
 from tests.browsers.lab import Lab
+from tests.site.bare_kernel import BareKernel
 from tests.site.conftest import keep_evidence_of_failure, write_lite_dir
 
 if TYPE_CHECKING:
@@ -340,10 +341,69 @@ def test_a_notebook_on_another_drive_has_its_files_there(fresh_page, files_site)
     assert value(opened, "files.read('notes.txt')") == "é"
 
 
-def test_no_mark_of_the_choice_is_left(notebook, page):
-    run(notebook, "choose.here()")
-    names = [model["name"] for model in get(page, "")["content"]]
-    assert not [name for name in names if name.startswith(".je-kernel")]
+OF_OTHERS = """async () => {
+  const asked = request => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const make = name => {
+    const request = indexedDB.open(name, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore('files').put({ name: 'theirs.txt' }, 'theirs.txt');
+    };
+    return asked(request);
+  };
+  for (const name of ['JupyterLite Storage - /another/', 'Another program']) {
+    (await make(name)).close();
+  }
+  // A connection stays, and a request for a higher version waits for it: so does who opens it now.
+  window.kept = await make('Another JupyterLite, being changed');
+  window.waiting = indexedDB.open('Another JupyterLite, being changed', 2);
+  await new Promise(blocked => { window.waiting.onblocked = blocked; });
+  window.keysOf = async name => {
+    const database = await asked(indexedDB.open(name));
+    const keys = await asked(database.transaction('files').objectStore('files').getAllKeys());
+    database.close();
+    return keys;
+  };
+}"""
+WATCH_DATABASES = """(() => {
+  self.opened = [];
+  self.written = [];
+  const watch = (prototype, method, note) => {
+    const theirs = prototype[method];
+    prototype[method] = function (...all) {
+      note(this, ...all);
+      return theirs.apply(this, all);
+    };
+  };
+  watch(IDBFactory.prototype, 'open', (_, name) => opened.push(name));
+  for (const method of ['put', 'add', 'delete', 'clear']) {
+    watch(IDBObjectStore.prototype, method, store => written.push(store.transaction.db.name));
+  }
+})()"""
+
+
+def test_databases_of_others_are_neither_opened_nor_written_to(fresh_page, files_site_folder):
+    """One has the name of another JupyterLite, one is unrelated, and one lets nobody open it."""
+    folder = variant(files_site_folder, "others", contentsStorageName="Our Lessons")
+    with serve(folder) as served:
+        keeper = fresh_page.playwright.context.new_page()
+        keeper.goto(f"{served.url}api/contents/all.json")
+        keeper.evaluate(OF_OTHERS)
+        kernel = BareKernel.start(fresh_page.playwright, served.url)
+        kernel.run(
+            f"import asyncio, js\njs.eval({WATCH_DATABASES!r})\n"
+            "from je_kernel import files\nfrom je_kernel.files import choose\n"
+            "choose.forget_choice()\nplace = await asyncio.wait_for(choose.here_async(), 30)"
+        )
+        assert kernel.value("place.store.name") == "the contents database 'Our Lessons'"
+        assert kernel.value("choose.choice().store.name") == "the contents database 'Our Lessons'"
+        assert kernel.value("[set(js.opened) == {'Our Lessons'}, list(js.written)]") == [True, []]
+        kernel.run("files.save('a.txt', 'é')")
+        assert get(fresh_page, "a.txt", format="text")["content"] == "é"
+        for name in ("JupyterLite Storage - /another/", "Another program"):
+            assert keeper.evaluate("name => window.keysOf(name)", name) == ["theirs.txt"]
 
 
 # The same contents everywhere -----------------------------------------------

@@ -173,7 +173,15 @@ def _drive() -> Any:
     if runtime.drive_mount() is None:
         return None
     drive = mounted_drive()
-    return None if drive is None else DriveStore(drive)
+    return None if drive is None else DriveStore(drive, _site())
+
+
+def _site() -> str:
+    import js
+
+    from je_kernel.site import site_root
+
+    return site_root(str(js.location.href))
 
 
 async def _choose_in_browser() -> Choice:
@@ -195,16 +203,12 @@ async def _choose_in_browser() -> Choice:
 
 
 def _contents(database: str, drive: Any) -> Store:
-    import js
-
     from je_kernel.files.site_files import SiteFiles
     from je_kernel.files.store_contents import ContentsStore
-    from je_kernel.site import site_root
 
     mounted = mounted_drive() if drive is not None else None
     forget = mounted.forget if mounted is not None else _nothing_to_forget
-    site = SiteFiles(site_root(str(js.location.href)))
-    return ContentsStore(database, site, forget, drive)
+    return ContentsStore(database, SiteFiles(_site()), forget, drive)
 
 
 def _nothing_to_forget(_path: str) -> None:
@@ -245,22 +249,16 @@ def _shown(mounted: Any, entry: Any) -> bool:
 def _usual_database() -> str:
     from urllib.parse import urlsplit
 
-    import js
-
-    from je_kernel.site import site_root
-
-    return f"JupyterLite Storage - {urlsplit(site_root(str(js.location.href))).path}"
+    return f"JupyterLite Storage - {urlsplit(_site()).path}"
 
 
 async def _site_config() -> dict[str, Any]:
     """Return what the site's ``jupyter-lite.json`` says of the place of its files."""
-    import js
     from pyodide.ffi import JsException
 
     from je_kernel import javascript
-    from je_kernel.site import site_root
 
-    address = f"{site_root(str(js.location.href))}jupyter-lite.json"
+    address = f"{_site()}jupyter-lite.json"
     try:
         content = await javascript.contents().fetched(address, _PATIENCE_MILLISECONDS)
         config = json.loads(javascript.bytes_of(content))["jupyter-config-data"]

@@ -307,46 +307,38 @@
 
   /**
    * Copy or move a file, or a folder with all that is in it. The batch has the copies of
-   * what the site has in the folder, which are written in the same step.
+   * what the site has there, which are written in the same step.
    */
   async function transfer(batch, database, oldPath, newPath, options) {
     const { moves, replace, shipped, mimetype } = JSON.parse(options);
-    const entry = await transact(database, 'readwrite', async (files, checkpoints) => {
+    await transact(database, 'readwrite', async (files, checkpoints) => {
       const source = await asked(files.get(oldPath));
-      const keys = await asked(files.getAllKeys(inside(oldPath)));
-      if (!source && keys.length === 0) throw new Refusal('gone', oldPath);
+      const below = await asked(files.getAllKeys(inside(oldPath)));
+      const keys = source ? [oldPath, ...below] : below;
+      if (keys.length === 0 && batch.files.length === 0) throw new Refusal('lost', oldPath);
       const there = await asked(files.getKey(newPath));
       if (!replace && (there !== undefined || shipped[newPath] !== undefined)) {
         throw new Refusal('exists', newPath);
       }
       await refuseIfClaimed(files);
-      await makeFolders(files, parentsOf(newPath), shipped);
-      if (!source && batch.files.length > 0) await makeFolders(files, [newPath], shipped);
-      for (const file of batch.files) {
-        const old = oldPath + file.path.slice(newPath.length);
-        if ((await asked(files.getKey(old))) !== undefined) continue; // written meanwhile
-        await makeFolders(files, parentsOf(file.path), shipped);
-        files.put(recordOf(file), file.path);
-      }
+      const targets = new Map(keys.map(key => [newPath + key.slice(oldPath.length), key]));
+      const copies = batch.files.filter(({ path }) => !targets.has(path)); // or written meanwhile
+      const folders = [...targets.keys(), ...copies.map(({ path }) => path)].flatMap(parentsOf);
+      await makeFolders(files, new Set(folders), shipped);
+      for (const file of copies) files.put(recordOf(file), file.path);
       const now = new Date().toISOString();
-      let moved = impliedFolder(newPath);
-      for (const key of source ? [oldPath, ...keys] : keys) {
+      for (const [path, key] of targets) {
         const record = await asked(files.get(key));
-        const path = newPath + key.slice(oldPath.length);
         const file = key === oldPath && !isFolder(record);
         const typed = file ? { mimetype, type: codec.isNotebook(path) ? 'notebook' : 'file' } : {};
         const created = moves ? record.created : now;
-        const changed = { ...record, ...typed, name: nameOf(path), path, created, last_modified: now };
-        files.put(changed, path);
-        if (key === oldPath) moved = entryOf(path, changed);
+        files.put({ ...record, ...typed, name: nameOf(path), path, created, last_modified: now }, path);
         if (moves) {
           files.delete(key);
           checkpoints?.delete(key);
         }
       }
-      return moved;
     });
-    return JSON.stringify(entry);
   }
 
   async function remove(database, path) {

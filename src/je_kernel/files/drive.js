@@ -126,6 +126,20 @@
       this.ask('rmdir', path);
     }
 
+    /** Fetch something of the site: undefined if it is not there, or if nobody can tell. */
+    fetched(address) {
+      const xhr = new XMLHttpRequest();
+      xhr.open('GET', address, false);
+      xhr.timeout = PATIENCE;
+      xhr.responseType = 'arraybuffer';
+      try {
+        xhr.send();
+      } catch {
+        return undefined; // offline
+      }
+      return xhr.status === 200 ? codec.contentOf(new Uint8Array(xhr.response)) : undefined;
+    }
+
     /**
      * Claim the drive: a kernel that writes what depends on what is there does it alone.
      *

@@ -20,7 +20,6 @@ from je_kernel.files.store import (
     MakeFolder,
     Measure,
     Move,
-    NewFile,
     Paths,
     Read,
     Remove,
@@ -205,43 +204,24 @@ class ContentsStore:
 
     async def _transfer(self, old: str, new: str, replace: bool, *, moves: bool) -> Entry:
         operations = javascript.contents()
-        if not await operations.has(self.database, old):
-            return await self._transfer_shipped(old, new, replace, moves=moves)
-        shipped = await self._site.entry(old)
+        own, shipped = await operations.has(self.database, old), await self._site.entry(old)
         batch = operations.batch()
-        if shipped is not None and shipped.folder:
+        if shipped is not None and (shipped.folder or not own):
             if moves:  # the site's part of it would stay behind
                 raise Refused("shipped-rename", old)
-            for path in await self._site.files_in(old):
+            for path in await self._site.files_in(old) if shipped.folder else [old]:
                 found = await self._read(path)
                 if found is not None and found.entry.shipped:
                     target = new + path[len(old) :]
                     batch.add(target, mimetype_of(target), memoryview(found.data))
         options = await self._options(new, moves=moves, replace=replace, mimetype=mimetype_of(new))
-        answer = await self._once_alone(
-            lambda: operations.transfer(batch, self.database, old, new, options)
-        )
+        await self._once_alone(lambda: operations.transfer(batch, self.database, old, new, options))
         for path in (old, new):
             self._forget(path)
-        return entry_of(json.loads(answer))
-
-    async def _transfer_shipped(self, old: str, new: str, replace: bool, *, moves: bool) -> Entry:
-        entry = await self._site.entry(old)
+        entry = await self._stat(new)
         if entry is None:
-            raise Refused("lost", old)
-        if moves:
-            raise Refused("shipped-rename", old)
-        if entry.folder:
-            await self._perform(MakeFolder(new))
-            for path in await self._site.folder(old):
-                target = names.join(new, names.name_of(path))
-                await self._transfer_shipped(path, target, replace, moves=False)
-            return dataclasses.replace(entry, path=new, shipped=False)
-        found = await self._read(old)
-        if found is None:
-            raise Refused("lost", old)
-        copied = NewFile(new, found.data, mimetype_of(new))
-        return (await self._write(Write((copied,), new=not replace)))[0]
+            raise Refused("lost", new)
+        return entry
 
     async def _remove(self, path: str) -> None:
         operations = javascript.contents()

@@ -6,14 +6,17 @@ The page's contents manager does the work, so whatever keeps the site's files
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from je_kernel import javascript
 from je_kernel.files import names
 from je_kernel.files.entries import Entry, Usage, moment
 from je_kernel.files.errors import Refused, StoreError
 from je_kernel.files.kinds import mimetype_of
+from je_kernel.files.site_files import entries_in
 from je_kernel.files.store import (
     Children,
     Copy,
@@ -49,10 +52,14 @@ class DriveStore:
     ----------
     drive
         A ``Drive`` of ``drive.js``.
+    site
+        The address of the site, with a slash at its end.
     """
 
-    def __init__(self, drive: Any) -> None:
+    def __init__(self, drive: Any, site: str) -> None:
         self._drive = drive
+        self._site = site
+        self._listings: dict[str, dict[str, Entry]] = {}
 
     @property
     def name(self) -> str:
@@ -142,6 +149,11 @@ class DriveStore:
             return None
         if entry.folder:
             raise Refused("folder", path)
+        if not self._is_own(entry):
+            # The page changes what it reads of the site: it parses JSON, and all text is UTF-8.
+            data = self._fetched("files", path)
+            if data is not None:
+                return Found(dataclasses.replace(entry, size=len(data)), data)
         content = self._drive.read(path)
         if content is None:
             return None
@@ -207,20 +219,45 @@ class DriveStore:
                 self._drive.makeFolder(path)
                 self._drive.forget(path)
 
+    def _of_site(self, path: str) -> Entry | None:
+        """Return what the site has at a path. The page does not say whose a file is."""
+        if self._drive.driveName:
+            return None
+        parent = names.parent_of(path)
+        if parent not in self._listings:
+            above = self._of_site(parent) if parent else None
+            if parent and (above is None or not above.folder):
+                return None
+            listing = self._fetched("api/contents", names.join(parent, "all.json"))
+            try:
+                self._listings[parent] = entries_in(listing or b"")
+            except ValueError:
+                return None  # it cannot be reached: the next operation asks once more
+        return self._listings[parent].get(path)
+
+    def _fetched(self, root: str, path: str) -> bytes | None:
+        content = self._drive.fetched(f"{self._site}{root}/{quote(path)}")
+        return None if content is None else javascript.bytes_of(content)
+
+    def _is_own(self, entry: Entry) -> bool:
+        shipped = self._of_site(entry.path)
+        return shipped is None or shipped.modified != entry.modified
+
+    def _walk(self, folder: str) -> Iterator[Entry]:
+        """Look at all that is in a folder, at any depth."""
+        for entry in self._perform(Children(folder)):
+            yield entry
+            if entry.folder:
+                yield from self._walk(entry.path)
+
     def _move(self, old: str, new: str, replace: bool) -> None:
+        entry, shipped = self._there(old), self._of_site(old)
+        if not self._is_own(entry) or (shipped is not None and shipped.folder):
+            raise Refused("shipped-rename", old)  # the site's part of it would stay behind
         self._check_transfer(old, new, replace)
-        before, replaced = self._there(old), self._drive.typeOf(new) and self._read(new)
         self._drive.rename(old, new)
         for path in (old, new):
             self._drive.forget(path)
-        after = self._stat(old)
-        if after is not None and not after.folder and after.version == before.version:
-            # What came with the site comes back: so there is a copy, and no more.
-            self._drive.remove(new)
-            if replaced:
-                self._drive.write(new, memoryview(replaced.data))
-            self._drive.forget(new)
-            raise Refused("shipped-rename", old)
 
     def _copy(self, old: str, new: str, replace: bool) -> None:
         self._check_transfer(old, new, replace)
@@ -242,23 +279,16 @@ class DriveStore:
         self._make_folders(names.parents_of(new))
 
     def _remove(self, path: str) -> None:
-        before = self._stat(path)
-        if before is None:
-            raise Refused("lost", path)
+        entry = self._there(path)
+        if not self._is_own(entry) and not (
+            entry.folder and any(map(self._is_own, self._walk(path)))
+        ):
+            raise Refused("shipped-delete", path)
         self._drive.remove(path)
         self._drive.forget(path)
-        if before == self._stat(path):
-            raise Refused("shipped-delete", path)
 
     def _measure(self) -> Usage:
-        sizes: list[tuple[str, int]] = []
-        folders = [""]
-        while folders:
-            for entry in self._perform(Children(folders.pop())):
-                if entry.folder:
-                    folders.append(entry.path)
-                else:
-                    sizes.append((entry.path, entry.size))
+        sizes = [(entry.path, entry.size) for entry in self._walk("") if not entry.folder]
         sizes.sort(key=lambda item: (-item[1], item[0]))
         # How much is left can only be asked asynchronously.
         return Usage(sum(size for _, size in sizes), None, tuple(sizes[:_MOST_LARGEST]))
