@@ -98,3 +98,20 @@ def test_an_id_of_three_words_stays_valid():
 def test_the_shape_lets_nothing_else_through(text):
     if could_be_readable_id(text):
         assert re.fullmatch(r"[a-z]+(-[a-z]+){2,3}", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "could_be"),
+    [
+        ("a" * 76 + "-b-c", True),
+        ("a" * 77 + "-b-c", False),
+        ("-calm-otter", False),
+        ("calm--otter", False),
+        ("calm-otter-", False),
+        ("calm-otter", False),
+        ("a-b-c-d-e", False),
+        ("calm-silver-otter\n", False),
+    ],
+)
+def test_the_shape_has_three_or_four_words_and_eighty_letters_at_most(text, could_be):
+    assert could_be_readable_id(text) is could_be
