@@ -202,3 +202,15 @@ def test_what_is_damaged_again_is_set_aside_again():
 )
 def test_a_notebook_is_known_again_by_one_of_its_cells(there, remembered, same):
     assert record("rain.ipynb", cells=remembered).is_of(there) is same
+
+
+def test_a_memory_that_is_deleted_while_it_is_changed_is_made_anew():
+    memory = Memory("https://one")
+    memory.remember_token(Token("t", 1.0))
+
+    def change(state):
+        Path(FOLDER, "shares.json").unlink(missing_ok=True)
+        return state.with_approved({"x"})
+
+    memory.change(change)
+    assert memory.state().approved == {"x"}
