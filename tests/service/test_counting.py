@@ -1,5 +1,6 @@
 """What the limits of requests count, for whom, for how long, and what is stored of it."""
 
+import asyncio
 import time
 from types import SimpleNamespace
 
@@ -185,6 +186,47 @@ def test_todays_salt_is_one_for_all_and_yesterdays_goes_a_day_later(backend_sett
             days = list((await connection.execute(select(daily_salts.c.day))).scalars())
         assert len(days) == 2
         assert "2001-01-01" not in days
+        assert one._salt == other._salt
+
+    on_one_database(backend_settings, scenario)
+
+
+def test_one_exchange_that_fails_does_not_end_the_exchanges(backend_settings, monkeypatch):
+    monkeypatch.setattr(rate_limits, "_SYNC_SECONDS", 0.001)
+
+    async def scenario(_database, one, other):
+        one.check("read", "a", 2)
+        exchange, failures = one.exchange, [OSError("the database is away")]
+
+        async def exchange_that_fails_once():
+            if failures:
+                raise failures.pop()
+            await exchange()
+
+        one.exchange = exchange_that_fails_once
+        background = asyncio.create_task(one.keep_in_step())
+        async with asyncio.timeout(30):
+            while one._counts and any(count.unsent for count in one._counts.values()):
+                assert not background.done(), "the exchanges have ended"
+                await asyncio.sleep(0.001)
+        background.cancel()
+        other.check("read", "a", 2)
+        await other.exchange()
+        assert refused(other, limit=2)
+
+    on_one_database(backend_settings, scenario)
+
+
+def test_the_exchanges_take_the_salt_of_a_new_day(backend_settings, monkeypatch):
+    monkeypatch.setattr(rate_limits, "_SYNC_SECONDS", 0.001)
+
+    async def scenario(_database, one, other):
+        one._day, one._salt = "yesterday", b"old"
+        background = asyncio.create_task(one.keep_in_step())
+        async with asyncio.timeout(30):
+            while one._day == "yesterday":
+                await asyncio.sleep(0.001)
+        background.cancel()
         assert one._salt == other._salt
 
     on_one_database(backend_settings, scenario)

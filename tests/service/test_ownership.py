@@ -7,7 +7,7 @@ from service_parts import content, in_services, settings_of, share
 from sqlalchemy import select, update
 
 from je_sharing.database import migrate
-from je_sharing.errors import UnauthorizedError
+from je_sharing.errors import NotFoundError, UnauthorizedError
 from je_sharing.schema import notebooks, now, sessions
 from je_sharing.tokens import Claims, mark_of_password
 
@@ -83,6 +83,22 @@ def test_its_session_may_change_a_notebook_until_it_is_revoked(run):
         async with services.database.write() as connection:
             await connection.execute(revoke.values(revoked_at=now()))
         assert not await may_change(services, other, claims)
+
+    run(scenario)
+
+
+def test_what_was_deleted_meanwhile_is_said_to_be_gone(run):
+    async def scenario(services):
+        claims = Claims(str(uuid.uuid4()), 0, 0)
+        found = await share(services, content(), claims.session_id)
+        await services.notebooks.take_back(found, claims)
+        for change in (
+            lambda: services.notebooks.require_owner(found, claims),
+            lambda: services.notebooks.update(found, claims, content()),
+            lambda: services.notebooks.take_back(found, claims),
+        ):
+            with pytest.raises(NotFoundError):
+                await change()
 
     run(scenario)
 
