@@ -111,6 +111,8 @@ def test_a_refresh_keeps_what_the_token_says_and_its_session_alive(run):
         row = select(sessions.c.expires_at, sessions.c.refreshed_at).where(
             sessions.c.id == old.session_id
         )
+        async with services.database.read() as connection:
+            assert (await connection.execute(row)).one().expires_at == old.expires_at * SECOND
         long_ago = now() - 3600 * SECOND
         async with services.database.write() as connection:
             change = update(sessions).where(sessions.c.id == old.session_id)
