@@ -318,8 +318,3 @@ _CELL = notebook()["cells"][0]
 def test_the_fault_of_a_cell_is_told_as_it_is(cell, words):
     with pytest.raises(NotANotebookError, match=words):
         check_notebook(json.dumps(notebook(cells=[cell])).encode(), WIDE)
-
-
-@pytest.mark.parametrize(("minor", "taken"), [(-1, False), (0, True), (5, True), (6, False)])
-def test_versions_from_the_first_to_the_newest_are_taken(minor, taken):
-    assert accepted(notebook(cells=[], nbformat_minor=minor)) is taken
