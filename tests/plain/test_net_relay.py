@@ -8,10 +8,12 @@ import pytest
 from je_kernel import errors, settings
 from je_kernel.net import evidence as evidence_module
 from je_kernel.net import recovery, saved
+from je_kernel.net import relay as relay_module
 from je_kernel.net.evidence import Evidence
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
-from je_kernel.net.relay import answer_of, may_relay, relayed
+from je_kernel.net.relay import answer_of, ask, may_relay, refusal, relayed
+from je_kernel.sharing.tokens import Token
 
 DATA = "https://data.example/rain.csv"
 RELAY = "https://notebooks.example/relay"
@@ -239,3 +241,77 @@ def test_another_address_of_a_relay_is_ignored_and_reported(url):
 def test_no_address_is_no_relay():
     found, problems = settings.Settings.from_environ({"JE_KERNEL_RELAY_URL": ""})
     assert (found.relay_url, problems) == (None, ())
+
+
+@pytest.mark.parametrize(
+    "name", ["Accept", "Accept-Encoding", "Accept-Language", "Connection", "Host", "User-Agent"]
+)
+def test_a_header_that_every_client_sends_does_not_forbid_the_relay(name):
+    assert may_relay(Request("GET", DATA, ((name, "x"),)))
+
+
+def test_only_a_get_with_a_secret_is_told_that_the_secret_forbids_the_relay():
+    secret = (("Authorization", "Bearer x"),)
+    assert "who you are" in refusal(Request("GET", DATA, secret))
+    assert refusal(Request("POST", DATA, secret)) is None
+    assert refusal(Request("GET", DATA)) is None
+
+
+# The token that a sharing service's relay wants.
+
+SERVICES_RELAY = "https://share.example/api/v1/relay"
+NO_TOKEN = Response(503, "", SERVICES_RELAY, (), b"")
+
+
+def issued(text):
+    return Response(200, "OK", SERVICES_RELAY, (), b'{"token": "%s"}' % text.encode())
+
+
+@pytest.fixture
+def tokens(monkeypatch):
+    held = {}
+    monkeypatch.setattr(relay_module, "_tokens", held)
+    return held
+
+
+def conversation(*answers):
+    """Run `ask` against answers; return its result, and each request as path and token."""
+    steps = ask(Request("GET", DATA), SERVICES_RELAY)
+    asked, answers = [], list(answers)
+    request = next(steps)
+    while True:
+        asked.append((request.url.partition("/api/v1/")[2], dict(request.headers)))
+        try:
+            request = steps.send(answers.pop(0))
+        except StopIteration as end:
+            assert not answers
+            return end.value, [
+                (path.partition("?")[0], headers.get("Authorization")) for path, headers in asked
+            ]
+
+
+def test_a_token_for_the_relay_is_asked_for_once(tokens):
+    assert conversation(issued("t"), RELAYED) == (
+        RELAYED,
+        [("auth/issue", None), ("relay", "Bearer t")],
+    )
+    assert conversation(RELAYED) == (RELAYED, [("relay", "Bearer t")])
+
+
+def test_a_token_for_the_relay_that_ends_is_not_used(tokens):
+    tokens[SERVICES_RELAY] = Token("old", 0.0, 60.0)
+    assert conversation(issued("t"), RELAYED)[1] == [("auth/issue", None), ("relay", "Bearer t")]
+
+
+def test_a_token_that_the_relay_refuses_is_replaced_once(tokens):
+    tokens[SERVICES_RELAY] = Token("old", 0.0)
+    refused = replace(RELAYED, status=403)
+    assert conversation(refused, issued("t"), refused) == (
+        refused,
+        [("relay", "Bearer old"), ("auth/issue", None), ("relay", "Bearer t")],
+    )
+
+
+def test_where_no_token_is_given_the_relay_is_asked_without(tokens):
+    assert conversation(NO_TOKEN, RELAYED)[1] == [("auth/issue", None), ("relay", None)]
+    assert tokens == {}

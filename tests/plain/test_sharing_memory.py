@@ -190,3 +190,46 @@ def test_what_waits_is_replaced_by_a_newer_state_of_it():
 
 def test_a_password_is_not_shown_with_its_record():
     assert "secret" not in repr(dataclasses.replace(record("rain.ipynb"), password="secret"))
+
+
+def test_a_memory_without_a_token_is_whole():
+    memory = Memory("https://one")
+    memory.change(lambda state: state.with_record(record("rain.ipynb")))
+    memory.change(lambda state: state.with_approved({"x"}))
+    assert memory.set_aside is None
+    assert list(Path(FOLDER).glob("shares-damaged-*")) == []
+
+
+def test_what_is_damaged_again_is_set_aside_again():
+    memory = Memory("https://one")
+    for number, text in enumerate(("{", "[")):
+        Path(FOLDER).mkdir(exist_ok=True)
+        Path(FOLDER, "shares.json").write_text(text)
+        memory.remember_token(Token("t", number))
+    aside = Path(FOLDER).glob("shares-damaged-*")
+    assert sorted(file.read_text() for file in aside) == ["[", "{"]
+
+
+@pytest.mark.parametrize(
+    ("there", "remembered", "same"),
+    [
+        (("a", "b"), ("b", "c"), True),
+        (("a",), ("b",), False),
+        ((), ("b",), True),
+        (("a",), (), True),
+    ],
+)
+def test_a_notebook_is_known_again_by_one_of_its_cells(there, remembered, same):
+    assert record("rain.ipynb", cells=remembered).is_of(there) is same
+
+
+def test_a_memory_that_is_deleted_while_it_is_changed_is_made_anew():
+    memory = Memory("https://one")
+    memory.remember_token(Token("t", 1.0))
+
+    def change(state):
+        Path(FOLDER, "shares.json").unlink(missing_ok=True)
+        return state.with_approved({"x"})
+
+    memory.change(change)
+    assert memory.state().approved == {"x"}

@@ -20,7 +20,7 @@ from je_kernel.sharing.errors import (
     UnreachableServiceError,
 )
 from je_kernel.sharing.protocol import Protocol, Recall, Remember, Wait
-from je_kernel.sharing.tokens import Token
+from je_kernel.sharing.tokens import Token, claims_of
 
 SERVICE = Service.at("https://share.example")
 NOTEBOOK = b'{"cells":[]}'
@@ -503,3 +503,70 @@ def test_an_update_is_called_invalid_with_400_as_the_contract_has_it():
 def test_an_answer_without_a_readable_id_is_shown_by_its_uuid():
     talk = Conversation([answer(201, {"notebook": {"id": "u-9"}})], good_token())
     assert talk.create().readable_id == "u-9"
+
+
+def test_another_kernels_newer_token_is_used_in_place_of_a_refresh():
+    talk = Conversation([answer(403), answer(201, SAVED)], good_token("old"))
+    talk.kept = good_token("newer")
+    talk.create()
+    assert talk.calls == ["POST notebooks", "POST notebooks"]
+    assert bearer_of(talk.asked[1]) == f"Bearer {talk.kept.text}"
+    assert talk.protocol.token == talk.kept
+
+
+@pytest.mark.parametrize(
+    "kept", [None, good_token("ended", age=7201), good_token("ending", age=7190)]
+)
+def test_what_another_kernel_left_is_no_token_where_it_is_nearly_over_or_gone(kept):
+    talk = Conversation([answer(403), given("new"), answer(201, SAVED)], good_token("old"))
+    talk.kept = kept
+    talk.create()
+    assert talk.calls == ["POST notebooks", "POST auth/refresh", "POST notebooks"]
+
+
+def test_to_delete_what_is_gone_already_is_no_error():
+    talk = Conversation([MISSING], good_token())
+    talk.run(talk.protocol.delete("u-1", ""))
+    assert talk.calls == ["DELETE notebooks/u-1"]
+
+
+def test_a_400_to_what_sends_no_notebook_does_not_call_the_notebook_invalid():
+    talk = Conversation([answer(400)], good_token())
+    with pytest.raises(ServiceRefusedError, match="400"):
+        talk.retrieve("a-b-otter")
+
+
+def test_a_dead_link_of_this_service_is_not_taken_for_another_services():
+    talk = Conversation([MISSING], good_token())
+    with pytest.raises(NoSuchShareError, match="letter by letter"):
+        talk.retrieve("a-b-otter", host="share.example")
+
+
+def test_a_notebook_is_sent_as_json_and_json_is_asked_for():
+    talk = Conversation([answer(201, SAVED)], good_token())
+    talk.create()
+    headers = dict(talk.asked[0].headers)
+    assert (headers["Content-Type"], headers["Accept"]) == ("application/json",) * 2
+
+
+def claiming(**claims):
+    part = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{part}.c2ln"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"iat": 1}, {"exp": 9}, {"iat": "1", "exp": 9}, {"iat": 1, "exp": "9"}, {"iat": 9, "exp": 9}],
+)
+def test_a_token_whose_times_make_no_sense_says_nothing_of_its_end(claims):
+    assert Token.of(claiming(**claims), NOW).lifetime is None
+
+
+@pytest.mark.parametrize("name", ["", "a", "ab", "abc"])
+def test_claims_are_read_whatever_padding_they_want(name):
+    assert claims_of(claiming(n=name)) == {"n": name}
+
+
+def test_a_clock_put_back_by_a_minute_does_not_renew_a_token():
+    token = Token("t", NOW, 7200.0)
+    assert (token.ending(NOW - 60), token.ending(NOW - 61)) == (False, True)

@@ -451,6 +451,10 @@ def test_a_share_is_named_in_many_ways(text, meant, at, host):
     assert (found.host or "").lower() == (host or "")
 
 
+def test_slashes_too_many_do_not_hide_a_share():
+    assert reference_of("https://x.org//s//brave-quiet-otter").candidates == ("brave-quiet-otter",)
+
+
 @pytest.mark.parametrize("text", NO_SHARE)
 def test_what_names_no_share_is_told_apart(text):
     assert reference_of(text) is None

@@ -18,6 +18,7 @@ from je_sharing.services import Services, running
 from je_sharing.settings import Settings
 from je_sharing.storage import content_hash
 from je_sharing.tokens import Claims
+from je_sharing.uploads import SPOOL_BYTES
 
 pytestmark = pytest.mark.service
 
@@ -406,5 +407,19 @@ def test_an_expired_session_is_forgotten(backend_settings):
                 update(sessions).values(expires_at=time.time_ns() // 1000 - DAY)
             )
         assert (await services.sweep.sweep()).sessions == 1
+
+    in_services(settings, scenario)
+
+
+def test_a_large_notebook_is_stored_under_its_hash(backend_settings):
+    settings = settings_of(backend_settings("sqlite-folder"))
+    migrate(settings)
+
+    async def scenario(services):
+        what, newer = content("x" * SPOOL_BYTES), content("y" * SPOOL_BYTES)
+        found = await share(services, what)
+        assert found.content_hash == content_hash(what)
+        found = await services.notebooks.update(found, Claims(SESSION, 0, 0), newer)
+        assert found.content_hash == content_hash(newer)
 
     in_services(settings, scenario)

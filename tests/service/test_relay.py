@@ -220,6 +220,14 @@ def test_it_refuses_what_is_no_plain_url(relay, url):
         get(relay, url)
 
 
+def test_a_host_where_nothing_listens_is_the_other_hosts_fault(relay, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setitem(relay_module._PORTS, "http", port)
+    with pytest.raises(BadGatewayError, match="cannot be read"):
+        get(relay, "http://data.example/x.csv")
+
+
 def test_it_gives_up_on_a_host_that_says_nothing(relay):
     with pytest.raises(BadGatewayError, match="too long"):
         get(relay_with(timeout_seconds=1), "http://data.example/silent")

@@ -296,3 +296,25 @@ def test_a_cell_id_of_other_characters_is_not_plain():
     content["cells"] += [{**content["cells"][0], "id": "b.c"}]
     assert not plainly(json.dumps(content).encode())
     assert not accepted(content)
+
+
+_CELL = notebook()["cells"][0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ({name: part for name, part in _CELL.items() if name != "id"}, "has no id"),
+        # What it may have besides is not named as the fault.
+        ({**_CELL, "source": 7}, r"nbformat 4\.5 \(code\)"),
+        (
+            {"id": "a", "cell_type": "raw", "metadata": {}, "source": 7, "attachments": {}},
+            r"\(raw\)",
+        ),
+        ({**_CELL, "x" * 5000: 1}, r"'x{159}…'"),
+        (7, "not an object"),
+    ],
+)
+def test_the_fault_of_a_cell_is_told_as_it_is(cell, words):
+    with pytest.raises(NotANotebookError, match=words):
+        check_notebook(json.dumps(notebook(cells=[cell])).encode(), WIDE)

@@ -162,7 +162,8 @@ class Memory:
     def __init__(self, service: str) -> None:
         self.service = service
         self.set_aside: str | None = None
-        """The file into which a damaged one was put, if there was one."""
+        """The file into which a damaged one was put last, if there was one."""
+        self._put_aside: bytes | None = None
 
     def state(self) -> State:
         """Return what is remembered now.
@@ -297,9 +298,10 @@ class Memory:
             if new == state:
                 _unwritten.pop(self.service, None)
                 return new
-            if file_there.damaged is not None and self.set_aside is None:
+            if file_there.damaged is not None and file_there.damaged != self._put_aside:
                 self.set_aside = f"{FOLDER}/shares-damaged-{uuid.uuid4().hex[:8]}.json"
                 yield from _write(self.set_aside, file_there.damaged)
+                self._put_aside = file_there.damaged
             everything = {**file_there.everything, self.service: _json_of(new)}
             data = json.dumps(everything, indent=1).encode()
             file = NewFile(_STATE, data, _MIMETYPE)

@@ -1,0 +1,136 @@
+"""What a token says, what is read from it, what a password's hash is: without a service."""
+
+import asyncio
+import time
+import uuid
+
+import jwt
+import pytest
+
+from je_sharing import headers, passwords, tokens
+from je_sharing.signing_keys import KeyRing
+from je_sharing.tokens import InvalidTokenError, TokenCodec, mark_of_password
+
+KEY, OTHER_KEY = b"k" * 64, b"o" * 64
+SESSION, NOTEBOOK = str(uuid.uuid4()), str(uuid.uuid4())
+
+
+@pytest.fixture
+def codec():
+    return TokenCodec(KeyRing("a", {"a": KEY}), lifetime_seconds=60, skew_seconds=10)
+
+
+def made(key=KEY, kid="a", algorithm="HS256", without=(), **claims):
+    now = int(time.time())
+    payload = {"session_id": SESSION, "iat": now, "exp": now + 60, **claims}
+    for name in without:
+        del payload[name]
+    return jwt.encode(payload, key, algorithm=algorithm, headers={"kid": kid})
+
+
+def test_what_is_signed_is_read_again(codec):
+    token, claims = codec.sign(SESSION, notebook_id=NOTEBOOK, password_mark="m")
+    assert codec.read(token) == claims
+    assert (claims.session_id, claims.notebook_id, claims.password_mark) == (SESSION, NOTEBOOK, "m")
+    assert claims.expires_at - claims.issued_at == 60
+
+
+def test_a_token_without_a_notebook_says_nothing_of_one(codec):
+    token, _ = codec.sign(SESSION)
+    assert set(jwt.decode(token, KEY, algorithms=["HS256"])) == {"session_id", "iat", "exp"}
+    assert "mark" not in jwt.get_unverified_header(token)
+    assert codec.read(token).password_mark == ""
+
+
+def test_two_tokens_of_one_second_differ(codec):
+    assert codec.sign(SESSION)[0] != codec.sign(SESSION)[0]
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        made(OTHER_KEY),
+        made(kid="b"),
+        made(algorithm="HS512"),
+        made(without=["exp"]),
+        made(without=["iat"]),
+        made(without=["session_id"]),
+        made(session_id="me"),
+        made(session_id=7),
+        made(notebook_id="mine"),
+        made(notebook_id=7),
+        made(exp="soon"),
+        jwt.encode({"session_id": SESSION, "iat": 1, "exp": 2**40}, KEY, algorithm="HS256"),
+        jwt.encode({"session_id": SESSION, "iat": 1, "exp": 2**40}, None, algorithm="none"),
+        "",
+        "a.b.c",
+    ],
+)
+def test_what_is_no_token_of_ours_is_refused(codec, token):
+    for _ in range(2):  # a refusal is not remembered as a success
+        with pytest.raises(InvalidTokenError):
+            codec.read(token)
+
+
+def test_a_token_ends_with_its_time_and_what_clocks_may_disagree(codec, monkeypatch):
+    now = int(time.time())
+    token = made(iat=now, exp=now + 60)
+    for second, good in ((69.5, True), (70, False), (-9.5, True), (-10.5, False)):
+        monkeypatch.setattr(tokens.time, "time", lambda second=second: now + second)
+        if good:
+            assert codec.read(token).session_id == SESSION
+        else:  # although its signature was checked before
+            with pytest.raises(InvalidTokenError):
+                codec.read(token)
+
+
+def test_a_token_of_a_dropped_key_is_refused_although_it_was_read_before(codec):
+    token, _ = codec.sign(SESSION)
+    codec.read(token)
+    codec.use(KeyRing("a", {"a": KEY, "b": OTHER_KEY}))
+    codec.read(token)
+    codec.use(KeyRing("b", {"b": OTHER_KEY}))
+    with pytest.raises(InvalidTokenError):
+        codec.read(token)
+
+
+def test_only_so_many_checked_tokens_are_remembered(codec, monkeypatch):
+    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    for _ in range(5):
+        codec.read(codec.sign(SESSION)[0])
+    assert len(codec._checked) == 3
+
+
+def test_a_key_that_is_not_known_is_told_from_a_token_that_is_none(codec):
+    assert codec.knows_key_of(made())
+    assert not codec.knows_key_of(made(kid="b"))
+    assert codec.knows_key_of("nonsense")  # to load keys again would not help
+
+
+def test_the_mark_of_a_password_tells_hashes_apart_and_does_not_hold_them():
+    assert mark_of_password("one") != mark_of_password("two")
+    assert len(mark_of_password("one")) == 32
+
+
+def test_a_password_matches_itself_alone_and_its_hash_is_salted():
+    async def scenario():
+        one, two = [await passwords.hash_password("otter\ud800") for _ in range(2)]
+        assert one != two
+        assert one.startswith("scrypt$16384$8$1$")
+        assert await passwords.password_matches("otter\ud800", one)
+        assert not await passwords.password_matches("otter", one)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("042", 42),
+        ("9" * 18, 10**18 - 1),
+        *((text, None) for text in ("9" * 19, "", "-1", "+1", " 1", "1_0", "1.0", "²", "٣")),
+    ],
+)
+def test_a_number_of_a_stranger_is_ascii_digits_and_not_many(text, number):
+    assert headers.whole_number(text) == number
