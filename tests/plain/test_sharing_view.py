@@ -240,9 +240,9 @@ def test_an_attached_picture_is_shown_and_one_from_elsewhere_is_a_link():
 
 def quickest(function, text):
     def once():
-        begin = time.perf_counter()
+        begin = time.thread_time()
         function(text)
-        return time.perf_counter() - begin
+        return time.thread_time() - begin
 
     return min(once() for _ in range(2))
 
