@@ -39,11 +39,11 @@ const buffer = data => ({ getBuffer: () => ({ data, release() {} }) });
     for (const name of ['folder/a.bin', 'folder/b.bin']) {
       batch.add(name, 'octet/stream', buffer(bytes));
     }
-    const options = { isNew: false, expected: null, shipped: {} };
+    const options = { isNew: false, expected: {}, shipped: {} };
     await contents.write(batch, 'faults', JSON.stringify(options));
     postMessage(turn);
   }
-})();
+})().catch(error => setTimeout(() => { throw error; }));  // the page hears of it
 """
 
 CHECK = """async () => {
