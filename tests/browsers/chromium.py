@@ -155,7 +155,9 @@ class ChromiumBrowser:
         through: ProxySettings | None = (
             {"server": proxy, "bypass": "<-loopback>"} if proxy is not None else None
         )
-        return ChromiumPage(self._browser.new_context(viewport=_VIEWPORT, proxy=through))
+        # "null": Playwright's own colour scheme would overrule the page's, in frames as well.
+        context = self._browser.new_context(viewport=_VIEWPORT, proxy=through, color_scheme="null")
+        return ChromiumPage(context)
 
     def close(self) -> None:
         try:
