@@ -69,7 +69,7 @@ def take_doctor(page: ChromiumPage, site: str, _: Path) -> None:
 
 
 def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
-    """Take the card of a share, on light and on dark, and the page behind its link."""
+    """Take the card of a share, on light and on dark, its notebook opened, and its page."""
     environment = {"DATA_DIR": str(folder / "data"), "CORS_ORIGINS": site.rstrip("/")}
     environment |= {"PUBLIC_URL": "https://share.school.example"}
     named = {f"JE_SHARING_{name}": value for name, value in environment.items()}
@@ -86,7 +86,7 @@ def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
             "() => Promise.all(['toggle-left-area', 'toggle-header'].map("
             " name => jupyterapp.commands.execute(`application:${name}`)))"
         )
-        for theme, name in (("Light", "sharing-card.png"), ("Dark", "sharing-card-dark.png")):
+        for theme, name in (("Dark", "sharing-card-dark.png"), ("Light", "sharing-card.png")):
             page.evaluate(
                 "theme => jupyterapp.commands.execute('apputils:change-theme', { theme })",
                 f"JupyterLab {theme}",
@@ -96,6 +96,10 @@ def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
             )
             page.playwright.locator("#jupyterlab-splash").wait_for(state="detached")
             page.playwright.locator(".je-share").screenshot(path=IMAGES / name)
+        notebook.run(f"je_kernel.open_shared({words!r})")
+        opened = page.playwright.locator(".je-shared")
+        opened.frame_locator("iframe").locator("h1").wait_for()
+        opened.screenshot(path=IMAGES / "opened-notebook.png")
         page.playwright.goto(f"{service.url}/s/{'-'.join(words.split())}")
         page.playwright.set_viewport_size({"width": 1000, "height": 900})
         page.screenshot(IMAGES / "shared-page.png")
