@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests.data_server import DataServer
@@ -11,6 +12,10 @@ from tests.data_server import DataServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+# The same examples everywhere, and no limit of time for one: a slow machine is no failure.
+hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")
