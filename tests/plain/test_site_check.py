@@ -48,6 +48,8 @@ def cell(*outputs, saved=(), **more):
         (cell(error("ValueError", "no")), Verdict.FAILS, "ValueError: no"),
         (cell(error("ValueError", "no"), tags=("raises-exception",)), Verdict.RUNS, ""),
         (cell(error("ModuleNotFoundError", "No module x")), Verdict.PACKAGE, "No module x"),
+        (cell(error("<class 'ModuleNotFoundError'>", "No x")), Verdict.PACKAGE, "Error: No x"),
+        (cell(error("<class 'a.OfflineError'>", "no")), Verdict.NETWORK, "OfflineError: no"),
         (cell(error("OfflineError", "no Wi-Fi\nmore")), Verdict.NETWORK, "OfflineError: no Wi-Fi"),
         (cell(error("KeyError", "a"), hosts=("data.example.org",)), Verdict.NETWORK, "KeyError"),
         (cell(printed("1"), hosts=("data.example.org",)), Verdict.NETWORK, "data.example.org"),
@@ -93,8 +95,8 @@ def test_the_report_for_a_program():
 def test_the_report_for_a_person(capsys):
     report.show(lessons())
     shown = capsys.readouterr().out
-    assert "b [draft].ipynb, cell 3, fails: ValueError: no [bold]" in shown
-    assert "c.ipynb: JupyterLab cannot open c.ipynb." in shown
+    assert "b [draft].ipynb\n  cell 3 fails: ValueError: no [bold]\n" in shown
+    assert "c.ipynb\n  JupyterLab cannot open c.ipynb.\n" in shown
     assert "1 of 3 lessons run from top to bottom." in shown
 
 

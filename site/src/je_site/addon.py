@@ -14,6 +14,7 @@ from jupyterlite_core.addons.base import BaseAddon  # type: ignore[import-untype
 from traitlets import Bool, Dict, Enum, List, Unicode
 
 from je_site.errors import SiteError
+from je_site.old_notebooks import upgrade_notebooks
 from je_site.progress import reporting
 from je_site.site_kernel import KernelOptions, check, install
 from je_site.site_pages import PageOptions, install_pages
@@ -142,6 +143,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             install(self.manager.output_dir, self._options(), reporter)
             pages = PageOptions(self.pages, self.front_page, self.expose_app)
             install_pages(self.manager.output_dir, pages, reporter)
+            upgrade_notebooks(self.manager.output_dir, reporter)
 
     def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
         """Do something; tell doit whether it worked, and the person why not."""

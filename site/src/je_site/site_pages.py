@@ -49,6 +49,7 @@ _TAG = re.compile(
 _STARTS_JUPYTERLITE = ("jupyter-config-data", "config-utils.js")
 
 _EXPOSE = "exposeAppInBrowser"
+_NOTEBOOK_SETTINGS = "@jupyterlab/notebook-extension:tracker"
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> Non
         Where to warn.
     """
     _expose_application(output, wanted=options.expose_app)
+    _start_kernels_unasked(output)
     apps = [app for app in _APPS if (output / app / "index.html").is_file()]
     isolation = _place_isolation(output)
     if options.pages and apps:
@@ -192,6 +194,19 @@ def _expose_application(output: Path, *, wanted: bool) -> None:
     else:
         said.pop(_EXPOSE, None)
     write_record(output, "application", {_EXPOSE: True} if wanted else {})
+    _write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())
+
+
+def _start_kernels_unasked(output: Path) -> None:
+    """Have a notebook that names another kernel, or none, opened with the site's.
+
+    JupyterLab asks otherwise, wherever a notebook's metadata name no language: a question that
+    a student cannot answer, before the first cell can run. What the deployer says stays.
+    """
+    path = output / "jupyter-lite.json"
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    overrides = config.setdefault("jupyter-config-data", {}).setdefault("settingsOverrides", {})
+    overrides.setdefault(_NOTEBOOK_SETTINGS, {}).setdefault("autoStartDefaultKernel", True)
     _write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())
 
 

@@ -6,14 +6,33 @@
 
   let panel = null;
 
+  /** Wait for a promise, or fail with what JupyterLab asks or says in a dialog. */
+  async function unlessAsked(promise) {
+    let over = false;
+    const asked = async () => {
+      while (!over) {
+        const dialog = document.querySelector('.jp-Dialog-content');
+        if (dialog) throw new Error(`JupyterLab says: ${dialog.innerText.replace(/\s+/g, ' ')}`);
+        await pause();
+      }
+    };
+    try {
+      return await Promise.race([promise, asked()]);
+    } finally {
+      over = true;
+    }
+  }
+
   /** Answer what a running cell asks, as a student does: type, and press Enter. */
   function answering(node, answers, mostPrompts) {
     const prompts = [];
+    const answered = new WeakSet();
     let over = false;
     const look = async () => {
       while (!over) {
         const input = node.querySelector('.jp-Stdin-input');
-        if (input && prompts.length < mostPrompts) {
+        if (input && !answered.has(input) && prompts.length < mostPrompts) {
+          answered.add(input);
           const prompt = input.closest('.jp-Stdin')?.querySelector('.jp-Stdin-prompt');
           input.value = answers[prompts.length] ?? '1';
           prompts.push(prompt?.textContent ?? '');
@@ -35,9 +54,10 @@
     /** Open a notebook, and return its cells. */
     async open(path) {
       const { commands } = window.jupyterapp;
-      panel = await commands.execute('docmanager:open', { path, factory: 'Notebook' });
+      const opening = commands.execute('docmanager:open', { path, factory: 'Notebook' });
+      panel = await unlessAsked(opening);
       if (!panel) throw new Error(`JupyterLab cannot open ${path}.`);
-      await panel.context.ready;
+      await unlessAsked(panel.context.ready);
       return panel.content.model.sharedModel.cells.map(cell => ({
         type: cell.cell_type,
         source: cell.getSource(),
@@ -46,17 +66,10 @@
       }));
     },
 
-    /** Wait until the notebook has a kernel; return what JupyterLab asks instead, if it asks. */
-    async kernel(milliseconds) {
-      const until = Date.now() + milliseconds;
-      await panel.sessionContext.ready;
-      while (Date.now() < until) {
-        const dialog = document.querySelector('.jp-Dialog-content');
-        if (dialog) return dialog.textContent;
-        if (panel.sessionContext.session?.kernel?.status === 'idle') return '';
-        await pause();
-      }
-      return 'The kernel did not start.';
+    /** Wait until the notebook has a kernel that is ready. */
+    async kernel() {
+      await unlessAsked(panel.sessionContext.ready);
+      while (panel.sessionContext.session?.kernel?.status !== 'idle') await unlessAsked(pause());
     },
 
     /** Run one cell; return what it left, and whether it has ended. */
@@ -64,7 +77,7 @@
       const began = performance.now();
       panel.content.deselectAll();
       panel.content.activeCellIndex = index;
-      const asked = answering(panel.node, answers, mostPrompts);
+      const asked = answering(panel.content.widgets[index].node, answers, mostPrompts);
       const target = { semanticWidget: panel.id, activate: false };
       let timer;
       const late = new Promise(done => (timer = setTimeout(() => done('late'), milliseconds)));
@@ -79,15 +92,6 @@
         seconds: (performance.now() - began) / 1000,
         outputs: model.outputs.toJSON(),
       };
-    },
-
-    /** Close the notebook and end its kernel. */
-    async close() {
-      const context = panel.sessionContext;
-      panel.context.model.dirty = false;
-      await context.shutdown().catch(() => {});
-      panel.dispose();
-      panel = null;
     },
   };
 })()

@@ -14,7 +14,7 @@ from je_site.errors import CheckError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from playwright.sync_api import Page, Request
+    from playwright.sync_api import BrowserContext, Page, Request
 
 __all__ = ["CellRun", "LessonBrowser", "LessonRun", "lesson_browser"]
 
@@ -36,7 +36,7 @@ _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-st
 #: A quiz that asks until the answer is right would ask for ever.
 _MOST_PROMPTS = 20
 
-_KERNEL_SECONDS = 300.0
+_PAGE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -100,18 +100,18 @@ class LessonBrowser:
 
     Parameters
     ----------
-    page
-        A page of Playwright's.
+    context
+        A context of Playwright's.
     site_url
         The site's root.
     """
 
-    def __init__(self, page: Page, site_url: str) -> None:
-        self._page = page
+    def __init__(self, context: BrowserContext, site_url: str) -> None:
+        self._context = context
         self._site = site_url.rstrip("/") + "/"
         self._host = urlsplit(site_url).netloc
         self._hosts: list[str] = []
-        page.context.on("request", self._see)
+        context.on("request", self._see)
 
     def run(self, path: str, *, cell_seconds: float = 120.0) -> LessonRun:
         """Run a lesson from top to bottom in a kernel of its own.
@@ -129,43 +129,40 @@ class LessonBrowser:
         LessonRun
             Each code cell with its outputs. A cell that raises ends nothing.
         """
-        self._open_application()
+        page = self._context.new_page()
+        page.set_default_timeout(0)
         try:
-            cells = self._call("open", path)
-        except CheckError as error:
-            return LessonRun(path, (), str(error))
-        code = [
-            (index, _prepared(index, cell))
-            for index, cell in enumerate(cells)
-            if cell["type"] == "code"
-        ]
-        problem = self._call("kernel", _KERNEL_SECONDS * 1000)
-        if problem:
-            return LessonRun(path, tuple(cell for _, cell in code), " ".join(problem.split()))
-        runs = []
-        stuck = False
-        for index, cell in code:
-            if stuck or not cell.source.strip():
-                runs.append(cell)
-                continue
-            run = self._run_cell(index, cell, _answers(cells[index]), cell_seconds)
-            stuck = not run.ended
-            runs.append(run)
-        with contextlib.suppress(CheckError):
-            self._call("close")
-        return LessonRun(path, tuple(runs))
+            return self._run(page, path, cell_seconds)
+        finally:
+            page.close()  # With it ends the kernel, also one that is busy for ever.
 
-    def _open_application(self) -> None:
-        # Anew for each lesson: nothing that one left open can trouble the next.
-        self._page.goto(f"{self._site}lab/index.html?reset", timeout=_KERNEL_SECONDS * 1000)
-        self._page.evaluate(f"() => {{ window.jeLesson = {_VERBS.strip()}; }}")
-        self._call("ready")
+    def _run(self, page: Page, path: str, cell_seconds: float) -> LessonRun:
+        page.goto(f"{self._site}lab/index.html?reset", timeout=_PAGE_SECONDS * 1000)
+        page.evaluate(f"() => {{ window.jeLesson = {_VERBS.strip()}; }}")
+        _call(page, "ready")
+        code: dict[int, CellRun] = {}
+        try:
+            cells = _call(page, "open", path)
+            for index, cell in enumerate(cells):
+                if cell["type"] == "code":
+                    code[index] = _prepared(index, cell)
+            _call(page, "kernel")
+        except CheckError as error:
+            return LessonRun(path, tuple(code.values()), str(error))
+        for index, cell in code.items():
+            if cell.source.strip():
+                code[index] = self._run_cell(
+                    page, index, cell, _answers(cells[index]), cell_seconds
+                )
+                if not code[index].ended:
+                    break  # The kernel is still busy with it.
+        return LessonRun(path, tuple(code.values()))
 
     def _run_cell(
-        self, index: int, cell: CellRun, answers: Sequence[str], seconds: float
+        self, page: Page, index: int, cell: CellRun, answers: Sequence[str], seconds: float
     ) -> CellRun:
         self._hosts.clear()
-        found = self._call("run", index, list(answers), _MOST_PROMPTS, seconds * 1000)
+        found = _call(page, "run", index, list(answers), _MOST_PROMPTS, seconds * 1000)
         return CellRun(
             number=cell.number,
             source=cell.source,
@@ -178,20 +175,23 @@ class LessonBrowser:
             seconds=found["seconds"],
         )
 
-    def _call(self, verb: str, *arguments: Any) -> Any:
-        from playwright.sync_api import Error
-
-        try:
-            return self._page.evaluate(
-                "([verb, ...rest]) => window.jeLesson[verb](...rest)", [verb, *arguments]
-            )
-        except Error as error:
-            raise CheckError(error.message.partition("\n")[0]) from error
-
     def _see(self, request: Request) -> None:
         address = urlsplit(request.url)
         if address.scheme in ("http", "https") and address.netloc != self._host:
             self._hosts.append(address.hostname or address.netloc)
+
+
+def _call(page: Page, verb: str, *arguments: Any) -> Any:
+    """Call one of the verbs of ``lesson.js``."""
+    from playwright.sync_api import Error
+
+    try:
+        return page.evaluate(
+            "([verb, ...rest]) => window.jeLesson[verb](...rest)", [verb, *arguments]
+        )
+    except Error as error:
+        said = error.message.partition("\n")[0]
+        raise CheckError(said.removeprefix("Page.evaluate: Error: ")) from error
 
 
 def _prepared(index: int, cell: Mapping[str, Any]) -> CellRun:
@@ -253,8 +253,6 @@ def lesson_browser(
                 f"`playwright install chromium`. ({error.message.partition(chr(10))[0]})"
             ) from error
         try:
-            page = browser.new_context().new_page()
-            page.set_default_timeout(0)
-            yield LessonBrowser(page, site_url)
+            yield LessonBrowser(browser.new_context(), site_url)
         finally:
             browser.close()

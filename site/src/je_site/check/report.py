@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "show"]
 
+#: Characters of a line in a file.
+_WIDTH = 120
+
 _COLUMNS = (Verdict.RUNS, Verdict.DIFFERS, Verdict.NETWORK, Verdict.INPUT)
 
 
@@ -67,8 +70,10 @@ def show(lessons: Sequence[LessonVerdict]) -> None:
         The verdicts.
     """
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
     table = Table(box=None, pad_edge=False)
-    table.add_column("lesson")
+    table.add_column("lesson", no_wrap=True)
     for column in ("cells", *_COLUMNS, "fails"):
         table.add_column(str(column), justify="right")
     for lesson in lessons:
@@ -83,13 +88,15 @@ def show(lessons: Sequence[LessonVerdict]) -> None:
         )
     console.print(table)
     for lesson in lessons:
+        details = [cell for cell in lesson.cells if cell.detail]
+        if lesson.problem or details:
+            console.print()
+            console.print(Text(lesson.path, style="bold"))
         if lesson.problem:
-            console.print(Text(f"\n{lesson.path}: {lesson.problem}"))
-        for cell in lesson.cells:
-            if cell.detail:
-                console.print(
-                    Text(f"{lesson.path}, cell {cell.number}, {cell.verdict}: {cell.detail}")
-                )
+            console.print(Text(f"  {lesson.problem}"), soft_wrap=True)
+        for cell in details:
+            said = f"  cell {cell.number} {cell.verdict}: {cell.detail}"
+            console.print(Text(said), soft_wrap=True)
     good = sum(not lesson.is_failure for lesson in lessons)
     console.print(f"\n{good} of {len(lessons)} lessons run from top to bottom.")
 

@@ -123,7 +123,7 @@ def _verdict(cell: CellRun) -> tuple[Verdict, str]:
         return Verdict.FAILS, why or f"It did not end within {cell.seconds:.0f} s."
     error = next((each for each in cell.outputs if each.get("output_type") == "error"), None)
     if error is not None and "raises-exception" not in cell.tags:
-        return _of_error(str(error.get("ename")), str(error.get("evalue")), cell)
+        return _of_error(_error_name(error), str(error.get("evalue")), cell)
     if cell.hosts:
         return Verdict.NETWORK, f"It reads from {', '.join(cell.hosts)}."
     if cell.prompts:
@@ -146,9 +146,21 @@ def _of_error(name: str, message: str, cell: CellRun) -> tuple[Verdict, str]:
     said = f"{name}: {_first_line(message)}"
     if name in ("ModuleNotFoundError", "InstallError"):
         return Verdict.PACKAGE, said
-    if cell.hosts or name.rpartition(".")[2] in _OF_NETWORK:
+    if cell.hosts or name in _OF_NETWORK:
         return Verdict.NETWORK, said
     return Verdict.FAILS, said
+
+
+def _error_name(output: Mapping[str, Any]) -> str:
+    """Return the name of an error's class, which JupyterLite's kernel wraps.
+
+    Examples
+    --------
+    >>> _error_name({"ename": "<class 'je_kernel.errors.OfflineError'>"})
+    'OfflineError'
+    """
+    name = str(output.get("ename")).removeprefix("<class '").removesuffix("'>")
+    return name.rpartition(".")[2]
 
 
 def _first_line(text: str) -> str:
@@ -196,7 +208,7 @@ def _shown(outputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         yield "text", "".join(printed)
     for output in outputs:
         if output.get("output_type") == "error":
-            yield "an error", str(output.get("ename"))
+            yield "an error", _error_name(output)
         data = output.get("data")
         if not isinstance(data, dict):
             continue
