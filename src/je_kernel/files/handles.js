@@ -14,7 +14,10 @@
   const EFBIG = 22;
   const EINVAL = 28;
   const ENOENT = 44;
+  const EOPNOTSUPP = 138;
   const O_CREAT = 64;
+  const PROT_WRITE = 2;
+  const MAP_PRIVATE = 2;
   // As base64 in one record, which Chromium keeps below 127 MiB. The page would not answer.
   const LARGEST = /Chrom/.test(navigator.userAgent) ? 99_000_000 : Infinity;
   const IDLE = 200; // milliseconds
@@ -121,6 +124,7 @@
     }
 
     function made(node) {
+      drive.changed();
       const file = new OpenFile(node, new Uint8Array());
       files.set(node, file);
       changed(file);
@@ -182,6 +186,15 @@
         if (isOurs(stream)) keep(stream.file);
         return 0;
       },
+      // A copy in memory, made as Emscripten makes it for files in memory. What is written to a
+      // shared one would be lost or hit another file: at its end Emscripten takes for its file
+      // what has the number of the handle by then, which Python and numpy have closed long ago.
+      mmap: () => (stream, length, position, prot, flags) => {
+        if (prot & PROT_WRITE && !(flags & MAP_PRIVATE)) throw fail(EOPNOTSUPP);
+        const node = { mode: stream.node.mode, contents: stream.file?.data };
+        const { stream_ops: inMemory } = FS.filesystems.MEMFS;
+        return inMemory.mmap({ node }, length, position, prot, flags);
+      },
       write: theirs => (stream, buffer, offset, length, position) => {
         if (!isOurs(stream)) return theirs(stream, buffer, offset, length, position);
         if (length <= 0) return 0;
@@ -233,6 +246,7 @@
         if (name.includes('%')) throw fail(EINVAL);
         if (!FS.isFile(mode)) {
           keepNew();
+          drive.changed();
           return theirs(parent, name, mode, device);
         }
         const node = fs.createNode(parent, name, mode, device);
@@ -243,16 +257,19 @@
         if (name.includes('%')) throw fail(EINVAL);
         keepAll();
         for (const file of files.values()) if (isAt(file, folder, name)) file.isGone = true;
+        drive.changed();
         return theirs(node, folder, name);
       },
       unlink: theirs => (parent, name) => {
         for (const file of files.values()) if (isAt(file, parent, name)) file.isGone = true;
         settle();
+        drive.changed();
         return theirs(parent, name);
       },
       rmdir: theirs => (parent, name) => {
         for (const file of files.values()) if (isBelow(file.node, parent, name)) file.isGone = true;
         settle();
+        drive.changed();
         return theirs(parent, name);
       },
     };
@@ -285,7 +302,7 @@
       }
     }
 
-    return { keepQuietly, uninstall };
+    return { keepNew, keepQuietly, uninstall };
   }
 
   function timesIn({ atime, mtime, ctime }) {
