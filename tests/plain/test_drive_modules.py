@@ -1,7 +1,6 @@
 """Modules in a folder whose time stands still, as those of JupyterLite's drive do."""
 
 # Paths as importlib writes them.
-# ruff: noqa: PTH118
 
 from __future__ import annotations
 
@@ -52,13 +51,14 @@ class Drive:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drive]:
     """A drive that is the notebook's folder, without our finder."""
     drive = Drive(tmp_path)
-    before = set(sys.modules)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     monkeypatch.chdir(tmp_path)
     yield drive
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        if any(str(place).startswith(str(tmp_path.parent)) for place in places):
+            del sys.modules[name]
 
 
 @pytest.fixture
@@ -217,9 +217,8 @@ def test_an_archive_on_the_path_is_left_to_zipimport(drive):
 def test_other_folders_stay_with_importlib(drive, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "far.py").write_text("value = 1")
-    sys.path.append(str(elsewhere))
     sibling = f"{drive.root}-not"
-    sys.path.append(sibling)
+    sys.path += [sibling, str(elsewhere)]
     assert importlib.import_module("far").value == 1
     assert type(sys.path_importer_cache[str(elsewhere)]).__name__ == "FileFinder"
     assert sys.path_importer_cache[sibling] is None

@@ -21,6 +21,7 @@
   // As base64 in one record, which Chromium keeps below 127 MiB. The page would not answer.
   const LARGEST = /Chrom/.test(navigator.userAgent) ? 99_000_000 : Infinity;
   const IDLE = 200; // milliseconds
+  const SURE = 100; // milliseconds, for which what was there is taken to be there
   const RESTS = 10; // times as long as the last write took, so that a busy file does not block
 
   /** The content of a file that is open, or is being opened. */
@@ -58,6 +59,7 @@
     const stock = [];
     let timer = null;
     let rest = IDLE;
+    const seen = new WeakMap(); // when the page said that a node is there
     let top = null; // what the page said of the drive's top folder
 
     function fail(code) {
@@ -145,6 +147,18 @@
       return file;
     }
 
+    /** Return a node if the page still has it: it does not describe what it has deleted. */
+    function existing(node) {
+      const isSure = performance.now() - (seen.get(node) ?? -Infinity) < SURE;
+      if (isSure || node === node.mount.root) return node;
+      if (!ask('lookup', node).ok) {
+        FS.destroyNode(node);
+        throw fail(ENOENT);
+      }
+      seen.set(node, performance.now());
+      return node;
+    }
+
     /** Put our operations in the place of others; they are given these. */
     function replace(operations, ours) {
       for (const [name, make] of Object.entries(ours)) {
@@ -213,8 +227,8 @@
         settle(node);
         if (node === node.mount.root) return ofTop(theirs, node);
         const file = files.get(node);
-        if (!file) return theirs(node);
-        file.times ??= timesIn(theirs(node));
+        if (!file) return theirs(existing(node));
+        file.times ??= timesIn(theirs(existing(node)));
         const size = file.data.length;
         const blocks = Math.ceil(size / 4096);
         const rest = { dev: 1, nlink: 1, uid: 0, gid: 0, rdev: 0, blksize: 4096, blocks };
@@ -234,11 +248,13 @@
       },
       lookup: theirs => (parent, name) => {
         settle();
-        return theirs(parent, name);
+        const node = theirs(parent, name);
+        seen.set(node, performance.now());
+        return node;
       },
       readdir: theirs => node => {
         keepNew();
-        return theirs(node);
+        return theirs(existing(node));
       },
       mknod: theirs => (parent, name, mode, device) => {
         settle();

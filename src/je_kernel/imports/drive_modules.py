@@ -93,7 +93,11 @@ class _DriveFinder(FileFinder):
         super().__init__(path)
         self._modules = modules
 
-    def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self,
+        fullname: str,
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
         name = fullname.rpartition(".")[2]
         names = self._modules.listing(self.path).names
         path = f"{self.path}/{name}"
