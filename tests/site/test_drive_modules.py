@@ -148,7 +148,7 @@ def test_packages_and_namespace_packages_grow(notebook, page):
     assert value(notebook, "__import__('space.near').near.value") == 3
     run(notebook, "%%writefile space/late.py\nvalue = 4")
     assert value(notebook, "__import__('space.late').late.value") == 4
-    write(page, "../above.py", "value = 5")
+    put(page, "above.py", type="file", format="text", content="value = 5")
     run(notebook, "import sys\nsys.path.append('..')")
     assert value(notebook, "__import__('above').value") == 5
 
@@ -158,9 +158,14 @@ def test_scripts_and_notebooks_run_as_they_are_now(notebook, page):
         write(page, "script.py", f"import colorsys\nfrom_the_script = {number}")
         run(notebook, "%run script.py")
         assert value(notebook, "from_the_script") == number
+    run(notebook, "%load script.py")
+
+
+def test_a_notebook_runs_another(notebook):
+    if not value(notebook, "bool(__import__('importlib.util').util.find_spec('nbformat'))"):
+        pytest.skip("IPython reads notebooks with nbformat, which this site lacks")
     run(notebook, "%run other.ipynb")
     assert value(notebook, "from_the_other") == 42
-    run(notebook, "%load script.py")
 
 
 def test_no_bytecode_lies_on_the_drive(notebook):
@@ -179,6 +184,13 @@ def test_a_cell_lists_the_folder_once_and_an_import_of_what_is_there_asks_nothin
     assert asked.count("readdir") <= 2  # once more, where numpy was loaded meanwhile
     assert set(asked) <= {"readdir", "lookup"}
     assert len(asked) <= 4
+
+
+def test_a_module_that_hides_another_says_so(notebook, page):
+    write(page, "cmd.py", "")
+    for code in ("import cmd\ncmd.Cmd", "from cmd import Cmd"):
+        result = notebook.run(code)
+        assert "rename cmd.py and restart" in " ".join(result.error.traceback.split())
 
 
 def test_files_are_mapped_into_memory(notebook):

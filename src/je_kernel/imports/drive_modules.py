@@ -64,7 +64,7 @@ class _SourceLoader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)  # type: ignore[assignment]
+        code: CodeType = self.source_to_code(self.get_data(path), path)
         return code
 
 
@@ -147,7 +147,7 @@ class DriveModules:
     def install(self) -> None:
         """Serve the folders to `import`."""
         sys.path_hooks.insert(0, self._hook)
-        sys.meta_path.append(self)  # type: ignore[arg-type]
+        sys.meta_path.append(self)
         self._forget_finders()
         # A kernel's disk ends with it: bytecode that is written there is never read.
         self._writes_bytecode = not sys.dont_write_bytecode
@@ -157,7 +157,7 @@ class DriveModules:
         """Leave the folders to importlib's own finder."""
         with contextlib.suppress(ValueError):
             sys.path_hooks.remove(self._hook)
-            sys.meta_path.remove(self)  # type: ignore[arg-type]
+            sys.meta_path.remove(self)
         self._forget_finders()
         if self._writes_bytecode:
             sys.dont_write_bytecode = False
@@ -276,7 +276,7 @@ def install(shell: InteractiveShell | None) -> bool:
     _installed = DriveModules(_MountedFolders(mounted, mount), mount)
     _installed.install()
     if shell is not None:
-        shell.events.register("pre_execute", _installed.begin_cell)  # type: ignore[no-untyped-call]
+        shell.events.register("pre_execute", _installed.begin_cell)
     return True
 
 
@@ -293,5 +293,5 @@ def uninstall(shell: InteractiveShell | None) -> None:
         return
     modules, _installed = _installed, None
     if shell is not None:
-        shell.events.unregister("pre_execute", modules.begin_cell)  # type: ignore[no-untyped-call]
+        shell.events.unregister("pre_execute", modules.begin_cell)
     modules.uninstall()
