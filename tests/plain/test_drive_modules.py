@@ -189,6 +189,16 @@ def test_one_list_of_a_folder_serves_all_imports_of_a_cell(drive):
     assert drive.asked == [str(drive.root)]
 
 
+def test_what_another_package_lacks_is_not_looked_for_on_the_drive(drive, monkeypatch):
+    monkeypatch.setattr("je_kernel.imports.drive_modules._RECENT", 0.0)
+    import_something_of_python()
+    drive.asked.clear()
+    assert importlib.util.find_spec("json.nothing_of_this_name") is None
+    assert drive.asked == []
+    assert importlib.util.find_spec("nothing_of_this_name") is None
+    assert drive.asked == [str(drive.root)]
+
+
 def test_a_module_of_a_removed_folder_is_not_found(drive):
     drive.put("pack/__init__.py", "")
     assert importlib.util.find_spec("pack") is not None

@@ -9,7 +9,6 @@ nothing there. Modules are compiled from their source, never read from ``__pycac
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -155,9 +154,9 @@ class DriveModules:
 
     def uninstall(self) -> None:
         """Leave the folders to importlib's own finder."""
-        with contextlib.suppress(ValueError):
-            sys.path_hooks.remove(self._hook)
-            sys.meta_path.remove(self)
+        for finders, ours in ((sys.path_hooks, self._hook), (sys.meta_path, self)):
+            if ours in finders:
+                finders.remove(ours)
         self._forget_finders()
         if self._writes_bytecode:
             sys.dont_write_bytecode = False
@@ -188,6 +187,9 @@ class DriveModules:
 
         The page may change files while a cell runs, as when it waits for an answer.
         """
+        places = sys.path if path is None else path
+        if not any(self._has(os.path.abspath(each)) for each in places):  # noqa: PTH100
+            return None
         limit = time.monotonic() - _RECENT
         old = [each for each, listing in self._listings.items() if listing.made < limit]
         if not old:
