@@ -154,9 +154,10 @@ class DriveModules:
 
     def uninstall(self) -> None:
         """Leave the folders to importlib's own finder."""
-        for finders, ours in ((sys.path_hooks, self._hook), (sys.meta_path, self)):
-            if ours in finders:
-                finders.remove(ours)
+        if self._hook in sys.path_hooks:
+            sys.path_hooks.remove(self._hook)
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
         self._forget_finders()
         if self._writes_bytecode:
             sys.dont_write_bytecode = False
