@@ -9,6 +9,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import time
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,8 @@ def test_a_module_that_the_page_made_is_found_in_the_next_cell(drive):
 def test_a_module_that_the_page_made_while_a_cell_runs_is_found(drive, monkeypatch):
     import_something_of_python()
     drive.put("helper.py", "value = 1")
-    monkeypatch.setattr("je_kernel.imports.drive_modules._RECENT", 0.0)
+    begin = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: begin + 10)
     assert importlib.import_module("helper").value == 1
 
 
@@ -189,14 +191,60 @@ def test_one_list_of_a_folder_serves_all_imports_of_a_cell(drive):
     assert drive.asked == [str(drive.root)]
 
 
-def test_what_another_package_lacks_is_not_looked_for_on_the_drive(drive, monkeypatch):
-    monkeypatch.setattr("je_kernel.imports.drive_modules._RECENT", 0.0)
+def test_imports_of_what_is_elsewhere_ask_nothing_in_later_cells(drive):
     import_something_of_python()
+    drive.asked.clear()
+    for _ in range(3):
+        drive.modules.begin_cell()
+        import_something_of_python()
+        assert importlib.util.find_spec("colorsys") is not None
+    assert drive.asked == []
+
+
+def test_what_no_finder_knows_lists_the_folder_once_in_a_cell(drive):
+    import_something_of_python()
+    drive.modules.begin_cell()
+    drive.asked.clear()
+    for number in range(5):
+        assert importlib.util.find_spec(f"nothing_of_this_name_{number}") is None
+        importlib.invalidate_caches()  # as Pyodide does with each package it loads
+    assert drive.asked == [str(drive.root)]
+
+
+def test_a_slow_drive_is_not_listed_every_second(drive, monkeypatch):
+    now = 0.0
+    names = drive.names
+
+    def slow_names(path):
+        nonlocal now
+        now += 2.0
+        return names(path)
+
+    monkeypatch.setattr(drive, "names", slow_names)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    import_something_of_python()
+    drive.asked.clear()
+    for now in range(5, 65, 5):  # noqa: B007
+        assert importlib.util.find_spec("nothing_of_this_name") is None
+    assert len(drive.asked) == 1
+
+
+def test_what_another_package_lacks_is_not_looked_for_on_the_drive(drive):
+    import_something_of_python()
+    drive.modules.begin_cell()
     drive.asked.clear()
     assert importlib.util.find_spec("json.nothing_of_this_name") is None
     assert drive.asked == []
-    assert importlib.util.find_spec("nothing_of_this_name") is None
-    assert drive.asked == [str(drive.root)]
+
+
+def test_what_the_page_removed_hides_nothing(drive):
+    drive.put("colorsys.py", "whose = 'the student'")
+    import_something_of_python()
+    assert sys.modules["colorsys"].whose == "the student"
+    (drive.root / "colorsys.py").unlink()
+    drive.modules.begin_cell()
+    import_something_of_python()
+    assert hasattr(sys.modules["colorsys"], "rgb_to_hsv")
 
 
 def test_a_module_of_a_removed_folder_is_not_found(drive):

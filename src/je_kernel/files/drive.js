@@ -12,6 +12,7 @@
   const NEW_FOLDER = 0o040777;
   const PATIENCE = 30_000; // milliseconds
   const SLOWEST = 1_000; // characters a millisecond
+  const MODULES = ['.py', '.pyc', '.so'];
   let changes = 0;
 
   function mounted(FS) {
@@ -37,13 +38,13 @@
       return this.fs.API._driveName ?? this.fs.driveName ?? '';
     }
 
-    /** How often this kernel has made, renamed or removed a file, that is known here. */
+    /** How often this kernel has made, renamed or removed what may be a module. */
     get changes() {
       return changes;
     }
 
-    changed() {
-      changes += 1;
+    changed(name) {
+      if (MODULES.some(ending => name.endsWith(ending)) || !name.includes('.')) changes += 1;
     }
 
     /** Ask the page. */
@@ -185,7 +186,7 @@
 
     /** Make the mounted filesystem look again at a path, and at all below it. */
     forget(path) {
-      this.changed();
+      this.changed(path.slice(path.lastIndexOf('/') + 1));
       const { FS } = this;
       let node = FS.lookupPath(MOUNT).node;
       for (const part of path.split('/')) {

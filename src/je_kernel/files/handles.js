@@ -126,7 +126,7 @@
     }
 
     function made(node) {
-      drive.changed();
+      drive.changed(node.name);
       const file = new OpenFile(node, new Uint8Array());
       files.set(node, file);
       changed(file);
@@ -262,7 +262,7 @@
         if (name.includes('%')) throw fail(EINVAL);
         if (!FS.isFile(mode)) {
           keepNew();
-          drive.changed();
+          drive.changed(name);
           return theirs(parent, name, mode, device);
         }
         const node = fs.createNode(parent, name, mode, device);
@@ -273,19 +273,20 @@
         if (name.includes('%')) throw fail(EINVAL);
         keepAll();
         for (const file of files.values()) if (isAt(file, folder, name)) file.isGone = true;
-        drive.changed();
+        drive.changed(node.name);
+        drive.changed(name);
         return theirs(node, folder, name);
       },
       unlink: theirs => (parent, name) => {
         for (const file of files.values()) if (isAt(file, parent, name)) file.isGone = true;
         settle();
-        drive.changed();
+        drive.changed(name);
         return theirs(parent, name);
       },
       rmdir: theirs => (parent, name) => {
         for (const file of files.values()) if (isBelow(file.node, parent, name)) file.isGone = true;
         settle();
-        drive.changed();
+        drive.changed(name);
         return theirs(parent, name);
       },
     };

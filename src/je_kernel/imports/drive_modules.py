@@ -2,9 +2,11 @@
 
 Importlib's own finder lists a folder again when the folder's time has changed, and the
 drive never changes that time. It also looks each file up when it lists. The finder here
-takes the place of importlib's for folders of the drive, through `sys.path_hooks`: one
-request lists a folder, and the list holds while the cell runs and the kernel writes
-nothing there. Modules are compiled from their source, never read from ``__pycache__``.
+takes the place of importlib's for folders of the drive, through `sys.path_hooks`. It
+lists a folder with one request. To answer that, the page reads every file it has, so a
+list is kept: until this kernel makes, renames or removes a module, and where it matters,
+until the next cell. It matters for what is in the list, and for what no finder knows.
+Modules are compiled from their source, never read from ``__pycache__``.
 """
 
 from __future__ import annotations
@@ -41,8 +43,10 @@ __all__ = ["DriveModules", "Folders", "install", "uninstall"]
 
 _log = logging.getLogger("je_kernel")
 
-# A name that nobody knows is looked up again in a list that is older, in seconds.
+# How old a list may be, in seconds, and in times of how long it took to make, when a cell
+# asks it for a name that no finder knows.
 _RECENT = 1.0
+_RESTS = 20
 
 
 class Folders(Protocol):
@@ -50,7 +54,7 @@ class Folders(Protocol):
 
     @property
     def changes(self) -> int:
-        """Return a number that grows when this kernel makes, renames or removes a file."""
+        """Return a number that grows when this kernel makes, renames or removes a module."""
         ...
 
     def names(self, path: str) -> list[str] | None:
@@ -81,8 +85,15 @@ class _Listing:
 
     is_folder: bool
     names: frozenset[str]
-    moment: tuple[int, int]
+    cell: int
+    changes: int
     made: float
+    took: float
+
+    def is_recent(self, cell: int) -> bool:
+        """Tell whether it is of a cell, and not old."""
+        age = time.monotonic() - self.made
+        return self.cell == cell and age < max(_RECENT, _RESTS * self.took)
 
 
 class _DriveFinder(FileFinder):
@@ -98,9 +109,12 @@ class _DriveFinder(FileFinder):
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         name = fullname.rpartition(".")[2]
-        names = self._modules.listing(self.path).names
+        candidates = (name, *(name + suffix for suffix, _ in _LOADERS))
+        if self._modules.listing(self.path).names.isdisjoint(candidates):
+            return None
+        names = self._modules.listing_of_cell(self.path).names
         path = f"{self.path}/{name}"
-        inner = self._modules.listing(path) if name in names else None
+        inner = self._modules.listing_of_cell(path) if name in names else None
         if inner is not None and inner.is_folder:
             for suffix, loader in _LOADERS:
                 if f"__init__{suffix}" in inner.names:
@@ -163,41 +177,50 @@ class DriveModules:
             sys.dont_write_bytecode = False
 
     def begin_cell(self) -> None:
-        """Ask anew what is in the folders: the page may have changed it between cells."""
+        """Note that the page may have changed the folders since the last cell."""
         self._cell += 1
 
     def look_again(self) -> None:
-        """Ask anew what is in the folders."""
-        self._listings.clear()
+        """Forget the lists of earlier cells. Pyodide calls for it with each package it loads."""
+        self._keep(lambda listing: listing.cell == self._cell)
 
     def listing(self, path: str) -> _Listing:
-        """Return what is in a folder."""
-        moment = (self._cell, self._folders.changes)
+        """Return what is in a folder, but for what others have changed there."""
+        changes = self._folders.changes
         listing = self._listings.get(path)
-        if listing is None or listing.moment != moment:
+        if listing is None or listing.changes != changes:
+            begin = time.monotonic()
             names = self._folders.names(path)
+            now = time.monotonic()
             listing = self._listings[path] = _Listing(
-                names is not None, frozenset(names or ()), moment, time.monotonic()
+                names is not None, frozenset(names or ()), self._cell, changes, now, now - begin
             )
         return listing
+
+    def listing_of_cell(self, path: str) -> _Listing:
+        """Return what was in a folder when the running cell first asked."""
+        if path in self._listings and self._listings[path].cell != self._cell:
+            del self._listings[path]
+        return self.listing(path)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Look once more for what no finder knows, in lists that are not recent.
+        """Look once more for what no finder knows, where lists are not recent.
 
-        The page may change files while a cell runs, as when it waits for an answer.
+        The page may change files while a cell runs, too, as when it waits for an answer.
         """
         places = sys.path if path is None else path
         if not any(self._has(os.path.abspath(each)) for each in places):  # noqa: PTH100
             return None
-        limit = time.monotonic() - _RECENT
-        old = [each for each, listing in self._listings.items() if listing.made < limit]
-        if not old:
+        before = len(self._listings)
+        self._keep(lambda listing: listing.is_recent(self._cell))
+        if len(self._listings) == before:
             return None
-        for each in old:
-            del self._listings[each]
         return PathFinder.find_spec(fullname, path, target)
+
+    def _keep(self, is_kept: Callable[[_Listing], bool]) -> None:
+        self._listings = {path: each for path, each in self._listings.items() if is_kept(each)}
 
     def _hook(self, path: str) -> _DriveFinder:
         folder = os.path.abspath(path)  # noqa: PTH100 (as importlib does)
