@@ -54,9 +54,12 @@ def shadowing_hint(error: ImportError | AttributeError, brought: Collection[str]
 
 def _module_of(error: ImportError | AttributeError) -> ModuleType | None:
     """Return the topmost module that lacks something."""
-    owner = error.obj if isinstance(error, AttributeError) else None
-    if isinstance(owner, ModuleType) and "." not in owner.__name__:
-        return owner  # also one whose import failed, which Python does not keep
-    name = owner.__name__ if isinstance(owner, ModuleType) else error.name
-    is_module = isinstance(error, ImportError) or isinstance(owner, ModuleType)
-    return sys.modules.get(name.partition(".")[0]) if is_module and name else None
+    if isinstance(error, ImportError):
+        name = error.name or ""
+    elif isinstance(error.obj, ModuleType):
+        name = error.obj.__name__
+        if "." not in name:
+            return error.obj  # also one whose import failed, which Python does not keep
+    else:
+        return None
+    return sys.modules.get(name.partition(".")[0])
