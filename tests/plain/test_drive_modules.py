@@ -290,10 +290,9 @@ def test_pkgutil_lists_the_modules_of_a_package(drive):
 
 
 def test_taken_back_it_leaves_everything_as_it_was(folder):
-    before = (list(sys.path_hooks), list(sys.meta_path), sys.dont_write_bytecode)
+    before = (list(sys.path_hooks), list(sys.meta_path))
     folder.modules.install()
     import_something_of_python()
-    assert sys.dont_write_bytecode
     folder.modules.uninstall()
-    assert (list(sys.path_hooks), list(sys.meta_path), sys.dont_write_bytecode) == before
+    assert (list(sys.path_hooks), list(sys.meta_path)) == before
     assert str(folder.root) not in sys.path_importer_cache

@@ -16,7 +16,6 @@ import logging
 import os
 import sys
 import time
-from dataclasses import dataclass
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -29,17 +28,31 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from importlib.util import spec_from_file_location
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from je_kernel import drive, runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import CodeType, ModuleType
+    from typing import Protocol
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["DriveModules", "Folders", "install", "uninstall"]
+    class Folders(Protocol):
+        """Folders whose times say nothing."""
+
+        @property
+        def changes(self) -> int:
+            """Return a number that grows when this kernel makes, renames or removes a module."""
+            ...
+
+        def names(self, path: str) -> list[str] | None:
+            """Return the names in a folder, or None if there is no such folder."""
+            ...
+
+
+__all__ = ["DriveModules", "install", "uninstall"]
 
 _log = logging.getLogger("je_kernel")
 
@@ -47,19 +60,6 @@ _log = logging.getLogger("je_kernel")
 # asks it for a name that no finder knows.
 _RECENT = 1.0
 _RESTS = 20
-
-
-class Folders(Protocol):
-    """Folders whose times say nothing."""
-
-    @property
-    def changes(self) -> int:
-        """Return a number that grows when this kernel makes, renames or removes a module."""
-        ...
-
-    def names(self, path: str) -> list[str] | None:
-        """Return the names in a folder, or None if there is no such folder."""
-        ...
 
 
 class _SourceLoader(SourceFileLoader):
@@ -79,16 +79,19 @@ _LOADERS: tuple[tuple[str, Callable[[str, str], Any]], ...] = (
 )
 
 
-@dataclass(frozen=True)
 class _Listing:
-    """What was in a folder at one moment."""
+    """What is in a folder at one moment."""
 
-    is_folder: bool
-    names: frozenset[str]
-    cell: int
-    changes: int
-    made: float
-    took: float
+    # No dataclass: to make one costs a millisecond of each kernel's start.
+    def __init__(self, folders: Folders, path: str, cell: int) -> None:
+        self.cell = cell
+        self.changes = folders.changes
+        begin = time.monotonic()
+        names = folders.names(path)
+        self.is_folder = names is not None
+        self.names = frozenset(names or ())
+        self.made = time.monotonic()
+        self.took = self.made - begin
 
     def is_recent(self, cell: int) -> bool:
         """Tell whether it is of a cell, and not old."""
@@ -155,16 +158,12 @@ class DriveModules:
         self._mount = mount
         self._cell = 0
         self._listings: dict[str, _Listing] = {}
-        self._writes_bytecode = False
 
     def install(self) -> None:
         """Serve the folders to `import`."""
         sys.path_hooks.insert(0, self._hook)
         sys.meta_path.append(self)
         self._forget_finders()
-        # A kernel's disk ends with it: bytecode that is written there is never read.
-        self._writes_bytecode = not sys.dont_write_bytecode
-        sys.dont_write_bytecode = True
 
     def uninstall(self) -> None:
         """Leave the folders to importlib's own finder."""
@@ -173,8 +172,6 @@ class DriveModules:
         if self in sys.meta_path:
             sys.meta_path.remove(self)
         self._forget_finders()
-        if self._writes_bytecode:
-            sys.dont_write_bytecode = False
 
     def begin_cell(self) -> None:
         """Note that the page may have changed the folders since the last cell."""
@@ -186,15 +183,9 @@ class DriveModules:
 
     def listing(self, path: str) -> _Listing:
         """Return what is in a folder, but for what others have changed there."""
-        changes = self._folders.changes
         listing = self._listings.get(path)
-        if listing is None or listing.changes != changes:
-            begin = time.monotonic()
-            names = self._folders.names(path)
-            now = time.monotonic()
-            listing = self._listings[path] = _Listing(
-                names is not None, frozenset(names or ()), self._cell, changes, now, now - begin
-            )
+        if listing is None or listing.changes != self._folders.changes:
+            listing = self._listings[path] = _Listing(self._folders, path, self._cell)
         return listing
 
     def listing_of_cell(self, path: str) -> _Listing:
