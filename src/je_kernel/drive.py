@@ -11,7 +11,7 @@ from typing import Any
 
 from je_kernel import javascript
 
-__all__ = ["install", "installed", "mounted_drive", "settle", "uninstall"]
+__all__ = ["install", "installed", "keep_new", "mounted_drive", "settle", "uninstall"]
 
 _handles: Any = None
 
@@ -52,6 +52,12 @@ def uninstall() -> None:
 def installed() -> bool:
     """Return whether our operations are on the drive."""
     return _handles is not None
+
+
+def keep_new() -> None:
+    """Let the page have the files that were just made, so that it lists them."""
+    if _handles is not None:
+        _handles.keepNew()
 
 
 def settle() -> None:

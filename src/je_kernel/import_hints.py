@@ -35,7 +35,7 @@ def hint_imports(shell: InteractiveShell) -> None:
 
     def showtraceback(exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
         error = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
-        if isinstance(error, ImportError):
+        if isinstance(error, (ImportError, AttributeError)):
             _add_hint(error)
         return show(exc_tuple, *args, **kwargs)
 
@@ -59,21 +59,29 @@ def unhint_imports(shell: InteractiveShell) -> None:
         shell.showtraceback = ours.je_kernel_replaced  # type: ignore[method-assign]
 
 
-def _add_hint(error: ImportError) -> None:
+def _add_hint(error: ImportError | AttributeError) -> None:
     try:
-        from pathlib import Path
-
+        from je_kernel.imports.shadowing import shadowing_hint
         from je_kernel.missing_modules import hint_for
         from je_kernel.packages import module_owners
 
-        hint = hint_for(
-            error,
-            module_owners(),
-            can_wait=runtime.can_run_sync(),
-            neighbours=[path.stem for path in Path.cwd().glob("*.py")],
-        )
+        hint = shadowing_hint(error, module_owners())
+        if hint is None and isinstance(error, ImportError):
+            hint = hint_for(
+                error,
+                module_owners(),
+                can_wait=runtime.can_run_sync(),
+                neighbours=_neighbours(error),
+            )
     except Exception:
         # Nothing may stand between a student and the error itself.
         return
     if hint is not None and hint not in getattr(error, "__notes__", ()):
         error.add_note(hint)
+
+
+def _neighbours(error: ImportError) -> list[str]:
+    """Return the modules beside the notebook that are called otherwise than what is missing."""
+    from pathlib import Path
+
+    return [path.stem for path in Path.cwd().glob("*.py") if path.stem != error.name]

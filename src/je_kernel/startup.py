@@ -138,6 +138,21 @@ def _leave_drive(_shell: InteractiveShell | None) -> None:
     drive.uninstall()
 
 
+def _find_drive_modules(shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("folders tell when they change here")
+    from je_kernel.imports import drive_modules
+
+    if not drive_modules.install(shell):
+        raise Skip("no drive of a kind that je-kernel knows is mounted")
+
+
+def _leave_drive_modules(shell: InteractiveShell | None) -> None:
+    from je_kernel.imports import drive_modules
+
+    drive_modules.uninstall(shell)
+
+
 def _name_ourselves(shell: InteractiveShell | None) -> None:
     if shell is None:
         raise Skip("this Python has no IPython shell")
@@ -194,6 +209,7 @@ STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console, _leave_console),
     Step("network", _patch_network, _unpatch_network),
     Step("drive", _quicken_drive, _leave_drive),
+    Step("modules", _find_drive_modules, _leave_drive_modules),
     Step("copies", _prepare_saved_copies, _release_saved_copies),
     Step("imports", _hint_imports, _unhint_imports),
     Step("namespace", _name_ourselves, _leave_namespace),

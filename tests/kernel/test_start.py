@@ -43,6 +43,7 @@ def test_starting_by_hand_in_a_bare_page_gives_urllib_the_network(selenium):
         ("console", "done", None),
         ("network", "done", None),
         ("drive", "skipped", "no drive of a kind that je-kernel knows is mounted"),
+        ("modules", "skipped", "no drive of a kind that je-kernel knows is mounted"),
         ("copies", "skipped", "this browser reads the kept copies when they are needed"),
         ("imports", "skipped", "this Python has no IPython shell"),
         ("namespace", "skipped", "this Python has no IPython shell"),
@@ -81,7 +82,7 @@ def test_jupyterlites_kernel_starts_us_as_it_makes_its_shell(selenium):
     assert not je_kernel.startup.started().failed
     skipped = [s.name for s in je_kernel.startup.started().steps if s.outcome == "skipped"]
     # Nobody mounts a drive here; and with JSPI there is nothing to prepare.
-    assert skipped == ["drive", "copies"]
+    assert skipped == ["drive", "modules", "copies"]
     assert shell.run_line_magic("who_ls", "") == []
     assert shell.execution_count == 1
     heavy = {"numpy", "pandas", "matplotlib", "anywidget", "nbformat", "requests"}

@@ -12,6 +12,8 @@
   const NEW_FOLDER = 0o040777;
   const PATIENCE = 30_000; // milliseconds
   const SLOWEST = 1_000; // characters a millisecond
+  const MODULES = ['.py', '.pyc', '.so'];
+  let changes = 0;
 
   function mounted(FS) {
     // Where there is no such folder it says so; `lookupPath` would throw what is no Error.
@@ -34,6 +36,15 @@
     /** The name of a drive other than the site's own files; '' for these. */
     get driveName() {
       return this.fs.API._driveName ?? this.fs.driveName ?? '';
+    }
+
+    /** How often this kernel has made, renamed or removed what may be a module. */
+    get changes() {
+      return changes;
+    }
+
+    changed(name) {
+      if (MODULES.some(ending => name.endsWith(ending)) || !name.includes('.')) changes += 1;
     }
 
     /** Ask the page. */
@@ -175,6 +186,7 @@
 
     /** Make the mounted filesystem look again at a path, and at all below it. */
     forget(path) {
+      this.changed(path.slice(path.lastIndexOf('/') + 1));
       const { FS } = this;
       let node = FS.lookupPath(MOUNT).node;
       for (const part of path.split('/')) {

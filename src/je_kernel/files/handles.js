@@ -14,10 +14,14 @@
   const EFBIG = 22;
   const EINVAL = 28;
   const ENOENT = 44;
+  const EOPNOTSUPP = 138;
   const O_CREAT = 64;
+  const PROT_WRITE = 2;
+  const MAP_PRIVATE = 2;
   // As base64 in one record, which Chromium keeps below 127 MiB. The page would not answer.
   const LARGEST = /Chrom/.test(navigator.userAgent) ? 99_000_000 : Infinity;
   const IDLE = 200; // milliseconds
+  const SURE = 100; // milliseconds, for which what was there is taken to be there
   const RESTS = 10; // times as long as the last write took, so that a busy file does not block
 
   /** The content of a file that is open, or is being opened. */
@@ -55,6 +59,7 @@
     const stock = [];
     let timer = null;
     let rest = IDLE;
+    const seen = new WeakMap(); // when the page said that a node is there
     let top = null; // what the page said of the drive's top folder
 
     function fail(code) {
@@ -121,6 +126,7 @@
     }
 
     function made(node) {
+      drive.changed(node.name);
       const file = new OpenFile(node, new Uint8Array());
       files.set(node, file);
       changed(file);
@@ -139,6 +145,18 @@
       const file = new OpenFile(node, new codec.Content(model.format, model.content).toBytes());
       files.set(node, file);
       return file;
+    }
+
+    /** Return a node if the page still has it: it does not describe what it has deleted. */
+    function existing(node) {
+      const isSure = performance.now() - (seen.get(node) ?? -Infinity) < SURE;
+      if (isSure || node === node.mount.root) return node;
+      if (!ask('lookup', node).ok) {
+        FS.destroyNode(node);
+        throw fail(ENOENT);
+      }
+      seen.set(node, performance.now());
+      return node;
     }
 
     /** Put our operations in the place of others; they are given these. */
@@ -182,6 +200,15 @@
         if (isOurs(stream)) keep(stream.file);
         return 0;
       },
+      // A copy in memory, made as Emscripten makes it for files in memory. What is written to a
+      // shared one would be lost or hit another file: at its end Emscripten takes for its file
+      // what has the number of the handle by then, which Python and numpy have closed long ago.
+      mmap: () => (stream, length, position, prot, flags) => {
+        if (prot & PROT_WRITE && !(flags & MAP_PRIVATE)) throw fail(EOPNOTSUPP);
+        const node = { mode: stream.node.mode, contents: stream.file?.data };
+        const { stream_ops: inMemory } = FS.filesystems.MEMFS;
+        return inMemory.mmap({ node }, length, position, prot, flags);
+      },
       write: theirs => (stream, buffer, offset, length, position) => {
         if (!isOurs(stream)) return theirs(stream, buffer, offset, length, position);
         if (length <= 0) return 0;
@@ -200,8 +227,8 @@
         settle(node);
         if (node === node.mount.root) return ofTop(theirs, node);
         const file = files.get(node);
-        if (!file) return theirs(node);
-        file.times ??= timesIn(theirs(node));
+        if (!file) return theirs(existing(node));
+        file.times ??= timesIn(theirs(existing(node)));
         const size = file.data.length;
         const blocks = Math.ceil(size / 4096);
         const rest = { dev: 1, nlink: 1, uid: 0, gid: 0, rdev: 0, blksize: 4096, blocks };
@@ -221,11 +248,13 @@
       },
       lookup: theirs => (parent, name) => {
         settle();
-        return theirs(parent, name);
+        const node = theirs(parent, name);
+        seen.set(node, performance.now());
+        return node;
       },
       readdir: theirs => node => {
         keepNew();
-        return theirs(node);
+        return theirs(existing(node));
       },
       mknod: theirs => (parent, name, mode, device) => {
         settle();
@@ -233,6 +262,7 @@
         if (name.includes('%')) throw fail(EINVAL);
         if (!FS.isFile(mode)) {
           keepNew();
+          drive.changed(name);
           return theirs(parent, name, mode, device);
         }
         const node = fs.createNode(parent, name, mode, device);
@@ -243,16 +273,20 @@
         if (name.includes('%')) throw fail(EINVAL);
         keepAll();
         for (const file of files.values()) if (isAt(file, folder, name)) file.isGone = true;
+        drive.changed(node.name);
+        drive.changed(name);
         return theirs(node, folder, name);
       },
       unlink: theirs => (parent, name) => {
         for (const file of files.values()) if (isAt(file, parent, name)) file.isGone = true;
         settle();
+        drive.changed(name);
         return theirs(parent, name);
       },
       rmdir: theirs => (parent, name) => {
         for (const file of files.values()) if (isBelow(file.node, parent, name)) file.isGone = true;
         settle();
+        drive.changed(name);
         return theirs(parent, name);
       },
     };
@@ -285,7 +319,7 @@
       }
     }
 
-    return { keepQuietly, uninstall };
+    return { keepNew, keepQuietly, uninstall };
   }
 
   function timesIn({ atime, mtime, ctime }) {
