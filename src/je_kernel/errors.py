@@ -9,6 +9,8 @@ so that ``except`` clauses written for ordinary Python keep working::
     JeKernelError
     ├── ArgumentError (also TypeError and ValueError)   nothing the function can use
     ├── NotInBrowserError (also RuntimeError)
+    ├── UnavailableError (also NotImplementedError)   no browser has it, or no kernel
+    ├── DeadlockError (also RuntimeError)        a wait that no thread can end
     ├── InstallError (also ValueError)
     ├── NetworkError (also urllib.error.URLError, so OSError)
     │   ├── SiteForbidsError       the site does not let notebooks read it (CORS)
@@ -76,6 +78,7 @@ __all__ = [
     "ArgumentError",
     "BadAddressError",
     "BrokenOffError",
+    "DeadlockError",
     "InsecureAddressError",
     "InstallError",
     "JeKernelError",
@@ -93,6 +96,7 @@ __all__ = [
     "StatusError",
     "TimedOutError",
     "TooManyRequestsError",
+    "UnavailableError",
     "UnreachableError",
     "combined",
     "status_error",
@@ -142,6 +146,14 @@ class ArgumentError(JeKernelError, TypeError, ValueError):
 
 class NotInBrowserError(JeKernelError, RuntimeError):
     """Something was asked for that only a kernel in a browser can do."""
+
+
+class UnavailableError(JeKernelError, NotImplementedError):
+    """A program for a laptop or for Colab asked for something that a browser does not have."""
+
+
+class DeadlockError(JeKernelError, RuntimeError):
+    """A thread, or the cell itself, would wait for ever: nobody is left who could end it."""
 
 
 class InstallError(JeKernelError, ValueError):
