@@ -9,7 +9,8 @@ so that ``except`` clauses written for ordinary Python keep working::
     JeKernelError
     ├── ArgumentError (also TypeError and ValueError)   nothing the function can use
     ├── NotInBrowserError (also RuntimeError)
-    ├── UnavailableError (also NotImplementedError)   no browser has it, or no kernel
+    ├── UnavailableError (also NotImplementedError)   of a laptop or of Colab, and not here
+    │   └── MissingPartError (also AttributeError)   a stand-in does not have that function
     ├── DeadlockError (also RuntimeError)        a wait that no thread can end
     ├── InstallError (also ValueError)
     ├── NetworkError (also urllib.error.URLError, so OSError)
@@ -84,6 +85,7 @@ __all__ = [
     "JeKernelError",
     "JeKernelWarning",
     "LoginNeededError",
+    "MissingPartError",
     "NetworkError",
     "NotDataError",
     "NotFoundError",
@@ -150,6 +152,10 @@ class NotInBrowserError(JeKernelError, RuntimeError):
 
 class UnavailableError(JeKernelError, NotImplementedError):
     """A program for a laptop or for Colab asked for something that a browser does not have."""
+
+
+class MissingPartError(UnavailableError, AttributeError):
+    """What stands in for a module of a laptop or of Colab does not have this part of it."""
 
 
 class DeadlockError(JeKernelError, RuntimeError):

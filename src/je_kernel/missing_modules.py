@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from je_kernel.packages import PUBLISHED_AS
+from je_kernel.stand_ins.names import advice_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -74,6 +75,9 @@ def hint_for(
     package = owners.get(missing) or owners.get(missing.lower())
     if package is not None:
         return f"This site brings it. To install it, run\n\n{_line(package, can_wait)}"
+    advice = advice_for(missing)
+    if advice is not None:
+        return advice
     if missing in _PARQUET_ENGINES:
         return (
             f"Tables in the formats Parquet, Feather and ORC are read by {missing}, which this site"

@@ -161,7 +161,9 @@ def _deadlock() -> Exception:
             " start to its end before the next line. Fill queues and set events before the thread"
             " that waits for them starts, or give the wait a timeout."
         )
-    others = f"all {len(_alive)} other threads wait, too" if _alive else "no other thread is running"
+    others = (
+        f"all {len(_alive)} other threads wait, too" if _alive else "no other thread is running"
+    )
     return DeadlockError(
         f"This would wait for ever: {others} (a deadlock). Look for a lock that is never released,"
         " an event that is never set, or a queue that is never filled."
@@ -169,14 +171,14 @@ def _deadlock() -> Exception:
 
 
 class Handle:
-    """What `threading` asks about a thread of the operating system: has it ended?"""
+    """What `threading` knows of a thread of the operating system: whether it has ended."""
 
     def __init__(self) -> None:
         self.ident = 0
         self._running = Lock()
 
     def begin(self) -> int:
-        """Number a thread that is about to run."""
+        """Give a number to a thread that is about to run."""
         global _last
         _last += 1
         self.ident = _last
