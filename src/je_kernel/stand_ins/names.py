@@ -116,9 +116,11 @@ def advice_for(module: str) -> str | None:
 
     Examples
     --------
-    >>> print(advice_for("yfinance"))
-    yfinance asks sites that do not let notebooks in a browser read their prices. Download them as
-    CSV in another tab, put the file beside this notebook and read it with pd.read_csv.
+    >>> import textwrap
+    >>> print(textwrap.fill(advice_for("yfinance"), 88))
+    yfinance asks sites that do not let notebooks in a browser read their prices. Download
+    them as CSV in another tab, put the file beside this notebook and read it with
+    pd.read_csv.
     >>> advice_for("seaborn") is None
     True
     """

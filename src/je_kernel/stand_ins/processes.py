@@ -49,8 +49,7 @@ def _thread_pool(module: Any) -> dict[str, Any]:
         if self._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
         if "je_kernel_context" not in vars(self):
-            self.je_kernel_context = self._create_worker_context()
-            self.je_kernel_context.initialize()
+            self.je_kernel_context = _initialize(self)
         future = future_class()
         future.set_running_or_notify_cancel()
         try:
@@ -62,6 +61,15 @@ def _thread_pool(module: Any) -> dict[str, Any]:
         return future
 
     return {"ThreadPoolExecutor.submit": submit}
+
+
+def _initialize(pool: Any) -> Any:
+    """Do what a pool wants done as a thread of it begins, and return what is to be kept of it."""
+    if not hasattr(pool, "_create_worker_context"):  # before Python 3.14
+        return pool._initializer(*pool._initargs) if pool._initializer is not None else None
+    context = pool._create_worker_context()
+    context.initialize()
+    return context
 
 
 def _process_pool(_module: Any) -> dict[str, Any]:

@@ -259,6 +259,8 @@ def _browser() -> Any:
 
 def install(patches: Patches) -> None:
     """Put these threads under `threading`, `_thread` and `queue`."""
+    if sys.version_info < (3, 13):  # its `threading` is made otherwise
+        return
     from _threading_local import local
 
     for name, value in {
