@@ -7,8 +7,10 @@ place as the kernel starts; what a lesson does not import costs nothing.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from je_kernel import runtime
 from je_kernel.net.adaptation import AdaptingFinder
@@ -51,6 +53,8 @@ def install(shell: InteractiveShell | None) -> None:
     last = finder.StandInFinder()
     sys.meta_path.append(last)  # type: ignore[arg-type]
     _patches.when_undone(lambda: sys.meta_path.remove(last))  # type: ignore[arg-type]
+    _patches.set(os, "fork", _no_fork)
+    _patches.set(signal, "alarm", _no_alarm)
     places.open_up()
     _patches.when_undone(places.leave)
     drive = runtime.drive_mount()
@@ -72,3 +76,21 @@ def uninstall() -> None:
 def installed() -> bool:
     """Return whether `install` is in force."""
     return _adapting in sys.meta_path
+
+
+def _no_fork() -> NoReturn:
+    from je_kernel.errors import UnavailableError
+
+    raise UnavailableError(
+        "A browser gives Python one process, which cannot be copied. Use threading.Thread or"
+        " multiprocessing.Process: both work here."
+    )
+
+
+def _no_alarm(_seconds: int) -> NoReturn:
+    from je_kernel.errors import UnavailableError
+
+    raise UnavailableError(
+        "No alarm can interrupt Python in a browser. Look at the time in the loop that may take"
+        " long: time.monotonic() gives seconds."
+    )
