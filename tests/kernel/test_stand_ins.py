@@ -7,6 +7,7 @@ from pytest_pyodide import run_in_pyodide
 def _cases(selenium):
     """Run every case in one kernel; return what each gave."""
     import concurrent.futures
+    import contextlib
     import importlib
     import multiprocessing
     import os
@@ -63,21 +64,22 @@ def _cases(selenium):
         return eaten, eater.is_alive()
 
     @case
-    def a_lock_protects_a_counter():
-        lock, count = threading.Lock(), [0, 0]
+    def a_lock_protects_a_counter_and_without_it_counts_are_lost():
+        def counted(lock):
+            count = 0
 
-        def add():
-            for _ in range(3):
-                with lock:
-                    before = count[0]
-                    time.sleep(0.001)
-                    count[0] = before + 1
-                before = count[1]
-                time.sleep(0.001)
-                count[1] = before + 1
+            def add():
+                nonlocal count
+                for _ in range(3):
+                    with lock:
+                        before = count
+                        time.sleep(0.001)
+                        count = before + 1
 
-        all_of([threading.Thread(target=add) for _ in range(4)])
-        return count[0], count[1] < 12
+            all_of([threading.Thread(target=add) for _ in range(4)])
+            return count
+
+        return counted(threading.Lock()), counted(contextlib.nullcontext()) < 12
 
     @case
     def an_event_is_set_by_a_timer():
@@ -256,7 +258,7 @@ def _cases(selenium):
 EXPECTED = {
     "threads_sleep_at_the_same_time": ([(1, "T1"), (2, "T2"), (3, "T3")], 1, "MainThread"),
     "a_consumer_waits_for_its_producer": (list(range(10)), False),
-    "a_lock_protects_a_counter": (12, True),
+    "a_lock_protects_a_counter_and_without_it_counts_are_lost": (12, True),
     "an_event_is_set_by_a_timer": (False, True, True),
     "a_barrier_a_semaphore_and_a_local_work": ([0, 1, 2], [10, 11, 12], 2, False),
     "an_error_in_a_thread_is_told_and_ends_nothing_else": (["ZeroDivisionError"], False),

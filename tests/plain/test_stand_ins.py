@@ -22,8 +22,15 @@ from PIL import Image
 from je_kernel import errors
 from je_kernel.missing_modules import hint_for
 from je_kernel.net.patches import Patches
-from je_kernel.stand_ins import names, pictures, processes, store_magic, threads, web_browser
-from je_kernel.stand_ins.finder import StandInFinder
+from je_kernel.stand_ins import (
+    StandInFinder,
+    names,
+    pictures,
+    processes,
+    store_magic,
+    threads,
+    web_browser,
+)
 
 
 @contextlib.contextmanager

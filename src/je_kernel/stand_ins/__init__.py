@@ -10,16 +10,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import suppress
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from je_kernel import runtime
 from je_kernel.net.adaptation import AdaptingFinder
 from je_kernel.net.patches import Patches
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["install", "installed", "uninstall"]
+__all__ = ["StandInFinder", "install", "installed", "uninstall"]
 
 _ADAPTERS = {
     "concurrent.futures.process": "je_kernel.stand_ins.processes",
@@ -31,8 +36,33 @@ _ADAPTERS = {
     "webbrowser": "je_kernel.stand_ins.web_browser",
 }
 
+# Modules that stand in for those of this name, in the folder ``modules``.
+_MODULES = frozenset(
+    {"gdown", "google", "google.colab", "kagglehub", "playsound", "pyttsx3", "wget", "winsound"}
+)
+_FOLDER = __file__.removesuffix("__init__.py") + "modules"
+
+# Colab's and Kaggle's names for the folder that a notebook works in.
+_PLACES = ("/content", "/kaggle/input", "/kaggle/working")
+
 _patches = Patches()
 _adapting = AdaptingFinder(_ADAPTERS, _patches)
+
+
+class StandInFinder:
+    """Looks for some modules in a folder of ours; the last finder, so a real package wins."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - where a real package has its parts
+        target: Any = None,
+    ) -> ModuleSpec | None:
+        """Find one of our modules."""
+        if fullname not in _MODULES:
+            return None
+        parent = fullname.rpartition(".")[0]
+        return PathFinder.find_spec(fullname, [f"{_FOLDER}/{parent}"], target)
 
 
 def install(shell: InteractiveShell | None) -> None:
@@ -45,18 +75,18 @@ def install(shell: InteractiveShell | None) -> None:
     """
     if installed():
         return
-    from je_kernel.stand_ins import finder, places, threads
+    from je_kernel.stand_ins import threads
 
     threads.install(_patches)
-    sys.meta_path.insert(0, _adapting)
-    _adapting.adapt_imported()
-    last = finder.StandInFinder()
-    sys.meta_path.append(last)  # type: ignore[arg-type]
-    _patches.when_undone(lambda: sys.meta_path.remove(last))  # type: ignore[arg-type]
     _patches.set(os, "fork", _no_fork)
     _patches.set(signal, "alarm", _no_alarm)
-    places.open_up()
-    _patches.when_undone(places.leave)
+    sys.meta_path.insert(0, _adapting)
+    _adapting.adapt_imported()
+    last: Any = StandInFinder()
+    sys.meta_path.append(last)
+    _patches.when_undone(lambda: sys.meta_path.remove(last))
+    _open_places()
+    _patches.when_undone(_close_places)
     drive = runtime.drive_mount()
     if shell is not None and drive is not None:
         from je_kernel.stand_ins import store_magic
@@ -76,6 +106,21 @@ def uninstall() -> None:
 def installed() -> bool:
     """Return whether `install` is in force."""
     return _adapting in sys.meta_path
+
+
+def _open_places() -> None:
+    # With `os`: pathlib would cost a starting kernel more than the rest.
+    here = os.getcwd()  # noqa: PTH109
+    for name in _PLACES:
+        with suppress(OSError):  # it is there
+            os.makedirs(os.path.dirname(name), exist_ok=True)  # noqa: PTH103, PTH120
+            os.symlink(here, name)  # noqa: PTH211
+
+
+def _close_places() -> None:
+    for name in _PLACES:
+        if os.path.islink(name):  # noqa: PTH114
+            os.unlink(name)  # noqa: PTH108
 
 
 def _no_fork() -> NoReturn:

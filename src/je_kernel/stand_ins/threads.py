@@ -261,18 +261,27 @@ def install(patches: Patches) -> None:
     """Put these threads under `threading`, `_thread` and `queue`."""
     if sys.version_info < (3, 13):  # its `threading` is made otherwise
         return
-    from _threading_local import local
-
     for name, value in {
         "_CRLock": None,  # then `threading` uses its own, which stands on `_allocate_lock`
         "_ThreadHandle": Handle,
         "_allocate_lock": Lock,
         "_start_joinable_thread": start_joinable_thread,
         "Lock": Lock,
+        "__getattr__": _attribute,
         "get_ident": get_ident,
-        "local": local,
     }.items():
         patches.set(threading, name, value)
+    patches.delete(threading, "local")
     patches.set(_thread, "allocate_lock", Lock)
     patches.set(_thread, "start_new_thread", start_new_thread)
     patches.set(queue, "SimpleQueue", queue._PySimpleQueue)  # type: ignore[attr-defined]
+
+
+def _attribute(name: str) -> Any:
+    """Load what `threading` is asked for only now and then."""
+    if name != "local":
+        raise AttributeError(f"module 'threading' has no attribute {name!r}")
+    # The values of Python's usual one are the same on all stacks.
+    from _threading_local import local
+
+    return local
