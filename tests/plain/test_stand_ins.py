@@ -4,6 +4,7 @@ import concurrent.futures
 import concurrent.futures.process
 import concurrent.futures.thread
 import contextlib
+import copy
 import importlib
 import multiprocessing
 import multiprocessing.dummy
@@ -218,7 +219,7 @@ def test_a_lock_behaves_as_pythons_own():
         yield lock.release(), lock.locked(), attempt(lock.release)
         with lock as held:
             yield held
-        yield lock.locked()
+        yield lock.locked(), attempt(copy.copy, lock)
 
     assert list(cases(threads.Lock())) == list(cases(threading.Lock()))
 

@@ -41,7 +41,7 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 def _thread_pool(module: Any) -> dict[str, Any]:
     """Have a thread pool run each call at once where its threads could not wait for more."""
     submit_to_thread = module.ThreadPoolExecutor.submit
-    future_class = sys.modules["concurrent.futures._base"].Future  # type: ignore[attr-defined]
+    future_class = sys.modules["concurrent.futures._base"].Future
 
     def submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         if can_switch():
@@ -206,7 +206,7 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
                 raise
 
         @property
-        def exitcode(self) -> int | None:
+        def exitcode(self) -> int | None:  # type: ignore[override]
             """The process's exit status, once it has ended."""
             return None if super().exitcode is None else self._outcome
 
@@ -230,7 +230,7 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
         def close(self) -> None:
             """Do nothing: a thread holds nothing that would have to be closed."""
 
-    class Queue(dummy.Queue):
+    class Queue(dummy.Queue[Any]):
         """A `queue.Queue` with what that of processes has besides."""
 
         def close(self) -> None:

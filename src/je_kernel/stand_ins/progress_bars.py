@@ -14,5 +14,5 @@ __all__ = ["adapt"]
 
 def adapt(module: ModuleType, patches: Patches) -> None:
     """Let no bar start the thread: it could run only while Python waits."""
-    bar: Any = module.tqdm  # type: ignore[attr-defined]
+    bar: Any = module.tqdm
     patches.set(bar, "monitor_interval", 0)

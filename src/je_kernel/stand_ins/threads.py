@@ -24,7 +24,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from je_kernel import runtime
 
@@ -106,8 +106,10 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def __repr__(self) -> str:
-        return f"<{'locked' if self._held else 'unlocked'} threading.Lock at {id(self):#x}>"
+XX if self._held else 'unlocked'} threading.Lock at {id(self):#x}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle '_thread.lock' object")
 
     # The names that Python 2 had, and what `threading` calls after a fork.
     acquire_lock = acquire
@@ -228,7 +230,7 @@ def start_new_thread(
         except SystemExit:
             pass
         except BaseException:
-            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), None)))  # type: ignore[arg-type]
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), None)))
 
     return start_joinable_thread(run).ident
 
@@ -274,7 +276,7 @@ def install(patches: Patches) -> None:
     patches.delete(threading, "local")
     patches.set(_thread, "allocate_lock", Lock)
     patches.set(_thread, "start_new_thread", start_new_thread)
-    patches.set(queue, "SimpleQueue", queue._PySimpleQueue)  # type: ignore[attr-defined]
+    patches.set(queue, "SimpleQueue", queue._PySimpleQueue)
 
 
 def _attribute(name: str) -> Any:

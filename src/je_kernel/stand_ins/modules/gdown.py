@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from je_kernel.errors import UnavailableError
 from je_kernel.stand_ins.downloads import save
 
 __version__ = "5.2.0"
-
-_ID = re.compile(r"[\w-]{20,100}")
 
 
 def download(
@@ -40,7 +37,7 @@ def download(
     str
         The file's name.
     """
-    if id is None and url is not None and _ID.fullmatch(url):
+    if id is None and url is not None and "/" not in url:
         id, url = url, None  # noqa: A001
     if id is not None:
         url = f"https://drive.google.com/uc?export=download&id={id}"

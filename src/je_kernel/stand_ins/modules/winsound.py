@@ -49,4 +49,5 @@ def MessageBeep(type: int = MB_OK) -> None:  # noqa: A002, ARG001, N802
 def _play(*args: Any, **options: Any) -> None:
     from IPython.display import Audio, display
 
-    display(Audio(*args, **options, autoplay=True))  # type: ignore[no-untyped-call]
+    options["autoplay"] = True
+    display(Audio(*args, **options))  # type: ignore[no-untyped-call]

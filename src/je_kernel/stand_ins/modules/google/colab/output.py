@@ -9,7 +9,7 @@ def clear(wait: bool = False, output_tags: Any = ()) -> None:  # noqa: ARG001 - 
     """Clear what the cell has shown so far."""
     from IPython.display import clear_output
 
-    clear_output(wait=wait)
+    clear_output(wait=wait)  # type: ignore[no-untyped-call]
 
 
 def enable_custom_widget_manager() -> None:
