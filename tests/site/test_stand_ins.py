@@ -34,8 +34,9 @@ EVERYWHERE = {
         "True\n",
     ),
     "scikit-learn": (
-        "from sklearn.datasets import load_wine\nfrom sklearn.neighbors import KNeighborsClassifier\n"
-        "from sklearn.model_selection import cross_val_score\nfrom joblib import Parallel, delayed\n"
+        "from sklearn.datasets import load_wine\nfrom joblib import Parallel, delayed\n"
+        "from sklearn.neighbors import KNeighborsClassifier\n"
+        "from sklearn.model_selection import cross_val_score\n"
         "X, y = load_wine(return_X_y=True)\n"
         "print(len(cross_val_score(KNeighborsClassifier(n_jobs=-1), X, y, cv=3, n_jobs=2)))\n"
         "print(Parallel(n_jobs=2)(delayed(square)(i) for i in range(5)))",

@@ -106,7 +106,8 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-XX if self._held else 'unlocked'} threading.Lock at {id(self):#x}>"
+    def __repr__(self) -> str:
+        return f"<{'locked' if self._held else 'unlocked'} threading.Lock at {id(self):#x}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("cannot pickle '_thread.lock' object")
