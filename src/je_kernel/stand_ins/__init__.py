@@ -32,6 +32,7 @@ _ADAPTERS = {
     "cv2": "je_kernel.stand_ins.pictures",
     "multiprocessing": "je_kernel.stand_ins.processes",
     "multiprocessing.pool": "je_kernel.stand_ins.processes",
+    "queue": "je_kernel.stand_ins.processes",
     "tqdm.std": "je_kernel.stand_ins.progress_bars",
     "webbrowser": "je_kernel.stand_ins.web_browser",
 }
@@ -89,10 +90,7 @@ def install(shell: InteractiveShell | None) -> None:
     _patches.when_undone(_close_places)
     drive = runtime.drive_mount()
     if shell is not None and drive is not None:
-        from je_kernel.stand_ins import store_magic
-
-        store_magic.keep_on_drive(shell, drive)
-        _patches.when_undone(lambda: store_magic.keep_at_home(shell))
+        _keep_stored_values(shell, drive)
 
 
 def uninstall() -> None:
@@ -106,6 +104,30 @@ def uninstall() -> None:
 def installed() -> bool:
     """Return whether `install` is in force."""
     return _adapting in sys.meta_path
+
+
+def _keep_stored_values(shell: InteractiveShell, drive: str) -> None:
+    """Have ``%store`` keep its values on the drive, from its first use on."""
+    magics = shell.magics_manager.magics["line"]
+    original = magics.get("store")
+    if original is None:
+        return
+
+    def store(line: str) -> Any:
+        from je_kernel.stand_ins import store_magic
+
+        store_magic.keep_on_drive(shell, drive)
+        return original(line)
+
+    store.__doc__ = original.__doc__
+    magics["store"] = store
+
+    def take_back() -> None:
+        magics["store"] = original
+        if "je_kernel.stand_ins.store_magic" in sys.modules:
+            sys.modules["je_kernel.stand_ins.store_magic"].keep_at_home(shell)
+
+    _patches.when_undone(take_back)
 
 
 def _open_places() -> None:

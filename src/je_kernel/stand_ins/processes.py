@@ -1,4 +1,4 @@
-"""Pools and processes, run by threads: what `concurrent.futures` and `multiprocessing` need.
+"""Pools and processes, run by threads: for `concurrent.futures` and `multiprocessing`.
 
 A browser gives Python one process. Pools of processes are pools of threads here, with the
 same results, order and exceptions; `multiprocessing.dummy`, which Python has for this, gives
@@ -294,9 +294,15 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
     return names
 
 
+def _queues(module: Any) -> dict[str, Any]:
+    """Return the queue that stands on the locks of `threading`: the usual one has its own."""
+    return {"SimpleQueue": module._PySimpleQueue}
+
+
 _REPLACEMENTS = {
     "concurrent.futures.process": _process_pool,
     "concurrent.futures.thread": _thread_pool,
     "multiprocessing": _multiprocessing,
     "multiprocessing.pool": _pools,
+    "queue": _queues,
 }

@@ -15,7 +15,6 @@ A wait that nothing can end is an error with a sentence instead of a kernel that
 from __future__ import annotations
 
 import _thread
-import queue
 import sys
 import threading
 import time
@@ -261,7 +260,7 @@ def _browser() -> Any:
 
 
 def install(patches: Patches) -> None:
-    """Put these threads under `threading`, `_thread` and `queue`."""
+    """Put these threads under `threading` and `_thread`."""
     if sys.version_info < (3, 13):  # its `threading` is made otherwise
         return
     for name, value in {
@@ -277,7 +276,6 @@ def install(patches: Patches) -> None:
     patches.delete(threading, "local")
     patches.set(_thread, "allocate_lock", Lock)
     patches.set(_thread, "start_new_thread", start_new_thread)
-    patches.set(queue, "SimpleQueue", queue._PySimpleQueue)
 
 
 def _attribute(name: str) -> Any:
