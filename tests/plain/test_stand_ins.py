@@ -20,7 +20,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 
-from je_kernel import errors
+from je_kernel import errors, packages, stand_ins
 from je_kernel.missing_modules import hint_for
 from je_kernel.net.patches import Patches
 from je_kernel.stand_ins import (
@@ -364,6 +364,11 @@ def test_nothing_else_is_advised_for_what_cannot_be_installed(module):
     assert "je_kernel.install(" not in hint
 
 
+def test_what_stands_in_for_a_package_need_not_be_installed(monkeypatch):
+    monkeypatch.setattr("je_kernel.runtime.in_browser", lambda: True)
+    assert packages.install("wget", "google_colab", "gdown>=5") == packages.Installed(())
+
+
 def test_what_the_site_brings_is_still_said_to_be_there():
     error = ModuleNotFoundError("No module named 'torch'", name="torch")
     assert "This site brings it" in hint_for(error, {"torch": "torch"}, can_wait=True, loaded=[])
@@ -373,15 +378,18 @@ def test_what_the_site_brings_is_still_said_to_be_there():
 def shells(tmp_path, monkeypatch):
     """Two kernels of one site: each has a home of its own, and they share a drive."""
     made = []
+    patches = Patches()
+    monkeypatch.setattr(stand_ins, "_patches", patches)
     for name in ("one", "two"):
         monkeypatch.setenv("IPYTHONDIR", str(tmp_path / name))
         shell = InteractiveShell()
         shell.run_line_magic("load_ext", "storemagic")
-        store_magic.keep_on_drive(shell, str(tmp_path / "drive"))
+        stand_ins._keep_stored_values(shell, str(tmp_path / "drive"))
         made.append(shell)
     yield made
+    patches.undo()
     for shell in made:
-        store_magic.keep_at_home(shell)
+        assert not isinstance(shell.db, store_magic.StoredValues)
         shell.history_manager.end_session()
 
 
@@ -407,13 +415,14 @@ def test_a_stored_value_is_there_in_the_next_notebook(shells, tmp_path, capsys):
     assert "throws" not in capsys.readouterr().out
 
 
-def test_the_shells_own_database_comes_back(shells):
-    shell = shells[0]
-    assert "dhist" not in dict.fromkeys(shell.db.keys("autorestore/*"))
-    assert len(shell.db) == len(list(shell.db))
-    own = shell.db.own
-    store_magic.keep_at_home(shell)
-    assert shell.db is own
+def test_what_is_not_stored_stays_in_the_kernels_home(shells, tmp_path):
+    one, two = shells
+    one.run_cell("%store -r")
+    one.run_cell("%cd .", silent=True)
+    assert "dhist" in one.db and "dhist" in list(one.db)
+    assert len(one.db) == len(one.db.own)
+    assert not (tmp_path / "drive").exists()
+    assert not isinstance(two.db, store_magic.StoredValues)
 
 
 def test_tqdm_starts_no_thread():
