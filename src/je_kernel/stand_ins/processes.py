@@ -41,7 +41,6 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 def _thread_pool(module: Any) -> dict[str, Any]:
     """Have a thread pool run each call at once where its threads could not wait for more."""
     submit_to_thread = module.ThreadPoolExecutor.submit
-    future_class = sys.modules["concurrent.futures._base"].Future
 
     def submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         if can_switch():
@@ -50,7 +49,7 @@ def _thread_pool(module: Any) -> dict[str, Any]:
             raise RuntimeError("cannot schedule new futures after shutdown")
         if "je_kernel_context" not in vars(self):
             self.je_kernel_context = _initialize(self)
-        future = future_class()
+        future = module._base.Future()
         future.set_running_or_notify_cancel()
         try:
             result = fn(*args, **kwargs)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Lock", "can_switch", "install"]
 
 _MAIN = _thread.get_ident()
+_LONGEST = 2**31 - 1  # milliseconds that a browser's timer can count
 
 # Each stack has a context of its own; thread-local values are the same on all of them.
 _ident: ContextVar[int] = ContextVar("je_kernel_thread", default=_MAIN)
@@ -129,7 +130,7 @@ def _wait(line: deque[tuple[int, Any]], timeout: float) -> bool:
 
     global _cell
     me = get_ident()
-    waiter = _browser().waiter(-1 if timeout < 0 else timeout * 1000)
+    waiter = _browser().waiter(-1 if timeout < 0 else min(timeout * 1000, _LONGEST))
     line.append((me, waiter))
     if timeout < 0:
         _waiting.add(me)
@@ -138,6 +139,7 @@ def _wait(line: deque[tuple[int, Any]], timeout: float) -> bool:
     try:
         outcome = run_sync(waiter.promise)
     finally:
+        waiter.end("late")  # an error came, if it has not ended yet
         _waiting.discard(me)
     if outcome == "woken":
         return True
