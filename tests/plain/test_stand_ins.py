@@ -40,6 +40,7 @@ def without_processes():
     patches = Patches()
     for name in processes._REPLACEMENTS:
         processes.adapt(sys.modules[name], patches)
+    threads.adapt(concurrent.futures.thread, patches)
     yield
     patches.undo()
 
@@ -147,7 +148,7 @@ def executor_cases(executor):
 
 def test_an_executor_gives_what_pythons_own_gives(adapted):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(processes, "can_switch", lambda: True)
+        patch.setattr(threads, "can_switch", lambda: True)
         theirs = list(executor_cases(concurrent.futures.ThreadPoolExecutor))
     assert list(executor_cases(concurrent.futures.ThreadPoolExecutor)) == theirs
     assert list(executor_cases(concurrent.futures.process.ProcessPoolExecutor)) == theirs

@@ -14,7 +14,6 @@ from contextlib import suppress
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from je_kernel import runtime
 from je_kernel.net.adaptation import AdaptingFinder
 from je_kernel.net.patches import Patches
 
@@ -28,11 +27,11 @@ __all__ = ["StandInFinder", "install", "installed", "uninstall"]
 
 _ADAPTERS = {
     "concurrent.futures.process": "je_kernel.stand_ins.processes",
-    "concurrent.futures.thread": "je_kernel.stand_ins.processes",
+    "concurrent.futures.thread": "je_kernel.stand_ins.threads",
     "cv2": "je_kernel.stand_ins.pictures",
     "multiprocessing": "je_kernel.stand_ins.processes",
     "multiprocessing.pool": "je_kernel.stand_ins.processes",
-    "queue": "je_kernel.stand_ins.processes",
+    "queue": "je_kernel.stand_ins.threads",
     "tqdm.std": "je_kernel.stand_ins.progress_bars",
     "webbrowser": "je_kernel.stand_ins.web_browser",
 }
@@ -76,6 +75,7 @@ def install(shell: InteractiveShell | None) -> None:
     """
     if installed():
         return
+    from je_kernel import drive
     from je_kernel.stand_ins import threads
 
     threads.install(_patches)
@@ -88,9 +88,8 @@ def install(shell: InteractiveShell | None) -> None:
     _patches.when_undone(lambda: sys.meta_path.remove(last))
     _open_places()
     _patches.when_undone(_close_places)
-    drive = runtime.drive_mount()
-    if shell is not None and drive is not None:
-        _keep_stored_values(shell, drive)
+    if shell is not None and drive.installed():
+        _keep_stored_values(shell, "/drive")
 
 
 def uninstall() -> None:

@@ -12,8 +12,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.stand_ins.threads import can_switch
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import ModuleType
@@ -34,41 +32,7 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         Where the changes are recorded.
     """
     for name, value in _REPLACEMENTS[module.__name__](module).items():
-        owner, _, attribute = name.rpartition(".")
-        patches.set(getattr(module, owner) if owner else module, attribute, value)
-
-
-def _thread_pool(module: Any) -> dict[str, Any]:
-    """Have a thread pool run each call at once where its threads could not wait for more."""
-    submit_to_thread = module.ThreadPoolExecutor.submit
-
-    def submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        if can_switch():
-            return submit_to_thread(self, fn, *args, **kwargs)
-        if self._shutdown:
-            raise RuntimeError("cannot schedule new futures after shutdown")
-        if "je_kernel_context" not in vars(self):
-            self.je_kernel_context = _initialize(self)
-        future = module._base.Future()
-        future.set_running_or_notify_cancel()
-        try:
-            result = fn(*args, **kwargs)
-        except BaseException as error:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-        return future
-
-    return {"ThreadPoolExecutor.submit": submit}
-
-
-def _initialize(pool: Any) -> Any:
-    """Do what a pool wants done as a thread of it begins, and return what is to be kept of it."""
-    if not hasattr(pool, "_create_worker_context"):  # before Python 3.14
-        return pool._initializer(*pool._initargs) if pool._initializer is not None else None
-    context = pool._create_worker_context()
-    context.initialize()
-    return context
+        patches.set(module, name, value)
 
 
 def _process_pool(_module: Any) -> dict[str, Any]:
@@ -293,15 +257,8 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
     return names
 
 
-def _queues(module: Any) -> dict[str, Any]:
-    """Return the queue that stands on the locks of `threading`: the usual one has its own."""
-    return {"SimpleQueue": module._PySimpleQueue}
-
-
 _REPLACEMENTS = {
     "concurrent.futures.process": _process_pool,
-    "concurrent.futures.thread": _thread_pool,
     "multiprocessing": _multiprocessing,
     "multiprocessing.pool": _pools,
-    "queue": _queues,
 }

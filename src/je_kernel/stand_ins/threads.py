@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from je_kernel.net.patches import Patches
 
-__all__ = ["Lock", "can_switch", "install"]
+__all__ = ["Lock", "adapt", "can_switch", "install"]
 
 _MAIN = _thread.get_ident()
 _LONGEST = 2**31 - 1  # milliseconds that a browser's timer can count
@@ -288,3 +288,53 @@ def _attribute(name: str) -> Any:
     from _threading_local import local
 
     return local
+
+
+def adapt(module: Any, patches: Patches) -> None:
+    """Have `queue` and `concurrent.futures` stand on these threads.
+
+    Parameters
+    ----------
+    module
+        One of the modules that `je_kernel.stand_ins` names.
+    patches
+        Where the changes are recorded.
+    """
+    if module.__name__ == "queue":
+        # The usual one has a lock of its own, in C.
+        patches.set(module, "SimpleQueue", module._PySimpleQueue)
+    else:
+        patches.set(module.ThreadPoolExecutor, "submit", _submitting(module))
+
+
+def _submitting(module: Any) -> Callable[..., Any]:
+    """Return a ``submit`` that calls at once where the pool's threads could not wait for more."""
+    submit_to_thread = module.ThreadPoolExecutor.submit
+
+    def submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        if can_switch():
+            return submit_to_thread(self, fn, *args, **kwargs)
+        if self._shutdown:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if "je_kernel_context" not in vars(self):
+            self.je_kernel_context = _initialize(self)
+        future = module._base.Future()
+        future.set_running_or_notify_cancel()
+        try:
+            result = fn(*args, **kwargs)
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        return future
+
+    return submit
+
+
+def _initialize(pool: Any) -> Any:
+    """Do what a pool wants done as a thread of it begins, and return what is to be kept of it."""
+    if not hasattr(pool, "_create_worker_context"):  # before Python 3.14
+        return pool._initializer(*pool._initargs) if pool._initializer is not None else None
+    context = pool._create_worker_context()
+    context.initialize()
+    return context
