@@ -10,7 +10,8 @@ so that ``except`` clauses written for ordinary Python keep working::
     ├── ArgumentError (also TypeError and ValueError)   nothing the function can use
     ├── NotInBrowserError (also RuntimeError)
     ├── UnavailableError (also NotImplementedError)   of a laptop or of Colab, and not here
-    │   └── MissingPartError (also AttributeError)   a stand-in does not have that function
+    │   ├── MissingPartError (also AttributeError)   a stand-in does not have that function
+    │   └── NoSocketError (also OSError)             only HTTP leaves a browser
     ├── DeadlockError (also RuntimeError)        a wait that no thread can end
     ├── InstallError (also ValueError)
     ├── NetworkError (also urllib.error.URLError, so OSError)
@@ -87,6 +88,7 @@ __all__ = [
     "LoginNeededError",
     "MissingPartError",
     "NetworkError",
+    "NoSocketError",
     "NotDataError",
     "NotFoundError",
     "NotInBrowserError",
@@ -156,6 +158,10 @@ class UnavailableError(JeKernelError, NotImplementedError):
 
 class MissingPartError(UnavailableError, AttributeError):
     """What stands in for a module of a laptop or of Colab does not have this part of it."""
+
+
+class NoSocketError(UnavailableError, OSError):
+    """A program asked for a connection of its own, which a browser gives to nobody."""
 
 
 class DeadlockError(JeKernelError, RuntimeError):

@@ -12,6 +12,8 @@ def _cases(selenium):
     import multiprocessing
     import os
     import queue
+    import signal
+    import socket
     import threading
     import time
 
@@ -237,7 +239,13 @@ def _cases(selenium):
     @case
     def what_cannot_be_done_is_said():
         said = []
-        for act in (os.fork, lambda: __import__("signal").alarm(1)):
+        nowhere = ("example.org", 80)
+        for act in (
+            os.fork,
+            lambda: signal.alarm(1),
+            lambda: socket.create_connection(nowhere, timeout=1),
+            lambda: socket.socket().bind(("", 8000)),
+        ):
             try:
                 act()
             except Exception as error:
@@ -275,7 +283,7 @@ EXPECTED = {
     ),
     "modules_of_colab_and_laptops_are_found_last": True,
     "colabs_folder_is_the_notebooks": [True, True, True],
-    "what_cannot_be_done_is_said": ["UnavailableError", "UnavailableError"],
+    "what_cannot_be_done_is_said": ["UnavailableError"] * 2 + ["NoSocketError"] * 2,
     "everything_can_be_taken_back": (("_thread", False), "je_kernel.stand_ins.threads"),
 }
 

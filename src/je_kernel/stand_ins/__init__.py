@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from contextlib import suppress
 from importlib.machinery import PathFinder
@@ -81,6 +82,8 @@ def install(shell: InteractiveShell | None) -> None:
     threads.install(_patches)
     _patches.set(os, "fork", _no_fork)
     _patches.set(signal, "alarm", _no_alarm)
+    _patches.set(socket.socket, "bind", _no_socket)
+    _patches.set(socket.socket, "connect", _no_socket)
     sys.meta_path.insert(0, _adapting)
     _adapting.adapt_imported()
     last: Any = StandInFinder()
@@ -159,4 +162,13 @@ def _no_alarm(_seconds: int) -> NoReturn:
     raise UnavailableError(
         "No alarm can interrupt Python in a browser. Look at the time in the loop that may take"
         " long: time.monotonic() gives seconds."
+    )
+
+
+def _no_socket(_socket: Any, _address: Any) -> NoReturn:
+    from je_kernel.errors import NoSocketError
+
+    raise NoSocketError(
+        "A browser lets no program open a connection of its own, nor wait for one. What works is"
+        " HTTP: urllib, requests and httpx. To send messages between threads, use queue.Queue."
     )
