@@ -365,6 +365,16 @@ def test_nothing_else_is_advised_for_what_cannot_be_installed(module):
     assert "je_kernel.install(" not in hint
 
 
+@pytest.mark.parametrize(
+    "line", ["from google.colab import sheets", "import google.cloud.bigquery"]
+)
+def test_a_part_of_googles_that_is_not_here_is_explained(found, line):
+    with pytest.raises(ImportError) as failure:
+        exec(line, {})
+    hint = hint_for(failure.value, {}, can_wait=True)
+    assert hint == names.advice_for("google")
+
+
 def test_what_stands_in_for_a_package_need_not_be_installed(monkeypatch):
     monkeypatch.setattr("je_kernel.runtime.in_browser", lambda: True)
     assert packages.install("wget", "google_colab", "gdown>=5") == packages.Installed(())
