@@ -7,8 +7,8 @@ the rest of `multiprocessing`. What differs: processes share their variables her
 
 from __future__ import annotations
 
+import itertools
 import os
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +138,7 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
     class Process(dummy.DummyProcess):
         """A `multiprocessing.Process` that runs in a thread."""
 
-        _numbers = iter(range(1, sys.maxsize))
+        _numbers = itertools.count(1)
 
         def __init__(
             self,
