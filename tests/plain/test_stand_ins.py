@@ -144,6 +144,7 @@ def executor_cases(executor):
         ex.submit(abs, -4).add_done_callback(lambda f: seen.append(f.result()))
     yield "callback", seen
     yield "after the end", attempt(ex.submit, abs, 1)
+    yield "no workers", attempt(executor, 0)
 
 
 def test_an_executor_gives_what_pythons_own_gives(adapted):

@@ -50,7 +50,7 @@ def _process_pool(_module: Any) -> dict[str, Any]:
             *,
             max_tasks_per_child: int | None = None,  # noqa: ARG002
         ) -> None:
-            workers = max_workers or os.cpu_count() or 1
+            workers = os.cpu_count() or 1 if max_workers is None else max_workers
             super().__init__(workers, "ForkProcess", initializer, initargs)
 
     return {"ProcessPoolExecutor": ProcessPoolExecutor}
