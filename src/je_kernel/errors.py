@@ -9,6 +9,10 @@ so that ``except`` clauses written for ordinary Python keep working::
     JeKernelError
     ├── ArgumentError (also TypeError and ValueError)   nothing the function can use
     ├── NotInBrowserError (also RuntimeError)
+    ├── UnavailableError (also NotImplementedError)   of a laptop or of Colab, and not here
+    │   ├── MissingPartError (also AttributeError)   a stand-in does not have that function
+    │   └── NoSocketError (also OSError)             only HTTP leaves a browser
+    ├── DeadlockError (also RuntimeError)        a wait that no thread can end
     ├── InstallError (also ValueError)
     ├── NetworkError (also urllib.error.URLError, so OSError)
     │   ├── SiteForbidsError       the site does not let notebooks read it (CORS)
@@ -76,12 +80,15 @@ __all__ = [
     "ArgumentError",
     "BadAddressError",
     "BrokenOffError",
+    "DeadlockError",
     "InsecureAddressError",
     "InstallError",
     "JeKernelError",
     "JeKernelWarning",
     "LoginNeededError",
+    "MissingPartError",
     "NetworkError",
+    "NoSocketError",
     "NotDataError",
     "NotFoundError",
     "NotInBrowserError",
@@ -93,6 +100,7 @@ __all__ = [
     "StatusError",
     "TimedOutError",
     "TooManyRequestsError",
+    "UnavailableError",
     "UnreachableError",
     "combined",
     "status_error",
@@ -142,6 +150,22 @@ class ArgumentError(JeKernelError, TypeError, ValueError):
 
 class NotInBrowserError(JeKernelError, RuntimeError):
     """Something was asked for that only a kernel in a browser can do."""
+
+
+class UnavailableError(JeKernelError, NotImplementedError):
+    """A program for a laptop or for Colab asked for something that a browser does not have."""
+
+
+class MissingPartError(UnavailableError, AttributeError):
+    """What stands in for a module of a laptop or of Colab does not have this part of it."""
+
+
+class NoSocketError(UnavailableError, OSError):
+    """A program asked for a connection of its own, which a browser gives to nobody."""
+
+
+class DeadlockError(JeKernelError, RuntimeError):
+    """A thread, or the cell itself, would wait for ever: nobody is left who could end it."""
 
 
 class InstallError(JeKernelError, ValueError):

@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from je_kernel.packages import PUBLISHED_AS
+from je_kernel.stand_ins.names import advice_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -61,6 +62,8 @@ def hint_for(
     <BLANKLINE>
         je_kernel.install("scikit-learn")
     """
+    if (error.name or "").startswith("google."):  # a part that ours does not have
+        return advice_for("google")
     missing = _missing_module(error)
     if missing is None or missing in loaded:
         return None
@@ -74,6 +77,9 @@ def hint_for(
     package = owners.get(missing) or owners.get(missing.lower())
     if package is not None:
         return f"This site brings it. To install it, run\n\n{_line(package, can_wait)}"
+    advice = advice_for(missing)
+    if advice is not None:
+        return advice
     if missing in _PARQUET_ENGINES:
         return (
             f"Tables in the formats Parquet, Feather and ORC are read by {missing}, which this site"

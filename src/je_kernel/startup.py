@@ -205,6 +205,20 @@ def _unhint_imports(shell: InteractiveShell | None) -> None:
         unhint_imports(shell)
 
 
+def _stand_in(shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("the real things are here")
+    from je_kernel import stand_ins
+
+    stand_ins.install(shell)
+
+
+def _stand_out(_shell: InteractiveShell | None) -> None:
+    from je_kernel import stand_ins
+
+    stand_ins.uninstall()
+
+
 STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console, _leave_console),
     Step("network", _patch_network, _unpatch_network),
@@ -212,6 +226,7 @@ STEPS: tuple[Step, ...] = (
     Step("modules", _find_drive_modules, _leave_drive_modules),
     Step("copies", _prepare_saved_copies, _release_saved_copies),
     Step("imports", _hint_imports, _unhint_imports),
+    Step("stand-ins", _stand_in, _stand_out),
     Step("namespace", _name_ourselves, _leave_namespace),
 )
 

@@ -72,8 +72,9 @@ CHANGING = {"_trait_values", "extension_manager", "execution_count"}
 
 def test_unloading_leaves_nothing_behind_and_loading_works_again_twice(fresh, shell):
     fresh.setattr(startup.runtime, "in_browser", lambda: True)
-    # What needs a real browser: the drive and its kept copies are tested there.
-    without = replace(settings.Settings(), skip_steps=("drive", "copies"), log_level="debug")
+    # What needs a real browser: the drive, its kept copies and the stand-ins are tested there.
+    left_out = ("drive", "copies", "stand-ins")
+    without = replace(settings.Settings(), skip_steps=left_out, log_level="debug")
     fresh.setattr(settings, "_in_force", (without, ()))
     before = surroundings(shell)
     for _ in range(2):
@@ -92,7 +93,7 @@ def test_unloading_leaves_nothing_behind_and_loading_works_again_twice(fresh, sh
 
 def test_unloading_leaves_alone_what_was_there_before_and_what_is_the_students(fresh, shell):
     fresh.setattr(startup.runtime, "in_browser", lambda: True)
-    without = replace(settings.Settings(), skip_steps=("network", "drive", "copies"))
+    without = replace(settings.Settings(), skip_steps=("network", "drive", "copies", "stand-ins"))
     fresh.setattr(settings, "_in_force", (without, ()))
 
     def showtraceback(*_, **__):

@@ -37,6 +37,11 @@ class Patches:
         self._undoing.append(partial(_restore, owner, name, vars(owner).get(name, _ABSENT)))
         setattr(owner, name, value)
 
+    def delete(self, owner: Any, name: str) -> None:
+        """Remove an attribute of a module or class."""
+        self._undoing.append(partial(setattr, owner, name, vars(owner)[name]))
+        delattr(owner, name)
+
     def when_undone(self, action: Callable[[], None]) -> None:
         """Have something else taken back as well, which is not an attribute."""
         self._undoing.append(action)

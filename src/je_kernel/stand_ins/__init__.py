@@ -1,0 +1,174 @@
+"""What lessons for a laptop or for Colab use and a browser does not have.
+
+Threads and pools, `webbrowser`, ``google.colab``, ``wget``, ``%store`` and others: what can be
+had works in another way, and the rest says in a sentence what to do. `install` puts it all in
+place as the kernel starts; what a lesson does not import costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from je_kernel.net.adaptation import AdaptingFinder
+from je_kernel.net.patches import Patches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["StandInFinder", "install", "installed", "uninstall"]
+
+_ADAPTERS = {
+    "concurrent.futures.process": "je_kernel.stand_ins.processes",
+    "concurrent.futures.thread": "je_kernel.stand_ins.threads",
+    "cv2": "je_kernel.stand_ins.pictures",
+    "multiprocessing": "je_kernel.stand_ins.processes",
+    "multiprocessing.pool": "je_kernel.stand_ins.processes",
+    "queue": "je_kernel.stand_ins.threads",
+    "tqdm.std": "je_kernel.stand_ins.progress_bars",
+    "webbrowser": "je_kernel.stand_ins.web_browser",
+}
+
+# Modules that stand in for those of this name, in the folder ``modules``.
+_MODULES = frozenset(
+    {"gdown", "google", "google.colab", "kagglehub", "playsound", "pyttsx3", "wget", "winsound"}
+)
+_FOLDER = __file__.removesuffix("__init__.py") + "modules"
+
+# Colab's and Kaggle's names for the folder that a notebook works in.
+_PLACES = ("/content", "/kaggle/input", "/kaggle/working")
+
+_patches = Patches()
+_adapting = AdaptingFinder(_ADAPTERS, _patches)
+
+
+class StandInFinder:
+    """Looks for some modules in a folder of ours; the last finder, so a real package wins."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - where a real package has its parts
+        target: Any = None,
+    ) -> ModuleSpec | None:
+        """Find one of our modules."""
+        if fullname not in _MODULES:
+            return None
+        parent = fullname.rpartition(".")[0]
+        return PathFinder.find_spec(fullname, [f"{_FOLDER}/{parent}"], target)
+
+
+def install(shell: InteractiveShell | None) -> None:
+    """Put the stand-ins in place. Doing it twice does no harm.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell, if there is one.
+    """
+    if installed():
+        return
+    from je_kernel import drive
+    from je_kernel.stand_ins import threads
+
+    threads.install(_patches)
+    _patches.set(os, "fork", _no_fork)
+    _patches.set(signal, "alarm", _no_alarm)
+    _patches.set(socket.socket, "bind", _no_socket)
+    _patches.set(socket.socket, "connect", _no_socket)
+    sys.meta_path.insert(0, _adapting)
+    _adapting.adapt_imported()
+    last: Any = StandInFinder()
+    sys.meta_path.append(last)
+    _patches.when_undone(lambda: sys.meta_path.remove(last))
+    _open_places()
+    _patches.when_undone(_close_places)
+    if shell is not None and drive.installed():
+        _keep_stored_values(shell, "/drive")
+
+
+def uninstall() -> None:
+    """Take back everything that `install` has changed; without effect if nothing was."""
+    if not installed():
+        return
+    sys.meta_path.remove(_adapting)
+    _patches.undo()
+
+
+def installed() -> bool:
+    """Return whether `install` is in force."""
+    return _adapting in sys.meta_path
+
+
+def _keep_stored_values(shell: InteractiveShell, drive: str) -> None:
+    """Have ``%store`` keep its values on the drive, from its first use on."""
+    magics = shell.magics_manager.magics["line"]
+    original = magics.get("store")
+    if original is None:
+        return
+
+    def store(line: str) -> Any:
+        from je_kernel.stand_ins import store_magic
+
+        store_magic.keep_on_drive(shell, drive)
+        return original(line)
+
+    store.__doc__ = original.__doc__
+    magics["store"] = store
+
+    def take_back() -> None:
+        magics["store"] = original
+        if "je_kernel.stand_ins.store_magic" in sys.modules:
+            sys.modules["je_kernel.stand_ins.store_magic"].keep_at_home(shell)
+
+    _patches.when_undone(take_back)
+
+
+def _open_places() -> None:
+    # With `os`: pathlib would cost a starting kernel more than the rest.
+    here = os.getcwd()  # noqa: PTH109
+    for name in _PLACES:
+        with suppress(OSError):  # it is there
+            os.makedirs(os.path.dirname(name), exist_ok=True)  # noqa: PTH103, PTH120
+            os.symlink(here, name)  # noqa: PTH211
+
+
+def _close_places() -> None:
+    for name in _PLACES:
+        if os.path.islink(name):  # noqa: PTH114
+            os.unlink(name)  # noqa: PTH108
+
+
+def _no_fork() -> NoReturn:
+    from je_kernel.errors import UnavailableError
+
+    raise UnavailableError(
+        "A browser gives Python one process, which cannot be copied. Use threading.Thread or"
+        " multiprocessing.Process: both work here."
+    )
+
+
+def _no_alarm(_seconds: int) -> NoReturn:
+    from je_kernel.errors import UnavailableError
+
+    raise UnavailableError(
+        "No alarm can interrupt Python in a browser. Look at the time in the loop that may take"
+        " long: time.monotonic() gives seconds."
+    )
+
+
+def _no_socket(_socket: Any, _address: Any) -> NoReturn:
+    from je_kernel.errors import NoSocketError
+
+    raise NoSocketError(
+        "A browser lets no program open a connection of its own, nor wait for one. What works is"
+        " HTTP: urllib, requests and httpx. To send messages between threads, use queue.Queue."
+    )

@@ -1,0 +1,12 @@
+"""``cv2_imshow``: a picture of OpenCV's below the cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from je_kernel.stand_ins.pictures import show_picture
+
+
+def cv2_imshow(a: Any) -> None:
+    """Show a picture of OpenCV's."""
+    show_picture(a)

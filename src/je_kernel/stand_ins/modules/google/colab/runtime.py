@@ -1,0 +1,8 @@
+"""Colab's machine: here, the kernel."""
+
+from __future__ import annotations
+
+
+def unassign() -> None:
+    """Say how to end the kernel."""
+    print("To end the kernel, choose Kernel > Shut Down Kernel.")

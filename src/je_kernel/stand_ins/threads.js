@@ -1,0 +1,40 @@
+/**
+ * What Python's threads need of the browser: to begin on a stack of their own, and to wait.
+ *
+ * Both go through the queue of messages, not of microtasks: threads that only wake each other
+ * must not keep timers and the page's messages waiting.
+ */
+(() => {
+  const { port1, port2 } = new MessageChannel();
+  const posted = [];
+  port1.onmessage = () => posted.shift()();
+
+  function post(task) {
+    posted.push(task);
+    port2.postMessage(null);
+  }
+
+  return {
+    /** Call a Python function on a stack of its own, soon; it must not raise. */
+    begin(run) {
+      post(() => run.callPromising().finally(() => run.destroy()));
+    },
+
+    /** Return what one thread waits with: its promise gives "woken", "late" or "stuck". */
+    waiter(milliseconds) {
+      let settle;
+      let open = true;
+      let timer;
+      const promise = new Promise((resolve) => { settle = resolve; });
+      const end = (outcome) => {
+        if (!open) return false;
+        open = false;
+        clearTimeout(timer);
+        post(() => settle(outcome));
+        return true;
+      };
+      if (milliseconds >= 0) timer = setTimeout(end, milliseconds, "late");
+      return { promise, end };
+    },
+  };
+})()
