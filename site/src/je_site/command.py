@@ -35,19 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 when something went wrong, which has been said in one sentence.
+        0, or 1 when something went wrong, which has been said in one sentence, or when a
+        lesson that was checked does not run.
     """
     options = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], None] = options.run
+    run: Callable[[argparse.Namespace], int | None] = options.run
     try:
-        run(options)
+        return run(options) or 0
     except SiteError as error:
         sys.stderr.write(f"je-kernel: {error}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("je-kernel: stopped; what is whole is kept.\n")
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,6 +98,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_build_options(serve)
     serve.set_defaults(run=_serve)
 
+    check = commands.add_parser("check", help="run lessons in a site, and say what does not run")
+    check.add_argument("lessons", type=Path, help="folder of lessons, or one notebook")
+    check.add_argument(
+        "--offline", action="store_true", help="let lessons reach no host but this machine"
+    )
+    check.add_argument(
+        "--cell-seconds",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="how long one cell may take (default: %(default)g)",
+    )
+    check.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the report as JSON into this file"
+    )
+    check.add_argument(
+        "--output", type=Path, metavar="DIR", help="where to build the site (default: a cache)"
+    )
+    _add_build_options(check, with_contents=False)
+    check.set_defaults(run=_check)
+
     assemble = commands.add_parser(
         "assemble", help="fetch Pyodide and the wheels into the cache, and build no site"
     )
@@ -124,15 +145,16 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_build_options(parser: argparse.ArgumentParser) -> None:
+def _add_build_options(parser: argparse.ArgumentParser, *, with_contents: bool = True) -> None:
     group = parser.add_argument_group("what the site is built of")
-    group.add_argument(
-        "--contents",
-        type=Path,
-        action="append",
-        metavar="PATH",
-        help="file or folder for the site's file browser; may be repeated (default: the demo)",
-    )
+    if with_contents:
+        group.add_argument(
+            "--contents",
+            type=Path,
+            action="append",
+            metavar="PATH",
+            help="file or folder for the site's file browser; may be repeated (default: the demo)",
+        )
     group.add_argument(
         "--pyodide",
         choices=("local", "cdn"),
@@ -213,6 +235,25 @@ def _build(options: argparse.Namespace) -> None:
 
     build_site(options.output, _build_options(options) or BuildOptions())
     print(f"Built {options.output}. Serve it with: je-kernel serve --output {options.output}")
+
+
+def _check(options: argparse.Namespace) -> int:
+    from je_site.build import BuildOptions
+    from je_site.check.checking import check_lessons
+    from je_site.check.report import as_json, show
+
+    options.contents = None
+    verdicts = check_lessons(
+        options.lessons,
+        _build_options(options) or BuildOptions(),
+        output=options.output,
+        offline=options.offline,
+        cell_seconds=options.cell_seconds,
+    )
+    show(verdicts)
+    if options.json is not None:
+        options.json.write_text(as_json(verdicts), encoding="utf-8")
+    return int(any(verdict.is_failure for verdict in verdicts))
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -7,12 +7,13 @@ the command prints it as it is.
     ├── LockError       the committed lock, or a distribution's own, cannot be used
     ├── AssemblyError   a part of Pyodide could not be had
     ├── BuildError      JupyterLite could not build the site
-    └── ServeError      the site cannot be served
+    ├── ServeError      the site cannot be served
+    └── CheckError      lessons cannot be checked
 """
 
 from __future__ import annotations
 
-__all__ = ["AssemblyError", "BuildError", "LockError", "ServeError", "SiteError"]
+__all__ = ["AssemblyError", "BuildError", "CheckError", "LockError", "ServeError", "SiteError"]
 
 
 class SiteError(Exception):
@@ -33,3 +34,7 @@ class BuildError(SiteError):
 
 class ServeError(SiteError):
     """The site cannot be served."""
+
+
+class CheckError(SiteError):
+    """Lessons cannot be opened or run, for a reason that is not theirs."""
