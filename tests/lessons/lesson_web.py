@@ -25,10 +25,13 @@ from cryptography.x509.oid import NameOID
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["WEB", "LessonWeb"]
+__all__ = ["HOSTS", "LessonWeb"]
 
-WEB = Path(__file__).with_name("web")
-"""A folder for each host; in it what the host serves."""
+# A folder for each host; in it what the host serves.
+_WEB = Path(__file__).with_name("web")
+
+HOSTS = frozenset(host.name for host in _WEB.iterdir())
+"""The hosts of the lessons."""
 
 _TYPES = {
     ".csv": "text/csv",
@@ -69,9 +72,7 @@ class LessonWeb:
         self.certificate = folder / "certificate.pem"
         self._wget = folder / "wgetrc"
         self._wget.write_text(f"ca_certificate = {self.certificate}\n")
-        hosts = sorted(host.name for host in WEB.iterdir())
-        self._hosts = set(hosts)
-        self._tls = _self_signed(folder / "key.pem", self.certificate, hosts)
+        self._tls = _self_signed(folder / "key.pem", self.certificate, sorted(HOSTS))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -116,7 +117,7 @@ class LessonWeb:
 
             def do_CONNECT(self) -> None:
                 host, _, port = self.path.rpartition(":")
-                if host not in web._hosts or port != "443":
+                if host not in HOSTS or port != "443":
                     self._refuse(host)
                     return
                 self.send_response_only(200)
@@ -132,7 +133,7 @@ class LessonWeb:
                 address = urlsplit(self.path)
                 host = self.host or address.hostname or ""
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if host not in web._hosts:
+                if host not in HOSTS:
                     self._refuse(host)
                     return
                 status, kind, content = _answer(self.command, host, address.path, body)
@@ -163,7 +164,7 @@ def _answer(method: str, host: str, path: str, body: bytes) -> tuple[int, str, b
         return 200, "text/plain", b""
     if method == "POST":
         return 200, "application/json", json.dumps({"json": json.loads(body or b"null")}).encode()
-    root = (WEB / host).resolve()
+    root = (_WEB / host).resolve()
     file = (root / unquote(path).lstrip("/")).resolve()
     if not file.is_relative_to(root) or not file.is_file():
         return 404, "text/plain", b"There is nothing here.\n"
@@ -182,7 +183,7 @@ def _self_signed(key_file: Path, certificate_file: Path, hosts: list[str]) -> ss
     """Write a key and a certificate for all hosts, and return a server's context with them."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "The web of the lessons")])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     day = datetime.timedelta(days=1)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())

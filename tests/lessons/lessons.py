@@ -5,14 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import nbformat
 
-__all__ = ["CORPUS", "REFERENCE", "Lesson", "LessonCell", "Outcome", "Verdict", "read_lessons"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = [
+    "CORPUS",
+    "REFERENCE",
+    "Lesson",
+    "LessonCell",
+    "Outcome",
+    "Verdict",
+    "read_lessons",
+    "read_reference",
+    "write_reference",
+]
 
 CORPUS = Path(__file__).with_name("corpus")
 """The folder of the lessons, as a teacher has it."""
@@ -204,12 +216,12 @@ def write_reference(
 
 def _read_lesson(path: Path, name: str) -> Lesson:
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    everywhere = notebook.metadata.get("lesson", {})
+    everywhere = notebook.metadata.get("je-kernel", {})
     cells = []
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        says = {**everywhere, **cell.metadata.get("lesson", {})}
+        says = {**everywhere, **cell.metadata.get("je-kernel", {})}
         cells.append(
             LessonCell(
                 source=cell.source,

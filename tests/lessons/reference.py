@@ -11,12 +11,12 @@ import argparse
 import contextlib
 import json
 import os
-import queue
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,20 +40,20 @@ if TYPE_CHECKING:
 
     from jupyter_client.blocking.client import BlockingKernelClient
 
-__all__ = ["Laptop", "LessonRun", "laptop"]
+__all__ = ["Laptop", "LaptopRun", "laptop"]
 
 _ENVIRONMENT = Path(__file__).parents[2] / ".lessons"
 
-# Seconds: what waits for somebody to close a window is interrupted then.
+# Seconds for one cell: some wait for somebody to close a window.
 _PATIENCE = 40.0
 
 
-class LessonRun:
-    """What a run of a lesson left behind, and how long it took, in seconds."""
+@dataclass(frozen=True)
+class LaptopRun:
+    """What the cells of a lesson left behind, and how many seconds they took."""
 
-    def __init__(self, outcomes: Sequence[Outcome], seconds: float) -> None:
-        self.outcomes = outcomes
-        self.seconds = seconds
+    outcomes: Sequence[Outcome]
+    seconds: float
 
 
 class Laptop:
@@ -65,28 +65,33 @@ class Laptop:
         self._environment = environment
         spec = folder / "kernels" / "python3"
         spec.mkdir(parents=True)
-        argv = [str(_ENVIRONMENT / "bin" / "python"), "-m", "ipykernel_launcher"]
-        text = {"argv": [*argv, "-f", "{connection_file}"], "display_name": "Python 3"}
+        python = str(_ENVIRONMENT / "bin" / "python")
+        argv = [python, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
+        text = {"argv": argv, "display_name": "Python 3"}
         (spec / "kernel.json").write_text(json.dumps({**text, "language": "python"}))
         self._specs = KernelSpecManager(kernel_dirs=[str(spec.parent)], ensure_native_kernel=False)
 
-    def run(self, lesson: Lesson) -> LessonRun:
+    def run(self, lesson: Lesson) -> LaptopRun:
         """Run all cells of a lesson, whatever they raise."""
         folder = (self._corpus / lesson.path).parent
-        manager = KernelManager(
-            kernel_name="python3", kernel_spec_manager=self._specs, transport="ipc"
-        )
-        started = time.perf_counter()
+        manager = KernelManager(kernel_name="python3", kernel_spec_manager=self._specs)
         manager.start_kernel(cwd=str(folder), env=self._environment)
         client = manager.blocking_client()
         client.start_channels()
         try:
             client.wait_for_ready(timeout=120)
-            outcomes = [
-                Outcome.of(_execute(manager, client, cell.source, cell.answers), str(folder))
-                for cell in lesson.cells
-            ]
-            return LessonRun(outcomes, time.perf_counter() - started)
+            started = time.perf_counter()
+            outcomes = []
+            for cell in lesson.cells:
+                try:
+                    outputs = _execute(client, cell.source, cell.answers)
+                except TimeoutError:
+                    # It would be in the way of all that come after it.
+                    break
+                outcomes.append(Outcome.of(outputs, str(folder)))
+            seconds = time.perf_counter() - started
+            missing = len(lesson.cells) - len(outcomes)
+            return LaptopRun([*outcomes, *[Outcome("Timeout")] * missing], seconds)
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
@@ -119,7 +124,7 @@ def laptop() -> Iterator[Laptop]:
 def _screen() -> Iterator[str]:
     """Start an X server, which windows of turtles need, and give the name of its display."""
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24"]
     server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
     os.close(writing)
     try:
@@ -131,9 +136,9 @@ def _screen() -> Iterator[str]:
 
 
 def _execute(
-    manager: KernelManager, client: BlockingKernelClient, code: str, answers: Sequence[str]
+    client: BlockingKernelClient, code: str, answers: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Run one cell and return its outputs."""
+    """Run one cell and return its outputs; raise `TimeoutError` if it does not end."""
     outputs: list[dict[str, Any]] = []
     clear_first = False
     typed = iter(answers)
@@ -151,30 +156,14 @@ def _execute(
                 clear_first = False
             outputs.append(nbformat.v4.output_from_msg(message))
 
-    def answer(_: dict[str, Any]) -> None:
-        # Nobody answers more than the lesson says: an interrupt ends the question.
-        line = next(typed, None)
-        if line is None:
-            manager.interrupt_kernel()
-        else:
-            client.input(line)
-
-    def run(seconds: float) -> None:
-        client.execute_interactive(
-            code,
-            allow_stdin=True,
-            stop_on_error=False,
-            timeout=seconds,
-            output_hook=show,
-            stdin_hook=answer,
-        )
-
-    try:
-        run(_PATIENCE)
-    except (TimeoutError, queue.Empty):
-        manager.interrupt_kernel()
-        outputs.append({"output_type": "error", "ename": "Timeout", "evalue": "", "traceback": []})
-        client.kernel_info(reply=True, timeout=30)
+    client.execute_interactive(
+        code,
+        allow_stdin=True,
+        stop_on_error=False,
+        timeout=_PATIENCE,
+        output_hook=show,
+        stdin_hook=lambda _: client.input(next(typed, "")),
+    )
     return outputs
 
 
@@ -197,13 +186,8 @@ def main() -> None:
             for cell, outcome in zip(lesson.cells, run.outcomes, strict=True):
                 if bool(outcome.error) != cell.raises and not cell.expected:
                     print(f"          {outcome.error}: {cell.source[:70]!r}", flush=True)
-    version = subprocess.run(
-        [_ENVIRONMENT / "bin" / "python", "-c", "import platform; print(platform.python_version())"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    write_reference(version.stdout.strip(), outcomes)
+    version = subprocess.check_output([_ENVIRONMENT / "bin" / "python", "--version"], text=True)
+    write_reference(version.strip(), outcomes)
 
 
 if __name__ == "__main__":
