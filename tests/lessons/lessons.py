@@ -205,7 +205,12 @@ def write_reference(
     """
     lessons = {
         lesson.path: [
-            {"source": cell.digest, "error": o.error, "shows": o.shows, "text": o.text}
+            {
+                "source": cell.digest,
+                "error": o.error,
+                "shows": o.shows,
+                "text": "" if cell.varies else o.text,
+            }
             for cell, o in zip(lesson.cells, found, strict=True)
         ]
         for lesson, found in outcomes.items()
