@@ -39,8 +39,8 @@ _MOST_TEXT = 600
 
 _ANSI = re.compile("\x1b\\[[0-9;]*m")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
-# What is shown as more than text: a page that shows none of it shows nothing.
-_PLAIN = {"text/plain", "stdout", "stderr"}
+# All else is more than text: pictures, tables, widgets.
+_PLAIN = {"text/plain", "stdout"}
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,6 @@ class Outcome:
                         texts.append(_joined(data.get("text/plain", "")))
         return cls(error, tuple(sorted(shows)), _normal("\n".join(texts), folder))
 
-    @property
-    def is_rich(self) -> bool:
-        """Whether it shows more than text."""
-        return not set(self.shows) <= _PLAIN
-
     def verdict(self, reference: Outcome, cell: LessonCell) -> Verdict | None:
         """Compare with what the same cell left behind on CPython.
 
@@ -165,10 +160,15 @@ class Outcome:
             return "runs" if self.error is None else "fails"
         if reference.error is not None and not cell.raises:
             return None
-        if self.error != reference.error or (reference.is_rich and not self.is_rich):
+        if self.error != reference.error or self._shows_less_than(reference):
             return "fails"
         same = self.text == reference.text or cell.varies
         return "runs" if same else "differs"
+
+    def _shows_less_than(self, other: Outcome) -> bool:
+        """Tell whether there is a picture, or anything at all, only in the other."""
+        here, there = set(self.shows) - {"stderr"}, set(other.shows) - {"stderr"}
+        return bool(there - _PLAIN and not here - _PLAIN) or bool(there and not here)
 
 
 def read_lessons(folder: Path = CORPUS) -> list[Lesson]:

@@ -125,6 +125,7 @@ CELL = LessonCell("…")
         (Outcome(None, ("stdout",), "2"), PRINTS, LessonCell("…", varies=True), "runs"),
         (RAISES, PRINTS, CELL, "fails"),
         (Outcome(None, ("text/plain",)), PICTURE, CELL, "fails"),
+        (Outcome(None, ("stderr",)), PRINTS, CELL, "fails"),
         (PICTURE, PICTURE, CELL, "runs"),
         (RAISES, RAISES, CELL, None),
         (RAISES, RAISES, LessonCell("…", raises=True), "runs"),
