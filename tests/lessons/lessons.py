@@ -127,7 +127,8 @@ class Outcome:
         for output in outputs:
             match output["output_type"]:
                 case "error":
-                    error = output["ename"]
+                    # Pyodide's kernel says "<class 'urllib.error.HTTPError'>".
+                    error = output["ename"].rstrip("'>").rpartition("'")[2].rpartition(".")[2]
                 case "stream":
                     shows.add(output["name"])
                     if output["name"] == "stdout":

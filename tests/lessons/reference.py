@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -154,7 +153,7 @@ def _execute(
             if clear_first:
                 outputs.clear()
                 clear_first = False
-            outputs.append(nbformat.v4.output_from_msg(message))
+            outputs.append(nbformat.v4.output_from_msg(message))  # type: ignore[no-untyped-call]
 
     client.execute_interactive(
         code,
@@ -191,4 +190,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

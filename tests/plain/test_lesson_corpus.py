@@ -149,6 +149,12 @@ def test_an_outcome_is_without_what_differs_from_run_to_run() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["HTTPError", "<class 'urllib.error.HTTPError'>"])
+def test_an_error_has_the_same_name_in_every_kernel(name) -> None:
+    raised = {"output_type": "error", "ename": name, "evalue": "", "traceback": []}
+    assert Outcome.of([raised]) == Outcome("HTTPError")
+
+
 def test_a_reference_is_read_as_it_was_written(tmp_path) -> None:
     lesson = LESSONS[0]
     outcomes = [PICTURE for _ in lesson.cells]
