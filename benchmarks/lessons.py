@@ -34,7 +34,7 @@ from tests.lessons.lessons import (
 from tests.lessons.reference import laptop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["CellVerdict", "LessonVerdict", "run", "run_in_site"]
 
@@ -64,11 +64,14 @@ class LessonVerdict:
         What came of each cell that counts.
     seconds
         What its cells took, all together.
+    strangers
+        The hosts that were asked for and that the lesson does not name.
     """
 
     lesson: Lesson
     cells: tuple[CellVerdict, ...]
     seconds: float
+    strangers: frozenset[str]
 
     @property
     def running(self) -> int:
@@ -77,8 +80,8 @@ class LessonVerdict:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every cell that counts runs."""
-        return self.running == len(self.cells)
+        """Whether every cell that counts runs, and nothing asks a stranger."""
+        return self.running == len(self.cells) and not self.strangers
 
 
 def run(rounds: int) -> Report:
@@ -99,20 +102,15 @@ def run(rounds: int) -> Report:
     measured = Measurements()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        stock = build_stock(folder / "stock", CORPUS)
-        ours = build_ours(folder / "ours", CORPUS)
+        sites = {
+            STOCK: build_stock(folder / STOCK, CORPUS),
+            OURS: build_ours(folder / OURS, CORPUS),
+        }
         for _ in range(rounds):
             with laptop() as machine:
                 on_cpython = {lesson: machine.run(lesson).seconds for lesson in lessons}
-            for side, site in ((STOCK, stock), (OURS, ours)):
-                found = list(run_in_site(site, lessons))
-                _count(measured, side, found)
-            measured.add(_ALL, CPYTHON, "cells", "", sum(len(each.cells) for each in found))
-            measured.add(_ALL, CPYTHON, "notebooks", "", sum(bool(each.cells) for each in found))
-            whole = [each for each in found if each.is_whole]
-            measured.add(_ALL, OURS, "run_all", "s", sum(each.seconds for each in whole))
-            seconds = sum(on_cpython[each.lesson] for each in whole)
-            measured.add(_ALL, CPYTHON, "run_all", "s", seconds)
+            found = {side: list(run_in_site(site, lessons)) for side, site in sites.items()}
+            _count(measured, found, on_cpython)
     return Report(measured.rows(), _ratios(measured))
 
 
@@ -139,6 +137,7 @@ def run_in_site(site: Path, lessons: Sequence[Lesson]) -> Iterator[LessonVerdict
         lesson_browser(served.url, flags=web.chromium_flags) as browser,
     ):
         for lesson in lessons:
+            web.refused.clear()
             ran = browser.run(lesson.path)
             cells = ran.cells or [CellRun(0, cell.source) for cell in lesson.cells]
             verdicts = [
@@ -147,12 +146,21 @@ def run_in_site(site: Path, lessons: Sequence[Lesson]) -> Iterator[LessonVerdict
                     lesson.cells, reference[lesson.path], cells, strict=True
                 )
             ]
-            for each in verdicts:
-                if each.verdict == "fails":
-                    line = next(iter(each.cell.source.splitlines()), "")
-                    sys.stderr.write(f"{site.parent.name}: {lesson.path}: {line}: {each.reason}\n")
             counted = tuple(each for each in verdicts if each.verdict is not None)
-            yield LessonVerdict(lesson, counted, sum(cell.seconds for cell in cells))
+            seconds = sum(cell.seconds for cell in cells)
+            verdict = LessonVerdict(lesson, counted, seconds, frozenset(web.refused))
+            _report(site.parent.name, verdict)
+            yield verdict
+
+
+def _report(side: str, lesson: LessonVerdict) -> None:
+    for each in lesson.cells:
+        if each.verdict == "fails":
+            line = next(iter(each.cell.source.splitlines()), "")
+            sys.stderr.write(f"{side}: {lesson.lesson.path}: {line}: {each.reason}\n")
+    if lesson.strangers:
+        hosts = ", ".join(sorted(lesson.strangers))
+        sys.stderr.write(f"{side}: {lesson.lesson.path}: asks {hosts}\n")
 
 
 def _verdict(cell: LessonCell, on_cpython: Outcome, ran: CellRun, problem: str) -> CellVerdict:
@@ -175,18 +183,31 @@ def _error(ran: CellRun) -> str:
     return f"{error['ename']}: {error['evalue']}".partition("\n")[0][:200]
 
 
-def _count(measured: Measurements, side: str, found: Sequence[LessonVerdict]) -> None:
-    measured.add(_ALL, side, "cells", "", sum(each.running for each in found))
-    whole = sum(each.is_whole for each in found if each.cells)
-    measured.add(_ALL, side, "notebooks", "", whole)
-    same = sum(cell.verdict == "runs" for each in found for cell in each.cells)
-    measured.add(_ALL, side, "cells with the same text", "", same)
+def _count(
+    measured: Measurements,
+    found: Mapping[str, Sequence[LessonVerdict]],
+    on_cpython: Mapping[Lesson, float],
+) -> None:
+    for side, lessons in found.items():
+        same = sum(cell.verdict == "runs" for each in lessons for cell in each.cells)
+        measured.add(_ALL, side, "cells", "", sum(each.running for each in lessons))
+        measured.add(_ALL, side, "cells_same_text", "", same)
+        measured.add(_ALL, side, "notebooks", "", sum(each.is_whole for each in lessons))
+    ours = found[OURS]
+    cells = sum(len(each.cells) for each in ours)
+    measured.add(_ALL, CPYTHON, "cells", "", cells)
+    measured.add(_ALL, CPYTHON, "cells_same_text", "", cells)
+    measured.add(_ALL, CPYTHON, "notebooks", "", len(ours))
+    whole = [each for each in ours if each.is_whole]
+    measured.add(_ALL, OURS, "run_all", "s", sum(each.seconds for each in whole))
+    seconds = sum(on_cpython[each.lesson] for each in whole)
+    measured.add(_ALL, CPYTHON, "run_all", "s", seconds)
 
 
 def _ratios(measured: Measurements) -> dict[str, float]:
     ratios = {
         f"{metric}.{name}_vs_cpython": measured.ratio(_ALL, metric, side, CPYTHON)
-        for metric in ("cells", "notebooks")
+        for metric in ("cells", "cells_same_text", "notebooks")
         for side, name in ((OURS, "ours"), (STOCK, "stock"))
     }
     return {**ratios, "run_all.ours_vs_cpython": measured.ratio(_ALL, "run_all", OURS, CPYTHON)}
