@@ -64,14 +64,11 @@ class LessonVerdict:
         What came of each cell that counts.
     seconds
         What its cells took, all together.
-    strangers
-        The hosts that were asked for and that the lesson does not name.
     """
 
     lesson: Lesson
     cells: tuple[CellVerdict, ...]
     seconds: float
-    strangers: frozenset[str]
 
     @property
     def running(self) -> int:
@@ -80,8 +77,8 @@ class LessonVerdict:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every cell that counts runs, and nothing asks a stranger."""
-        return self.running == len(self.cells) and not self.strangers
+        """Whether every cell that counts runs."""
+        return self.running == len(self.cells)
 
 
 def run(rounds: int) -> Report:
@@ -137,7 +134,6 @@ def run_in_site(site: Path, lessons: Sequence[Lesson]) -> Iterator[LessonVerdict
         lesson_browser(served.url, flags=web.chromium_flags) as browser,
     ):
         for lesson in lessons:
-            web.refused.clear()
             ran = browser.run(lesson.path)
             cells = ran.cells or [CellRun(0, cell.source) for cell in lesson.cells]
             verdicts = [
@@ -147,20 +143,11 @@ def run_in_site(site: Path, lessons: Sequence[Lesson]) -> Iterator[LessonVerdict
                 )
             ]
             counted = tuple(each for each in verdicts if each.verdict is not None)
-            seconds = sum(cell.seconds for cell in cells)
-            verdict = LessonVerdict(lesson, counted, seconds, frozenset(web.refused))
-            _report(site.parent.name, verdict)
-            yield verdict
-
-
-def _report(side: str, lesson: LessonVerdict) -> None:
-    for each in lesson.cells:
-        if each.verdict == "fails":
-            line = next(iter(each.cell.source.splitlines()), "")
-            sys.stderr.write(f"{side}: {lesson.lesson.path}: {line}: {each.reason}\n")
-    if lesson.strangers:
-        hosts = ", ".join(sorted(lesson.strangers))
-        sys.stderr.write(f"{side}: {lesson.lesson.path}: asks {hosts}\n")
+            for each in counted:
+                if each.verdict == "fails":
+                    line = next(iter(each.cell.source.splitlines()), "")
+                    sys.stderr.write(f"{site.parent.name}: {lesson.path}: {line}: {each.reason}\n")
+            yield LessonVerdict(lesson, counted, sum(cell.seconds for cell in cells))
 
 
 def _verdict(cell: LessonCell, on_cpython: Outcome, ran: CellRun, problem: str) -> CellVerdict:

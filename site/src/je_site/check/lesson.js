@@ -10,9 +10,11 @@
   function answering(node, answers, mostPrompts) {
     const prompts = [];
     let over = false;
+    // A field that was answered stays in the page for half a second, hidden.
+    const field = '.jp-OutputArea-stdin-item:not(.jp-OutputArea-stdin-hiding) .jp-Stdin-input';
     const look = async () => {
       while (!over) {
-        const input = node.querySelector('.jp-Stdin-input');
+        const input = node.querySelector(field);
         if (input && prompts.length < mostPrompts) {
           const prompt = input.closest('.jp-Stdin')?.querySelector('.jp-Stdin-prompt');
           input.value = answers[prompts.length] ?? '1';
