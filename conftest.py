@@ -60,6 +60,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Keep away from the folders of tiers that cannot run or were not asked for."""
     if collection_path == _TESTS / "browsers":
         return True  # no tests, and each driver needs a package of its own
+    if collection_path in (_TESTS / "lessons" / "corpus", _TESTS / "lessons" / "web"):
+        return True  # modules of students, not ours
     if collection_path.parent != _TESTS or collection_path.name not in _NEEDS:
         return None
     tier = collection_path.name

@@ -40,12 +40,12 @@ _FROM_AN_INDEX = (
 )
 
 
-def build_ours(folder: Path) -> Path:
+def build_ours(folder: Path, contents: Path = CONTENTS) -> Path:
     """Build a site with je-kernel, as ``je-kernel build`` does."""
-    return build(folder / "site", contents=[CONTENTS], lite_dir=_lite_dir(folder))
+    return build(folder / "site", contents=[contents], lite_dir=_lite_dir(folder))
 
 
-def build_stock(folder: Path) -> Path:
+def build_stock(folder: Path, contents: Path = CONTENTS) -> Path:
     """Build a stock JupyterLite with the same Pyodide and the same wheels beside it.
 
     The wheels are as they were published, and the kernel finds what it would ask a
@@ -58,7 +58,7 @@ def build_stock(folder: Path) -> Path:
         folder,
         settings={"disablePyPIFallback": True},
         build={
-            "LiteBuildConfig": {"contents": [str(CONTENTS)], "disable_addons": ["je-kernel"]},
+            "LiteBuildConfig": {"contents": [str(contents)], "disable_addons": ["je-kernel"]},
             "PipliteAddon": {
                 "piplite_urls": [str(p.path) for p in packages if p.name in _FROM_AN_INDEX]
             },

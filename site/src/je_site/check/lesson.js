@@ -26,13 +26,13 @@
   /** Answer what a running cell asks, as a student does: type, and press Enter. */
   function answering(node, answers, mostPrompts) {
     const prompts = [];
-    const answered = new WeakSet();
     let over = false;
+    // A field that was answered stays in the page for half a second, hidden.
+    const field = '.jp-OutputArea-stdin-item:not(.jp-OutputArea-stdin-hiding) .jp-Stdin-input';
     const look = async () => {
       while (!over) {
-        const input = node.querySelector('.jp-Stdin-input');
-        if (input && !answered.has(input) && prompts.length < mostPrompts) {
-          answered.add(input);
+        const input = node.querySelector(field);
+        if (input && prompts.length < mostPrompts) {
           const prompt = input.closest('.jp-Stdin')?.querySelector('.jp-Stdin-prompt');
           input.value = answers[prompts.length] ?? '1';
           prompts.push(prompt?.textContent ?? '');
