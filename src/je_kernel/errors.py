@@ -10,6 +10,7 @@ so that ``except`` clauses written for ordinary Python keep working::
     ├── ArgumentError (also TypeError and ValueError)   nothing the function can use
     ├── NotInBrowserError (also RuntimeError)
     ├── InstallError (also ValueError)
+    ├── PackageNotLoadedError (also ModuleNotFoundError)
     ├── NetworkError (also urllib.error.URLError, so OSError)
     │   ├── SiteForbidsError       the site does not let notebooks read it (CORS)
     │   ├── InsecureAddressError   http:// asked for by an https:// page
@@ -86,6 +87,7 @@ __all__ = [
     "NotFoundError",
     "NotInBrowserError",
     "OfflineError",
+    "PackageNotLoadedError",
     "SavedCopyWarning",
     "ServerFailedError",
     "SharingLinkError",
@@ -146,6 +148,10 @@ class NotInBrowserError(JeKernelError, RuntimeError):
 
 class InstallError(JeKernelError, ValueError):
     """A package could not be installed."""
+
+
+class PackageNotLoadedError(JeKernelError, ModuleNotFoundError):
+    """The site brings the package of a module, but the package could not be loaded."""
 
 
 class NetworkError(JeKernelError, URLError):
