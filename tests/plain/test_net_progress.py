@@ -8,7 +8,14 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from je_kernel import settings
 from je_kernel.net import progress
 from je_kernel.net.message import Request
-from je_kernel.net.progress import NotebookDisplay, TerminalDisplay, Watched, describe, watch
+from je_kernel.net.progress import (
+    NotebookDisplay,
+    Steps,
+    TerminalDisplay,
+    Watched,
+    describe,
+    watch,
+)
 
 MB = 1_000_000
 
@@ -25,8 +32,8 @@ class Recorder:
         self.shown = []
         self.cleared = 0
 
-    def show(self, name, received, total, seconds):
-        self.shown.append((received, total, seconds))
+    def show(self, label, words, done, total):
+        self.shown.append((words, done, total))
 
     def clear(self):
         self.cleared += 1
@@ -163,3 +170,24 @@ def test_the_setting_turns_it_off(monkeypatch):
 def test_where_nobody_looks_nothing_is_shown(monkeypatch):
     monkeypatch.setattr(progress.sys, "stderr", io.StringIO())
     assert progress.display() is None
+
+
+def steps(*seconds):
+    """Do things that take these seconds and return what was shown."""
+    clock, display = Clock(), Recorder()
+    with Steps([f"package-{n}" for n in range(len(seconds))], display, clock) as shown:
+        for each in seconds:
+            shown.next()
+            clock.now += each
+    return display
+
+
+def test_quick_steps_show_nothing():
+    display = steps(0.1, 0.1, 0.1, 9)
+    assert (display.shown, display.cleared) == ([], 0)
+
+
+def test_slow_steps_are_shown_with_their_number_and_cleared_when_done():
+    display = steps(0.4, 0.4, 3)
+    assert display.shown == [("3 of 3", 2, 3)]
+    assert display.cleared == 1
