@@ -52,7 +52,7 @@ class Site:
         self.shown = []
         self.offline = False
         self.files = dict(FILES)
-        self.loaded = {}
+        self.loaded = set()
         self.lock = {
             name: Locked(
                 name=name,
@@ -66,7 +66,7 @@ class Site:
             for name in PACKAGES
         }
         self.owners = {top: name for name, each in self.lock.items() for top in each.imports}
-        self.loader = Loader(self.lock, self.loaded, self.fetch, self.unpack)
+        self.loader = Loader(self.lock, lambda: self.loaded, self.fetch, self.unpack)
         self.finder = SitePackagesFinder(lambda: self.owners, self.loader.load_owners)
 
     def fetch(self, package):
@@ -77,6 +77,7 @@ class Site:
 
     def unpack(self, package, content):
         zipfile.ZipFile(io.BytesIO(content)).extractall(self.folder)
+        self.loaded.add(package.name)
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_an_import_loads_the_package_and_what_it_needs_first(site):
 
     assert salt.grain.weight == 3
     assert site.fetched == ["grain", "salt"]
-    assert site.loaded == {"grain": "default channel", "salt": "default channel"}
+    assert site.loaded == {"grain", "salt"}
 
 
 def test_the_module_has_a_true_spec_and_is_not_looked_for_again(site):
@@ -196,7 +197,7 @@ def test_code_that_can_do_without_goes_on_when_there_is_no_network(site):
     for name in ("kitchen", "grain"):
         del sys.modules[name]
         (site.folder / f"{name}.py").unlink()
-        del site.loaded[name]
+        site.loaded.remove(name)
     importlib.invalidate_caches()
 
     def only_the_kitchen(package):
@@ -238,7 +239,7 @@ def test_a_module_that_its_package_does_not_hold_is_missing_as_ever(site):
 
 
 def test_what_is_loaded_by_others_is_not_loaded_again(site):
-    site.loaded["grain"] = "https://elsewhere/grain.whl"
+    site.loaded.add("grain")
     (site.folder / "grain.py").write_text("weight = 4\n")
     import salt
 

@@ -22,7 +22,7 @@ from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 __all__ = ["Loader", "Locked", "load_owners", "needed"]
 
@@ -107,13 +107,11 @@ class Loader:
     lock
         The packages by their keys.
     loaded
-        The channel that each loaded package came from, by its name: Pyodide's own
-        ``loadedPackages``, so that Pyodide and micropip know what is here.
+        Returns the names of the packages that are loaded, by whomever.
     fetch
-        Returns the content of the file that a package's ``file_name`` names, or raises
-        a `PackageNotLoadedError`.
+        Returns the content of the file that a package's ``file_name`` names.
     unpack
-        Puts that content where Python finds it.
+        Puts that content where Python finds it, and notes the package as loaded.
     display
         Returns where progress is shown.
     """
@@ -121,7 +119,7 @@ class Loader:
     def __init__(
         self,
         lock: Mapping[str, Locked],
-        loaded: MutableMapping[str, str],
+        loaded: Callable[[], Collection[str]],
         fetch: Callable[[Locked], bytes],
         unpack: Callable[[Locked, bytes], None],
         display: Callable[[], progress.Display | None] = lambda: None,
@@ -151,7 +149,8 @@ class Loader:
             If a package cannot be loaded. Those before it have been, whole.
         """
         owners = [key for key, package in self._lock.items() if top in package.imports]
-        missing = [each for each in needed(self._lock, owners) if each.name not in self._loaded]
+        loaded = self._loaded()
+        missing = [each for each in needed(self._lock, owners) if each.name not in loaded]
         with progress.Steps([each.name for each in missing], self._display()) as steps:
             for package in missing:
                 steps.next()
@@ -171,7 +170,6 @@ class Loader:
                 f"Could not load {package.name} {package.version} for 'import {top}': {why}.",
                 name=top,
             ) from error
-        self._loaded[package.name] = "default channel"
 
 
 class _NotGot(Exception):  # noqa: N818
@@ -196,12 +194,13 @@ def load_owners(top: str) -> bool:
 
 @cache
 def _loader() -> Loader:
+    import js
     import pyodide_js
 
     packages = pyodide_js.lockfile.packages.to_py()
     return Loader(
         {key: Locked.of(entry) for key, entry in packages.items()},
-        pyodide_js.loadedPackages.as_object_map(),
+        lambda: js.Object.keys(pyodide_js.loadedPackages).to_py(),
         _fetch,
         _unpack,
         progress.display,
@@ -229,6 +228,7 @@ def _fetch(package: Locked) -> bytes:
 
 
 def _unpack(package: Locked, content: bytes) -> None:
+    import pyodide_js
     from pyodide import _package_loader as pyodide_loader
     from pyodide.ffi import to_js
 
@@ -239,3 +239,5 @@ def _unpack(package: Locked, content: bytes) -> None:
         extract_dir=pyodide_loader.get_install_dir(package.install_dir),
         metadata={"INSTALLER": "pyodide.loadPackage", "PYODIDE_SOURCE": "pyodide"},
     )
+    # Pyodide and micropip look here for what there is.
+    setattr(pyodide_js.loadedPackages, package.name, "default channel")
