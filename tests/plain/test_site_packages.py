@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import io
+import subprocess
 import sys
 import zipfile
 
@@ -284,3 +285,45 @@ def test_the_finder_is_last_once_and_goes_again():
 
 def test_outside_of_pyodide_no_module_belongs_to_the_site():
     assert site_packages.module_owners() == {}
+
+
+# Imports a library in a Python of its own, with the finder first: it is asked for all that
+# the library looks for, and what it declines is found as ever. Prints what it loads.
+ASK = """
+import sys
+from je_kernel.imports import site_packages
+class Declines(frozenset):
+    def __contains__(self, top):
+        found = super().__contains__(top)
+        if found:
+            print("declined", top)
+        return found
+library = sys.argv[1]
+tops = site_packages.DOES_WITHOUT[library]
+site_packages.DOES_WITHOUT = {library: Declines(tops)}
+load = lambda top: print("loaded", top)
+finder = site_packages.SitePackagesFinder(lambda: dict.fromkeys(tops), load)
+sys.meta_path.insert(0, finder)
+__import__(library)
+sys.meta_path.remove(finder)
+"""
+
+
+@pytest.mark.parametrize("library", site_packages.DOES_WITHOUT)
+def test_what_a_library_does_without_it_looks_for_as_it_is_imported(library):
+    command = [sys.executable, "-c", ASK, library]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
+    for top in site_packages.DOES_WITHOUT[library]:
+        assert f"declined {top}" in told
+    assert not [line for line in told if line.startswith("loaded")]
+
+
+def test_an_import_through_importlib_counts_as_its_callers(site, monkeypatch):
+    monkeypatch.setattr(site_packages, "DOES_WITHOUT", {"kitchen": frozenset({"grain"})})
+    code = "import importlib\ndef get(name):\n    return importlib.import_module(name)\n"
+    code += "try:\n    get('grain')\nexcept ImportError:\n    pass\n"
+    (site.folder / "kitchen.py").write_text(code)
+    import kitchen
+
+    assert site.fetched == []
+    assert kitchen.get("grain").weight == 3

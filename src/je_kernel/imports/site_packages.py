@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["DOES_WITHOUT", "SitePackagesFinder", "install", "module_owners", "uninstall"]
 
 DOES_WITHOUT: Mapping[str, frozenset[str]] = {
+    "openpyxl": frozenset({"lxml"}),
     "pandas": frozenset({"bottleneck", "numexpr", "pyarrow"}),
     "seaborn": frozenset({"scipy", "statsmodels"}),
 }
@@ -91,9 +92,9 @@ def _importer() -> str:
     """Return the name of the module whose code is importing, or an empty text."""
     frame = sys._getframe(2)
     while frame.f_back is not None:
-        name = frame.f_globals.get("__name__", "")
-        if not name.startswith("importlib."):
-            return str(name)
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.partition(".")[0] != "importlib":
+            return name
         frame = frame.f_back
     return ""
 
