@@ -133,6 +133,7 @@ def test_the_name_in_a_requirement():
 
 # Imports.
 
+
 def missing(name):
     return ModuleNotFoundError(f"No module named {name!r}", name=name)
 
