@@ -116,7 +116,7 @@ def test_a_submodule_that_the_package_lacks_is_not_looked_for_in_the_site(site):
 
 
 def test_what_the_site_does_not_bring_is_missing_as_ever(site):
-    with pytest.raises(ModuleNotFoundError, match="^No module named 'sugar'$"):
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'sugar'$"):
         import sugar  # noqa: F401
     assert importlib.util.find_spec("sugar") is None
     assert site.fetched == []
@@ -131,7 +131,7 @@ def test_packages_that_need_each_other_or_what_the_lock_lacks_are_loaded(site):
 
 def test_two_packages_that_share_a_namespace_are_both_loaded(site):
     import shelf.a
-    import shelf.b
+    import shelf.b  # noqa: F401
 
     assert sorted(site.fetched) == ["shelf-a", "shelf-b"]
 
@@ -234,7 +234,7 @@ def test_a_file_that_cannot_be_unpacked_is_told(site):
 
 def test_a_module_that_its_package_does_not_hold_is_missing_as_ever(site):
     for _ in range(2):
-        with pytest.raises(ModuleNotFoundError, match="^No module named 'misnamed'$"):
+        with pytest.raises(ModuleNotFoundError, match=r"^No module named 'misnamed'$"):
             import misnamed  # noqa: F401
     assert site.fetched == ["misnamed"]
 
