@@ -126,10 +126,10 @@ _finder = SitePackagesFinder(module_owners, _load)
 def install() -> None:
     """Put the finder at the end of `sys.meta_path`; doing it twice does no harm."""
     if _finder not in sys.meta_path:
-        sys.meta_path.append(_finder)  # type: ignore[arg-type]
+        sys.meta_path.append(_finder)
 
 
 def uninstall() -> None:
     """Take the finder away."""
     if _finder in sys.meta_path:
-        sys.meta_path.remove(_finder)  # type: ignore[arg-type]
+        sys.meta_path.remove(_finder)
