@@ -72,7 +72,7 @@ def test_shared_libraries_are_opened_with_what_they_need_beside_them(lesson):
     code = (
         "from importlib import import_module\nimport_module('scipy.linalg').det([[2, 0], [0, 3]])"
     )
-    assert lesson(code) == "np.float64(6.0)"
+    assert "6.0" in lesson(code)
 
 
 def test_the_parts_that_pandas_needs_for_some_things_only(lesson):
