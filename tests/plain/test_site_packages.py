@@ -16,6 +16,7 @@ from je_kernel.errors import PackageNotLoadedError
 from je_kernel.imports import site_packages
 from je_kernel.imports.loading import Loader, Locked, _NotGot
 from je_kernel.imports.site_packages import SitePackagesFinder
+from je_kernel.net import progress
 
 PACKAGES = {
     "salt": {"salt": "import grain\n"},
@@ -237,6 +238,21 @@ def test_a_module_that_its_package_does_not_hold_is_missing_as_ever(site):
         with pytest.raises(ModuleNotFoundError, match=r"^No module named 'misnamed'$"):
             import misnamed  # noqa: F401
     assert site.fetched == ["misnamed"]
+
+
+def test_a_slow_load_shows_which_package_is_being_loaded(site, monkeypatch):
+    class Display:
+        def show(self, label, words, done, total):
+            site.shown.append((label, words))
+
+        def clear(self):
+            site.shown.append("cleared")
+
+    monkeypatch.setattr(progress, "_STEPS_PATIENCE_SECONDS", 0)
+    site.loader._display = Display
+    import salt  # noqa: F401
+
+    assert site.shown == [("Loading grain", "1 of 2"), ("Loading salt", "2 of 2"), "cleared"]
 
 
 def test_what_is_loaded_by_others_is_not_loaded_again(site):
