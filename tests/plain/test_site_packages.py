@@ -14,7 +14,7 @@ import pytest
 
 from je_kernel.errors import PackageNotLoadedError
 from je_kernel.imports import site_packages
-from je_kernel.imports.loading import Loader, Locked, _NotGot
+from je_kernel.imports.loading import Loader, Locked, Unavailable
 from je_kernel.imports.site_packages import SitePackagesFinder
 from je_kernel.net import progress
 
@@ -74,7 +74,7 @@ class Site:
     def fetch(self, package):
         self.fetched.append(package.name)
         if self.offline:
-            raise _NotGot("the site does not answer")
+            raise Unavailable("the site does not answer")
         return self.files[package.name]
 
     def unpack(self, package, content):
@@ -204,7 +204,7 @@ def test_code_that_can_do_without_goes_on_when_there_is_no_network(site):
 
     def only_the_kitchen(package):
         if package.name == "grain":
-            raise _NotGot("the site does not answer")
+            raise Unavailable("the site does not answer")
         return site.files[package.name]
 
     site.loader._fetch = only_the_kitchen

@@ -24,7 +24,7 @@ from je_kernel.net.message import Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-__all__ = ["Loader", "Locked", "load_owners", "needed"]
+__all__ = ["Loader", "Locked", "Unavailable", "load_owners", "needed"]
 
 # For a whole wheel on a slow network; without an end a dead connection would hold the kernel.
 _TIMEOUT_SECONDS = 300.0
@@ -109,7 +109,8 @@ class Loader:
     loaded
         Returns the names of the packages that are loaded, by whomever.
     fetch
-        Returns the content of the file that a package's ``file_name`` names.
+        Returns the content of the file that a package's ``file_name`` names, or
+        raises `Unavailable`.
     unpack
         Puts that content where Python finds it, and notes the package as loaded.
     display
@@ -151,13 +152,16 @@ class Loader:
         owners = [key for key, package in self._lock.items() if top in package.imports]
         loaded = self._loaded()
         missing = [each for each in needed(self._lock, owners) if each.name not in loaded]
-        with progress.Steps([each.name for each in missing], self._display()) as steps:
-            for package in missing:
-                steps.next()
-                self._load(package, top)
-        if missing:
+        if not missing:
+            return False
+        try:
+            with progress.Steps([each.name for each in missing], self._display()) as steps:
+                for package in missing:
+                    steps.next()
+                    self._load(package, top)
+        finally:
             importlib.invalidate_caches()
-        return bool(missing)
+        return True
 
     def _load(self, package: Locked, top: str) -> None:
         try:
@@ -165,20 +169,21 @@ class Loader:
             _check(package, content)
             self._unpack(package, content)
         except Exception as error:
-            why = str(error) if isinstance(error, _NotGot) else f"it cannot be unpacked ({error})"
+            known = isinstance(error, Unavailable)
+            why = str(error) if known else f"it cannot be unpacked ({error})"
             raise PackageNotLoadedError(
                 f"Could not load {package.name} {package.version} for 'import {top}': {why}.",
                 name=top,
             ) from error
 
 
-class _NotGot(Exception):  # noqa: N818
+class Unavailable(Exception):  # noqa: N818
     """The right file of a package was not got; its text says why and what to do."""
 
 
 def _check(package: Locked, content: bytes) -> None:
     if package.sha256 and hashlib.sha256(content).hexdigest() != package.sha256:
-        raise _NotGot(
+        raise Unavailable(
             "the file that came is not the one that this site's list of packages names. Reload"
             " the page and run this cell again; if it stays so, tell whoever runs the site"
         )
@@ -217,11 +222,11 @@ def _fetch(package: Locked) -> bytes:
     try:
         response = send(Request("GET", str(url), timeout=_TIMEOUT_SECONDS))
     except TransportFailure:
-        raise _NotGot(
+        raise Unavailable(
             "the site does not answer. Check the Wi-Fi, then run this cell again"
         ) from None
     if response.status != 200:
-        raise _NotGot(
+        raise Unavailable(
             f"the site does not give it (status {response.status}). Tell whoever runs the site"
         )
     return response.body
