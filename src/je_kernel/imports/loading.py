@@ -167,14 +167,16 @@ class Loader:
         try:
             content = self._fetch(package)
             _check(package, content)
-            self._unpack(package, content)
-        except Exception as error:
-            known = isinstance(error, Unavailable)
-            why = str(error) if known else f"it cannot be unpacked ({error})"
+            try:
+                self._unpack(package, content)
+            except Exception as error:
+                raise Unavailable(f"it cannot be unpacked ({error})") from error
+        except Unavailable as unavailable:
             raise PackageNotLoadedError(
-                f"Could not load {package.name} {package.version} for 'import {top}': {why}.",
+                f"Could not load {package.name} {package.version} for 'import {top}': "
+                f"{unavailable}.",
                 name=top,
-            ) from error
+            ) from unavailable.__cause__
 
 
 class Unavailable(Exception):  # noqa: N818
