@@ -24,7 +24,7 @@ CELLS = {
     ),
     "from two tasks at once": (
         "import asyncio\n"
-        "async def version():\n    import sympy\n    return sympy.__version__\n"
+        "async def version():\n    return importlib.import_module('sympy').__version__\n"
         "len(set(await asyncio.gather(version(), version())))"
     ),
 }
