@@ -43,7 +43,7 @@ class Locked:
     file_name
         Its wheel or archive: an address, or a path relative to the lock's.
     sha256
-        The SHA-256 of that file in hexadecimal digits; empty where the lock has none.
+        The SHA-256 of that file in hexadecimal digits.
     install_dir
         ``"site"`` or ``"dynlib"``.
     imports
@@ -67,7 +67,7 @@ class Locked:
             name=entry["name"],
             version=entry["version"],
             file_name=entry["file_name"],
-            sha256=entry.get("sha256") or "",
+            sha256=entry["sha256"],
             install_dir=entry["install_dir"],
             imports=tuple(entry["imports"]),
             depends=tuple(entry["depends"]),
@@ -184,7 +184,7 @@ class Unavailable(Exception):  # noqa: N818
 
 
 def _check(package: Locked, content: bytes) -> None:
-    if package.sha256 and hashlib.sha256(content).hexdigest() != package.sha256:
+    if hashlib.sha256(content).hexdigest() != package.sha256:
         raise Unavailable(
             "the file that came is not the one that this site's list of packages names. Reload"
             " the page and run this cell again; if it stays so, tell whoever runs the site"
