@@ -123,6 +123,18 @@ def test_a_file_with_another_hash_is_refused_and_the_kernel_lives(lesson):
     assert lesson("import html5lib\nhtml5lib.__name__") == "'html5lib'"
 
 
+def test_a_library_of_another_system_is_an_import_error_and_the_kernel_lives(lesson):
+    lesson(
+        "import sysconfig, importlib.machinery\n"
+        "folder = sysconfig.get_path('platlib')\n"
+        "file = f'{folder}/of_linux{importlib.machinery.EXTENSION_SUFFIXES[0]}'\n"
+        "open(file, 'wb').write(bytes.fromhex('7f454c46') + bytes(100))\n"
+        "importlib.invalidate_caches()"
+    )
+    assert lesson.fail("import of_linux").startswith("ImportError: could not load dynamic lib")
+    assert lesson("1 + 1") == "2"
+
+
 def test_an_import_of_what_is_there_costs_nothing(lesson):
     code = (
         "import timeit\n"

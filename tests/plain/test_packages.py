@@ -188,6 +188,12 @@ def test_a_module_beside_the_notebook_with_nearly_that_name_is_suggested():
     assert hint.endswith("Did you mean: import my_helpers")
 
 
+def test_a_wheel_that_is_compiled_for_another_system_is_told():
+    # As Pyodide says it of a library of Linux.
+    error = ImportError("could not load dynamic lib: /lib/python3.14/site-packages/a.so")
+    assert "made for another system" in hint_for(error, can_wait=True)
+
+
 @pytest.mark.parametrize(("name", "meant"), [("Seaborn", "seaborn"), ("scipi.stats", "scipy")])
 def test_a_misspelt_module_of_the_site_is_guessed(name, meant):
     hint = hint_for(missing(name), can_wait=True, brought=["scipy", "seaborn"], loaded=[])

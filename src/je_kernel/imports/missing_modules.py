@@ -68,6 +68,11 @@ def hint_for(
         return None
     if isinstance(error.__cause__, PackageNotLoadedError):
         return str(error.__cause__)
+    if "could not load dynamic lib" in str(error):
+        return (
+            "A compiled part of this package was made for another system or another version of"
+            " Python than this browser's. Ask whoever runs the site for a version that fits."
+        )
     missing = _missing_module(error)
     if missing is None or missing in loaded:
         return None
