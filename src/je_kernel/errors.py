@@ -14,6 +14,7 @@ so that ``except`` clauses written for ordinary Python keep working::
     │   └── NoSocketError (also OSError)             only HTTP leaves a browser
     ├── DeadlockError (also RuntimeError)        a wait that no thread can end
     ├── InstallError (also ValueError)
+    ├── PackageNotLoadedError (also ModuleNotFoundError)
     ├── NetworkError (also urllib.error.URLError, so OSError)
     │   ├── SiteForbidsError       the site does not let notebooks read it (CORS)
     │   ├── InsecureAddressError   http:// asked for by an https:// page
@@ -93,6 +94,7 @@ __all__ = [
     "NotFoundError",
     "NotInBrowserError",
     "OfflineError",
+    "PackageNotLoadedError",
     "SavedCopyWarning",
     "ServerFailedError",
     "SharingLinkError",
@@ -170,6 +172,10 @@ class DeadlockError(JeKernelError, RuntimeError):
 
 class InstallError(JeKernelError, ValueError):
     """A package could not be installed."""
+
+
+class PackageNotLoadedError(JeKernelError, ModuleNotFoundError):
+    """The site brings the package of a module, but the package could not be loaded."""
 
 
 class NetworkError(JeKernelError, URLError):

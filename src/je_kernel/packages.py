@@ -11,7 +11,6 @@ import difflib
 import importlib.metadata
 import json
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +18,7 @@ from je_kernel import runtime
 from je_kernel.arguments import check_text
 from je_kernel.errors import InstallError, NotInBrowserError
 from je_kernel.stand_ins.names import STOOD_IN
+from je_kernel.imports.site_packages import module_owners
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,7 +28,6 @@ __all__ = [
     "Installed",
     "Offer",
     "install",
-    "module_owners",
     "why_not_installed",
 ]
 
@@ -378,10 +377,3 @@ def _nearest(requirement: str, versions: Collection[str]) -> str:
 
 def _order(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0]))
-
-
-def module_owners() -> Mapping[str, str]:
-    """Return which of the site's packages each module belongs to."""
-    hook = sys.modules.get("_pyodide._importhook")
-    owners: dict[str, str] = getattr(hook, "REPODATA_PACKAGES_IMPORT_TO_PACKAGE_NAME", {})
-    return owners

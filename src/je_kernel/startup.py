@@ -188,19 +188,33 @@ def _release_saved_copies(_shell: InteractiveShell | None) -> None:
     saved.release()
 
 
+def _find_site_packages(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("pip installs packages here")
+    from je_kernel.imports import site_packages
+
+    site_packages.install()
+
+
+def _leave_site_packages(_shell: InteractiveShell | None) -> None:
+    from je_kernel.imports import site_packages
+
+    site_packages.uninstall()
+
+
 def _hint_imports(shell: InteractiveShell | None) -> None:
     if not runtime.in_browser():
         raise Skip("pip installs packages here")
     if shell is None:
         raise Skip("this Python has no IPython shell")
-    from je_kernel.import_hints import hint_imports
+    from je_kernel.imports.import_hints import hint_imports
 
     hint_imports(shell)
 
 
 def _unhint_imports(shell: InteractiveShell | None) -> None:
     if shell is not None:
-        from je_kernel.import_hints import unhint_imports
+        from je_kernel.imports.import_hints import unhint_imports
 
         unhint_imports(shell)
 
@@ -225,6 +239,7 @@ STEPS: tuple[Step, ...] = (
     Step("drive", _quicken_drive, _leave_drive),
     Step("modules", _find_drive_modules, _leave_drive_modules),
     Step("copies", _prepare_saved_copies, _release_saved_copies),
+    Step("packages", _find_site_packages, _leave_site_packages),
     Step("imports", _hint_imports, _unhint_imports),
     Step("stand-ins", _stand_in, _stand_out),
     Step("namespace", _name_ourselves, _leave_namespace),

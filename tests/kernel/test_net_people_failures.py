@@ -229,12 +229,12 @@ def published_while_reading(selenium, url):
         def publish(self, data, metadata=None, *, transient=None, update=False, **_):
             published.append((data.get("text/plain"), update))
 
-    original = progress._display
-    progress._display = lambda: progress.NotebookDisplay(Publisher())
+    original = progress.display
+    progress.display = lambda: progress.NotebookDisplay(Publisher())
     try:
         size = len(urllib.request.urlopen(url).read())
     finally:
-        progress._display = original
+        progress.display = original
     return size, published
 
 

@@ -100,7 +100,7 @@ def shown(selenium, code):
 
     import pyodide_kernel
 
-    from je_kernel.import_hints import hint_imports
+    from je_kernel.imports.import_hints import hint_imports
 
     shell = pyodide_kernel.ipython_shell
     hint_imports(shell)
@@ -111,10 +111,8 @@ def shown(selenium, code):
 
 
 def test_a_failed_import_ends_with_the_line_that_installs_it(selenium):
-    text = shown(selenium, "import importlib; importlib.import_module('html5lib')")
-    assert text.endswith(
-        'This site brings it. To install it, run\n\n    je_kernel.install("html5lib")'
-    )
+    text = shown(selenium, "import importlib; importlib.import_module('docx')")
+    assert text.endswith('installs it:\n\n    je_kernel.install("python-docx")')
 
 
 def test_turtle_is_told_with_what_to_use_instead(selenium):

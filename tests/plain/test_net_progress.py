@@ -8,7 +8,14 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from je_kernel import settings
 from je_kernel.net import progress
 from je_kernel.net.message import Request
-from je_kernel.net.progress import NotebookDisplay, TerminalDisplay, Watched, describe, watch
+from je_kernel.net.progress import (
+    NotebookDisplay,
+    Steps,
+    TerminalDisplay,
+    Watched,
+    describe,
+    watch,
+)
 
 MB = 1_000_000
 
@@ -25,8 +32,8 @@ class Recorder:
         self.shown = []
         self.cleared = 0
 
-    def show(self, name, received, total, seconds):
-        self.shown.append((received, total, seconds))
+    def show(self, label, words, done, total):
+        self.shown.append((words, done, total))
 
     def clear(self):
         self.cleared += 1
@@ -55,13 +62,16 @@ def test_a_small_download_shows_nothing_however_slow():
 
 def test_a_large_and_slow_download_is_shown_and_cleared_when_done():
     display = download([(0.6, MB)] * 3, total=3 * MB)
-    assert display.shown == [(2 * MB, 3 * MB, 1.2), (3 * MB, 3 * MB, pytest.approx(1.8))]
+    assert display.shown == [
+        ("2.0 of 3.0 MB, 1.7 MB/s, 1 second left", 2 * MB, 3 * MB),
+        ("3.0 of 3.0 MB, 1.7 MB/s, 1 second left", 3 * MB, 3 * MB),
+    ]
     assert display.cleared == 1
 
 
 def test_a_download_of_unknown_size_is_shown_once_it_has_grown():
     display = download([(0.6, 400_000)] * 4)
-    assert [received for received, _, _ in display.shown] == [1_200_000, 1_600_000]
+    assert [received for _, received, _ in display.shown] == [1_200_000, 1_600_000]
 
 
 def test_it_is_shown_four_times_a_second_and_not_more():
@@ -97,8 +107,8 @@ def test_progress_in_words(received, total, seconds, words):
 def test_in_a_notebook_one_output_is_made_changed_and_emptied():
     publisher = CapturingDisplayPublisher()
     display = NotebookDisplay(publisher)
-    display.show("<rain>.csv", MB, 4 * MB, 2.0)
-    display.show("<rain>.csv", 2 * MB, 4 * MB, 4.0)
+    display.show("Reading <rain>.csv", "little", MB, 4 * MB)
+    display.show("Reading <rain>.csv", "more", 2 * MB, 4 * MB)
     display.clear()
     first, second, last = publisher.outputs
     assert [output["update"] for output in publisher.outputs] == [False, True, True]
@@ -107,25 +117,25 @@ def test_in_a_notebook_one_output_is_made_changed_and_emptied():
         '<progress value="1000000" max="4000000" aria-label="Reading &lt;rain&gt;.csv"'
         in (first["data"]["text/html"])
     )
-    assert second["data"]["text/plain"].startswith("Reading <rain>.csv: 2.0 of 4.0 MB")
+    assert second["data"]["text/plain"] == "Reading <rain>.csv: more"
     assert last["data"] == {}
 
 
 def test_a_bar_of_unknown_length_has_no_value():
     publisher = CapturingDisplayPublisher()
-    NotebookDisplay(publisher).show("a", MB, None, 2.0)
+    NotebookDisplay(publisher).show("a", "some", MB, None)
     assert "<progress aria-label=" in publisher.outputs[0]["data"]["text/html"]
 
 
 def test_on_a_terminal_the_line_is_written_over_and_wiped_out():
     stream = io.StringIO()
     display = TerminalDisplay(stream)
-    display.show("a.csv", MB, 10 * MB, 1.0)
-    display.show("a.csv", 9 * MB, None, 9.0)
+    display.show("Reading a.csv", "1.0 of 10.0 MB", MB, 10 * MB)
+    display.show("Reading a.csv", "9.0 MB", 9 * MB, None)
     display.clear()
     lines = stream.getvalue().split("\r")
-    assert lines[1] == "Reading a.csv: 1.0 of 10.0 MB, 1.0 MB/s, 9 seconds left"
-    assert lines[2].strip() == "Reading a.csv: 9.0 MB, 1.0 MB/s"
+    assert lines[1] == "Reading a.csv: 1.0 of 10.0 MB"
+    assert lines[2].strip() == "Reading a.csv: 9.0 MB"
     assert len(lines[2]) == len(lines[1])
     assert lines[3].strip() == lines[4] == ""
 
@@ -148,10 +158,10 @@ def test_the_setting_turns_it_off(monkeypatch):
     monkeypatch.setenv("JE_KERNEL_PROGRESS", "on")
     settings.reload()
     try:
-        assert isinstance(progress._display(), TerminalDisplay)
+        assert isinstance(progress.display(), TerminalDisplay)
         monkeypatch.setenv("JE_KERNEL_PROGRESS", "off")
         settings.reload()
-        assert progress._display() is None
+        assert progress.display() is None
     finally:
         monkeypatch.undo()
         settings.reload()
@@ -159,4 +169,25 @@ def test_the_setting_turns_it_off(monkeypatch):
 
 def test_where_nobody_looks_nothing_is_shown(monkeypatch):
     monkeypatch.setattr(progress.sys, "stderr", io.StringIO())
-    assert progress._display() is None
+    assert progress.display() is None
+
+
+def steps(*seconds):
+    """Do things that take these seconds and return what was shown."""
+    clock, display = Clock(), Recorder()
+    with Steps([f"package-{n}" for n in range(len(seconds))], display, clock) as shown:
+        for each in seconds:
+            shown.next()
+            clock.now += each
+    return display
+
+
+def test_quick_steps_show_nothing():
+    display = steps(0.1, 0.1, 0.1, 9)
+    assert (display.shown, display.cleared) == ([], 0)
+
+
+def test_slow_steps_are_shown_with_their_number_and_cleared_when_done():
+    display = steps(0.4, 0.4, 3)
+    assert display.shown == [("3 of 3", 2, 3)]
+    assert display.cleared == 1

@@ -12,7 +12,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from je_kernel.files.packages import load, load_async
+from je_kernel.files.packages import load
 
 if TYPE_CHECKING:
     from je_kernel.files.entries import Entry
@@ -265,5 +265,5 @@ def _answer(request: Request, store: Store) -> Any:
 
 async def _answer_async(request: Request, store: Store) -> Any:
     if isinstance(request, LoadPackage):
-        return await load_async(request)
+        return load(request)
     return await store.perform_async(request)

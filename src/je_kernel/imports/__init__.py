@@ -1,1 +1,1 @@
-"""What happens when something is imported: modules on the drive, and packages of the site."""
+"""An import is enough: finders for the site's packages and for modules on the drive, and hints."""

@@ -21,14 +21,24 @@ from je_kernel import settings
 from je_kernel.net.credentials import shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from je_kernel.net.message import Request
 
-__all__ = ["Display", "NotebookDisplay", "TerminalDisplay", "Watched", "describe", "watch"]
+__all__ = [
+    "Display",
+    "NotebookDisplay",
+    "Steps",
+    "TerminalDisplay",
+    "Watched",
+    "describe",
+    "display",
+    "watch",
+]
 
 _PATIENCE_SECONDS = 1.0
+_STEPS_PATIENCE_SECONDS = 0.5
 _BETWEEN_SECONDS = 0.25
 _LARGE_BYTES = 1_000_000
 
@@ -36,8 +46,8 @@ _LARGE_BYTES = 1_000_000
 class Display(Protocol):
     """Where progress is shown."""
 
-    def show(self, name: str, received: int, total: int | None, seconds: float) -> None:
-        """Show how far a download is; called again and again."""
+    def show(self, label: str, words: str, done: int, total: int | None) -> None:
+        """Show how far something is; called again and again."""
 
     def clear(self) -> None:
         """Take away what was shown."""
@@ -90,9 +100,58 @@ class Watched:
             return
         self._next = now + _BETWEEN_SECONDS
         self._shown = True
-        self._display.show(self._name, self._received, self._total, now - self._begun)
+        words = describe(self._received, self._total, now - self._begun)
+        self._display.show(f"Reading {self._name}", words, self._received, self._total)
 
     def __enter__(self) -> Watched:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if self._shown and self._display is not None:
+            self._display.clear()
+
+
+class Steps:
+    """Several things that are done one after the other, shown once they take their time.
+
+    Parameters
+    ----------
+    names
+        What to call them, in their order.
+    display
+        Where to show it; None to show nothing.
+    clock
+        What tells the seconds.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        display: Display | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._names = names
+        self._display = display
+        self._clock = clock
+        self._begun = clock()
+        self._done = 0
+        self._shown = False
+
+    def next(self) -> None:
+        """Tell that the next one begins."""
+        if self._display is not None and self._clock() - self._begun >= _STEPS_PATIENCE_SECONDS:
+            self._shown = True
+            total = len(self._names)
+            words = f"{self._done + 1} of {total}"
+            self._display.show(f"Loading {self._names[self._done]}", words, self._done, total)
+        self._done += 1
+
+    def __enter__(self) -> Steps:
         return self
 
     def __exit__(
@@ -120,7 +179,7 @@ def watch(request: Request, total: int | None) -> Watched:
     Watched
         To be told, by ``update``, of what has come.
     """
-    return Watched(_name_of(request.url), total, _display())
+    return Watched(_name_of(request.url), total, display())
 
 
 def _name_of(url: str) -> str:
@@ -128,7 +187,8 @@ def _name_of(url: str) -> str:
     return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname or "data"
 
 
-def _display() -> Display | None:
+def display() -> Display | None:
+    """Return where progress is shown: under the running cell, on a terminal, or nowhere."""
     if not settings.current().progress:
         return None
     ipython = sys.modules.get("IPython")
@@ -155,17 +215,16 @@ class NotebookDisplay:
         self._id = uuid.uuid4().hex
         self._begun = False
 
-    def show(self, name: str, received: int, total: int | None, seconds: float) -> None:
+    def show(self, label: str, words: str, done: int, total: int | None) -> None:
         """Show or change the bar."""
-        words = describe(received, total, seconds)
-        amount = "" if total is None else f' value="{received}" max="{total}"'
-        label = html.escape(f"Reading {name}")
+        amount = "" if total is None else f' value="{done}" max="{total}"'
+        safe = html.escape(label)
         markup = (
-            f'<div style="font-size:90%"><span>{label}</span> '
-            f'<progress{amount} aria-label="{label}" style="width:12em;vertical-align:middle">'
+            f'<div style="font-size:90%"><span>{safe}</span> '
+            f'<progress{amount} aria-label="{safe}" style="width:12em;vertical-align:middle">'
             f"</progress> <span>{html.escape(words)}</span></div>"
         )
-        self._publish({"text/html": markup, "text/plain": f"Reading {name}: {words}"})
+        self._publish({"text/html": markup, "text/plain": f"{label}: {words}"})
 
     def clear(self) -> None:
         """Make the output empty: nothing of it is to be seen, and no other output is touched."""
@@ -192,9 +251,9 @@ class TerminalDisplay:
         self._stream = stream
         self._width = 0
 
-    def show(self, name: str, received: int, total: int | None, seconds: float) -> None:
+    def show(self, label: str, words: str, done: int, total: int | None) -> None:  # noqa: ARG002
         """Write the line."""
-        line = f"Reading {name}: {describe(received, total, seconds)}"
+        line = f"{label}: {words}"
         self._stream.write("\r" + line.ljust(self._width))
         self._stream.flush()
         self._width = len(line)

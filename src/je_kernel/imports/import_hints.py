@@ -1,7 +1,7 @@
 """Makes failed imports say how to get what is missing, in an IPython shell.
 
 This is the part that starts with the kernel, and no more: what there is to say
-is in `je_kernel.missing_modules`, which is loaded when an import fails.
+is in `je_kernel.imports.missing_modules`, which is loaded when an import fails.
 """
 
 from __future__ import annotations
@@ -61,17 +61,18 @@ def unhint_imports(shell: InteractiveShell) -> None:
 
 def _add_hint(error: ImportError | AttributeError) -> None:
     try:
+        from je_kernel.imports.missing_modules import hint_for
         from je_kernel.imports.shadowing import shadowing_hint
-        from je_kernel.missing_modules import hint_for
-        from je_kernel.packages import module_owners
+        from je_kernel.imports.site_packages import module_owners
 
-        hint = shadowing_hint(error, module_owners())
+        brought = module_owners()
+        hint = shadowing_hint(error, brought)
         if hint is None and isinstance(error, ImportError):
             hint = hint_for(
                 error,
-                module_owners(),
                 can_wait=runtime.can_run_sync(),
                 neighbours=_neighbours(error),
+                brought=brought,
             )
     except Exception:
         # Nothing may stand between a student and the error itself.

@@ -1,8 +1,7 @@
 """What a failed import says: the one line that installs what is missing.
 
-The kernel loads the packages that the site brings as soon as a cell imports
-them. What is left are packages of others, modules that are missing from Python
-in a browser, and misspelt names.
+What the site brings is loaded by the import itself. What is left are packages of
+others, modules that are missing from Python in a browser, and misspelt names.
 """
 
 from __future__ import annotations
@@ -12,11 +11,12 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from je_kernel.errors import PackageNotLoadedError
 from je_kernel.packages import PUBLISHED_AS
 from je_kernel.stand_ins.names import advice_for
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
 __all__ = ["hint_for"]
 
@@ -27,10 +27,10 @@ _NEEDS_A_SCREEN = frozenset({"curses", "idlelib", "tkinter", "turtle", "turtlede
 
 def hint_for(
     error: ImportError,
-    owners: Mapping[str, str],
     *,
     can_wait: bool,
     neighbours: Collection[str] = (),
+    brought: Collection[str] = (),
     loaded: Collection[str] = sys.modules,
 ) -> str | None:
     """Say how to get what an import did not find.
@@ -39,12 +39,12 @@ def hint_for(
     ----------
     error
         The error.
-    owners
-        Which of the site's packages each module belongs to.
     can_wait
         Whether `install` works here.
     neighbours
         The modules that lie beside the notebook.
+    brought
+        The modules that the site brings.
     loaded
         The modules that are imported: of these only a part is missing, which
         no installation brings.
@@ -56,12 +56,24 @@ def hint_for(
 
     Examples
     --------
-    >>> error = ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
-    >>> print(hint_for(error, {"sklearn": "scikit-learn"}, can_wait=True, loaded=[]))
-    This site brings it. To install it, run
+    >>> error = ModuleNotFoundError("No module named 'docx'", name="docx")
+    >>> print(hint_for(error, can_wait=True))
+    If it is a published package, this installs it:
     <BLANKLINE>
-        je_kernel.install("scikit-learn")
+        je_kernel.install("python-docx")
+    >>> error = ModuleNotFoundError("No module named 'Pandas'", name="Pandas")
+    >>> print(hint_for(error, can_wait=True, brought=["pandas"], loaded=[]))
+    Did you mean: import pandas
     """
+    if isinstance(error, PackageNotLoadedError):
+        return None
+    if isinstance(error.__cause__, PackageNotLoadedError):
+        return str(error.__cause__)
+    if "could not load dynamic lib" in str(error):
+        return (
+            "A compiled part of this package was made for another system or another version of"
+            " Python than this browser's. Ask whoever runs the site for a version that fits."
+        )
     if (error.name or "").startswith("google."):  # a part that ours does not have
         return advice_for("google")
     missing = _missing_module(error)
@@ -74,9 +86,6 @@ def hint_for(
         )
     if missing in sys.stdlib_module_names:
         return f"{missing} is a part of Python that cannot work in a browser."
-    package = owners.get(missing) or owners.get(missing.lower())
-    if package is not None:
-        return f"This site brings it. To install it, run\n\n{_line(package, can_wait)}"
     advice = advice_for(missing)
     if advice is not None:
         return advice
@@ -86,11 +95,18 @@ def hint_for(
             " does not bring and which cannot be installed here. Look for the same data as CSV or"
             " JSON, or ask whoever runs the site to add it."
         )
-    near = difflib.get_close_matches(missing, neighbours, 1, 0.7)
-    if near:
-        return f"Beside this notebook lies {near[0]}.py. Did you mean: import {near[0]}"
+    if near := _nearest(missing, neighbours):
+        return f"Beside this notebook lies {near}.py. Did you mean: import {near}"
+    if near := _nearest(missing, brought):
+        return f"Did you mean: import {near}"
     package = PUBLISHED_AS.get(missing, missing)
     return f"If it is a published package, this installs it:\n\n{_line(package, can_wait)}"
+
+
+def _nearest(missing: str, names: Collection[str]) -> str | None:
+    spellings = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(missing.lower(), spellings, 1, 0.7)
+    return spellings[near[0]] if near else None
 
 
 def _line(package: str, can_wait: bool) -> str:

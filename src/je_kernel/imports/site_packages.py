@@ -1,0 +1,135 @@
+"""Finds modules of the site's packages that this kernel has not loaded yet, and loads them.
+
+JupyterLite's kernel loads what a cell imports before it runs the cell, if the cell
+is plain Python. This finder stands last in `sys.meta_path` and sees all other
+imports that find nothing: those in cells with magics, in modules and libraries,
+and in `importlib.import_module`.
+
+How a package is loaded is in `je_kernel.imports.loading`, imported when first used.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+__all__ = ["DOES_WITHOUT", "SitePackagesFinder", "install", "module_owners", "uninstall"]
+
+DOES_WITHOUT: Mapping[str, frozenset[str]] = {
+    "openpyxl": frozenset({"lxml"}),
+    "pandas": frozenset({"bottleneck", "numexpr", "pyarrow"}),
+    "seaborn": frozenset({"scipy", "statsmodels"}),
+}
+"""What a library looks for while it is imported, and has a substitute of its own for.
+
+It is not loaded then: it is large, or slow to import, and most lessons never use it.
+Once the library is imported, it gets what it asks for.
+"""
+
+# They look for modules to complete what is typed; nothing of it may be run or fetched.
+_COMPLETERS = ("jedi.", "IPython.core.completerlib")
+
+
+class SitePackagesFinder:
+    """Finds what `sys.path` lacks and the site brings, by loading it.
+
+    Parameters
+    ----------
+    owners
+        Returns which package each top-level module belongs to.
+    load
+        Loads all packages that a top-level module belongs to; returns whether
+        there was one that had not been loaded.
+    """
+
+    def __init__(
+        self, owners: Callable[[], Mapping[str, str]], load: Callable[[str], bool]
+    ) -> None:
+        self._owners = owners
+        self._load = load
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Find a module as `PathFinder` does, once its package has been loaded.
+
+        Parameters
+        ----------
+        fullname
+            The module's name.
+        path
+            Where its parent's modules are; None for a top-level module.
+        target
+            Passed on to `PathFinder`.
+
+        Raises
+        ------
+        PackageNotLoadedError
+            If the package cannot be loaded.
+        """
+        top = fullname.partition(".")[0]
+        # What a regular package lacks, whose path is a list, no other package adds.
+        if top not in self._owners() or isinstance(path, list):
+            return None
+        importer = _importer()
+        if importer.startswith(_COMPLETERS) or _does_without(importer, top):
+            return None
+        if not self._load(top):
+            return None
+        return PathFinder.find_spec(fullname, path, target)
+
+
+def _importer() -> str:
+    """Return the name of the module whose code is importing, or an empty text."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.partition(".")[0] != "importlib":
+            return name
+        frame = frame.f_back
+    return ""
+
+
+def _does_without(importer: str, top: str) -> bool:
+    library = importer.partition(".")[0]
+    if top not in DOES_WITHOUT.get(library, ()):
+        return False
+    spec = getattr(sys.modules.get(library), "__spec__", None)
+    return getattr(spec, "_initializing", False)
+
+
+def module_owners() -> Mapping[str, str]:
+    """Return which of the site's packages each module belongs to."""
+    hook = sys.modules.get("_pyodide._importhook")
+    owners: dict[str, str] = getattr(hook, "REPODATA_PACKAGES_IMPORT_TO_PACKAGE_NAME", {})
+    return owners
+
+
+def _load(top: str) -> bool:
+    from je_kernel.imports.loading import load_owners
+
+    return load_owners(top)
+
+
+_finder = SitePackagesFinder(module_owners, _load)
+
+
+def install() -> None:
+    """Put the finder at the end of `sys.meta_path`; doing it twice does no harm."""
+    if _finder not in sys.meta_path:
+        sys.meta_path.append(_finder)
+
+
+def uninstall() -> None:
+    """Take the finder away."""
+    if _finder in sys.meta_path:
+        sys.meta_path.remove(_finder)
