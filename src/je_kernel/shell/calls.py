@@ -121,6 +121,13 @@ class State:
         if self.spent[0] > MOST_COMMANDS:
             raise Stopped(f"stopped after {MOST_COMMANDS:,} commands: does a loop never end?")
 
+    def set(self, name: str, value: str | None) -> None:
+        """Give a variable a value; None takes it away."""
+        if value is None:
+            self.variables.pop(name, None)
+        else:
+            self.variables[name] = value
+
     def environment(self) -> dict[str, str]:
         """Return the variables that programs are given."""
         return {name: self.variables[name] for name in self.exported if name in self.variables}
@@ -243,7 +250,7 @@ class Call:
     Parameters
     ----------
     name
-        The command's name.
+        The command's name, as its messages begin.
     args
         Its arguments.
     state

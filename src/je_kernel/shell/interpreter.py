@@ -305,25 +305,30 @@ def _simple(node: Simple, state: State, streams: Streams) -> Running:
             return kept
 
         return (yield from _redirected(node.redirects, expander, streams, nothing))
-    inside = state
-    if node.assignments:
-        # For this command alone.
-        inside = state.copy()
-        for name, word in node.assignments:
-            inside.variables[name] = expander.text(word)
-            inside.exported.add(name)
+    # For this command alone.
+    values = [(name, expander.text(word)) for name, word in node.assignments]
+    before = {name: (state.variables.get(name), name in state.exported) for name, _ in values}
+    for name, value in values:
+        state.variables[name] = value
+        state.exported.add(name)
     if "x" in state.options:
         streams.stderr(f"+ {' '.join(words)}\n".encode("utf-8", "surrogateescape"))
-    return (
-        yield from _redirected(
-            node.redirects, expander, streams, lambda streams: _named(words, inside, streams)
+    try:
+        return (
+            yield from _redirected(
+                node.redirects, expander, streams, lambda inside: _named(words, state, inside)
+            )
         )
-    )
+    finally:
+        for name, (old, exported) in before.items():
+            state.set(name, old)
+            if not exported:
+                state.exported.discard(name)
 
 
 def _named(words: list[str], state: State, streams: Streams) -> Running:
     """Run the function, command or file that the first word names."""
-    from je_kernel.shell.commands import find
+    from je_kernel.shell.commands import NAMES, find
 
     name = words[0]
     if name in state.functions:
@@ -331,7 +336,8 @@ def _named(words: list[str], state: State, streams: Streams) -> Running:
     program = find(name, state)
     if program is None:
         return _not_found(name, state, streams)
-    call = Call(name.rpartition("/")[2], words[1:], state, streams, _nested, run_script)
+    title = f"bash: {name}" if NAMES.get(name) == "own" else name.rpartition("/")[2]
+    call = Call(title, words[1:], state, streams, _nested, run_script)
     try:
         running = program(call)
         if isinstance(running, int):
@@ -375,10 +381,7 @@ def _function(body: Command, args: list[str], state: State, streams: Streams) ->
     finally:
         state.arguments = outer
         for name, value in state.hidden.pop().items():
-            if value is None:
-                state.variables.pop(name, None)
-            else:
-                state.variables[name] = value
+            state.set(name, value)
 
 
 def _deeper(state: State, running: Running) -> Running:

@@ -159,7 +159,8 @@ def zip_(call: Call) -> Running:
     for source in sources:
         path = Path(call.path(source))
         if not path.exists():
-            call.complain(f"warning: name not matched: {source}")
+            if "q" not in given:
+                yield _line(f"\tzip warning: name not matched: {source}")
             continue
         members.append((source, path))
         if "r" in given and path.is_dir():

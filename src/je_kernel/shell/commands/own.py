@@ -324,7 +324,7 @@ def command(call: Call) -> Running:
 def test(call: Call) -> int:
     """Test files, texts and numbers."""
     args = list(call.args)
-    if call.name == "[":
+    if call.name == "bash: [":
         if not args or args.pop() != "]":
             raise CommandFailure("missing ']'", 2)
     return int(not _Test(call, args).value()) if args else 1

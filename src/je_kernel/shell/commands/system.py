@@ -110,7 +110,7 @@ def seq(call: Call) -> Running:
     try:
         scale = 10**places
         begin, by = (round(float(text) * scale) for text in (first, step))
-        end = float(last) * scale + 1e-9
+        end = float(last) * scale
     except (ValueError, OverflowError):
         raise CommandFailure(f"invalid floating point argument: '{' '.join(texts)}'") from None
     if by == 0:
@@ -123,7 +123,7 @@ def seq(call: Call) -> Running:
             return given.last("f") % (number / scale)
         return (str(number) if not places else f"{number / scale:.{places}f}").zfill(width)
 
-    numbers = itertools.takewhile(lambda n: n <= end if by > 0 else n >= end, itertools.count(begin, by))
+    numbers = itertools.takewhile(lambda n: n <= end + 1e-9 if by > 0 else n >= end - 1e-9, itertools.count(begin, by))
     any_yet = False
     for number in numbers:
         yield ((joint if any_yet else "") + shown(number)).encode()

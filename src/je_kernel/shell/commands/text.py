@@ -28,7 +28,9 @@ class Read:
         self.status = 0
 
 
-def inputs(call: Call, names: list[str], read: Read) -> Iterator[tuple[str, Input]]:
+def inputs(
+    call: Call, names: list[str], read: Read, complaint: str = "{}"
+) -> Iterator[tuple[str, Input]]:
     """Yield named files opened, or the standard input; complain of those that cannot be."""
     for name in names or ["-"]:
         if name == "-":
@@ -40,7 +42,7 @@ def inputs(call: Call, names: list[str], read: Read) -> Iterator[tuple[str, Inpu
                 raise IsADirectoryError(21, "Is a directory")
             opened = Input.of_file(str(path))
         except OSError as error:
-            call.complain(f"{name}: {error.strerror or error}")
+            call.failed(complaint.format(name), error)
             read.status = 1
             continue
         yield name, opened
@@ -87,14 +89,18 @@ def tac(call: Call) -> Running:
     return read.status
 
 
+_UNOPENED = "cannot open '{}' for reading"
 _HEAD = Options("n/lines= c/bytes= q/quiet v/verbose")
 
 
 def _counted(call: Call, options: Options) -> tuple[Given, str, str]:
     """Return the options of head and tail, what is counted, and the number as written."""
+    # As of old: -5 is -n 5, if it is not the value of an option.
     args = [
-        f"-n{arg[1:]}" if arg[:1] == "-" and arg[1:].isdecimal() and arg.isascii() else arg
-        for arg in call.args
+        f"-n{arg[1:]}"
+        if arg[:1] == "-" and arg[1:].isdecimal() and arg.isascii() and before not in ("-n", "-c")
+        else arg
+        for before, arg in itertools.pairwise(("", *call.args))
     ]
     given = options.split(args)
     kind = given.latest("nc") or "n"
@@ -121,7 +127,7 @@ def head(call: Call) -> Running:
     given, kind, text = _counted(call, _HEAD)
     read = Read()
     count = int(text)
-    for i, (name, stream) in enumerate(inputs(call, given.operands, read)):
+    for i, (name, stream) in enumerate(inputs(call, given.operands, read, _UNOPENED)):
         if title := _titled(given, name, i):
             yield title
         if text.startswith("-"):
@@ -152,7 +158,9 @@ _TAIL = Options("n/lines= c/bytes= q/quiet v/verbose")
 
 def tail(call: Call) -> Running:
     """Print the end of files."""
-    args = [f"-n{arg}" if arg[:1] == "+" and arg[1:].isdecimal() else arg for arg in call.args]
+    args = list(call.args)
+    if args and args[0][:1] == "+" and args[0][1:].isdecimal():
+        args[0] = f"-n{args[0]}"
     if "-f" in args or "-F" in args or "--follow" in args:
         raise CommandFailure("the option -f is not known here: nothing writes while a cell runs")
     from dataclasses import replace
@@ -160,7 +168,7 @@ def tail(call: Call) -> Running:
     given, kind, text = _counted(replace(call, args=args), _TAIL)
     read = Read()
     count = abs(int(text))
-    for i, (name, stream) in enumerate(inputs(call, given.operands, read)):
+    for i, (name, stream) in enumerate(inputs(call, given.operands, read, _UNOPENED)):
         if title := _titled(given, name, i):
             yield title
         if text.startswith("+"):
@@ -229,7 +237,7 @@ def sort(call: Call) -> Running:
     given = _SORT.read(call)
     read = Read()
     lines: list[bytes] = []
-    for _, stream in inputs(call, given.operands, read):
+    for _, stream in inputs(call, given.operands, read, "cannot read: {}"):
         lines += [line if line.endswith(b"\n") else line + b"\n" for line in stream.lines()]
     if read.status:
         return 2
