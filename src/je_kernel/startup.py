@@ -190,12 +190,29 @@ def _unhint_imports(shell: InteractiveShell | None) -> None:
         unhint_imports(shell)
 
 
+def _bring_shell(shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("programs run here")
+    if shell is None:
+        raise Skip("this Python has no IPython shell")
+    from je_kernel.shell import hooks
+
+    hooks.install(shell)
+
+
+def _leave_shell(_shell: InteractiveShell | None) -> None:
+    from je_kernel.shell import hooks
+
+    hooks.uninstall()
+
+
 STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console, _leave_console),
     Step("network", _patch_network, _unpatch_network),
     Step("drive", _quicken_drive, _leave_drive),
     Step("copies", _prepare_saved_copies, _release_saved_copies),
     Step("imports", _hint_imports, _unhint_imports),
+    Step("shell", _bring_shell, _leave_shell),
     Step("namespace", _name_ourselves, _leave_namespace),
 )
 

@@ -447,7 +447,7 @@ SCRIPTS = [
     "set -e\nmkdir -p out\ncd out\ntouch a b\nls\n",
     "#!/bin/bash\n# a comment\ntotal=0\nfor n in $(cat numbers.txt); do\n  total=$((total + n))\ndone\necho $total\n",
     "case a.txt in\n  *.txt)\n    echo text\n    ;;\n  *)\n    echo other\nesac\n",
-    "while read -r name age; do\n  echo \"$name:$age\"\ndone <<END\nAda 36\nBob 20\nEND\n",
+    'while read -r name age; do\n  echo "$name:$age"\ndone <<END\nAda 36\nBob 20\nEND\n',
 ]
 
 CASES = [line for line in LINES.strip().splitlines()] + SCRIPTS
@@ -490,7 +490,11 @@ def lay_out(folder: Path) -> None:
         path.write_text(text)
     stamp = 1_760_000_000
     with zipfile.ZipFile(folder / "packed.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in (("packed/", ""), ("packed/one.txt", "one " * 50), ("packed/two.txt", "2")):
+        for name, text in (
+            ("packed/", ""),
+            ("packed/one.txt", "one " * 50),
+            ("packed/two.txt", "2"),
+        ):
             info = zipfile.ZipInfo(name, (2026, 1, 2, 3, 4, 6))
             kind = zipfile.ZIP_DEFLATED if len(text) > 50 else zipfile.ZIP_STORED
             info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
@@ -517,7 +521,9 @@ def tree(folder: Path) -> dict[str, bytes | None]:
 
 def words(complaint: bytes) -> str:
     text = complaint.decode().replace("‘", "'").replace("’", "'")
-    text = re.sub(r"^(bash|[.\w/]*script\.sh|sh|environment): line \d+: ", "bash: ", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"^(bash|[.\w/]*script\.sh|sh|environment): line \d+: ", "bash: ", text, flags=re.MULTILINE
+    )
     return re.sub(r"^Try '.*' for more information\.\n", "", text, flags=re.MULTILINE)
 
 

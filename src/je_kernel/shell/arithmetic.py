@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
-__all__ = ["ArithmeticFailure", "evaluate"]
+__all__ = ["ExpressionError", "evaluate"]
 
 _LONGEST = 10_000
 _DEEPEST = 50
 _OPERATORS = sorted(
-    "**= <<= >>= += -= *= /= %= ++ -- ** << >> <= >= == != && || + - * / % < > & | ^ ? : ( ) = ! ~ ,".split(),
+    ["**=", "<<=", ">>=", "+=", "-=", "*=", "/=", "%=", "++", "--", "**", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "+", "-", "*", "/", "%", "<", ">", "&", "|", "^", "?", ":", "(", ")", "=", "!", "~", ","],
     key=len,
     reverse=True,
 )  # fmt: skip
@@ -25,7 +25,7 @@ _UNARY = 14
 _ASSIGNING = frozenset(("=", "+=", "-=", "*=", "/=", "%=", "**=", "<<=", ">>="))
 
 
-class ArithmeticFailure(Exception):
+class ExpressionError(Exception):
     """An expression that has no value; the text says why."""
 
 
@@ -45,13 +45,13 @@ def evaluate(expression: str, variables: MutableMapping[str, str]) -> int:
     (12, -3, 10)
     """
     if len(expression) > _LONGEST:
-        raise ArithmeticFailure("expression too long")
+        raise ExpressionError("expression too long")
     reader = _Reader(_tokens(expression), variables)
     if not reader.tokens:
         return 0
     found = reader.value(0, live=True)
     if reader.tokens:
-        raise ArithmeticFailure(f"syntax error in expression near '{reader.tokens[0]}'")
+        raise ExpressionError(f"syntax error in expression near '{reader.tokens[0]}'")
     return found
 
 
@@ -69,7 +69,7 @@ def _tokens(expression: str) -> list[str]:
         if end == at:
             operator = next((o for o in _OPERATORS if expression.startswith(o, at)), None)
             if operator is None:
-                raise ArithmeticFailure(f"syntax error in expression near '{char}'")
+                raise ExpressionError(f"syntax error in expression near '{char}'")
             end = at + len(operator)
         found.append(expression[at:end])
         at = end
@@ -86,21 +86,21 @@ class _Reader:
 
     def next(self) -> str:
         if not self.tokens:
-            raise ArithmeticFailure("syntax error: operand expected")
+            raise ExpressionError("syntax error: operand expected")
         return self.tokens.pop(0)
 
     def value(self, least: int, *, live: bool) -> int:
         """Read operators that bind tighter than `least`; nothing is assigned unless `live`."""
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise ArithmeticFailure("expression nested too deep")
+            raise ExpressionError("expression nested too deep")
         left = self.operand(live=live)
         while self.tokens and _BINDING.get(self.tokens[0], 0) > least:
             operator = self.tokens.pop(0)
             if operator == "?":
                 first = self.value(2, live=live and bool(left))
                 if self.next() != ":":
-                    raise ArithmeticFailure("syntax error: ':' expected")
+                    raise ExpressionError("syntax error: ':' expected")
                 second = self.value(2, live=live and not left)
                 left = first if left else second
             elif operator in ("&&", "||"):
@@ -119,7 +119,7 @@ class _Reader:
         if token == "(":
             found = self.value(0, live=live)
             if self.next() != ")":
-                raise ArithmeticFailure("syntax error: ')' expected")
+                raise ExpressionError("syntax error: ')' expected")
             return found
         unary: dict[str, Callable[[int], int]] = {
             "-": lambda n: -n, "+": lambda n: n, "!": lambda n: int(not n), "~": lambda n: ~n,
@@ -130,7 +130,7 @@ class _Reader:
             name = self.next()
             return self.assign(name, self.number(name) + (1 if token == "++" else -1), live=live)
         if token in _OPERATORS:
-            raise ArithmeticFailure(f"syntax error: operand expected near '{token}'")
+            raise ExpressionError(f"syntax error: operand expected near '{token}'")
         if self.tokens and self.tokens[0] in _ASSIGNING:
             operator = self.tokens.pop(0)
             right = self.value(1, live=live)
@@ -146,7 +146,7 @@ class _Reader:
 
     def assign(self, name: str, value: int, *, live: bool) -> int:
         if not name.isidentifier():
-            raise ArithmeticFailure(f"attempted assignment to '{name}', which is not a variable")
+            raise ExpressionError(f"attempted assignment to '{name}', which is not a variable")
         if live:
             self.variables[name] = str(_wrapped(value))
         return _wrapped(value)
@@ -168,7 +168,7 @@ class _Reader:
             else:
                 number = int(digits, 8 if digits.startswith("0") else 10)
         except ValueError:
-            raise ArithmeticFailure(f"'{token[:40]}' is not a whole number") from None
+            raise ExpressionError(f"'{token[:40]}' is not a whole number") from None
         return _wrapped(-number if negative else number)
 
 
@@ -177,12 +177,12 @@ def _apply(operator: str, left: int, right: int, *, live: bool) -> int:
         if right == 0:
             if not live:
                 return 0
-            raise ArithmeticFailure("division by 0")
+            raise ExpressionError("division by 0")
         quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
         return _wrapped(quotient if operator == "/" else left - quotient * right)
     if operator == "**":
         if right < 0:
-            raise ArithmeticFailure("exponent less than 0")
+            raise ExpressionError("exponent less than 0")
         return _wrapped(pow(left, right, 1 << 64))
     return _wrapped(_PLAIN[operator](left, right))
 

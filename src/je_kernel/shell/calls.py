@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Break",
     "Call",
-    "CommandFailure",
+    "CommandError",
     "Continue",
     "Exit",
     "Input",
@@ -37,7 +37,7 @@ MOST_COMMANDS = 1_000_000
 _CHUNK = 65536
 
 
-class CommandFailure(Exception):
+class CommandError(Exception):
     """Ends a command with a message and a status."""
 
     def __init__(self, text: str, status: int = 1) -> None:
@@ -95,7 +95,7 @@ class State:
     @classmethod
     def of_process(cls, cwd: str | None = None, env: dict[str, str] | None = None) -> State:
         """Return the state of a shell that begins in this process."""
-        folder = os.path.abspath(cwd) if cwd else os.getcwd()  # noqa: PTH100, PTH109
+        folder = os.path.abspath(cwd) if cwd else os.getcwd()
         variables = dict(os.environ if env is None else env) | {"PWD": folder}
         return cls(folder, variables, set(variables))
 
@@ -156,7 +156,7 @@ class State:
 
     def path(self, name: str) -> str:
         """Return the path of a file named as seen from this shell's folder."""
-        return os.path.join(self.cwd, name)  # noqa: PTH118
+        return os.path.join(self.cwd, name)
 
 
 class Input:

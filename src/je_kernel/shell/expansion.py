@@ -8,16 +8,16 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.arithmetic import ArithmeticFailure, evaluate
+from je_kernel.shell.arithmetic import ExpressionError, evaluate
 from je_kernel.shell.grammar import Number, Output, Part, ShellSyntaxError, Text, Variable, Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from je_kernel.shell.grammar import Script
     from je_kernel.shell.calls import State
+    from je_kernel.shell.grammar import Script
 
-__all__ = ["MOST_FIELDS", "Expander", "ExpansionFailure", "matcher"]
+__all__ = ["MOST_FIELDS", "Expander", "ExpansionError", "matcher"]
 
 MOST_FIELDS = 100_000
 """How many arguments a command may be given."""
@@ -31,7 +31,7 @@ _CLASSES = {
 _Field = list[tuple[str, bool]]
 
 
-class ExpansionFailure(Exception):
+class ExpansionError(Exception):
     """A word that has no value; the text says why."""
 
 
@@ -58,7 +58,7 @@ class Expander:
                 for made in self._split(each):
                     found += itertools.islice(self._matches(made), MOST_FIELDS + 1)
                     if len(found) > MOST_FIELDS:
-                        raise ExpansionFailure(f"more than {MOST_FIELDS:,} arguments")
+                        raise ExpansionError(f"more than {MOST_FIELDS:,} arguments")
         return found
 
     def text(self, word: Word) -> str:
@@ -73,8 +73,8 @@ class Expander:
         """Return the value of an arithmetic expression."""
         try:
             return evaluate(self.text(word), self.state.variables)
-        except ArithmeticFailure as failure:
-            raise ExpansionFailure(str(failure)) from None
+        except ExpressionError as failure:
+            raise ExpansionError(str(failure)) from None
 
     def _joined(self, word: Word) -> _Field:
         made: _Field = []
@@ -126,7 +126,7 @@ class Expander:
         plain = "".join(text for text, _ in made)
         if not any(mark in text for text, quoted in made if not quoted for mark in "*?["):
             return (plain,)
-        found = glob.iglob(_as_pattern(made), root_dir=self.state.cwd)  # noqa: PTH207
+        found = glob.iglob(_as_pattern(made), root_dir=self.state.cwd)
         some = sorted(itertools.islice(found, MOST_FIELDS + 1), key=os.fsencode)
         return some or (plain,)
 
@@ -142,7 +142,7 @@ class Expander:
         value = self.state.value(part.name)
         if not part.operator:
             if value is None and "u" in self.state.options:
-                raise ExpansionFailure(f"{part.name}: unbound variable")
+                raise ExpansionError(f"{part.name}: unbound variable")
             return value or ""
         return self._operated(part, value)
 
@@ -159,7 +159,7 @@ class Expander:
                 return value or ""
             default = self.text(part.argument)
             if kind == "?":
-                raise ExpansionFailure(f"{part.name}: {default or 'parameter null or not set'}")
+                raise ExpansionError(f"{part.name}: {default or 'parameter null or not set'}")
             if kind == "=":
                 self.state.variables[part.name] = default
             return default
@@ -180,7 +180,7 @@ class Expander:
         old = part.argument[:slash]
         if any(mark in each.text for each in old if isinstance(each, Text) and not each.quoted
                for mark in "*?["):  # fmt: skip
-            raise ExpansionFailure(f"a pattern in '${{{part.name}/…}}' is not known here")
+            raise ExpansionError(f"a pattern in '${{{part.name}/…}}' is not known here")
         replaced, by = self.text(old), self.text(part.argument[slash + 1 :])
         if not replaced:
             return value
@@ -284,9 +284,7 @@ def _braces(word: Word) -> Iterator[Word]:
     inside = atoms[begin + 1 : end]
     if commas:
         edges = [begin, *commas, end]
-        choices = [
-            _rejoined(atoms[a + 1 : b]) for a, b in itertools.pairwise(edges)
-        ]
+        choices = [_rejoined(atoms[a + 1 : b]) for a, b in itertools.pairwise(edges)]
     else:
         choices = [(Text(text, False),) for text in _sequence(inside)]
     made = 0
@@ -294,7 +292,7 @@ def _braces(word: Word) -> Iterator[Word]:
         for rest in _braces((*choice, *_rejoined(after))):
             made += 1
             if made > MOST_FIELDS:
-                raise ExpansionFailure(f"more than {MOST_FIELDS:,} arguments")
+                raise ExpansionError(f"more than {MOST_FIELDS:,} arguments")
             yield (*_rejoined(before), *rest)
 
 
@@ -363,6 +361,8 @@ def _sequence(inside: Iterable[Part]) -> list[str]:
     except ValueError:
         return []
     if abs(last - first) // step > MOST_FIELDS:
-        raise ExpansionFailure(f"more than {MOST_FIELDS:,} arguments")
-    return [show(n) for n in range(first, last + (1 if last >= first else -1), step if last >= first else -step)]
-
+        raise ExpansionError(f"more than {MOST_FIELDS:,} arguments")
+    return [
+        show(n)
+        for n in range(first, last + (1 if last >= first else -1), step if last >= first else -step)
+    ]

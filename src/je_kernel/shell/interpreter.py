@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from je_kernel.shell.calls import (
     Break,
     Call,
-    CommandFailure,
+    CommandError,
     Continue,
     Exit,
     Input,
@@ -26,7 +26,7 @@ from je_kernel.shell.calls import (
     Streams,
     Writer,
 )
-from je_kernel.shell.expansion import Expander, ExpansionFailure, matcher
+from je_kernel.shell.expansion import Expander, ExpansionError, matcher
 from je_kernel.shell.grammar import (
     AndOr,
     Arithmetic,
@@ -96,7 +96,7 @@ def _ended(running: Running, state: State, streams: Streams) -> Running:
         status = leave.status
     except Break:
         status = 0
-    except ExpansionFailure as failure:
+    except ExpansionError as failure:
         _complain(streams, str(failure))
         status = 1
     state.status = status
@@ -343,7 +343,7 @@ def _named(words: list[str], state: State, streams: Streams) -> Running:
         if isinstance(running, int):
             return running
         return (yield from running)
-    except CommandFailure as failure:
+    except CommandError as failure:
         call.complain(str(failure))
         return failure.status
     except OSError as error:
@@ -362,7 +362,7 @@ def _not_found(name: str, state: State, streams: Streams) -> int:
     if "/" not in name:
         _complain(streams, f"{name}: command not found{why_absent(name)}")
         return 127
-    if os.path.isdir(state.path(name)):  # noqa: PTH112
+    if os.path.isdir(state.path(name)):
         _complain(streams, f"{name}: Is a directory")
         return 126
     _complain(streams, f"{name}: No such file or directory")
@@ -388,7 +388,9 @@ def _deeper(state: State, running: Running) -> Running:
     state.depth[0] += 1
     try:
         if state.depth[0] > _DEEPEST:
-            raise Stopped(f"stopped: functions or scripts call each other more than {_DEEPEST} deep")
+            raise Stopped(
+                f"stopped: functions or scripts call each other more than {_DEEPEST} deep"
+            )
         return (yield from running)
     finally:
         state.depth[0] -= 1

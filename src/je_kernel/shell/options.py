@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import CommandFailure
+from je_kernel.shell.calls import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,10 +101,10 @@ class Options:
             name = near.pop()
         first, kind = self.names[name]
         if kind == "" and sign:
-            raise CommandFailure(f"option '--{name}' doesn't allow an argument", self.status)
+            raise CommandError(f"option '--{name}' doesn't allow an argument", self.status)
         if kind == "=" and not sign:
             if not rest:
-                raise CommandFailure(f"option '--{name}' requires an argument", self.status)
+                raise CommandError(f"option '--{name}' requires an argument", self.status)
             value = rest.pop(0)
         given.options.append((first, value))
 
@@ -117,13 +117,11 @@ class Options:
             value = ""
             if kind == "=":
                 if not letters and not rest:
-                    raise CommandFailure(f"option requires an argument -- '{letter}'", self.status)
+                    raise CommandError(f"option requires an argument -- '{letter}'", self.status)
                 value, letters = letters or rest.pop(0), ""
             given.options.append((first, value))
 
-    def _unknown(self, option: str) -> CommandFailure:
-        known = " ".join(
-            sorted(("-" if len(name) == 1 else "--") + name for name in self.names)
-        )
+    def _unknown(self, option: str) -> CommandError:
+        known = " ".join(sorted(("-" if len(name) == 1 else "--") + name for name in self.names))
         there = f"it knows {known}" if known else "it knows no options"
-        return CommandFailure(f"the option {option} is not known here; {there}", self.status)
+        return CommandError(f"the option {option} is not known here; {there}", self.status)

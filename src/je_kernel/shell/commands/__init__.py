@@ -24,7 +24,7 @@ _HOMES = {
     "system": "date df env hostname nproc seq sleep uname whoami yes",
     "text": "cat cut head md5sum nl paste rev sha256sum sort tac tail tee tr uniq wc xargs",
     "web": "curl wget",
-    "installers": "conda mamba pip pip3",
+    "installers": "conda mamba pip pip3 uv",
 }
 NAMES = {name: home for home, names in _HOMES.items() for name in names.split()}
 """Each command's name, and the module that has it."""
@@ -41,7 +41,7 @@ def find(name: str, state: State) -> Program | None:
     for folder in _FOLDERS:
         if name.startswith(folder) and name.removeprefix(folder) in NAMES:
             return _program(name.removeprefix(folder))
-    if "/" in name and os.path.isfile(state.path(name)):  # noqa: PTH113
+    if "/" in name and os.path.isfile(state.path(name)):
         from je_kernel.shell.commands.interpreters import file_at
 
         return file_at(name)

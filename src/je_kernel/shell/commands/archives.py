@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.files.archives import MOST_BYTES
-from je_kernel.shell.calls import CommandFailure
+from je_kernel.shell.calls import CommandError
 from je_kernel.shell.options import Given, Options
 
 if TYPE_CHECKING:
@@ -38,14 +38,16 @@ def _line(text: str) -> bytes:
 
 def _refuse_bomb(sizes: Iterator[int]) -> None:
     if sum(sizes) > MOST_BYTES:
-        raise CommandFailure(f"more than {MOST_BYTES:,} bytes come out of it: too much for a page")
+        raise CommandError(f"more than {MOST_BYTES:,} bytes come out of it: too much for a page")
 
 
 def _inside(folder: str, name: str) -> str:
     """Return where a member goes; refuse one that would leave the folder."""
-    path = os.path.normpath(os.path.join(folder, name.lstrip("/")))  # noqa: PTH118
-    if path != os.path.normpath(folder) and not path.startswith(os.path.normpath(folder).rstrip("/") + "/"):
-        raise CommandFailure(f"'{name}' would leave the folder; nothing is unpacked", 2)
+    path = os.path.normpath(os.path.join(folder, name.lstrip("/")))
+    if path != os.path.normpath(folder) and not path.startswith(
+        os.path.normpath(folder).rstrip("/") + "/"
+    ):
+        raise CommandError(f"'{name}' would leave the folder; nothing is unpacked", 2)
     return path
 
 
@@ -58,13 +60,13 @@ def unzip(call: Call) -> Running:
     """Unpack a .zip file."""
     given = _UNZIP.read(call)
     if not given.operands:
-        raise CommandFailure("which .zip file? write: unzip file.zip", 10)
+        raise CommandError("which .zip file? write: unzip file.zip", 10)
     name, *wanted = given.operands
     path = next(
         (p for end in ("", ".zip", ".ZIP") if (p := Path(call.path(name + end))).is_file()), None
     )
     if path is None:
-        raise CommandFailure(f"cannot find or open {name}, {name}.zip or {name}.ZIP.", 9)
+        raise CommandError(f"cannot find or open {name}, {name}.zip or {name}.ZIP.", 9)
     try:
         with zipfile.ZipFile(path) as archive:
             members = [
@@ -78,7 +80,7 @@ def unzip(call: Call) -> Running:
                 yield from _zip_listing(name, members)
                 return 0
             if wanted and not members:
-                raise CommandFailure(f"caution: filename not matched:  {wanted[0]}", 11)
+                raise CommandError(f"caution: filename not matched:  {wanted[0]}", 11)
             if "p" in given:
                 for member in members:
                     yield archive.read(member)
@@ -91,7 +93,7 @@ def unzip(call: Call) -> Running:
                 return 2 if bad else 0
             return (yield from _unzipped(call, given, archive, members))
     except _DAMAGE as error:
-        raise CommandFailure(f"cannot unpack {name}: {error}", 9) from None
+        raise CommandError(f"cannot unpack {name}: {error}", 9) from None
 
 
 def _unzipped(
@@ -151,9 +153,9 @@ def zip_(call: Call) -> Running:
     """Pack files into a .zip file."""
     given = _ZIP.read(call)
     if len(given.operands) < 2:
-        raise CommandFailure("what into which file? write: zip file.zip names", 16)
+        raise CommandError("what into which file? write: zip file.zip names", 16)
     name, *sources = given.operands
-    name = name if "." in os.path.basename(name) else f"{name}.zip"  # noqa: PTH119
+    name = name if "." in os.path.basename(name) else f"{name}.zip"
     target = Path(call.path(name))
     members = []
     for source in sources:
@@ -174,7 +176,7 @@ def zip_(call: Call) -> Running:
         and not any(fnmatchcase(shown, pattern) for pattern in given.every("x"))
     ]
     if not members:
-        raise CommandFailure(f"nothing to do! ({name})", 12)
+        raise CommandError(f"nothing to do! ({name})", 12)
     old: dict[str, tuple[zipfile.ZipInfo, bytes]] = {}
     try:
         if target.exists():
@@ -193,7 +195,7 @@ def zip_(call: Call) -> Running:
                 if "q" not in given:
                     yield _line(text)
     except _DAMAGE as error:
-        raise CommandFailure(f"cannot write {name}: {error}", 3) from None
+        raise CommandError(f"cannot write {name}: {error}", 3) from None
     return 0
 
 
@@ -240,48 +242,58 @@ def tar(call: Call) -> Running:
         # As of old: letters without a minus, their values after them.
         letters = args.pop(0)
         values = [args.pop(0) if letter in "fC" and args else None for letter in letters]
-        old = [f"-{letter}" if v is None else f"-{letter}{v}" for letter, v in zip(letters, values, strict=True)]
+        old = [
+            f"-{letter}" if v is None else f"-{letter}{v}"
+            for letter, v in zip(letters, values, strict=True)
+        ]
         args = old + args
     given = _TAR.split(args)
     modes = [each for each in "cxt" if each in given]
     if len(modes) != 1:
-        raise CommandFailure("You must specify one of the options -c, -x and -t", 2)
+        raise CommandError("You must specify one of the options -c, -x and -t", 2)
     name = given.last("f")
     if not name:
-        raise CommandFailure("no -f: which file?", 2)
+        raise CommandError("no -f: which file?", 2)
     folder = call.path(given.last("C", "."))
     try:
         if modes == ["c"]:
             return (yield from _tarred(call, given, name, folder))
         return (yield from _untarred(call, given, name, folder))
     except FileNotFoundError as error:
-        raise CommandFailure(f"{error.filename or name}: Cannot open: {error.strerror}", 2) from None
+        raise CommandError(f"{error.filename or name}: Cannot open: {error.strerror}", 2) from None
     except _DAMAGE as error:
-        raise CommandFailure(f"{name}: This does not look like a tar archive ({error})", 2) from None
+        raise CommandError(f"{name}: This does not look like a tar archive ({error})", 2) from None
 
 
 def _tarred(call: Call, given: Given, name: str, folder: str) -> Running:
     if not given.operands:
-        raise CommandFailure("Cowardly refusing to create an empty archive", 2)
-    packing = next((kind for letter, kind in (("z", "gz"), ("j", "bz2"), ("J", "xz")) if letter in given), "")
+        raise CommandError("Cowardly refusing to create an empty archive", 2)
+    packing = next(
+        (kind for letter, kind in (("z", "gz"), ("j", "bz2"), ("J", "xz")) if letter in given), ""
+    )
     if "a" in given and not packing:
-        packing = {"tgz": "gz", "gz": "gz", "bz2": "bz2", "xz": "xz"}.get(name.rpartition(".")[2], "")
+        packing = {"tgz": "gz", "gz": "gz", "bz2": "bz2", "xz": "xz"}.get(
+            name.rpartition(".")[2], ""
+        )
     shown: list[str] = []
-    missing = [each for each in given.operands if not os.path.lexists(os.path.join(folder, each))]  # noqa: PTH118
+    missing = [each for each in given.operands if not os.path.lexists(os.path.join(folder, each))]
     mode: Any = f"w|{packing}"
     target = io.BytesIO()
     own = os.path.realpath(call.path(name))
 
     def wanted(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
         base = member.name.rpartition("/")[2]
-        if any(fnmatchcase(member.name, each) or fnmatchcase(base, each) for each in given.every("exclude")):
+        if any(
+            fnmatchcase(member.name, each) or fnmatchcase(base, each)
+            for each in given.every("exclude")
+        ):
             return None
         shown.append(member.name + ("/" if member.isdir() else ""))
         return member
 
     with tarfile.open(fileobj=target, mode=mode) as archive:
         for each in given.operands:
-            path = os.path.join(folder, each)  # noqa: PTH118
+            path = os.path.join(folder, each)
             if each in missing:
                 call.complain(f"{each}: Cannot stat: No such file or directory")
             elif os.path.realpath(path) != own:
@@ -316,8 +328,8 @@ def _untarred(call: Call, given: Given, name: str, folder: str) -> Running:
             for member in members:
                 yield _line(_tar_line(member) if "v" in given else _tar_name(member))
         else:
-            if not os.path.isdir(folder):  # noqa: PTH112
-                raise CommandFailure(f"{given.last('C')}: Cannot open: No such file or directory", 2)
+            if not os.path.isdir(folder):
+                raise CommandError(f"{given.last('C')}: Cannot open: No such file or directory", 2)
             yield from _extracted(given, archive, members, folder, drop)
     for each in lost:
         call.complain(f"{each}: Not found in archive")
@@ -340,7 +352,7 @@ def _extracted(
             continue
         path = _inside(folder, "/".join(parts))
         if "k" in given and os.path.lexists(path) and not member.isdir():
-            raise CommandFailure(f"{shown}: Cannot open: File exists", 2)
+            raise CommandError(f"{shown}: Cannot open: File exists", 2)
         archive.extract(member.replace(name="/".join(parts), deep=False), folder, filter="data")
         if "v" in given:
             yield _line(shown)
@@ -362,7 +374,10 @@ def _tar_line(member: tarfile.TarInfo) -> str:
 
 
 def _asked(given: Given, name: str) -> bool:
-    if any(fnmatchcase(name, e) or fnmatchcase(name.rpartition("/")[2], e) for e in given.every("exclude")):
+    if any(
+        fnmatchcase(name, e) or fnmatchcase(name.rpartition("/")[2], e)
+        for e in given.every("exclude")
+    ):
         return False
     return not given.operands or any(_below(name, operand) for operand in given.operands)
 
@@ -399,11 +414,17 @@ def gzip_(call: Call) -> Running:
             call.complain(f"{name}: unknown suffix -- ignored")
             status = 2
             continue
-        made = _gunzipped(path.read_bytes(), name) if unpack else gzip.compress(path.read_bytes(), 6)
+        made = (
+            _gunzipped(path.read_bytes(), name) if unpack else gzip.compress(path.read_bytes(), 6)
+        )
         if "c" in given:
             yield made
             continue
-        target = path.with_suffix("" if path.suffix == ".gz" else ".tar") if unpack else Path(f"{path}.gz")
+        target = (
+            path.with_suffix("" if path.suffix == ".gz" else ".tar")
+            if unpack
+            else Path(f"{path}.gz")
+        )
         if target.exists() and "f" not in given:
             call.complain(f"{target.name} already exists; not overwritten (-f overwrites it)")
             status = 2
@@ -419,7 +440,7 @@ def _gunzipped(data: bytes, name: str) -> bytes:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             made = file.read(MOST_BYTES + 1)
     except _DAMAGE + (OSError,):
-        raise CommandFailure(f"{name}: not in gzip format") from None
+        raise CommandError(f"{name}: not in gzip format") from None
     _refuse_bomb(iter((len(made),)))
     return made
 

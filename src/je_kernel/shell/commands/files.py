@@ -9,7 +9,7 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import CommandFailure
+from je_kernel.shell.calls import CommandError
 from je_kernel.shell.commands.listing import readable_size
 from je_kernel.shell.options import Given, Options
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PROGRAMS"]
 
-# Paths are joined and looked at as text: names may hold bytes that are no characters.
-# ruff: noqa: PTH
 
 _SYSTEM = ("bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "share", "sys", "usr", "var")
 _ROOTS = ("/", "/drive", "/home", "/home/pyodide", "/home/web_user", "/root", "/tmp")  # noqa: S108
@@ -41,9 +39,9 @@ def _kept(path: str) -> bool:
 
 def _operands(found: list[str], least: int = 1) -> list[str]:
     if not found:
-        raise CommandFailure("missing operand" if least == 1 else "missing file operand")
+        raise CommandError("missing operand" if least == 1 else "missing file operand")
     if len(found) < least:
-        raise CommandFailure(f"missing destination file operand after '{found[0]}'")
+        raise CommandError(f"missing destination file operand after '{found[0]}'")
     return found
 
 
@@ -107,7 +105,7 @@ def rmdir(call: Call) -> Running:
 
 def _guard(call: Call, name: str) -> None:
     if _kept(call.path(name)) or _kept(os.path.realpath(call.path(name))):
-        raise CommandFailure(f"refusing to remove '{name}': the kernel needs it")
+        raise CommandError(f"refusing to remove '{name}': the kernel needs it")
 
 
 _RM = Options("r/recursive R f/force v/verbose d/dir I preserve-root")
@@ -258,11 +256,15 @@ def _destination(
     there = os.path.isdir(call.path(target))
     if folder or len(sources) > 1:
         if not there:
-            why = "Not a directory" if os.path.exists(call.path(target)) else "No such file or directory"
-            raise CommandFailure(f"target '{target}': {why}")
+            why = (
+                "Not a directory"
+                if os.path.exists(call.path(target))
+                else "No such file or directory"
+            )
+            raise CommandError(f"target '{target}': {why}")
         return sources, target, True
     if target.endswith("/") and not there and not os.path.isdir(call.path(sources[0])):
-        raise CommandFailure(f"cannot create regular file '{target}': Not a directory")
+        raise CommandError(f"cannot create regular file '{target}': Not a directory")
     return sources, target, there and not alone
 
 
@@ -322,7 +324,7 @@ def touch(call: Call) -> int:
     given = _TOUCH.read(call)
     for option in ("d", "t"):
         if option in given:
-            raise CommandFailure(f"the option -{option} is not known here; os.utime sets a time")
+            raise CommandError(f"the option -{option} is not known here; os.utime sets a time")
     status = 0
     for name in _operands(given.operands):
         path = call.path(name)
@@ -349,7 +351,9 @@ _CHMOD = Options("R/recursive v/verbose f/silent")
 def chmod(call: Call) -> int:
     """Change what may be done with files."""
     # A mode may begin with a minus.
-    args = [f"./{arg}" if arg[:1] == "-" and arg[1:].strip("rwx") == "" else arg for arg in call.args]
+    args = [
+        f"./{arg}" if arg[:1] == "-" and arg[1:].strip("rwx") == "" else arg for arg in call.args
+    ]
     given = _CHMOD.split(args)
     mode, *names = _operands(given.operands, 2)
     mode = mode.removeprefix("./")
@@ -379,7 +383,7 @@ def _mode(text: str, before: int) -> int:
         who = clause[: len(clause) - len(clause.lstrip("ugoa"))]
         rest = clause[len(who) :]
         if not rest or rest[0] not in "+-=" or rest[1:].strip("rwxX"):
-            raise CommandFailure(f"invalid mode: '{text}'")
+            raise CommandError(f"invalid mode: '{text}'")
         bits = sum({"r": 4, "w": 2, "x": 1, "X": 1}[char] for char in set(rest[1:]))
         for each in "ugo" if not who or "a" in who else who:
             shift = {"u": 6, "g": 3, "o": 0}[each]
@@ -486,7 +490,6 @@ class _Found:
         return stat.S_ISDIR(self.status.st_mode)
 
 
-
 def find(call: Call) -> Running:
     """Find files below folders."""
     args = list(call.args)
@@ -522,7 +525,7 @@ class _Expression:
         self.level = 0
         test = self.either() if args else lambda _found: True
         if self.args:
-            raise CommandFailure(f"the argument '{self.args[0]}' is not known here")
+            raise CommandError(f"the argument '{self.args[0]}' is not known here")
         self.test = test
 
     def walk(self, found: _Found) -> Iterator[bytes]:
@@ -562,29 +565,29 @@ class _Expression:
                 self.args.pop(0)
             tests.append(self.one())
         if not tests:
-            raise CommandFailure("a test is missing")
+            raise CommandError("a test is missing")
         return lambda found: all(test(found) for test in tests)
 
     def one(self) -> Callable[[_Found], bool]:
         name = self.args.pop(0)
         if name in ("!", "-not"):
             if not self.args:
-                raise CommandFailure(f"expected an expression after '{name}'")
+                raise CommandError(f"expected an expression after '{name}'")
             inner = self.one()
             return lambda found: not inner(found)
         if name == "(":
             self.level += 1
             if self.level > 40:
-                raise CommandFailure("the expression is nested more than 40 deep")
+                raise CommandError("the expression is nested more than 40 deep")
             inside = self.either()
             if not self.args or self.args.pop(0) != ")":
-                raise CommandFailure("missing closing ')'")
+                raise CommandError("missing closing ')'")
             return inside
         return self.primary(name)
 
     def argument(self, name: str) -> str:
         if not self.args:
-            raise CommandFailure(f"missing argument to '{name}'")
+            raise CommandError(f"missing argument to '{name}'")
         return self.args.pop(0)
 
     def primary(self, name: str) -> Callable[[_Found], bool]:
@@ -613,7 +616,7 @@ class _Expression:
         if plain in ("print", "print0", "delete", "exec"):
             self.acts = True
             return self.action(plain)
-        raise CommandFailure(f"the argument '{name}' is not known here")
+        raise CommandError(f"the argument '{name}' is not known here")
 
     def action(self, plain: str) -> Callable[[_Found], bool]:
         if plain == "delete":
@@ -643,7 +646,7 @@ class _Expression:
         while self.args and self.args[0] != ";" and (self.args[0] != "+" or words[-1:] != ["{}"]):
             words.append(self.args.pop(0))
         if not self.args or not words:
-            raise CommandFailure("missing argument to '-exec'")
+            raise CommandError("missing argument to '-exec'")
         call = self.call
         if self.args.pop(0) == "+":
             together: list[str] = []
@@ -688,7 +691,7 @@ def _of_type(letters: str) -> Callable[[_Found], bool]:
     wanted = letters.split(",")
     for letter in wanted:
         if letter not in kinds:
-            raise CommandFailure(f"the type '{letter}' is not known here; it knows f, d and l")
+            raise CommandError(f"the type '{letter}' is not known here; it knows f, d and l")
     return lambda found: any(kinds[letter](found.status.st_mode) for letter in wanted)
 
 
@@ -716,7 +719,7 @@ def _compared(name: str, text: str) -> Callable[[int], bool]:
 
 def _whole(name: str, text: str) -> int:
     if not text.isdecimal():
-        raise CommandFailure(f"invalid argument '{text}' to '{name}'")
+        raise CommandError(f"invalid argument '{text}' to '{name}'")
     return int(text)
 
 

@@ -13,7 +13,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.shell.calls import CommandFailure
+from je_kernel.shell.calls import CommandError
 from je_kernel.shell.options import Options
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def file_at(name: str) -> Program:
         if name.endswith(".py") or (first.startswith(b"#!") and b"python" in first):
             return (yield from python(replace(args, name="python")))
         if b"\0" in first:
-            raise CommandFailure("cannot execute: it is no script", 126)
+            raise CommandError("cannot execute: it is no script", 126)
         return (yield from bash(replace(args, name="bash")))
 
     return run
@@ -55,12 +55,12 @@ def bash(call: Call) -> Running:
     inside.options = {each for each in "eux" if each in given}
     if "c" in given:
         if not rest:
-            raise CommandFailure("-c: option requires an argument", 2)
+            raise CommandError("-c: option requires an argument", 2)
         text, inside.name, inside.arguments = rest[0], (rest[1:2] or ["bash"])[0], rest[2:]
     elif rest:
         path = Path(call.path(rest[0]))
         if not path.exists():
-            raise CommandFailure(f"{rest[0]}: No such file or directory", 127)
+            raise CommandError(f"{rest[0]}: No such file or directory", 127)
         text = path.read_text("utf-8", "surrogateescape")
         inside.name, inside.arguments = rest[0], rest[1:]
     else:
@@ -93,7 +93,7 @@ def python(call: Call) -> Running:
         if module in ("pip", "conda", "mamba"):
             return (yield from call.run([module, *rest], call.state, call.streams))
         if reason := _NO_MODULES.get(module.partition(".")[0]):
-            raise CommandFailure(f"-m {module} is not known here: {reason}")
+            raise CommandError(f"-m {module} is not known here: {reason}")
         return (yield from _run(call, [module, *rest], lambda: _module(module)))
     if "c" in given:
         code = given.last("c")
@@ -102,8 +102,8 @@ def python(call: Call) -> Running:
         text = call.stdin.read().decode("utf-8", "replace")
         return (yield from _run(call, ["-", *rest[1:]], lambda: _code(text, "<stdin>")))
     path = call.path(rest[0])
-    if not os.path.exists(path):  # noqa: PTH110
-        raise CommandFailure(
+    if not os.path.exists(path):
+        raise CommandError(
             f"can't open file '{os.path.normpath(path)}': [Errno 2] No such file or directory", 2
         )
     return (yield from _run(call, rest, lambda: runpy.run_path(path, run_name="__main__")))
@@ -179,13 +179,13 @@ _OWN_FILES = frozenset((__file__, runpy.__file__, "<frozen runpy>"))
 def _process(call: Call, argv: list[str]) -> Iterator[None]:
     """Make this Python look like a new one to a program, and put everything back."""
     folder = call.state.cwd
-    home = os.path.dirname(call.path(argv[0])) if argv[0].endswith(".py") else folder  # noqa: PTH120
+    home = os.path.dirname(call.path(argv[0])) if argv[0].endswith(".py") else folder
     kept = {
         name: module
         for name, module in sys.modules.items()
         if _lies_in(module, (home, folder)) and name != "__main__"
     }
-    before = os.getcwd(), dict(os.environ), sys.argv, list(sys.path), sys.stdin, sys.stderr  # noqa: PTH109
+    before = os.getcwd(), dict(os.environ), sys.argv, list(sys.path), sys.stdin, sys.stderr
     told = builtins.input
     for name in kept:
         del sys.modules[name]
@@ -219,7 +219,7 @@ def _lies_in(module: Any, folders: tuple[str, ...]) -> bool:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or "site-packages" in file:
         return False
-    return any(os.path.dirname(file) == folder.rstrip("/") for folder in folders)  # noqa: PTH120
+    return any(os.path.dirname(file) == folder.rstrip("/") for folder in folders)
 
 
 def _read_line(prompt: object = "") -> str:

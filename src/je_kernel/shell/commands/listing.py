@@ -86,24 +86,21 @@ def ls(call: Call) -> Running:
 
 def _entry(call: Call, name: str, path: str, *, follow: bool) -> _Entry | None:
     try:
-        return _Entry(name, path, os.stat(path, follow_symlinks=follow))  # noqa: PTH116
+        return _Entry(name, path, os.stat(path, follow_symlinks=follow))
     except OSError as error:
-        if follow and os.path.islink(path):  # noqa: PTH114
+        if follow and os.path.islink(path):
             return _entry(call, name, path, follow=False)
         call.failed(f"cannot access '{name}'", error)
         return None
 
 
 def _inside(call: Call, given: Given, folder: _Entry) -> list[_Entry]:
-    names = os.listdir(folder.path)  # noqa: PTH208
+    names = os.listdir(folder.path)
     if "a" in given or "f" in given:
         names += [".", ".."]
     elif "A" not in given:
         names = [name for name in names if not name.startswith(".")]
-    entries = (
-        _entry(call, name, os.path.join(folder.path, name), follow=False)  # noqa: PTH118
-        for name in names
-    )
+    entries = (_entry(call, name, os.path.join(folder.path, name), follow=False) for name in names)
     return _sorted(given, [entry for entry in entries if entry is not None])
 
 
@@ -129,7 +126,9 @@ def _shown(call: Call, given: Given, entries: list[_Entry]) -> Iterator[bytes]:
     names = [_quoted(call, entry.name) for entry in entries]
     columns = call.streams.terminal if not given.latest("C1") else given.latest("C1") == "C"
     # As GNU's ls does: names without quotes stand under those with them.
-    if (columns or _is_long(given)) and any(n != e.name for n, e in zip(names, entries, strict=True)):
+    if (columns or _is_long(given)) and any(
+        n != e.name for n, e in zip(names, entries, strict=True)
+    ):
         names = [n if n != e.name else f" {n}" for n, e in zip(names, entries, strict=True)]
     texts = [name + _mark(given, entry) for name, entry in zip(names, entries, strict=True)]
     if "i" in given:
@@ -147,7 +146,9 @@ def _shown(call: Call, given: Given, entries: list[_Entry]) -> Iterator[bytes]:
 def _quoted(call: Call, name: str) -> str:
     if not call.streams.terminal:
         return name
-    if name and not set(name) & set(" \t\n\"'$&()*;<>?[\\]^`{|}!~#=") - ({"="} if name[0] != "=" else set()):
+    if name and not set(name) & set(" \t\n\"'$&()*;<>?[\\]^`{|}!~#=") - (
+        {"="} if name[0] != "=" else set()
+    ):
         return name
     return f'"{name}"' if "'" in name else f"'{name}'"
 
@@ -166,7 +167,7 @@ def _mark(given: Given, entry: _Entry) -> str:
 def _arrow(given: Given, entry: _Entry) -> str:
     if not (_is_long(given) and stat.S_ISLNK(entry.status.st_mode)):
         return ""
-    return f" -> {os.readlink(entry.path)}"  # noqa: PTH115
+    return f" -> {os.readlink(entry.path)}"
 
 
 def _long_lines(given: Given, entries: list[_Entry], texts: list[str]) -> list[str]:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import Break, CommandFailure, Continue, Exit, Leave
+from je_kernel.shell.calls import Break, CommandError, Continue, Exit, Leave
 from je_kernel.shell.escapes import unescape
 from je_kernel.shell.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from je_kernel.shell.calls import Call, Program, Running
 
 __all__ = ["PROGRAMS"]
-
-# ruff: noqa: PTH
 
 
 def _encoded(text: str) -> bytes:
@@ -53,7 +49,7 @@ def echo(call: Call) -> Running:
 def printf(call: Call) -> Running:
     """Print its arguments in a format."""
     if not call.args:
-        raise CommandFailure("usage: printf format [arguments]", 2)
+        raise CommandError("usage: printf format [arguments]", 2)
     form, rest = call.args[0], list(call.args[1:])
     status = 0
     while True:
@@ -85,7 +81,7 @@ def _formatted(form: str, rest: list[str]) -> tuple[str, str]:
             pieces.append("%")
             continue
         if not kind or kind not in "sdiufFeEgGxXocbq" or len(flags) > 8:
-            raise CommandFailure(f"the format '%{flags}{kind}' is not known here")
+            raise CommandError(f"the format '%{flags}{kind}' is not known here")
         value = rest.pop(0) if rest else ""
         if kind in "sbcq":
             value = unescape(value) if kind == "b" else value[:1] if kind == "c" else value
@@ -117,18 +113,18 @@ def cd(call: Call) -> Running:
     """Go to another folder, for the rest of this line or cell."""
     operands = Options("L P", 2).read(call).operands
     if len(operands) > 1:
-        raise CommandFailure("too many arguments")
+        raise CommandError("too many arguments")
     name = operands[0] if operands else call.state.variables.get("HOME", "")
     if name == "-":
         name = call.state.variables.get("OLDPWD", "")
         if not name:
-            raise CommandFailure("OLDPWD not set")
+            raise CommandError("OLDPWD not set")
         yield _encoded(f"{name}\n")
     path = os.path.normpath(call.path(name))
     if not os.path.isdir(path):
         there = os.path.exists(path)
         why = "Not a directory" if there else "No such file or directory"
-        raise CommandFailure(f"{name}: {why}")
+        raise CommandError(f"{name}: {why}")
     call.state.variables["OLDPWD"] = call.state.cwd
     call.state.cwd = call.state.variables["PWD"] = path
     return 0
@@ -149,7 +145,7 @@ def export(call: Call) -> Running:
 def local(call: Call) -> int:
     """Set variables that end with the function."""
     if not call.state.hidden:
-        raise CommandFailure("can only be used in a function")
+        raise CommandError("can only be used in a function")
     for operand in Options("", 2).read(call).operands:
         name = operand.partition("=")[0]
         call.state.hidden[-1].setdefault(name, call.state.variables.get(name))
@@ -160,7 +156,7 @@ def local(call: Call) -> int:
 def _assigned(call: Call, operand: str) -> str:
     name, sign, value = operand.partition("=")
     if not name.isidentifier():
-        raise CommandFailure(f"'{operand}': not a valid identifier")
+        raise CommandError(f"'{operand}': not a valid identifier")
     if sign:
         call.state.variables[name] = value
     return name
@@ -189,7 +185,9 @@ def set_(call: Call) -> Running:
         for name in names:
             name = {"errexit": "e", "nounset": "u", "xtrace": "x"}.get(name, name)
             if name not in ("e", "u", "x", "pipefail"):
-                raise CommandFailure(f"the option {name} is not known here; it knows e u x pipefail", 2)
+                raise CommandError(
+                    f"the option {name} is not known here; it knows e u x pipefail", 2
+                )
             (call.state.options.add if word[0] == "-" else call.state.options.discard)(name)
     if args:
         call.state.arguments[:] = args[1:] if args[0] == "--" else args
@@ -209,7 +207,7 @@ def _number(call: Call, default: int) -> int:
     if not call.args:
         return default
     if not call.args[0].isdecimal():
-        raise CommandFailure(f"{call.args[0]}: numeric argument required", 2)
+        raise CommandError(f"{call.args[0]}: numeric argument required", 2)
     return int(call.args[0])
 
 
@@ -259,7 +257,7 @@ def read(call: Call) -> int:
 def source(call: Call) -> Running:
     """Run a script in this shell."""
     if not call.args:
-        raise CommandFailure("filename argument required", 2)
+        raise CommandError("filename argument required", 2)
     with open(call.path(call.args[0]), encoding="utf-8", errors="surrogateescape") as file:
         text = file.read()
     return (yield from call.script(text, call.state, call.streams))
@@ -326,7 +324,7 @@ def test(call: Call) -> int:
     args = list(call.args)
     if call.name == "bash: [":
         if not args or args.pop() != "]":
-            raise CommandFailure("missing ']'", 2)
+            raise CommandError("missing ']'", 2)
     return int(not _Test(call, args).value()) if args else 1
 
 
@@ -339,7 +337,7 @@ class _Test:
     def value(self) -> bool:
         found = self.either()
         if self.args:
-            raise CommandFailure(f"the argument '{self.args[0]}' is not known here", 2)
+            raise CommandError(f"the argument '{self.args[0]}' is not known here", 2)
         return found
 
     def either(self) -> bool:
@@ -361,7 +359,7 @@ class _Test:
     def one(self) -> bool:
         self.level += 1
         if self.level > 40 or not self.args:
-            raise CommandFailure("argument expected", 2)
+            raise CommandError("argument expected", 2)
         first = self.args.pop(0)
         if self.args and self.args[0] in _COMPARED and len(self.args) > 1:
             operator, right = self.args.pop(0), self.args.pop(0)
@@ -371,7 +369,7 @@ class _Test:
         if first == "(" and self.args:
             found = self.either()
             if not self.args or self.args.pop(0) != ")":
-                raise CommandFailure("')' expected", 2)
+                raise CommandError("')' expected", 2)
             return found
         if first.startswith("-") and len(first) == 2 and self.args:
             return self.unary(first[1], self.args.pop(0))
@@ -395,7 +393,7 @@ class _Test:
         if kind == "n":
             return operand != ""
         if kind not in tests:
-            raise CommandFailure(f"the test -{kind} is not known here", 2)
+            raise CommandError(f"the test -{kind} is not known here", 2)
         return operand != "" and bool(tests[kind](path))
 
     def compare(self, left: str, operator: str, right: str) -> bool:
@@ -417,10 +415,10 @@ class _Test:
         try:
             return int(text)
         except ValueError:
-            raise CommandFailure(f"{text}: integer expression expected", 2) from None
+            raise CommandError(f"{text}: integer expression expected", 2) from None
 
 
-_COMPARED = "= == != < > -nt -ot -eq -ne -lt -le -gt -ge".split()
+_COMPARED = ["=", "==", "!=", "<", ">", "-nt", "-ot", "-eq", "-ne", "-lt", "-le", "-gt", "-ge"]
 
 
 def _time(path: str) -> float:

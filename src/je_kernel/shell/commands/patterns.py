@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from je_kernel.shell.calls import CommandFailure
+from je_kernel.shell.calls import CommandError
 
 __all__ = ["compiled"]
 
@@ -43,7 +43,7 @@ def compiled(text: str, kind: str = "basic", flags: int = 0) -> re.Pattern[str]:
     try:
         return re.compile(pattern, flags)
     except (re.error, OverflowError, RecursionError) as error:
-        raise CommandFailure(f"the pattern '{text}' is not one: {error}", 2) from None
+        raise CommandError(f"the pattern '{text}' is not one: {error}", 2) from None
 
 
 def _translated(text: str, *, extended: bool) -> str:
@@ -106,17 +106,17 @@ def _bracket(text: str, at: int) -> tuple[str, int]:
     first = True
     while True:
         if at >= len(text):
-            raise CommandFailure("Unmatched [, [^, [:, [., or [=", 2)
+            raise CommandError("Unmatched [, [^, [:, [., or [=", 2)
         char = text[at]
         if char == "]" and not first:
             break
         first = False
         if text.startswith(("[.", "[="), at):
-            raise CommandFailure(f"'{text[at : at + 2]}' in a pattern is not known here", 2)
+            raise CommandError(f"'{text[at : at + 2]}' in a pattern is not known here", 2)
         if text.startswith("[:", at):
             name = text[at + 2 :].partition(":]")[0]
             if name not in _CLASSES:
-                raise CommandFailure(f"the character class '{name}' is not known here", 2)
+                raise CommandError(f"the character class '{name}' is not known here", 2)
             inside.append(_CLASSES[name])
             at += len(name) + 4
             continue

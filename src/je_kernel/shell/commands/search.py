@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import CommandFailure, Input
+from je_kernel.shell.calls import CommandError, Input
 from je_kernel.shell.commands.patterns import compiled
 from je_kernel.shell.options import Given, Options
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PROGRAMS"]
 
-# ruff: noqa: PTH
 
 _GREP = Options(
     "i/ignore-case v/invert-match n/line-number c/count l/files-with-matches L/files-without-match"
@@ -38,7 +37,7 @@ def grep(call: Call) -> Running:
         [f"-C{arg[1:]}" if arg[:1] == "-" and arg[1:].isdecimal() else arg for arg in call.args]
     )
     if given.last("color") == "always":
-        raise CommandFailure("the option --color=always is not known here", 2)
+        raise CommandError("the option --color=always is not known here", 2)
     names = list(given.operands)
     texts = given.every("e")
     for name in given.every("f"):
@@ -46,7 +45,7 @@ def grep(call: Call) -> Running:
             texts += file.read().splitlines()
     if not texts and "f" not in given:
         if not names:
-            raise CommandFailure("usage: grep [option]... pattern [file]...", 2)
+            raise CommandError("usage: grep [option]... pattern [file]...", 2)
         texts = [names.pop(0)]
     searched = _Searched(call, given, _patterns(given, texts))
     recursive = "r" in given or "R" in given
@@ -96,7 +95,9 @@ def _files(
             yield name
         elif recursive:
             # Without a folder's name, what is found has no ./ before it.
-            shown = "" if name == "." and not given.operands[1:] and "." not in given.operands else name
+            shown = (
+                "" if name == "." and not given.operands[1:] and "." not in given.operands else name
+            )
             yield from _below(given, path, shown)
         else:
             call.complain(f"{name}: Is a directory")
@@ -136,7 +137,7 @@ class _Searched:
     def size(self, option: str) -> int:
         text = self.given.last(option, "0")
         if not text.isdecimal():
-            raise CommandFailure(f"{text}: invalid context length argument", 2)
+            raise CommandError(f"{text}: invalid context length argument", 2)
         return int(text)
 
     def matches(self, line: str) -> bool:
@@ -175,8 +176,11 @@ class _Searched:
                     yield f"grep: {name}: binary file matches\n".encode("utf-8", "surrogateescape")
                     break
                 first = before[0][0] if before else number
-                if (self.before or self.after) and self.printed and first > last_shown + 1 and (
-                    "o" not in given
+                if (
+                    (self.before or self.after)
+                    and self.printed
+                    and first > last_shown + 1
+                    and ("o" not in given)
                 ):
                     yield b"--\n"
                 for earlier, text in before:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import CommandFailure
+from je_kernel.shell.calls import CommandError
 from je_kernel.shell.commands.patterns import compiled
 from je_kernel.shell.commands.text import Read, inputs
 from je_kernel.shell.escapes import unescape
@@ -73,7 +73,7 @@ def sed(call: Call) -> Running:
         scripts.append(Path(call.path(name)).read_text("utf-8", "surrogateescape"))
     if not scripts:
         if not names:
-            raise CommandFailure("usage: sed [option]... script [file]...")
+            raise CommandError("usage: sed [option]... script [file]...")
         scripts = [names.pop(0)]
     kind = "extended" if "E" in given or "r" in given else "basic"
     steps = _Script("\n".join(scripts), kind).steps()
@@ -113,7 +113,11 @@ def _edited(steps: list[_Step], lines: Iterable[bytes], *, quiet: bool) -> Itera
                 if changed and step.prints:
                     before.append(line.encode("utf-8", "surrogateescape") + b"\n")
             elif step.name == "y":
-                line = line.translate(str.maketrans(step.text[0 : len(step.text) // 2], step.text[len(step.text) // 2 :]))
+                line = line.translate(
+                    str.maketrans(
+                        step.text[0 : len(step.text) // 2], step.text[len(step.text) // 2 :]
+                    )
+                )
             elif step.name == "p":
                 before.append(line.encode("utf-8", "surrogateescape") + (end or b"\n"))
             elif step.name == "=":
@@ -147,7 +151,9 @@ def _replaced(step: _Step, line: str) -> tuple[str, bool]:
         if count < step.which:
             continue
         pieces.append(line[at : match.start()])
-        pieces += [part if isinstance(part, str) else match[part] or "" for part in step.replacement]
+        pieces += [
+            part if isinstance(part, str) else match[part] or "" for part in step.replacement
+        ]
         at = match.end()
         if not step.everywhere:
             break
@@ -185,7 +191,7 @@ class _Script:
             self.at += 1
             end, last_line = self.address()
             if end is None:
-                raise CommandFailure("-e expression: unexpected ','")
+                raise CommandError("-e expression: unexpected ','")
         self.blanks()
         inverted = self.ahead() == "!"
         self.at += inverted
@@ -200,7 +206,7 @@ class _Script:
         elif name == "y":
             old, new = (unescape(part) for part in self.delimited(2))
             if len(old) != len(new):
-                raise CommandFailure("strings for 'y' command are different lengths")
+                raise CommandError("strings for 'y' command are different lengths")
             step.text = old + new
         elif name in "aic" and name:
             self.blanks()
@@ -212,13 +218,15 @@ class _Script:
             self.at += len(line)
             step.text = unescape(line)
         else:
-            raise CommandFailure(f"the command '{name}' is not known here; it knows s y p d q = a i c")
+            raise CommandError(
+                f"the command '{name}' is not known here; it knows s y p d q = a i c"
+            )
         return step
 
     def end_of(self, name: str) -> None:
         self.blanks()
         if self.ahead() not in ("", "\n", ";"):
-            raise CommandFailure(f"extra characters after the command '{name}'")
+            raise CommandError(f"extra characters after the command '{name}'")
 
     def address(self) -> tuple[Callable[[int, str, bool], bool] | None, int]:
         self.blanks()
@@ -237,8 +245,9 @@ class _Script:
             self.at += 1
             step = int(self.digits() or "0")
             return (
-                lambda number, _line, _last: number >= first
-                and ((number - first) % step == 0 if step else number == first)
+                lambda number, _line, _last: (
+                    number >= first and ((number - first) % step == 0 if step else number == first)
+                )
             ), 0
         return (lambda number, _line, _last: number == first), first
 
@@ -252,14 +261,14 @@ class _Script:
         """Take ``/…/…/`` with any delimiter."""
         delimiter = self.ahead()
         if not delimiter or delimiter in "\n\\":
-            raise CommandFailure("a delimiter is missing")
+            raise CommandError("a delimiter is missing")
         self.at += 1
         found = []
         for _ in range(count):
             piece = []
             while self.ahead() != delimiter:
                 if not self.ahead():
-                    raise CommandFailure("unterminated command: a delimiter is missing")
+                    raise CommandError("unterminated command: a delimiter is missing")
                 if self.ahead() == "\\" and self.at + 1 < len(self.text):
                     self.at += 1
                     char = self.ahead()
@@ -286,7 +295,7 @@ class _Script:
                 step.which = int(self.digits())
                 continue
             else:
-                raise CommandFailure(f"the flag '{letter}' of 's' is not known here")
+                raise CommandError(f"the flag '{letter}' of 's' is not known here")
             self.at += 1
         step.pattern = compiled(old, self.kind, flags)
         step.replacement = self.replacement(new, step.pattern.groups)
@@ -304,10 +313,10 @@ class _Script:
                 at += 1
                 if char.isdecimal():
                     if int(char) > groups:
-                        raise CommandFailure(f"invalid reference \\{char} on 's' command's RHS")
+                        raise CommandError(f"invalid reference \\{char} on 's' command's RHS")
                     parts.append(int(char))
                 elif char in "LUElu":
-                    raise CommandFailure(f"'\\{char}' is not known here")
+                    raise CommandError(f"'\\{char}' is not known here")
                 else:
                     parts.append({"n": "\n", "t": "\t"}.get(char, char))
             else:

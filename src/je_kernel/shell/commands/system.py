@@ -9,7 +9,7 @@ import platform
 import time
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import CommandFailure
+from je_kernel.shell.calls import CommandError
 from je_kernel.shell.commands.listing import owner_and_group, readable_size
 from je_kernel.shell.options import Options
 
@@ -35,13 +35,17 @@ def date(call: Call) -> Running:
         now = _moment(given.last("d"), now)
     forms = given.operands
     if forms and (len(forms) > 1 or not forms[0].startswith("+")):
-        raise CommandFailure("a page cannot set the clock; a format begins with +")
+        raise CommandError("a page cannot set the clock; a format begins with +")
     form = forms[0][1:] if forms else "%a %b %e %H:%M:%S %Z %Y"
     if "I" in given:
-        form = {"": "%Y-%m-%d", "date": "%Y-%m-%d", "seconds": "%Y-%m-%dT%H:%M:%S%:z"}[given.last("I")]
+        form = {"": "%Y-%m-%d", "date": "%Y-%m-%d", "seconds": "%Y-%m-%dT%H:%M:%S%:z"}[
+            given.last("I")
+        ]
     elif "R" in given:
         form = "%a, %d %b %Y %H:%M:%S %z"
-    form = form.replace("%s", str(int(now.timestamp()))).replace("%N", f"{now.microsecond * 1000:09}")
+    form = form.replace("%s", str(int(now.timestamp()))).replace(
+        "%N", f"{now.microsecond * 1000:09}"
+    )
     offset = now.strftime("%z")
     form = form.replace("%:z", f"{offset[:3]}:{offset[3:]}")
     yield _line(now.strftime(form))
@@ -57,7 +61,7 @@ def _moment(text: str, now: datetime.datetime) -> datetime.datetime:
             return datetime.datetime.fromtimestamp(int(text[1:]), now.tzinfo).astimezone(now.tzinfo)
         return datetime.datetime.fromisoformat(text).astimezone(now.tzinfo)
     except (ValueError, OverflowError, OSError):
-        raise CommandFailure(f"the date '{text}' is not known here; write 2026-01-31") from None
+        raise CommandError(f"the date '{text}' is not known here; write 2026-01-31") from None
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -71,9 +75,9 @@ def sleep(call: Call) -> int:
         try:
             seconds += float(text.rstrip("smhd")) * unit
         except ValueError:
-            raise CommandFailure(f"invalid time interval '{text}'") from None
+            raise CommandError(f"invalid time interval '{text}'") from None
     if not call.args or not 0 <= seconds < 86400:
-        raise CommandFailure("missing operand" if not call.args else "waits at most a day")
+        raise CommandError("missing operand" if not call.args else "waits at most a day")
     time.sleep(seconds)
     return 0
 
@@ -104,26 +108,34 @@ def seq(call: Call) -> Running:
     given = Options("s/separator= w/equal-width f/format=").split(args)
     texts = [text.removeprefix("./") for text in given.operands]
     if not 1 <= len(texts) <= 3:
-        raise CommandFailure("missing operand" if not texts else "extra operand")
-    first, step, last = {1: ["1", "1", *texts], 2: [texts[0], "1", *texts[1:]]}.get(len(texts), texts)
+        raise CommandError("missing operand" if not texts else "extra operand")
+    first, step, last = {1: ["1", "1", *texts], 2: [texts[0], "1", *texts[1:]]}.get(
+        len(texts), texts
+    )
     places = max(len(text.partition(".")[2]) for text in (first, step))
     try:
         scale = 10**places
         begin, by = (round(float(text) * scale) for text in (first, step))
         end = float(last) * scale
     except (ValueError, OverflowError):
-        raise CommandFailure(f"invalid floating point argument: '{' '.join(texts)}'") from None
+        raise CommandError(f"invalid floating point argument: '{' '.join(texts)}'") from None
     if by == 0:
-        raise CommandFailure(f"invalid Zero increment value: '{step}'")
+        raise CommandError(f"invalid Zero increment value: '{step}'")
     joint = given.last("s", "\n")
-    width = max(len(f"{number / scale:.{places}f}") for number in (begin, int(end))) if "w" in given else 0
+    width = (
+        max(len(f"{number / scale:.{places}f}") for number in (begin, int(end)))
+        if "w" in given
+        else 0
+    )
 
     def shown(number: int) -> str:
         if "f" in given:
             return given.last("f") % (number / scale)
         return (str(number) if not places else f"{number / scale:.{places}f}").zfill(width)
 
-    numbers = itertools.takewhile(lambda n: n <= end + 1e-9 if by > 0 else n >= end - 1e-9, itertools.count(begin, by))
+    numbers = itertools.takewhile(
+        lambda n: n <= end + 1e-9 if by > 0 else n >= end - 1e-9, itertools.count(begin, by)
+    )
     any_yet = False
     for number in numbers:
         yield ((joint if any_yet else "") + shown(number)).encode()
@@ -158,7 +170,7 @@ def uname(call: Call) -> Running:
 
 def whoami(call: Call) -> Running:
     """Print the user's name."""
-    yield _line(owner_and_group(os.stat(call.state.cwd))[0] if hasattr(os, "fork") else "web_user")  # noqa: PTH116
+    yield _line(owner_and_group(os.stat(call.state.cwd))[0] if hasattr(os, "fork") else "web_user")
     return 0
 
 
@@ -182,7 +194,10 @@ def df(call: Call) -> Running:
         found = os.statvfs(call.path(name))
         total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
         used = total - found.f_bfree * found.f_frsize
-        cells = [readable_size(size) if "h" in given else str(size // 1024) for size in (total, used, free)]
+        cells = [
+            readable_size(size) if "h" in given else str(size // 1024)
+            for size in (total, used, free)
+        ]
         share = f"{-(-100 * used // max(used + free, 1))}%"
         yield _line(f"{'memory':15} {cells[0]:>4} {cells[1]:>5} {cells[2]:>5} {share:>4} {name}")
     return 0

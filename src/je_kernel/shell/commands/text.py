@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import CommandFailure, Input
+from je_kernel.shell.calls import CommandError, Input
 from je_kernel.shell.escapes import unescape
 from je_kernel.shell.options import Given, Options
 
@@ -74,7 +74,7 @@ def cat(call: Call) -> Running:
                 line = line.replace(b"\t", b"^I")
             if ("E" in given or "A" in given) and line.endswith(b"\n"):
                 line = line[:-1] + b"$\n"
-            if "b" in given and not blank or "n" in given and "b" not in given:
+            if ("b" in given and not blank) or ("n" in given and "b" not in given):
                 number += 1
                 line = b"%6d\t%s" % (number, line)
             yield line
@@ -111,7 +111,7 @@ def _counted(call: Call, options: Options) -> tuple[Given, str, str]:
         text = text[: len(text) - len(digits)] + str(int(digits[:-1] or "1") * units[digits[-1]])
     if not text.lstrip("+-").isdecimal():
         what = "lines" if kind == "n" else "bytes"
-        raise CommandFailure(f"invalid number of {what}: '{text}'")
+        raise CommandError(f"invalid number of {what}: '{text}'")
     return given, kind, text
 
 
@@ -162,7 +162,7 @@ def tail(call: Call) -> Running:
     if args and args[0][:1] == "+" and args[0][1:].isdecimal():
         args[0] = f"-n{args[0]}"
     if "-f" in args or "-F" in args or "--follow" in args:
-        raise CommandFailure("the option -f is not known here: nothing writes while a cell runs")
+        raise CommandError("the option -f is not known here: nothing writes while a cell runs")
     from dataclasses import replace
 
     given, kind, text = _counted(replace(call, args=args), _TAIL)
@@ -273,7 +273,7 @@ def sort(call: Call) -> Running:
 
 def _order(values: list[tuple[object, bool]]) -> tuple[object, ...]:
     if any(reverse for _, reverse in values):
-        raise CommandFailure("the options -c and -r together are not known here", 2)
+        raise CommandError("the options -c and -r together are not known here", 2)
     return tuple(value for value, _ in values)
 
 
@@ -301,7 +301,9 @@ class _Key:
         if self.kind == "h":
             return _human(found)
         if self.kind == "V":
-            return [(0, int(p), b"") if p.isdigit() else (1, 0, p) for p in re.split(rb"(\d+)", found)]
+            return [
+                (0, int(p), b"") if p.isdigit() else (1, 0, p) for p in re.split(rb"(\d+)", found)
+            ]
         return found.upper() if self.fold else found
 
     def cut(self, line: bytes) -> bytes:
@@ -326,13 +328,13 @@ def _sort_key(text: str, given: Given) -> _Key:
     begin, _, end = text.partition(",")
     flags = "".join(char for char in text if char.isalpha())
     if set(flags) - set("bnrfghV"):
-        raise CommandFailure(f"the key '{text}' is not known here", 2)
+        raise CommandError(f"the key '{text}' is not known here", 2)
     key = _Key(given, flags)
 
     def place(part: str) -> tuple[int, int]:
         numbers = part.rstrip("bnrfghV").split(".")
         if not all(number.isdecimal() for number in numbers) or len(numbers) > 2:
-            raise CommandFailure(f"invalid number at field start: invalid count in '{text}'", 2)
+            raise CommandError(f"invalid number at field start: invalid count in '{text}'", 2)
         return int(numbers[0]), int(numbers[1]) if len(numbers) == 2 else 0
 
     first, char = place(begin)
@@ -340,7 +342,7 @@ def _sort_key(text: str, given: Given) -> _Key:
     if end:
         key.end = place(end)
     if not first:
-        raise CommandFailure(f"field number is zero: invalid field specification '{text}'", 2)
+        raise CommandError(f"field number is zero: invalid field specification '{text}'", 2)
     return key
 
 
@@ -376,7 +378,7 @@ def uniq(call: Call) -> Running:
     """Leave out lines that are the same as the one before."""
     given = _UNIQ.read(call)
     if len(given.operands) > 1:
-        raise CommandFailure("an output file is not known here; write '> file'")
+        raise CommandError("an output file is not known here; write '> file'")
     read = Read()
     for _, stream in inputs(call, given.operands, read):
         lines = (line if line.endswith(b"\n") else line + b"\n" for line in stream.lines())
@@ -390,7 +392,9 @@ def uniq(call: Call) -> Running:
     return read.status
 
 
-_CUT = Options("d/delimiter= f/fields= c/characters= b/bytes= s/only-delimited output-delimiter= complement")
+_CUT = Options(
+    "d/delimiter= f/fields= c/characters= b/bytes= s/only-delimited output-delimiter= complement"
+)
 
 
 def cut(call: Call) -> Running:
@@ -398,11 +402,11 @@ def cut(call: Call) -> Running:
     given = _CUT.read(call)
     kinds = [each for each in "fcb" if each in given]
     if len(kinds) != 1:
-        raise CommandFailure("you must specify a list of bytes, characters, or fields")
+        raise CommandError("you must specify a list of bytes, characters, or fields")
     chosen = _ranges(given.last(kinds[0]))
     delimiter = _bytes(given.last("d", "\t"))
     if len(delimiter) != 1 and "d" in given:
-        raise CommandFailure("the delimiter must be a single character")
+        raise CommandError("the delimiter must be a single character")
     joint = _bytes(given.last("output-delimiter")) if "output-delimiter" in given else None
     read = Read()
     for _, stream in inputs(call, given.operands, read):
@@ -429,11 +433,13 @@ def _ranges(text: str) -> list[tuple[int, int]]:
     for part in text.replace(" ", ",").split(","):
         first, dash, last = part.partition("-")
         if not (first or last) or not (first + last).isdecimal():
-            raise CommandFailure(f"invalid field range '{text}'")
+            raise CommandError(f"invalid field range '{text}'")
         begin = int(first or 1)
         found.append((begin, int(last) if last else 1 << 62 if dash else begin))
         if begin < 1 or found[-1][1] < begin:
-            raise CommandFailure("fields are numbered from 1" if begin < 1 else "invalid decreasing range")
+            raise CommandError(
+                "fields are numbered from 1" if begin < 1 else "invalid decreasing range"
+            )
     return found
 
 
@@ -454,13 +460,13 @@ def tr(call: Call) -> Running:
     """Replace or delete characters."""
     given = _TR.read(call, leading=True)
     if not given.operands or len(given.operands) > 2:
-        raise CommandFailure("missing operand" if not given.operands else "extra operand")
+        raise CommandError("missing operand" if not given.operands else "extra operand")
     first = _tr_set(given.operands[0])
     second = _tr_set(given.operands[1]) if len(given.operands) > 1 else b""
     if "c" in given or "C" in given:
         first = bytes(c for c in range(256) if c not in first)
     if not second and "d" not in given and "s" not in given:
-        raise CommandFailure(f"missing operand after '{given.operands[0]}'")
+        raise CommandError(f"missing operand after '{given.operands[0]}'")
     table = bytes.maketrans(b"", b"")
     removed = first if "d" in given else b""
     if second and "d" not in given:
@@ -483,21 +489,23 @@ def tr(call: Call) -> Running:
 def _tr_set(text: str) -> bytes:
     found: list[int] = []
     if not text.isascii():
-        raise CommandFailure(f"'{text}' is not known here: tr works on ASCII; use str.translate")
+        raise CommandError(f"'{text}' is not known here: tr works on ASCII; use str.translate")
     at = 0
     while at < len(text):
         if text.startswith("[:", at) and (end := text.find(":]", at)) > 0:
             name = text[at + 2 : end]
             if name not in _TR_CLASSES:
-                raise CommandFailure(f"invalid character class '{name}'")
+                raise CommandError(f"invalid character class '{name}'")
             found += [c for c in range(128) if _TR_CLASSES[name](c)]
             at = end + 2
             continue
         size = 1
         if text[at] == "\\":
             size = 2
-            while size < 4 and text[at + 1 : at + size + 1].strip("01234567") == "" and (
-                at + size < len(text) and text[at + 1] in "01234567"
+            while (
+                size < 4
+                and text[at + 1 : at + size + 1].strip("01234567") == ""
+                and (at + size < len(text) and text[at + 1] in "01234567")
             ):
                 size += 1
         char = unescape(text[at : at + size])
@@ -506,7 +514,9 @@ def _tr_set(text: str) -> bytes:
         if text[at : at + 1] == "-" and at + 1 < len(text):
             last = ord(text[at + 1])
             if last < ord(char):
-                raise CommandFailure(f"range-endpoints of '{char}-{text[at + 1]}' are in reverse order")
+                raise CommandError(
+                    f"range-endpoints of '{char}-{text[at + 1]}' are in reverse order"
+                )
             found += range(ord(char), last + 1)
             at += 2
         else:
@@ -559,7 +569,9 @@ def paste(call: Call) -> Running:
     given = Options("d/delimiters= s/serial").read(call)
     read = Read()
     glue = unescape(given.last("d", "\t")) or ""
-    streams = [[line.rstrip(b"\n") for line in s.lines()] for _, s in inputs(call, given.operands, read)]
+    streams = [
+        [line.rstrip(b"\n") for line in s.lines()] for _, s in inputs(call, given.operands, read)
+    ]
     rows: Iterable[Iterable[bytes]] = (
         streams if "s" in given else itertools.zip_longest(*streams, fillvalue=b"")
     )
@@ -603,7 +615,7 @@ def xargs(call: Call) -> Running:
         try:
             words = shlex.split(data)
         except ValueError:
-            raise CommandFailure("unmatched quote") from None
+            raise CommandError("unmatched quote") from None
     if "I" in given:
         mark = given.last("I")
         batches = [[arg.replace(mark, word) for arg in command] for word in words]

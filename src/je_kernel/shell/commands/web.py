@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 
-from je_kernel.shell.calls import CommandFailure
+from je_kernel.shell.calls import CommandError
 from je_kernel.shell.options import Given, Options
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def wget(call: Call) -> Running:
     for name in given.every("i"):
         urls += Path(call.path(name)).read_text().split()
     if not urls:
-        raise CommandFailure("missing URL")
+        raise CommandError("missing URL")
     output = given.last("O")
     whole = b""
     status = 0
@@ -115,12 +115,12 @@ def _opened(
     import urllib.request
 
     if urlsplit(url).scheme not in ("http", "https"):
-        raise CommandFailure(f"'{url}': only http and https are known here", 1)
+        raise CommandError(f"'{url}': only http and https are known here", 1)
     try:
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310
         return urllib.request.urlopen(request)  # noqa: S310
     except (ValueError, http.client.InvalidURL) as error:
-        raise CommandFailure(f"'{url}': {error}", 3) from None
+        raise CommandError(f"'{url}': {error}", 3) from None
 
 
 def _pieces(response: Any) -> Iterator[bytes]:
@@ -131,7 +131,9 @@ def _pieces(response: Any) -> Iterator[bytes]:
 def _why(error: URLError) -> str:
     if type(error).__module__.startswith("je_kernel"):
         return str(error)
-    return f"ERROR {error.code}: {error.reason}" if isinstance(error, HTTPError) else str(error.reason)
+    return (
+        f"ERROR {error.code}: {error.reason}" if isinstance(error, HTTPError) else str(error.reason)
+    )
 
 
 _CURL = Options(
@@ -148,10 +150,10 @@ def curl(call: Call) -> Running:
     given = _CURL.read(call)
     for option in ("w", "v"):
         if option in given:
-            raise CommandFailure(f"the option -{option} is not known here", 2)
+            raise CommandError(f"the option -{option} is not known here", 2)
     urls = [*given.operands, *given.every("url")]
     if not urls:
-        raise CommandFailure("no URL specified", 2)
+        raise CommandError("no URL specified", 2)
     outputs = given.every("o")
     status = 0
     for i, url in enumerate(urls):
@@ -160,7 +162,7 @@ def curl(call: Call) -> Running:
         if "O" in given and not output:
             output = _file_name(url).partition("?")[0]
             if not urlsplit(url).path.rpartition("/")[2]:
-                raise CommandFailure("Remote file name has no length!", 23)
+                raise CommandError("Remote file name has no length!", 23)
         try:
             yield from _fetched(call, given, url, output)
         except _Failed as failed:
