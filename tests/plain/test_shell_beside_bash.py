@@ -1,4 +1,4 @@
-"""Each line runs in bash and in ours, in folders that are the same; all that comes of it is compared."""
+"""Each line runs in bash and in ours, in folders that are the same: all that comes is compared."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENVIRONMENT = {
     "COLOUR": "green",
 }
 
-# One line, one test. What bash prints, complains, returns and leaves in the folder is what ours does.
+# One line, one test: what it prints, complains, returns and leaves in its folder.
 LINES = r"""
 echo hello
 echo "two  spaces" and   three
@@ -450,7 +450,7 @@ SCRIPTS = [
     'while read -r name age; do\n  echo "$name:$age"\ndone <<END\nAda 36\nBob 20\nEND\n',
 ]
 
-CASES = [line for line in LINES.strip().splitlines()] + SCRIPTS
+CASES = [*LINES.strip().splitlines(), *SCRIPTS]
 
 # Where what is complained differs in words only: ours names what it knows, or explains more.
 OTHER_WORDS = re.compile(r"^(cp a.txt$|cp$|rm$|cut words|gunzip nosuch|tar |zip |du )")

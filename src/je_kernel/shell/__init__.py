@@ -55,9 +55,9 @@ def run(
 
     Examples
     --------
-    >>> pieces = []
-    >>> run("echo b; echo a", pieces.append, print), pieces
-    (0, [b'b\\n', b'a\\n'])
+    >>> run("echo b a | wc -w", lambda data: print(data.decode(), end=""), print)
+    2
+    0
     """
     from je_kernel.shell.calls import Input, State, Stopped, Streams
     from je_kernel.shell.interpreter import run_command, run_script

@@ -11,11 +11,12 @@ __all__ = ["ExpressionError", "evaluate"]
 
 _LONGEST = 10_000
 _DEEPEST = 50
-_OPERATORS = sorted(
-    ["**=", "<<=", ">>=", "+=", "-=", "*=", "/=", "%=", "++", "--", "**", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "+", "-", "*", "/", "%", "<", ">", "&", "|", "^", "?", ":", "(", ")", "=", "!", "~", ","],
-    key=len,
-    reverse=True,
-)  # fmt: skip
+# The longest first, so that "**=" is not "*" and "*=".
+_OPERATORS = (
+    *("**=", "<<=", ">>=", "+=", "-=", "*=", "/=", "%=", "++", "--", "**", "<<", ">>", "<=", ">="),
+    *("==", "!=", "&&", "||", "+", "-", "*", "/", "%", "<", ">", "&", "|", "^", "?", ":", "("),
+    *(")", "=", "!", "~", ","),
+)
 _BINDING = {
     ",": 1, "=": 2, "?": 3, "||": 4, "&&": 5, "|": 6, "^": 7, "&": 8, "==": 9, "!=": 9, "<": 10,
     ">": 10, "<=": 10, ">=": 10, "<<": 11, ">>": 11, "+": 12, "-": 12, "*": 13, "/": 13, "%": 13,
@@ -41,21 +42,21 @@ def evaluate(expression: str, variables: MutableMapping[str, str]) -> int:
 
     Examples
     --------
-    >>> evaluate("7 / 2 + n ** 2", {"n": "3"}), evaluate("-7 / 2", {}), evaluate("3 > 2 ? 10 : 20", {})
-    (12, -3, 10)
+    >>> evaluate("7 / 2 + n ** 2", {"n": "3"}), evaluate("-7 / 2 > 3 ? 10 : 20", {})
+    (12, 20)
     """
     if len(expression) > _LONGEST:
         raise ExpressionError("expression too long")
-    reader = _Reader(_tokens(expression), variables)
-    if not reader.tokens:
+    reader = _Reader(_words(expression), variables)
+    if not reader.words:
         return 0
     found = reader.value(0, live=True)
-    if reader.tokens:
-        raise ExpressionError(f"syntax error in expression near '{reader.tokens[0]}'")
+    if reader.words:
+        raise ExpressionError(f"syntax error in expression near '{reader.words[0]}'")
     return found
 
 
-def _tokens(expression: str) -> list[str]:
+def _words(expression: str) -> list[str]:
     found = []
     at = 0
     while at < len(expression):
@@ -77,17 +78,17 @@ def _tokens(expression: str) -> list[str]:
 
 
 class _Reader:
-    """Evaluates tokens by the binding powers of their operators (Pratt's method)."""
+    """Evaluates words by the binding powers of their operators (Pratt's method)."""
 
-    def __init__(self, tokens: list[str], variables: MutableMapping[str, str]) -> None:
-        self.tokens = tokens
+    def __init__(self, words: list[str], variables: MutableMapping[str, str]) -> None:
+        self.words = words
         self.variables = variables
         self.depth = 0
 
     def next(self) -> str:
-        if not self.tokens:
+        if not self.words:
             raise ExpressionError("syntax error: operand expected")
-        return self.tokens.pop(0)
+        return self.words.pop(0)
 
     def value(self, least: int, *, live: bool) -> int:
         """Read operators that bind tighter than `least`; nothing is assigned unless `live`."""
@@ -95,8 +96,8 @@ class _Reader:
         if self.depth > _DEEPEST:
             raise ExpressionError("expression nested too deep")
         left = self.operand(live=live)
-        while self.tokens and _BINDING.get(self.tokens[0], 0) > least:
-            operator = self.tokens.pop(0)
+        while self.words and _BINDING.get(self.words[0], 0) > least:
+            operator = self.words.pop(0)
             if operator == "?":
                 first = self.value(2, live=live and bool(left))
                 if self.next() != ":":
@@ -115,8 +116,8 @@ class _Reader:
         return left
 
     def operand(self, *, live: bool) -> int:
-        token = self.next()
-        if token == "(":
+        word = self.next()
+        if word == "(":
             found = self.value(0, live=live)
             if self.next() != ")":
                 raise ExpressionError("syntax error: ')' expected")
@@ -124,25 +125,25 @@ class _Reader:
         unary: dict[str, Callable[[int], int]] = {
             "-": lambda n: -n, "+": lambda n: n, "!": lambda n: int(not n), "~": lambda n: ~n,
         }  # fmt: skip
-        if token in unary:
-            return unary[token](self.value(_UNARY, live=live))
-        if token in ("++", "--"):
+        if word in unary:
+            return unary[word](self.value(_UNARY, live=live))
+        if word in ("++", "--"):
             name = self.next()
-            return self.assign(name, self.number(name) + (1 if token == "++" else -1), live=live)
-        if token in _OPERATORS:
-            raise ExpressionError(f"syntax error: operand expected near '{token}'")
-        if self.tokens and self.tokens[0] in _ASSIGNING:
-            operator = self.tokens.pop(0)
+            return self.assign(name, self.number(name) + (1 if word == "++" else -1), live=live)
+        if word in _OPERATORS:
+            raise ExpressionError(f"syntax error: operand expected near '{word}'")
+        if self.words and self.words[0] in _ASSIGNING:
+            operator = self.words.pop(0)
             right = self.value(1, live=live)
             if operator != "=":
-                right = _apply(operator[:-1], self.number(token), right, live=live)
-            return self.assign(token, right, live=live)
-        if self.tokens and self.tokens[0] in ("++", "--"):
-            before = self.number(token)
-            step = 1 if self.tokens.pop(0) == "++" else -1
-            self.assign(token, before + step, live=live)
+                right = _apply(operator[:-1], self.number(word), right, live=live)
+            return self.assign(word, right, live=live)
+        if self.words and self.words[0] in ("++", "--"):
+            before = self.number(word)
+            step = 1 if self.words.pop(0) == "++" else -1
+            self.assign(word, before + step, live=live)
             return before
-        return self.number(token)
+        return self.number(word)
 
     def assign(self, name: str, value: int, *, live: bool) -> int:
         if not name.isidentifier():
@@ -151,14 +152,14 @@ class _Reader:
             self.variables[name] = str(_wrapped(value))
         return _wrapped(value)
 
-    def number(self, token: str) -> int:
+    def number(self, word: str) -> int:
         # A variable may hold the name of another.
         for _ in range(10):
-            if not token.isidentifier():
+            if not word.isidentifier():
                 break
-            token = self.variables.get(token, "").strip() or "0"
-        negative = token.startswith("-")
-        digits = token.removeprefix("-")
+            word = self.variables.get(word, "").strip() or "0"
+        negative = word.startswith("-")
+        digits = word.removeprefix("-")
         try:
             if "#" in digits:
                 base, _, rest = digits.partition("#")
@@ -168,7 +169,7 @@ class _Reader:
             else:
                 number = int(digits, 8 if digits.startswith("0") else 10)
         except ValueError:
-            raise ExpressionError(f"'{token[:40]}' is not a whole number") from None
+            raise ExpressionError(f"'{word[:40]}' is not a whole number") from None
         return _wrapped(-number if negative else number)
 
 

@@ -130,7 +130,7 @@ class State:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that programs are given."""
-        return {name: self.variables[name] for name in self.exported if name in self.variables}
+        return {name: value for name, value in self.variables.items() if name in self.exported}
 
     def value(self, name: str) -> str | None:
         """Return the value of a variable, or of a special parameter such as ``?``."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["install", "uninstall"]
 
-_INSTALLERS = ("pip", "conda", "mamba", "uv")
+_INSTALLERS = ("pip", "conda", "mamba", "micromamba", "uv")
 _PROGRAMS = ("sh", "bash", "python", "python2", "python3", "perl", "ruby", "pypy", "script")
 
 
@@ -88,10 +88,10 @@ class _Hooked:
         self.undoing.append(undo)
 
     def _magic(self, kind: str, name: str, function: Callable[..., object]) -> None:
-        # Finding it first loads it where IPython loads magics as they are used.
-        find = self.shell.find_line_magic if kind == "line" else self.shell.find_cell_magic
-        before = find(name)  # type: ignore[no-untyped-call]
+        # Those of one class are replaced together: a newer IPython loads the class, and with it
+        # all of its magics, when the first of them is used.
         magics = self.shell.magics_manager.magics[kind]
+        before = magics.get(name)
         magics[name] = function
 
         def undo() -> None:
@@ -222,28 +222,18 @@ async def _wait_for_packages(lines: list[str]) -> list[str]:
 
 
 def _awaiting(line: str) -> str:
-    """Return a line that installs packages as one that awaits; any other as it is.
-
-    Examples
-    --------
-    >>> _awaiting("  !pip install seaborn  # for plots")
-    '  await __import__("je_kernel.shell.waiting", fromlist=["x"]).install(\\'pip install seaborn  # for plots\\')\\n'
-    >>> _awaiting("x = 1 % pip")
-    'x = 1 % pip'
-    """
+    """Return a line that installs packages as one that awaits; any other as it is."""
     text = line.lstrip()
     if text[:1] not in ("!", "%"):
         return line
     words = text[1:].strip()
     for beginning in _beginnings():
         if words.startswith(f"{beginning} "):
-            rest = words.removeprefix(beginning).strip()
-            name = beginning.split()[-1]
-            name = "pip" if name == "pip3" else name
-            return (
-                f"{line[: len(line) - len(text)]}await"
-                f' __import__("je_kernel.shell.waiting", fromlist=["x"]).install({f"{name} {rest}"!r})\n'
-            )
+            name = "pip" if beginning.endswith(("pip", "pip3")) else beginning
+            command = f"{name} {words.removeprefix(beginning).strip()}"
+            indent = line[: len(line) - len(text)]
+            waiting = '__import__("je_kernel.shell.waiting", fromlist=["install"])'
+            return f"{indent}await {waiting}.install({command!r})\n"
     return line
 
 

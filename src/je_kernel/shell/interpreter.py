@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +46,8 @@ from je_kernel.shell.grammar import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from je_kernel.shell.calls import State
 
 __all__ = ["run_command", "run_script"]

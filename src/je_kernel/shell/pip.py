@@ -96,7 +96,7 @@ def words_of(line: str) -> list[str]:
 
     Examples
     --------
-    >>> words_of('install -q "plotly>=5" pandas>=2 # don\\'t ask')
+    >>> words_of("install -q 'plotly>=5' pandas>=2 # for plots")
     ['install', '-q', 'plotly>=5', 'pandas>=2']
     """
     words: list[str] = []
@@ -158,8 +158,7 @@ def plan(args: list[str], say: Callable[[str], object], cwd: str | None = None) 
         return Plan(actions[action](given, names, say))
     if action != "install":
         raise CommandError(
-            f"'pip {action}' is not known here; it knows install, uninstall, list, freeze, show, check",
-            2,
+            f"'pip {action}' is not known here; it knows {' '.join(('install', *actions))}", 2
         )
     return _install(given, names, say, cwd or os.getcwd())
 
@@ -419,7 +418,7 @@ def _freeze(_given: Given, _names: list[str], say: Callable[[str], object]) -> i
     return 0
 
 
-def _show(given: Given, names: list[str], say: Callable[[str], object]) -> int:
+def _show(_given: Given, names: list[str], say: Callable[[str], object]) -> int:
     if not names:
         raise CommandError("Please provide a package name or names.", 1)
     found = 0

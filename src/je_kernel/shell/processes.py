@@ -32,13 +32,13 @@ class Popen(subprocess.Popen[Any]):
     def __init__(
         self,
         args: str | bytes | os.PathLike[str] | Sequence[Any],
-        bufsize: int = -1,
-        executable: Any = None,
+        bufsize: int = -1,  # noqa: ARG002
+        executable: Any = None,  # noqa: ARG002
         stdin: Any = None,
         stdout: Any = None,
         stderr: Any = None,
-        preexec_fn: Any = None,
-        close_fds: bool = True,
+        preexec_fn: Any = None,  # noqa: ARG002
+        close_fds: bool = True,  # noqa: ARG002
         shell: bool = False,
         cwd: Any = None,
         env: Mapping[str, str] | None = None,

@@ -24,7 +24,7 @@ _HOMES = {
     "system": "date df env hostname nproc seq sleep uname whoami yes",
     "text": "cat cut head md5sum nl paste rev sha256sum sort tac tail tee tr uniq wc xargs",
     "web": "curl wget",
-    "installers": "conda mamba pip pip3 uv",
+    "installers": "conda mamba micromamba pip pip3 uv",
 }
 NAMES = {name: home for home, names in _HOMES.items() for name in names.split()}
 """Each command's name, and the module that has it."""

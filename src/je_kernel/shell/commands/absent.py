@@ -6,16 +6,24 @@ __all__ = ["why_absent"]
 
 _REASONS = {
     "this page has no operating system to install programs into; Python packages come with"
-    " %pip install": "apt apt-get aptitude brew choco dnf dpkg sudo su yum",
-    "this page has no graphics processor for Python to compute with": "nvidia-smi nvcc rocm-smi",
-    "this page cannot use git; download the repository as a .zip file and unzip it": "git gh svn hg",
+    " %pip install": "apt apt-get aptitude brew choco dnf dpkg su sudo yum",
+    "this page has no graphics processor for Python to compute with": "nvcc nvidia-smi rocm-smi",
+    "this page cannot use git; download the repository as a .zip file": "gh git hg svn",
     "this page has no compiler": "cc clang cmake g++ gcc ghc go javac make rustc",
-    "of programming languages this page has Python only": "R Rscript java julia node npm npx perl php ruby",
-    "Python code does it: je_kernel.export and Python's own modules": "pandoc latex pdflatex xelatex soffice",
-    "Python code does what it does, line by line": "awk gawk perl",
-    "nothing else runs beside this notebook": "kill killall ps top htop jobs nohup screen tmux docker systemctl",
-    "put what it shows or edits into a cell, or open the file in JupyterLab": "less more vi vim nano emacs",
-    "this page can speak to web servers only; use wget or curl": "ftp nc ping rsync scp ssh telnet",
+    "of programming languages this page has Python only": (
+        "R Rscript java julia node npm npx perl php ruby"
+    ),
+    "this page has no typesetter; je_kernel.export makes documents of a notebook": (
+        "jupyter-nbconvert latex pandoc pdflatex soffice xelatex"
+    ),
+    "Python code does what it does, line by line": "awk gawk mawk",
+    "nothing else runs beside this notebook": (
+        "docker htop jobs kill killall nohup ps screen systemctl tmux top"
+    ),
+    "open the file in JupyterLab instead": "emacs less more nano vi vim",
+    "this page can speak to web servers only, with wget and curl": (
+        "ftp nc ping rsync scp ssh telnet"
+    ),
 }
 _REASON = {name: reason for reason, names in _REASONS.items() for name in names.split()}
 
@@ -25,8 +33,8 @@ def why_absent(name: str) -> str:
 
     Examples
     --------
-    >>> why_absent("nvidia-smi"), why_absent("nosuch")
-    (' (this page has no graphics processor for Python to compute with)', '')
+    >>> why_absent("gcc"), why_absent("nosuch")
+    (' (this page has no compiler)', '')
     """
     reason = _REASON.get(name)
     return f" ({reason})" if reason else ""

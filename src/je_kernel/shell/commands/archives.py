@@ -89,7 +89,7 @@ def unzip(call: Call) -> Running:
                 yield _line(f"Archive:  {path.name if path.name != name else name}")
             if "t" in given:
                 bad = archive.testzip()
-                yield _line(f"No errors detected in compressed data of {name}." if not bad else bad)
+                yield _line(bad or f"No errors detected in compressed data of {name}.")
                 return 2 if bad else 0
             return (yield from _unzipped(call, given, archive, members))
     except _DAMAGE as error:
@@ -146,7 +146,7 @@ def _zip_listing(name: str, members: list[zipfile.ZipInfo]) -> Iterator[bytes]:
     yield _line(f"{sum(member.file_size for member in members):9}                     {files}")
 
 
-_ZIP = Options("r/recurse-paths q/quiet j/junk-paths x/exclude= 9 0 u FS", status=16)
+_ZIP = Options("r/recurse-paths q/quiet j/junk-paths x/exclude= 9 0", status=16)
 
 
 def zip_(call: Call) -> Running:
@@ -230,7 +230,7 @@ def _zipped(archive: zipfile.ZipFile, path: Path, inner: str, given: Given) -> s
 
 _TAR = Options(
     "c/create x/extract t/list f/file= z/gzip j/bzip2 J/xz v/verbose C/directory= exclude="
-    " strip-components= k/keep-old-files p a/auto-compress m O",
+    " strip-components= k/keep-old-files p a/auto-compress O",
     status=64,
 )
 
@@ -389,7 +389,7 @@ def _below(name: str, operand: str) -> bool:
 
 # gzip
 
-_GZIP = Options("d/decompress k/keep c/stdout f/force v q 1 2 3 4 5 6 7 8 9 l")
+_GZIP = Options("d/decompress k/keep c/stdout f/force q 1 2 3 4 5 6 7 8 9")
 
 
 def gzip_(call: Call) -> Running:
@@ -439,7 +439,7 @@ def _gunzipped(data: bytes, name: str) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             made = file.read(MOST_BYTES + 1)
-    except _DAMAGE + (OSError,):
+    except (*_DAMAGE, OSError):
         raise CommandError(f"{name}: not in gzip format") from None
     _refuse_bomb(iter((len(made),)))
     return made

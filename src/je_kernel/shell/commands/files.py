@@ -108,7 +108,7 @@ def _guard(call: Call, name: str) -> None:
         raise CommandError(f"refusing to remove '{name}': the kernel needs it")
 
 
-_RM = Options("r/recursive R f/force v/verbose d/dir I preserve-root")
+_RM = Options("r/recursive R f/force v/verbose d/dir preserve-root")
 
 
 def rm(call: Call) -> Running:
@@ -168,7 +168,7 @@ def _remove_tree(name: str, path: str) -> Iterator[str]:
 
 _CP = Options(
     "r/recursive R a/archive f/force n/no-clobber u/update v/verbose p t/target-directory="
-    " T/no-target-directory i/interactive"
+    " T/no-target-directory"
 )
 
 
@@ -268,9 +268,7 @@ def _destination(
     return sources, target, there and not alone
 
 
-_MV = Options(
-    "f/force n/no-clobber u/update v/verbose t/target-directory= T/no-target-directory i/interactive"
-)
+_MV = Options("f/force n/no-clobber u/update v/verbose t/target-directory= T/no-target-directory")
 
 
 def mv(call: Call) -> Running:
@@ -345,7 +343,7 @@ def touch(call: Call) -> int:
     return status
 
 
-_CHMOD = Options("R/recursive v/verbose f/silent")
+_CHMOD = Options("R/recursive")
 
 
 def chmod(call: Call) -> int:

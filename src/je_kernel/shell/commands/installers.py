@@ -89,4 +89,11 @@ def _encoded(lines: list[str]) -> Running:
     return 0
 
 
-PROGRAMS: dict[str, Program] = {"conda": conda, "mamba": conda, "pip": pip, "pip3": pip, "uv": uv}
+PROGRAMS: dict[str, Program] = {
+    "conda": conda,
+    "mamba": conda,
+    "micromamba": conda,
+    "pip": pip,
+    "pip3": pip,
+    "uv": uv,
+}

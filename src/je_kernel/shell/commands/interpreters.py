@@ -136,20 +136,17 @@ def _code(text: str, name: str) -> None:
 
 
 def _run(call: Call, argv: list[str], program: Callable[[], object]) -> Running:
-    """Run a program, what it prints caught if it does not belong on the page at once."""
-    caught = None if call.streams.live else io.BytesIO()
+    """Run a program; what it prints is caught if it does not belong on the page at once."""
+    caught: list[bytes] = []
+    page = sys.stdout
+    writer: Writer = caught.append
+    if call.streams.live:
+        writer = lambda data: page.write(data.decode("utf-8", "replace"))  # noqa: E731
     # A file that was written a moment ago is found, too.
     sys.path_importer_cache.pop(call.state.cwd, None)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_process(call, argv))
-        if caught is not None:
-            out = io.TextIOWrapper(caught, "utf-8", "surrogateescape", write_through=True)
-            stack.enter_context(contextlib.redirect_stdout(out))
-            # Closing the text would close the bytes.
-            stack.callback(out.detach)
+    with _process(call, argv), contextlib.redirect_stdout(_Output(writer)):
         status = _status(program)
-    if caught is not None:
-        yield caught.getvalue()
+    yield from caught
     return status
 
 
@@ -197,7 +194,7 @@ def _process(call: Call, argv: list[str]) -> Iterator[None]:
         sys.argv = list(argv)
         # For a file, runpy does it not: it lies no package there.
         sys.path.insert(0, home)
-        sys.stderr = _Complaints(call.streams.stderr)
+        sys.stderr = _Output(call.streams.stderr)
         if not call.stdin.nothing:
             data = io.BytesIO(call.stdin.read())
             sys.stdin = io.TextIOWrapper(data, "utf-8", "replace")
@@ -231,10 +228,8 @@ def _read_line(prompt: object = "") -> str:
     return line.removesuffix("\n")
 
 
-class _Complaints(io.TextIOBase):
-    """The standard error of a program."""
-
-    encoding = "utf-8"
+class _Raw(io.RawIOBase):
+    """Bytes that a program prints."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -242,8 +237,24 @@ class _Complaints(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
+    def write(self, data: Any) -> int:
+        self._writer(bytes(data))
+        return len(data)
+
+
+class _Output(io.TextIOBase):
+    """Text that a program prints; it may close this without closing the page's own."""
+
+    encoding = "utf-8"
+
+    def __init__(self, writer: Writer) -> None:
+        self.buffer = _Raw(writer)
+
+    def writable(self) -> bool:
+        return True
+
     def write(self, text: str) -> int:
-        self._writer(text.encode("utf-8", "surrogateescape"))
+        self.buffer.write(text.encode("utf-8", "surrogateescape"))
         return len(text)
 
 

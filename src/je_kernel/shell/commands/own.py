@@ -322,9 +322,8 @@ def command(call: Call) -> Running:
 def test(call: Call) -> int:
     """Test files, texts and numbers."""
     args = list(call.args)
-    if call.name == "bash: [":
-        if not args or args.pop() != "]":
-            raise CommandError("missing ']'", 2)
+    if call.name == "bash: [" and (not args or args.pop() != "]"):
+        raise CommandError("missing ']'", 2)
     return int(not _Test(call, args).value()) if args else 1
 
 

@@ -162,9 +162,8 @@ class _Searched:
         count, last_shown, after = 0, 0, 0
         before: deque[tuple[int, str]] = deque(maxlen=self.before)
         for number, raw in enumerate(stream.lines(), 1):
-            if count == most:
-                if not after:
-                    break
+            if count == most and not after:
+                break
             line = raw.decode("utf-8", "surrogateescape").removesuffix("\n")
             if count != most and self.matches(line) != ("v" in given):
                 count += 1

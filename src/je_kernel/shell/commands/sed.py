@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROGRAMS"]
 
-_SED = Options("n/quiet/silent e/expression= E/regexp-extended r i/in-place=? s/separate f/file=")
+_SED = Options("n/quiet/silent e/expression= E/regexp-extended r i/in-place=? f/file=")
 
 
 @dataclass

@@ -384,8 +384,8 @@ def uniq(call: Call) -> Running:
         lines = (line if line.endswith(b"\n") else line + b"\n" for line in stream.lines())
         fold: Callable[[bytes], bytes] | None = bytes.lower if "i" in given else None
         for _, group in itertools.groupby(lines, key=fold):
-            first = next(group)
-            count = 1 + sum(1 for _ in group)
+            same = list(group)
+            first, count = same[0], len(same)
             if ("d" in given and count == 1) or ("u" in given and count > 1):
                 continue
             yield b"%7d %s" % (count, first) if "c" in given else first
@@ -596,7 +596,7 @@ def _summed(name: str) -> Program:
     return run
 
 
-_XARGS = Options("n/max-args= I= 0/null r/no-run-if-empty t d/delimiter= L=")
+_XARGS = Options("n/max-args= I= 0/null r/no-run-if-empty d/delimiter=")
 
 
 def xargs(call: Call) -> Running:
@@ -620,7 +620,7 @@ def xargs(call: Call) -> Running:
         mark = given.last("I")
         batches = [[arg.replace(mark, word) for arg in command] for word in words]
     else:
-        size = int(given.last("n", given.last("L", "0"))) or len(words) or 1
+        size = int(given.last("n", "0")) or len(words) or 1
         starts = range(0, len(words), size) if words or "r" in given else [0]
         batches = [[*command, *words[start : start + size]] for start in starts]
     status = 0

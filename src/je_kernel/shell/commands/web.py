@@ -139,7 +139,7 @@ def _why(error: URLError) -> str:
 _CURL = Options(
     "s/silent S/show-error L/location O/remote-name o/output= f/fail k/insecure H/header="
     " A/user-agent= X/request= d/data= data-raw= data-urlencode= G/get I/head i/include v/verbose"
-    " J/remote-header-name compressed create-dirs retry= m/max-time= #/progress-bar"
+    " compressed create-dirs retry= m/max-time= #/progress-bar"
     " connect-timeout= w/write-out= url=",
     status=2,
 )
@@ -165,14 +165,14 @@ def curl(call: Call) -> Running:
                 raise CommandError("Remote file name has no length!", 23)
         try:
             yield from _fetched(call, given, url, output)
-        except _Failed as failed:
+        except _CurlError as failed:
             if "s" not in given or "S" in given:
                 call.complain(f"({failed.status}) {failed}")
             status = failed.status
     return status
 
 
-class _Failed(Exception):
+class _CurlError(Exception):
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
         self.status = status
@@ -201,10 +201,10 @@ def _fetched(call: Call, given: Given, url: str, output: str) -> Iterator[bytes]
         response = _opened(url, headers, data, method)
     except HTTPError as error:
         if "f" in given or error.fp is None:
-            raise _Failed(f"The requested URL returned error: {error.code}", 22) from None
+            raise _CurlError(f"The requested URL returned error: {error.code}", 22) from None
         response = error
     except URLError as error:
-        raise _Failed(_why(error), 6) from None
+        raise _CurlError(_why(error), 6) from None
     with response:
         shown = b""
         if "I" in given or "i" in given:
@@ -228,7 +228,7 @@ def _fetched(call: Call, given: Given, url: str, output: str) -> Iterator[bytes]
         except OSError as error:
             if isinstance(error, URLError):
                 raise
-            raise _Failed(f"Failure writing output to {output}: {error.strerror}", 23) from None
+            raise _CurlError(f"Failure writing output to {output}: {error.strerror}", 23) from None
 
 
 PROGRAMS: dict[str, Program] = {"curl": curl, "wget": wget}
