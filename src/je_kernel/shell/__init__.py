@@ -73,7 +73,7 @@ def run(
             out(next(running))
     except StopIteration as end:
         return int(end.value)
-    except Stopped as stopped:
+    except (Stopped, RecursionError) as stopped:
         err(f"bash: {stopped}\n".encode())
         return 124
     finally:

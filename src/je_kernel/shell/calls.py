@@ -32,7 +32,7 @@ Running: TypeAlias = Generator[bytes, None, int]
 """A command at work: yields what it prints, returns its exit status."""
 Writer: TypeAlias = Callable[[bytes], object]
 
-MOST_COMMANDS = 1_000_000
+MOST_COMMANDS = 500_000
 """How many commands one script may run: no loop is without an end."""
 _CHUNK = 65536
 

@@ -316,7 +316,8 @@ def _opening(word: Word) -> tuple[list[Part], int, int, list[int]] | None:
     for begin in range(len(atoms)):
         if plain(begin) != "{":
             continue
-        level, commas = 0, []
+        level = 0
+        commas: list[int] = []
         for i in range(begin + 1, len(atoms)):
             char = plain(i)
             if char == "}" and level == 0:

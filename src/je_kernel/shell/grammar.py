@@ -324,7 +324,7 @@ class _Parser:
 
     def and_or(self) -> AndOr:
         first = self.pipeline()
-        rest = []
+        rest: list[tuple[str, Pipeline]] = []
         while True:
             self.blanks()
             operator = self.ahead(2)
@@ -453,7 +453,7 @@ class _Parser:
         self.blanks()
         subject = self.word()
         self.need("in")
-        arms = []
+        arms: list[tuple[tuple[Word, ...], Script]] = []
         while True:
             self.newlines()
             if self.keyword("esac"):
@@ -536,7 +536,7 @@ class _Parser:
     # Redirections.
 
     def redirects(self) -> tuple[Redirect, ...]:
-        found = []
+        found: list[Redirect] = []
         while True:
             self.blanks()
             redirect = self.redirect()
@@ -741,11 +741,11 @@ class _Parser:
         length = self.ahead() == "#" and self.ahead(2) != "#}"
         if length:
             self.at += 1
+        if self.ahead() == "!":
+            raise ShellSyntaxError("'${!…}' is not known here")
         if self.ahead() in _SPECIAL and self.ahead():
             name = self.ahead()
             self.at += 1
-        elif self.ahead() == "!":
-            raise ShellSyntaxError("'${!…}' is not known here")
         else:
             name = self.name()
         if self.take("}"):

@@ -183,14 +183,14 @@ def _run_cell(shell: InteractiveShell, line: str, cell: str) -> None:
     from subprocess import CalledProcessError
 
     from IPython.core.magics.script import ScriptMagics
-    from IPython.utils.process import arg_split
+    from IPython.utils._process_common import arg_split
 
     from je_kernel.shell import run
     from je_kernel.shell.calls import Input
     from je_kernel.shell.page import Page
 
-    parser = ScriptMagics.shebang.parser  # type: ignore[attr-defined]
-    args, words = parser.parse_known_args(arg_split(line, posix=True))  # type: ignore[no-untyped-call]
+    parser = ScriptMagics.shebang.parser
+    args, words = parser.parse_known_args(arg_split(line, posix=True))
     cell = cell if cell.endswith("\n") else f"{cell}\n"
     page = Page()
     kept: dict[str, bytearray] = {n: bytearray() for n in (args.out, args.err) if n}

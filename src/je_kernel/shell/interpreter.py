@@ -338,7 +338,7 @@ def _named(words: list[str], state: State, streams: Streams) -> Running:
     if program is None:
         return _not_found(name, state, streams)
     title = f"bash: {name}" if NAMES.get(name) == "own" else name.rpartition("/")[2]
-    call = Call(title, words[1:], state, streams, _nested, run_script)
+    call = Call(title, words[1:], state, streams, _nested, _nested_script)
     try:
         running = program(call)
         if isinstance(running, int):
@@ -355,6 +355,10 @@ def _named(words: list[str], state: State, streams: Streams) -> Running:
 
 def _nested(words: list[str], state: State, streams: Streams) -> Running:
     return (yield from _deeper(state, _named(words, state, streams)))
+
+
+def _nested_script(text: str, state: State, streams: Streams) -> Running:
+    return (yield from _deeper(state, run_script(text, state, streams)))
 
 
 def _not_found(name: str, state: State, streams: Streams) -> int:

@@ -244,16 +244,14 @@ def _until_option(words: list[str]) -> list[str]:
 def _requirement(text: str) -> Any:
     """Return a parsed requirement (PEP 508)."""
     try:
-        from packaging.requirements import InvalidRequirement, Requirement
+        requirements = importlib.import_module("packaging.requirements")
     except ImportError:
         # In a page where nothing needed it yet, micropip has one.
-        from micropip._vendored.packaging.src.packaging.requirements import (
-            InvalidRequirement,
-            Requirement,
-        )
+        name = "micropip._vendored.packaging.src.packaging.requirements"
+        requirements = importlib.import_module(name)
     try:
-        return Requirement(text)
-    except InvalidRequirement:
+        return requirements.Requirement(text)
+    except requirements.InvalidRequirement:
         raise CommandError(f"Invalid requirement: '{text}'", 1) from None
 
 
@@ -424,7 +422,7 @@ def _show(_given: Given, names: list[str], say: Callable[[str], object]) -> int:
     found = 0
     for name in names:
         try:
-            about = importlib.metadata.metadata(name)
+            about: Any = importlib.metadata.metadata(name)
         except importlib.metadata.PackageNotFoundError:
             continue
         if found:

@@ -21,7 +21,7 @@ async def install(line: str) -> None:
     """
     from IPython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is not None:
         line = shell.var_expand(line, depth=1)
     name, *args = words_of(line)

@@ -261,8 +261,8 @@ def tar(call: Call) -> Running:
         return (yield from _untarred(call, given, name, folder))
     except FileNotFoundError as error:
         raise CommandError(f"{error.filename or name}: Cannot open: {error.strerror}", 2) from None
-    except _DAMAGE as error:
-        raise CommandError(f"{name}: This does not look like a tar archive ({error})", 2) from None
+    except _DAMAGE:
+        raise CommandError(f"{name}: This does not look like a tar archive", 2) from None
 
 
 def _tarred(call: Call, given: Given, name: str, folder: str) -> Running:

@@ -520,7 +520,7 @@ class _Expression:
         self.deletes = False
         self.batches: list[Callable[[], Running]] = []
         self.printed: list[bytes] = []
-        self.level = 0
+        self.read = 0
         test = self.either() if args else lambda _found: True
         if self.args:
             raise CommandError(f"the argument '{self.args[0]}' is not known here")
@@ -568,15 +568,15 @@ class _Expression:
 
     def one(self) -> Callable[[_Found], bool]:
         name = self.args.pop(0)
+        self.read += 1
+        if self.read > 200:
+            raise CommandError("the expression is longer than 200 tests")
         if name in ("!", "-not"):
             if not self.args:
                 raise CommandError(f"expected an expression after '{name}'")
             inner = self.one()
             return lambda found: not inner(found)
         if name == "(":
-            self.level += 1
-            if self.level > 40:
-                raise CommandError("the expression is nested more than 40 deep")
             inside = self.either()
             if not self.args or self.args.pop(0) != ")":
                 raise CommandError("missing closing ')'")
@@ -640,7 +640,7 @@ class _Expression:
         return True
 
     def execute(self) -> Callable[[_Found], bool]:
-        words = []
+        words: list[str] = []
         while self.args and self.args[0] != ";" and (self.args[0] != "+" or words[-1:] != ["{}"]):
             words.append(self.args.pop(0))
         if not self.args or not words:

@@ -10,6 +10,8 @@ from je_kernel.shell.escapes import unescape
 from je_kernel.shell.options import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from je_kernel.shell.calls import Call, Program, Running
 
 __all__ = ["PROGRAMS"]
@@ -376,7 +378,7 @@ class _Test:
 
     def unary(self, kind: str, operand: str) -> bool:
         path = self.call.path(operand)
-        tests = {
+        tests: dict[str, Callable[[str], bool]] = {
             "e": os.path.exists,
             "f": os.path.isfile,
             "d": os.path.isdir,

@@ -34,12 +34,10 @@ def compiled(text: str, kind: str = "basic", flags: int = 0) -> re.Pattern[str]:
     >>> compiled("[[:digit:]]*x{2}").pattern
     '[0-9]*x\\{2\\}'
     """
-    pattern = {
-        "fixed": re.escape,
-        "perl": str,
-        "basic": lambda text: _translated(text, extended=False),
-        "extended": lambda text: _translated(text, extended=True),
-    }[kind](text)
+    if kind in ("fixed", "perl"):
+        pattern = re.escape(text) if kind == "fixed" else text
+    else:
+        pattern = _translated(text, extended=kind == "extended")
     try:
         return re.compile(pattern, flags)
     except (re.error, OverflowError, RecursionError) as error:

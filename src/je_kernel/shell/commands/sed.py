@@ -169,7 +169,7 @@ class _Script:
         self.at = 0
 
     def steps(self) -> list[_Step]:
-        found = []
+        found: list[_Step] = []
         while True:
             while self.at < len(self.text) and self.text[self.at] in " \t\n;":
                 self.at += 1

@@ -130,7 +130,7 @@ def seq(call: Call) -> Running:
 
     def shown(number: int) -> str:
         if "f" in given:
-            return given.last("f") % (number / scale)
+            return str(given.last("f") % (number / scale))
         return (str(number) if not places else f"{number / scale:.{places}f}").zfill(width)
 
     numbers = itertools.takewhile(

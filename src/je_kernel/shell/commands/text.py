@@ -7,7 +7,7 @@ import itertools
 import re
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from je_kernel.shell.calls import CommandError, Input
 from je_kernel.shell.escapes import unescape
@@ -261,7 +261,7 @@ def sort(call: Call) -> Running:
         if "u" not in given and "s" not in given:
             lines.sort(reverse="r" in given)
         for key in reversed(keys):
-            lines.sort(key=lambda line, key=key: key.value(line[:-1]), reverse=key.reverse)
+            lines.sort(key=key.of_line, reverse=key.reverse)
     if "u" in given:
         lines = [next(group) for _, group in itertools.groupby(lines, key=compared)]
     if "o" in given:
@@ -305,6 +305,10 @@ class _Key:
                 (0, int(p), b"") if p.isdigit() else (1, 0, p) for p in re.split(rb"(\d+)", found)
             ]
         return found.upper() if self.fold else found
+
+    def of_line(self, line: bytes) -> Any:
+        """Return what a line is sorted by."""
+        return self.value(line.removesuffix(b"\n"))
 
     def cut(self, line: bytes) -> bytes:
         if self.separator is None:
@@ -448,7 +452,7 @@ def _chosen(ranges: list[tuple[int, int]], number: int) -> bool:
 
 
 _TR = Options("d/delete s/squeeze-repeats c/complement C")
-_TR_CLASSES = {
+_TR_CLASSES: dict[str, Callable[[int], bool]] = {
     "alnum": lambda c: chr(c).isalnum(), "alpha": lambda c: chr(c).isalpha(),
     "digit": lambda c: chr(c).isdigit(), "lower": lambda c: chr(c).islower(),
     "upper": lambda c: chr(c).isupper(), "space": lambda c: chr(c) in " \t\n\r\f\v",
