@@ -83,7 +83,10 @@ def test_a_script_that_is_not_understood_does_nothing_and_says_why(shell, tmp_pa
         ("date -s now", "date: the option -s is not known here"),
         ("date -d 'last friday'", "date: the date 'last friday' is not known here"),
         ("python -m http.server", "python: -m http.server is not known here: a page cannot be a"),
-        ("apt-get install x", "bash: apt-get: command not found (this page has no operating system"),
+        (
+            "apt-get install x",
+            "bash: apt-get: command not found (this page has no operating system",
+        ),
         ("sudo apt install x", "bash: sudo: command not found"),
         ("git clone https://x.org/y", "download the repository as a .zip file"),
         ("nvidia-smi", "this page has no graphics processor"),

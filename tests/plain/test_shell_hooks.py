@@ -18,11 +18,11 @@ def test_what_is_replaced_comes_back():
 
     def places():
         magics = shell.find_cell_magic("bash"), shell.find_line_magic("pip")
-        return subprocess.Popen, os.system, *magics
+        return subprocess.Popen.__init__, os.system, *magics
 
     before = places()
     hooked = hooks._Hooked(shell)
-    assert subprocess.Popen is not before[0]
+    assert subprocess.Popen.__init__ is not before[0]
     assert "system" in vars(shell)
     hooked.undo()
     assert places() == before
@@ -230,7 +230,7 @@ def test_code_with_subprocess_has_the_result_of_processes(snippet, tmp_path, mon
             return repr(error)
 
     theirs = outcome(tmp_path / "theirs")
-    monkeypatch.setattr(subprocess, "Popen", processes.Popen)
+    monkeypatch.setattr(subprocess.Popen, "__init__", hooks._begin_process)
     monkeypatch.setattr(os, "system", processes.os_system)
     ours = outcome(tmp_path / "ours")
     assert ours == theirs

@@ -7,7 +7,7 @@ the first shell line.
 from __future__ import annotations
 
 import os
-import sys
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import runtime
@@ -62,15 +62,7 @@ class _Hooked:
             before = list(transforms)
             transforms[:] = [_wait_for_packages]
             self.undoing.append(lambda: transforms.__setitem__(slice(None), before))
-        if "subprocess" in sys.modules:
-            self._processes()
-
-    def _processes(self) -> None:
-        import subprocess
-
-        from je_kernel.shell.processes import Popen
-
-        self._attribute(subprocess, "Popen", Popen)
+        self._attribute(subprocess.Popen, "__init__", _begin_process)
 
     def _attribute(self, target: Any, name: str, value: object) -> None:
         own = vars(target).get(name, _NOTHING)
@@ -145,15 +137,23 @@ def _getoutput(shell: InteractiveShell) -> Callable[..., Any]:
 def _ended(shell: InteractiveShell, cmd: str, status: int) -> None:
     shell.user_ns["_exit_code"] = status
     if status and getattr(shell, "system_raise_on_error", False):
-        from subprocess import CalledProcessError
-
-        raise CalledProcessError(status, cmd)
+        raise subprocess.CalledProcessError(status, cmd)
 
 
 def _os_system(command: str) -> int:
     from je_kernel.shell.processes import os_system
 
     return os_system(command)
+
+
+def _begin_process(process: subprocess.Popen[Any], *args: Any, **how: Any) -> None:
+    """Stand for `subprocess.Popen.__init__`: all that runs a program comes through it."""
+    from je_kernel.shell.processes import Process
+
+    if type(process) is not subprocess.Popen:
+        raise OSError(f"this page has no processes, and {type(process).__name__} cannot do without")
+    process.__class__ = Process
+    Process.__init__(process, *args, **how)  # type: ignore[arg-type]
 
 
 def _installing(shell: InteractiveShell, name: str) -> Callable[[str], None]:
@@ -180,8 +180,6 @@ def _scripting(shell: InteractiveShell, name: str) -> Callable[[str, str], None]
 
 
 def _run_cell(shell: InteractiveShell, line: str, cell: str) -> None:
-    from subprocess import CalledProcessError
-
     from IPython.core.magics.script import ScriptMagics
     from IPython.utils._process_common import arg_split
 
@@ -201,7 +199,7 @@ def _run_cell(shell: InteractiveShell, line: str, cell: str) -> None:
     for name, data in kept.items():
         shell.user_ns[name] = data.decode("utf-8", "replace")
     if status and args.raise_error:
-        raise CalledProcessError(status, cell.encode())
+        raise subprocess.CalledProcessError(status, cell.encode())
 
 
 # Where the browser cannot wait in the middle of a cell.

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from je_kernel.shell.calls import Input, Writer
 
-__all__ = ["Popen", "os_system"]
+__all__ = ["Process", "os_system"]
 
 _numbers = itertools.count(1000)
 
 
-class Popen(subprocess.Popen[Any]):
-    """Runs a command as `subprocess.Popen` does, in this process."""
+class Process(subprocess.Popen[Any]):
+    """What a `subprocess.Popen` becomes: a command that runs in this process."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class Popen(subprocess.Popen[Any]):
 class _Given(io.BytesIO):
     """The input of a command, which runs when this is closed."""
 
-    def __init__(self, process: Popen) -> None:
+    def __init__(self, process: Process) -> None:
         super().__init__()
         self._process = process
 
@@ -160,7 +160,7 @@ class _Given(io.BytesIO):
 class _Printed(io.BytesIO):
     """What a command printed, from its beginning."""
 
-    def __init__(self, process: Popen, which: int) -> None:
+    def __init__(self, process: Process, which: int) -> None:
         super().__init__(process._collected[which].getvalue())
         self._process = process
         self._which = which

@@ -52,16 +52,12 @@ def wget(call: Call) -> Running:
                     yield from _pieces(response)
                     continue
                 data = b"".join(_pieces(response))
-        except HTTPError as error:
+        except URLError as error:
             call.complain(_why(error))
             # As wget does: what it was to write is there, and empty.
             if output and output != "-":
                 target.write_bytes(whole)
-            status = 8
-            continue
-        except URLError as error:
-            call.complain(_why(error))
-            status = 4
+            status = 8 if isinstance(error, HTTPError) else 4
             continue
         whole += data
         target.parent.mkdir(parents=True, exist_ok=True)
