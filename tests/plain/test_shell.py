@@ -4,6 +4,7 @@ import os
 import tarfile
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.plain
 
 @pytest.fixture
 def shell(tmp_path):
-    """Run a line in a folder of its own; return its status, what it prints and what it complains."""
+    """Run a line in a folder of its own; return its status, output and complaints."""
     (tmp_path / "a.txt").write_text("one\ntwo\n")
 
     def shell(line, **how):
@@ -209,7 +210,7 @@ def test_archives_do_not_leave_their_folder(shell, tmp_path, name):
     shell("cd in && unzip ../bad.zip")
     shell("cd in && tar -xf ../bad.tar")
     assert not (tmp_path / "out.txt").exists()
-    assert not os.path.exists("/etc/out.txt")
+    assert not Path("/etc/out.txt").exists()
 
 
 def test_an_archive_that_is_a_bomb_is_refused(shell, tmp_path, monkeypatch):
@@ -219,7 +220,7 @@ def test_an_archive_that_is_a_bomb_is_refused(shell, tmp_path, monkeypatch):
     (tmp_path / "big").write_bytes(b"0" * 2000)
     shell("gzip -k big; tar -czf bomb.tgz big; rm big")
     for line in ("unzip bomb.zip", "gunzip -c big.gz", "tar -xf bomb.tgz"):
-        status, out, err = shell(line)
+        status, _, err = shell(line)
         assert status != 0
         assert "too much for a page" in err
     assert not (tmp_path / "big").exists()
@@ -252,8 +253,6 @@ def test_every_command_can_be_found_and_says_what_it_does():
 
 
 def test_every_command_has_its_line_in_the_documentation():
-    from pathlib import Path
-
     page = (Path(__file__).parents[2] / "docs" / "shell.md").read_text()
     rows = {line.split("|")[1] for line in page.splitlines() if line.startswith("| `")}
     documented = {name.strip(" `") for row in rows for name in row.split(",")}

@@ -7,11 +7,14 @@ import re
 import shutil
 import subprocess
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from je_kernel.shell import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [
     pytest.mark.plain,
@@ -39,7 +42,8 @@ echo $COLOUR ${COLOUR} ${COLOUR}ish "${COLOUR}"
 echo ${NOSUCH:-default} ${COLOUR:+set} ${NOSUCH-x}end
 echo ${COLOUR#g} ${COLOUR%e*} ${#COLOUR} ${COLOUR/e/E} ${COLOUR//e/E}
 f=photo.old.png; echo ${f%.*} ${f%%.*} ${f##*.} ${f#*.}
-x=5; y=3; echo $((x * y + 1)) $((x / y)) $((x % y)) $((-7 / 2)) $((2 ** 10)) $((x > y ? 1 : 0))
+x=5; y=3; echo $((x * y + 1)) $((x / y)) $((x % y)) $((-7 / 2))
+x=5; y=3; echo $((2 ** 10)) $((x > y ? 1 : 0)) $((x << 2)) $((!x))
 i=0; ((i++)); ((i += 5)); echo $i
 a="1 2  3"; echo $a; echo "$a"
 echo *.txt
@@ -82,7 +86,7 @@ echo a; exit; echo b
 cat <<< "here $COLOUR"
 for i in 1 2 3; do echo -n "$i "; done; echo
 for f in *.txt; do echo "$f: $(wc -l < $f)"; done
-for i in $(seq 1 10); do if [ $i -eq 3 ]; then continue; fi; if [ $i -gt 5 ]; then break; fi; echo $i; done
+for i in $(seq 9); do [ $i -eq 3 ] && continue; [ $i -gt 5 ] && break; echo $i; done
 for i in a b; do for j in 1 2; do [ $j = 2 ] && continue 2; echo $i$j; done; done
 n=3; while [ $n -gt 0 ]; do echo $n; n=$((n-1)); done
 n=0; until [ $n -ge 2 ]; do n=$((n+1)); done; echo $n
@@ -445,7 +449,8 @@ SCRIPTS = [
     "ls |\n  head -2 &&\n  echo done\n",
     "echo one \\\n  two\n",
     "set -e\nmkdir -p out\ncd out\ntouch a b\nls\n",
-    "#!/bin/bash\n# a comment\ntotal=0\nfor n in $(cat numbers.txt); do\n  total=$((total + n))\ndone\necho $total\n",
+    "#!/bin/bash\n# a comment\ntotal=0\nfor n in $(cat numbers.txt); do\n"
+    "  total=$((total + n))\ndone\necho $total\n",
     "case a.txt in\n  *.txt)\n    echo text\n    ;;\n  *)\n    echo other\nesac\n",
     'while read -r name age; do\n  echo "$name:$age"\ndone <<END\nAda 36\nBob 20\nEND\n',
 ]
@@ -520,7 +525,8 @@ def tree(folder: Path) -> dict[str, bytes | None]:
 
 
 def words(complaint: bytes) -> str:
-    text = complaint.decode().replace("‘", "'").replace("’", "'")
+    text = complaint.decode().replace("\N{LEFT SINGLE QUOTATION MARK}", "'")
+    text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     text = re.sub(
         r"^(bash|[.\w/]*script\.sh|sh|environment): line \d+: ", "bash: ", text, flags=re.MULTILINE
     )

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from subprocess import PIPE, STDOUT, Popen  # noqa: F401
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -158,13 +160,13 @@ def test_a_script_imports_what_was_written_last(run):
 
 def test_a_script_changes_nothing_of_the_kernel(run, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["kernel"])
-    path, folder = list(sys.path), os.getcwd()
+    path, folder = list(sys.path), Path.cwd()
     (tmp_path / "nosy.py").write_text(
         "import os, sys\nos.chdir('/')\nos.environ['NOSY'] = '1'\n"
         "sys.argv[:] = []\nsys.path.append('x')\n"
     )
     run("!python nosy.py")
-    assert (sys.path, os.getcwd(), sys.argv) == (path, folder, ["kernel"])
+    assert (sys.path, Path.cwd(), sys.argv) == (path, folder, ["kernel"])
     assert "NOSY" not in os.environ
     assert sys.modules["__main__"].__name__ == "__main__"
 
@@ -184,7 +186,7 @@ subprocess.run("ls | wc -l", shell=True, capture_output=True, text=True).stdout
 subprocess.check_output("wc -l words.txt", shell=True, text=True)
 subprocess.check_output(["cat", "words.txt"])
 subprocess.run(["cat", "nosuch"], capture_output=True, text=True).stderr
-subprocess.run(["cat", "nosuch"], stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True).stdout
+subprocess.run(["cat", "nosuch"], stderr=STDOUT, stdout=PIPE, text=True).stdout
 subprocess.run(["cat", "nosuch"], stderr=subprocess.DEVNULL).returncode
 subprocess.run(["false"], check=True)
 subprocess.check_output(["grep", "nosuch", "words.txt"])
@@ -194,7 +196,7 @@ subprocess.getstatusoutput("exit 3")
 subprocess.run(["sort"], input="b\na\n", capture_output=True, text=True).stdout
 subprocess.run(["tr", "a-z", "A-Z"], input=b"shout", capture_output=True).stdout
 subprocess.run(["pwd"], cwd="sub", capture_output=True, text=True).stdout.endswith("sub\n")
-subprocess.run("echo $NAME", shell=True, env={"NAME": "Ada", "PATH": os.environ["PATH"]}, capture_output=True).stdout
+subprocess.run("echo $NAME", shell=True, env={"NAME": "Ada"}, capture_output=True).stdout
 subprocess.run(["nosuchprogram"])
 subprocess.run(["ls"], cwd="nosuch")
 subprocess.run("nosuchprogram", shell=True, stderr=subprocess.DEVNULL).returncode
@@ -204,9 +206,9 @@ subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE).communi
 subprocess.Popen(["cat", "words.txt"], stdout=subprocess.PIPE, text=True).stdout.readlines()
 subprocess.Popen(["sleep", "0"]).wait()
 [line for line in subprocess.Popen("echo a; echo b", shell=True, stdout=subprocess.PIPE).stdout]
-subprocess.Popen(["grep", "b"], stdin=subprocess.Popen(["cat", "words.txt"], stdout=subprocess.PIPE).stdout, stdout=subprocess.PIPE).communicate()
+Popen(["grep", "b"], stdin=Popen(["cat", "words.txt"], stdout=PIPE).stdout, stdout=PIPE).wait()
 subprocess.run([sys.executable, "greet.py", "Ada"], capture_output=True, text=True)
-subprocess.run([sys.executable, "-c", "print(input())"], input="asked\n", capture_output=True, text=True).stdout
+subprocess.run([sys.executable, "-c", "print(input())"], input=b"asked", capture_output=True).stdout
 os.popen("ls *.txt").read()
 os.popen("exit 2").close()
 os.system("exit 2")

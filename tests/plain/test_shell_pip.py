@@ -201,7 +201,7 @@ def test_every_spelling_is_the_same_pip(line, tmp_path):
 
 
 def test_conda_lines_are_pip_lines():
-    assert conda_words("install -y -c conda-forge pandas=2.2 x>=1 y".split()) == [
+    assert conda_words(["install", "-y", "-c", "conda-forge", "pandas=2.2", "x>=1", "y"]) == [
         "install", "pandas==2.2", "x>=1", "y",
     ]  # fmt: skip
     with pytest.raises(CommandError, match="'conda create' is not known here"):
