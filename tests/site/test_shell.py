@@ -66,9 +66,7 @@ def test_a_lesson_about_the_shell_runs(run):
 
 def test_a_script_runs_and_its_modules_are_found(run):
     run("%%writefile double.py\ndef double(n):\n    return 2 * n")
-    run(
-        "%%writefile main.py\nimport sys\nfrom double import double\nprint(double(int(sys.argv[1])))"
-    )
+    run("%%writefile main.py\nimport sys\nimport double\nprint(double.double(int(sys.argv[1])))")
     assert run("!python main.py 21") == "42\n"
     assert run("import sys\n!{sys.executable} main.py 4") == "8\n"
     run("%%writefile double.py\ndef double(n):\n    return f'{n}{n}'")

@@ -313,7 +313,8 @@ class _Key:
     def cut(self, line: bytes) -> bytes:
         if self.separator is None:
             # A field begins with the blanks before it.
-            fields = re.findall(rb"[ \t]*[^ \t]+", line)
+            ends = [found.end() for found in re.finditer(rb"[^ \t]+", line)]
+            fields = [line[begin:end] for begin, end in itertools.pairwise((0, *ends))]
             joint = b""
         else:
             fields = line.split(self.separator)
