@@ -166,6 +166,10 @@ def test_a_long_output_passes_without_being_kept(shell):
     ("script", "why"),
     [
         ("while true; do :; done", "stopped after 5,000 commands: does a loop never end?"),
+        ("yes > /dev/null", "more than 1,000,000 bytes went into a file"),
+        ("yes | wc -l", "more than 1,000,000 bytes went into a pipe"),
+        ("cat /dev/zero > zeros", "more than 1,000,000 bytes went into a"),
+        ("x=$(yes)", "more than 1,000,000 bytes went into a variable"),
         ("f() { f; }; f", "call each other more than"),
         ("f() { echo $(f); }; f", "call each other more than"),
         ("echo {1..9999999}", "more than 5,000 arguments"),
@@ -184,6 +188,7 @@ def test_a_long_output_passes_without_being_kept(shell):
 )
 def test_hostile_scripts_end_soon(shell, monkeypatch, script, why):
     monkeypatch.setattr(calls, "MOST_COMMANDS", 5_000)
+    monkeypatch.setattr(calls, "MOST_BYTES", 1_000_000)
     monkeypatch.setattr(expansion, "MOST_FIELDS", 5_000)
     begin = time.perf_counter()
     status, _, err = shell(script)

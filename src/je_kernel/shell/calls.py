@@ -17,6 +17,7 @@ __all__ = [
     "Call",
     "CommandError",
     "Continue",
+    "Counted",
     "Exit",
     "Input",
     "Leave",
@@ -34,6 +35,8 @@ Writer: TypeAlias = Callable[[bytes], object]
 
 MOST_COMMANDS = 500_000
 """How many commands one script may run: no loop is without an end."""
+MOST_BYTES = 500_000_000
+"""How many bytes may go through one pipe, into one file, or into one value: ``yes`` has no end."""
 _CHUNK = 65536
 
 
@@ -59,6 +62,27 @@ class Exit(Leave):
 
 class Stopped(Exception):  # noqa: N818
     """Ends everything: a limit was reached; the text says which."""
+
+
+class Counted:
+    """Counts bytes; raises `Stopped` when there are more than `MOST_BYTES`.
+
+    Parameters
+    ----------
+    where
+        What they go through or into, for the message.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._left = MOST_BYTES
+
+    def add(self, data: bytes) -> bytes:
+        """Count bytes, and return them."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise Stopped(f"stopped: more than {MOST_BYTES:,} bytes went into {self._where}")
+        return data
 
 
 class Break(Exception):  # noqa: N818
@@ -167,6 +191,7 @@ class Input:
         self.nothing = chunks is None
         """Whether nothing was given to read, so that Python code may ask on the page."""
         self._kept = b""
+        self._counted = Counted("a pipe")
 
     @classmethod
     def of(cls, data: bytes) -> Input:
@@ -191,10 +216,8 @@ class Input:
             if self._kept:
                 kept, self._kept = self._kept, b""
                 yield kept
-            chunk = next(self._chunks, None)
-            if chunk is None:
+            if not self._more():
                 return
-            self._kept = chunk
 
     def lines(self, end: bytes = b"\n") -> Iterator[bytes]:
         """Yield all that is left line by line, each with its end, if it has one."""
@@ -210,11 +233,17 @@ class Input:
                 pieces.append(before + found)
                 if found:
                     break
-            chunk = next(self._chunks, None)
-            if chunk is None:
+            if not self._more():
                 break
-            self._kept = chunk
         return b"".join(pieces)
+
+    def _more(self) -> bool:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            return False
+        self._counted.add(chunk)
+        self._kept = chunk
+        return True
 
     def read(self) -> bytes:
         """Return all that is left."""

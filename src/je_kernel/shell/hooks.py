@@ -123,10 +123,12 @@ def _getoutput(shell: InteractiveShell) -> Callable[..., Any]:
         from IPython.utils.text import LSString, SList
 
         from je_kernel.shell import run
+        from je_kernel.shell.calls import Counted
 
         line = shell.var_expand(cmd, depth=depth + 1)  # type: ignore[no-untyped-call]
         data = bytearray()
-        status = run(line, data.extend, data.extend)
+        counted = Counted("a variable")
+        status = run(line, lambda more: data.extend(counted.add(more)), data.extend)
         _ended(shell, cmd, status)
         text = data.decode("utf-8", "replace")
         return SList(text.splitlines()) if split else LSString(text)

@@ -17,6 +17,7 @@ from je_kernel.shell.calls import (
     Call,
     CommandError,
     Continue,
+    Counted,
     Exit,
     Input,
     Leave,
@@ -406,7 +407,10 @@ def _expander(state: State, streams: Streams) -> Expander:
         inside = state.copy()
         quiet = replace(streams, terminal=False, live=False)
         stage = _Stage(_deeper(inside, _ended(_script(script, inside, quiet), inside, quiet)))
-        text = b"".join(stage).replace(b"\0", b"").decode("utf-8", "surrogateescape")
+        counted = Counted("a variable")
+        text = (
+            b"".join(map(counted.add, stage)).replace(b"\0", b"").decode("utf-8", "surrogateescape")
+        )
         state.status = stage.status
         return text
 
@@ -460,6 +464,7 @@ def _redirected(
                 _complain(streams, f"{name}: {error.strerror or error}")
                 return 1
         piped = out == waiting.append
+        counted = Counted("a file")
         inside = Streams(
             stdin,
             err,
@@ -472,7 +477,7 @@ def _redirected(
                 yield from _emptied(waiting)
                 yield chunk
             else:
-                out(chunk)
+                out(counted.add(chunk))
                 yield from _emptied(waiting)
         yield from _emptied(waiting)
         return running.status

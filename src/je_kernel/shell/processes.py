@@ -14,6 +14,7 @@ import subprocess
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
+from je_kernel.shell.calls import Counted
 from je_kernel.shell.page import Page
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ class Process(subprocess.Popen[Any]):
         if target is None:
             return shown
         if target == subprocess.PIPE:
-            return self._collected[which].write
+            counted, collected = Counted("a pipe"), self._collected[which]
+            return lambda data: collected.write(counted.add(data))
         if target == subprocess.DEVNULL:
             return lambda _data: None
         if isinstance(target, int):

@@ -13,8 +13,8 @@ _REASONS = {
     "of programming languages this page has Python only": (
         "R Rscript java julia node npm npx perl php ruby"
     ),
-    "this page has no typesetter; je_kernel.export makes documents of a notebook": (
-        "jupyter-nbconvert latex pandoc pdflatex soffice xelatex"
+    "this page has no typesetter; print the notebook's page instead": (
+        "jupyter latex pandoc pdflatex soffice xelatex"
     ),
     "Python code does what it does, line by line": "awk gawk mawk",
     "nothing else runs beside this notebook": (

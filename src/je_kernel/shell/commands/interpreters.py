@@ -142,8 +142,6 @@ def _run(call: Call, argv: list[str], program: Callable[[], object]) -> Running:
     writer: Writer = caught.append
     if call.streams.live:
         writer = lambda data: page.write(data.decode("utf-8", "replace"))  # noqa: E731
-    # A file that was written a moment ago is found, too.
-    sys.path_importer_cache.pop(call.state.cwd, None)
     with _process(call, argv), contextlib.redirect_stdout(_Output(writer)):
         status = _status(program)
     yield from caught
@@ -187,6 +185,10 @@ def _process(call: Call, argv: list[str]) -> Iterator[None]:
     for name in kept:
         del sys.modules[name]
     names = set(sys.modules)
+    # A module that was written a moment ago is found, and its bytes are not kept beside it.
+    for each in (home, folder):
+        sys.path_importer_cache.pop(each, None)
+    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         os.chdir(folder)
         os.environ.clear()
@@ -206,6 +208,7 @@ def _process(call: Call, argv: list[str]) -> Iterator[None]:
         os.environ.update(before[1])
         sys.argv, sys.path[:], sys.stdin, sys.stderr = before[2], before[3], before[4], before[5]
         builtins.input = told
+        sys.dont_write_bytecode = writes_none
         for name in set(sys.modules) - names:
             if _lies_in(sys.modules[name], (home, folder)):
                 del sys.modules[name]
