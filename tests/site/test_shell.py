@@ -58,7 +58,7 @@ def test_a_lesson_about_the_shell_runs(run):
         "moved.txt  n.txt  t.tgz  words.txt\n"
     )
     assert run("!zip -q z.zip words.txt && rm words.txt && unzip -o z.zip; cat words.txt") == (
-        "Archive:  z.zip\n  inflating: words.txt               \nbanana\napple\nblueberry\n"
+        "Archive:  z.zip\n extracting: words.txt               \nbanana\napple\nblueberry\n"
     )
     assert "nosuch: command not found" in run("!nosuch")
     assert run("print(_exit_code)") == "127\n"
