@@ -109,6 +109,8 @@ class State:
     name: str = "bash"
     status: int = 0
     options: set[str] = field(default_factory=set)
+    # Whether somebody looks at the status, so that "set -e" does not end the shell.
+    checked: bool = False
     # Of each function at work, the values that its local variables hide.
     hidden: list[dict[str, str | None]] = field(default_factory=list)
     # How many commands have run; shared with every subshell.
@@ -134,6 +136,7 @@ class State:
             self.name,
             self.status,
             set(self.options),
+            self.checked,
             [dict(each) for each in self.hidden],
             self.spent,
             self.depth,

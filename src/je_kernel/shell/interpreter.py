@@ -120,18 +120,16 @@ def _script(script: Script, state: State, streams: Streams) -> Running:
 
 
 def _and_or(node: AndOr, state: State, streams: Streams) -> Running:
-    condition = "checked" in state.options
-    if node.rest:
-        state.options.add("checked")
+    checked = state.checked
+    state.checked = checked or bool(node.rest)
     status = yield from _pipeline(node.first, state, streams)
     for i, (operator, pipeline) in enumerate(node.rest, 1):
         if (status == 0) != (operator == "&&"):
             continue
-        if i == len(node.rest) and not condition:
-            state.options.discard("checked")
+        if i == len(node.rest):
+            state.checked = checked
         status = yield from _pipeline(pipeline, state, streams)
-    if not condition:
-        state.options.discard("checked")
+    state.checked = checked
     return status
 
 
@@ -143,7 +141,7 @@ def _pipeline(node: Pipeline, state: State, streams: Streams) -> Running:
     if node.negated:
         status = int(status == 0)
     state.status = status
-    if status and not node.negated and "e" in state.options and "checked" not in state.options:
+    if status and not node.negated and "e" in state.options and not state.checked:
         raise Exit(status)
     return status
 
@@ -242,11 +240,9 @@ def _compound(node: Command, state: State, streams: Streams) -> Running:
 
 
 def _condition(test: Script, state: State, streams: Streams) -> Running:
-    checked = "checked" in state.options
-    state.options.add("checked")
+    checked, state.checked = state.checked, True
     status = yield from _script(test, state, streams)
-    if not checked:
-        state.options.discard("checked")
+    state.checked = checked
     return status
 
 
