@@ -227,6 +227,8 @@ def _awaiting(line: str) -> str:
     if text[:1] not in ("!", "%"):
         return line
     words = text[1:].strip()
+    if " install " not in words or (text[0] == "!" and any(mark in words for mark in "|&;")):
+        return line
     for beginning in _beginnings():
         if words.startswith(f"{beginning} "):
             name = "pip" if beginning.endswith(("pip", "pip3")) else beginning
