@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -102,6 +103,8 @@ case $COLOUR in red) echo r;; gr*|blue) echo gb;; *) echo other;; esac
 greet() { echo "hello $1, $# args: $@"; return 2; }; greet Ada Bob; echo $?
 f() { local v=inside; echo $v; }; v=outside; f; echo $v
 fact() { if [ $1 -le 1 ]; then echo 1; else echo $(( $1 * $(fact $(($1 - 1))) )); fi; }; fact 5
+set -- a "b c"; for x in "$@"; do echo "<$x>"; done; for x in $@ "$*"; do echo "<$x>"; done
+printf '<%s>' "$@" ""$@ "-$@-"; echo $"plain"
 set -- a b c; echo $# $1 $3; shift; echo $@; for x; do echo $x; done
 set -e; false; echo not here
 set -e; if false; then :; fi; false || true; echo here
@@ -560,3 +563,68 @@ def test_a_line_does_what_it_does_in_bash(line, laid_out, tmp_path):
         assert bool(err) == bool(expected.stderr)
     else:
         assert words(bytes(err)) == words(expected.stderr)
+
+
+# A blank in a piece is written as _.
+PIECES = r"""
+a b.txt ${x} "$x" '$x' * ? [ab] {1,2} {a..c} $(echo_a_b) `echo_c` $((n+1)) "a_b" ${x:-d} ${e:-d_e}
+"${e:-d_e}" ${e:+f} "$e" ${g} "$g" "" '' / sub/* "\$x" ${#x} ${x%q} ${x#p} "$(echo_q_r)" # = }
+"*" "$@" "-$@-" $# "$*" a{1,"2_3"}b é ! $'\t' , -n {,} $(printf_"%s\n"_1_2) ${e} @ % ^ + :
+"""
+QUIET = ["true", "false", "(exit 3)", ":", "! true", '[ "$x" = p ]', "x=new", 'set -- k "l m"']
+ENDS = ["cat", "tr a-z A-Z", "wc -c", "sort", 'while read l; do echo "[$l]"; done', "(cat; exit 2)"]
+
+
+class RandomLines:
+    """Lines of the shell language, the same in every run."""
+
+    def __init__(self, seed):
+        self.choose = random.Random(seed)
+        self.pieces = PIECES.split()
+
+    def words(self):
+        def word():
+            return "".join(
+                self.choose.choice(self.pieces) for _ in range(self.choose.randint(1, 4))
+            )
+
+        return " ".join(word() for _ in range(self.choose.randint(0, 4))).replace("_", " ")
+
+    def line(self, depth=0):
+        one, other = (lambda: self.line(depth + 1)), self.choose.choice
+        forms = [
+            lambda: other(QUIET),
+            lambda: f"{one()}{other([' && ', ' || ', '; '])}{one()}",
+            lambda: f"{one()} | {other(ENDS)}",
+            lambda: f"{{ {one()}; }}",
+            lambda: f"( {one()} )",
+            lambda: f"for i in {self.words()}; do printf '%s,' \"$i\"; {one()}; done",
+            lambda: f"if {one()}; then {one()}; else {one()}; fi",
+            lambda: f"case a$x in {other(['a*', '?', '[a-c]*'])}) {one()};; *) echo no;; esac",
+            lambda: f'f() {{ {one()}; return 4; }}; f 1 "2 3"; echo $?',
+            lambda: f"{one()}{other([' > out; cat out', ' 2>&1', ' > /dev/null'])}",
+        ]
+        if depth > 2 or self.choose.random() < 0.45:
+            return f"printf '<%s>' {self.words()}"
+        return other(forms)()
+
+
+def test_lines_made_at_random_do_what_they_do_in_bash(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in ("a", "ab", "b.txt", "c d", "sub/x"):
+        (tmp_path / name).touch()
+    environment = {**ENVIRONMENT, "x": "p  q", "e": "", "g": "*", "n": "3"}
+    lines = RandomLines(2026)
+    differing = []
+    for _ in range(200):
+        line = lines.line()
+        expected = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        out, err = bytearray(), bytearray()
+        status = run(line, out.extend, err.extend, cwd=str(tmp_path), env=environment)
+        theirs = (expected.returncode, expected.stdout)
+        if "syntax error" not in expected.stderr.decode() and (status, bytes(out)) != theirs:
+            differing.append((line, bytes(out), theirs))
+    assert differing == []

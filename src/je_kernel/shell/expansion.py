@@ -92,35 +92,37 @@ class Expander:
             if isinstance(part, Text):
                 current = [*(current or []), (part.text, part.quoted)]
                 continue
-            if isinstance(part, Variable) and part.name == "@" and not part.operator:
-                arguments = self.state.arguments
-                for i, argument in enumerate(arguments):
-                    if i:
-                        yield current or []
-                        current = None
-                    current = [*(current or []), (argument, True)]
-                # In "$@" without arguments, the quotes around it leave nothing.
-                if not arguments and current and not any(text for text, _ in current):
-                    current = None
-                continue
-            value = self._value(part)
-            if part.quoted:
-                current = [*(current or []), (value, True)]
-                continue
-            pieces, open_begin, open_end = _at_blanks(value, self.state.variables.get("IFS"))
-            if current is not None and not open_begin:
-                yield current
-                current = None
-            for i, piece in enumerate(pieces):
+            values = [self._value(part)]
+            if isinstance(part, Variable) and part.name in self._many(part):
+                values = self.state.arguments
+            for i, value in enumerate(values):
                 if i:
                     yield current or []
                     current = None
-                current = [*(current or []), (piece, False)]
-            if pieces and not open_end:
-                yield current or []
-                current = None
+                if part.quoted:
+                    current = [*(current or []), (value, True)]
+                    continue
+                pieces, open_begin, open_end = _at_blanks(value, self.state.variables.get("IFS"))
+                if current is not None and not open_begin:
+                    yield current
+                    current = None
+                for j, piece in enumerate(pieces):
+                    if j:
+                        yield current or []
+                        current = None
+                    current = [*(current or []), (piece, False)]
+                if pieces and not open_end:
+                    yield current or []
+                    current = None
         if current is not None:
             yield current
+
+    @staticmethod
+    def _many(part: Variable) -> str:
+        """Return the parameters that are a value for each argument: not "$*", which is one."""
+        if part.operator:
+            return ""
+        return "@" if part.quoted else "@*"
 
     def _matches(self, made: _Field) -> Iterable[str]:
         plain = "".join(text for text, _ in made)

@@ -616,6 +616,9 @@ class _Parser:
                 flush()
                 parts.append(Text(self.ahead(), True))
                 self.at += 1
+            elif self.ahead(2) == '$"':
+                # A text to be translated, which nobody does.
+                self.at += 1
             elif self.ahead(2) == "$'":
                 flush()
                 self.at += 2
@@ -665,8 +668,10 @@ class _Parser:
                 plain.append("" if escaped == "\n" else escaped)
                 self.at += 2
             elif char in "$`" and (part := self.dollar(quoted=True)):
-                parts += [Text("".join(plain), True), part]
-                plain.clear()
+                if plain:
+                    parts.append(Text("".join(plain), True))
+                    plain.clear()
+                parts.append(part)
             else:
                 plain.append(char)
                 self.at += 1
