@@ -618,10 +618,12 @@ def test_lines_made_at_random_do_what_they_do_in_bash(tmp_path):
     differing = []
     for _ in range(200):
         line = lines.line()
+        (tmp_path / "out").unlink(missing_ok=True)
         expected = subprocess.run(
             ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
+        (tmp_path / "out").unlink(missing_ok=True)
         out, err = bytearray(), bytearray()
         status = run(line, out.extend, err.extend, cwd=str(tmp_path), env=environment)
         theirs = (expected.returncode, expected.stdout)

@@ -234,6 +234,19 @@ def test_other_lines_stay_as_they_are(line):
     assert asyncio.run(hooks._wait_for_packages([line])) == [line]
 
 
+def test_a_line_in_a_function_stays_and_one_behind_a_condition_waits():
+    cell = [
+        "def f():\n",
+        "    if x:\n",
+        "        !pip install a\n",
+        "if y:\n",
+        "    !pip install b\n",
+    ]
+    made = asyncio.run(hooks._wait_for_packages(cell))
+    assert made[:4] == cell[:4]
+    assert made[4].startswith("    await ")
+
+
 def test_a_cell_that_is_written_into_a_file_stays_as_it_is():
     lines = ["%%writefile x.txt\n", "!pip install x\n"]
     assert asyncio.run(hooks._wait_for_packages(lines)) == lines

@@ -218,7 +218,21 @@ async def _wait_for_packages(lines: list[str]) -> list[str]:
     """Have lines that install packages wait as a cell can wait, where code cannot."""
     if runtime.can_run_sync() or any(line.startswith("%%") for line in lines[:1]):
         return lines
-    return [_awaiting(line) for line in lines]
+    return [
+        line if _in_function(lines[:i], line) else _awaiting(line) for i, line in enumerate(lines)
+    ]
+
+
+def _in_function(above: list[str], line: str) -> bool:
+    """Return whether a line stands in a function or class, where nothing can wait."""
+    indent = len(line) - len(line.lstrip())
+    for outer in reversed(above):
+        text = outer.lstrip()
+        if text and not text.startswith("#") and len(outer) - len(text) < indent:
+            indent = len(outer) - len(text)
+            if text.startswith(("def ", "class ")):
+                return True
+    return False
 
 
 def _awaiting(line: str) -> str:
