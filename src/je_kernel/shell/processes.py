@@ -109,11 +109,10 @@ class Process(subprocess.Popen[Any]):
             return lambda data: os.write(target, data)
         return _into(target)
 
-    def finish(self) -> bytes:
+    def finish(self) -> None:
         """Run with what was written to the input so far, if it has not run."""
         if self.returncode is None and self.stdin is not None:
             self.stdin.close()
-        return b""
 
     def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:  # noqa: A002, ARG002
         """Give it its input, and return what it prints and complains."""
