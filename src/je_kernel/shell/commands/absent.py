@@ -17,6 +17,8 @@ _REASONS = {
         "jupyter latex pandoc pdflatex soffice xelatex"
     ),
     "Python code does what it does, line by line": "awk gawk mawk",
+    "Python's module difflib compares files": "cmp diff",
+    "this page is not told what computer it runs on": "free lsblk lscpu lshw lspci",
     "nothing else runs beside this notebook": (
         "docker htop jobs kill killall nohup ps screen systemctl tmux top"
     ),
