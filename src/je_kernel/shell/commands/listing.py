@@ -24,6 +24,8 @@ _LS = Options(
     status=2,
 )
 _WIDTH = 80
+_SPECIAL = frozenset(" \t\n!\"$&'()*;<=>?[\\^`|")
+"""A name with one of these is shown in quotes on a terminal."""
 _HALF_A_YEAR = 15778476  # seconds
 
 
@@ -146,9 +148,8 @@ def _shown(call: Call, given: Given, entries: list[_Entry]) -> Iterator[bytes]:
 def _quoted(call: Call, name: str) -> str:
     if not call.streams.terminal:
         return name
-    if name and not set(name) & set(" \t\n\"'$&()*;<>?[\\]^`{|}!~#=") - (
-        {"="} if name[0] != "=" else set()
-    ):
+    special = _SPECIAL & set(name) or name[:1] in ("~", "#") or name in ("{", "}", "")
+    if not special:
         return name
     return f'"{name}"' if "'" in name else f"'{name}'"
 

@@ -51,7 +51,7 @@ def grep(call: Call) -> Running:
     recursive = "r" in given or "R" in given
     many = len(names) > 1 or recursive
     searched.titled = "H" in given or (many and "h" not in given)
-    for name in _files(call, given, names or (["."] if recursive else ["-"]), recursive, searched):
+    for name in _files(call, given, names or ([""] if recursive else ["-"]), recursive, searched):
         yield from searched.file(name)
         if "q" in given and searched.found:
             return 0
@@ -94,11 +94,7 @@ def _files(
         if name == "-" or not os.path.isdir(path):
             yield name
         elif recursive:
-            # Without a folder's name, what is found has no ./ before it.
-            shown = (
-                "" if name == "." and not given.operands[1:] and "." not in given.operands else name
-            )
-            yield from _below(given, path, shown)
+            yield from _below(given, path, name)
         else:
             call.complain(f"{name}: Is a directory")
             searched.failed = True

@@ -34,6 +34,7 @@ class _Step:
     text: str = ""
     pattern: re.Pattern[str] | None = None
     replacement: list[str | int] = field(default_factory=list)
+    table: dict[int, int] = field(default_factory=dict)
     which: int = 1
     everywhere: bool = False
     prints: bool = False
@@ -113,11 +114,7 @@ def _edited(steps: list[_Step], lines: Iterable[bytes], *, quiet: bool) -> Itera
                 if changed and step.prints:
                     before.append(line.encode("utf-8", "surrogateescape") + b"\n")
             elif step.name == "y":
-                line = line.translate(
-                    str.maketrans(
-                        step.text[0 : len(step.text) // 2], step.text[len(step.text) // 2 :]
-                    )
-                )
+                line = line.translate(step.table)
             elif step.name == "p":
                 before.append(line.encode("utf-8", "surrogateescape") + (end or b"\n"))
             elif step.name == "=":
@@ -207,7 +204,7 @@ class _Script:
             old, new = (unescape(part) for part in self.delimited(2))
             if len(old) != len(new):
                 raise CommandError("strings for 'y' command are different lengths")
-            step.text = old + new
+            step.table = str.maketrans(old, new)
         elif name in "aic" and name:
             self.blanks()
             if self.ahead() == "\\":
