@@ -27,7 +27,11 @@ __all__ = [
     "PUBLISHED_AS",
     "Installed",
     "Offer",
+    "canonical",
     "install",
+    "install_all",
+    "news",
+    "versions",
     "why_not_installed",
 ]
 
@@ -138,27 +142,28 @@ def install(*names: str) -> Installed:
         )
     from pyodide.ffi import run_sync
 
-    before = _versions()
-    problem: str | None = run_sync(_install(wanted))
+    before = versions()
+    problem: str | None = run_sync(install_all(wanted))
     if problem is not None:
         raise InstallError(problem)
-    return Installed(_ordered(_news(before, _versions()), wanted))
+    return Installed(_ordered(news(before, versions()), wanted))
 
 
-async def _install(wanted: list[str]) -> str | None:
-    """Install; return why it failed, or None."""
+async def install_all(wanted: list[str], **how: Any) -> str | None:
+    """Install requirements, with arguments of `micropip.install`; return why it failed, or None."""
     try:
         import piplite as installer
     except ImportError:
         import micropip as installer
     try:
-        await installer.install(wanted)
+        await installer.install(wanted, **how)
     except Exception as error:
         return await _explain(wanted, error)
     return None
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the packages that are in this Python, and their versions."""
     return {
         dist.metadata["Name"]: dist.version
         for dist in importlib.metadata.distributions()
@@ -166,16 +171,24 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _news(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str]]:
+def news(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the packages that are there after an installation, and were not before."""
     return sorted((n, version) for n, version in after.items() if before.get(n) != version)
 
 
 def _ordered(news: Iterable[tuple[str, str]], wanted: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    asked = {_canonical(_name_in(requirement)) for requirement in wanted}
-    return tuple(sorted(news, key=lambda each: (_canonical(each[0]) not in asked, each[0])))
+    asked = {canonical(_name_in(requirement)) for requirement in wanted}
+    return tuple(sorted(news, key=lambda each: (canonical(each[0]) not in asked, each[0])))
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
+    """Return a package's name as all spellings of it are compared.
+
+    Examples
+    --------
+    >>> canonical("Scikit_Learn")
+    'scikit-learn'
+    """
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -325,7 +338,7 @@ def why_not_installed(
 
 def _spelling(requirement: str) -> str:
     known = [*module_owners().values(), *PUBLISHED_AS.values()]
-    near = difflib.get_close_matches(_canonical(_name_in(requirement)), known, 1, 0.75)
+    near = difflib.get_close_matches(canonical(_name_in(requirement)), known, 1, 0.75)
     return f'Did you mean "{near[0]}"?' if near else "Check the spelling."
 
 

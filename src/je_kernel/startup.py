@@ -233,6 +233,22 @@ def _stand_out(_shell: InteractiveShell | None) -> None:
     stand_ins.uninstall()
 
 
+def _bring_shell(shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("programs run here")
+    if shell is None:
+        raise Skip("this Python has no IPython shell")
+    from je_kernel.shell import hooks
+
+    hooks.install(shell)
+
+
+def _leave_shell(_shell: InteractiveShell | None) -> None:
+    from je_kernel.shell import hooks
+
+    hooks.uninstall()
+
+
 STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console, _leave_console),
     Step("network", _patch_network, _unpatch_network),
@@ -242,6 +258,7 @@ STEPS: tuple[Step, ...] = (
     Step("packages", _find_site_packages, _leave_site_packages),
     Step("imports", _hint_imports, _unhint_imports),
     Step("stand-ins", _stand_in, _stand_out),
+    Step("shell", _bring_shell, _leave_shell),
     Step("namespace", _name_ourselves, _leave_namespace),
 )
 

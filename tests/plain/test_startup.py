@@ -32,11 +32,13 @@ def surroundings(shell):
     import atexit
     import builtins
     import http.client
+    import os
+    import subprocess
     import urllib.request
     import warnings
 
     log = logging.getLogger("je_kernel")
-    modules = (builtins, http.client, urllib.request, warnings)
+    modules = (builtins, http.client, os, subprocess, urllib.request, warnings)
     classes = (
         *(http.client.HTTPConnection, http.client.HTTPResponse, socket.socket),
         *(urllib.request.OpenerDirector, urllib.request.HTTPDefaultErrorHandler),
@@ -80,7 +82,7 @@ def test_unloading_leaves_nothing_behind_and_loading_works_again_twice(fresh, sh
     for _ in range(2):
         shell.run_line_magic("load_ext", "je_kernel")
         assert [s.name for s in startup.started().steps if s.outcome == "done"] == [
-            *("console", "network", "packages", "imports", "namespace"),
+            *("console", "network", "packages", "imports", "shell", "namespace"),
         ]
         during = surroundings(shell)
         changed = {name for name in before if before[name] != during[name]}
