@@ -6,7 +6,7 @@ Tk only keeps its items, which is what `Canvas` does.
 
 from __future__ import annotations
 
-import importlib.util
+import functools
 import itertools
 import sys
 import sysconfig
@@ -35,6 +35,10 @@ class Widget:
         return WINDOW[1]
 
     def winfo_toplevel(self):
+        return self
+
+    @property
+    def tk(self):
         return self
 
     def __getattr__(self, name):
@@ -133,6 +137,11 @@ class Tk(Widget):
         pass
 
 
+@functools.cache
+def _code():
+    return compile(PATH.read_text("utf-8"), str(PATH), "exec")
+
+
 def load():
     """Return the module, newly executed."""
     tkinter = ModuleType("tkinter")
@@ -141,11 +150,11 @@ def load():
     tkinter.ROUND, tkinter.SUNKEN, tkinter.HORIZONTAL = "round", "sunken", "horizontal"
     tkinter.mainloop = lambda: None
     tkinter.simpledialog = ModuleType("tkinter.simpledialog")
-    spec = importlib.util.spec_from_file_location("real_turtle_module", PATH)
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType("real_turtle_module")
+    module.__file__ = str(PATH)
     stand_ins = {"tkinter": tkinter, "tkinter.simpledialog": tkinter.simpledialog}
     with mock.patch.dict(sys.modules, stand_ins):
-        spec.loader.exec_module(module)
+        exec(_code(), vars(module))
     return module
 
 

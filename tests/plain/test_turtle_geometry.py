@@ -174,7 +174,7 @@ def test_every_public_name_is_there_and_is_called_in_the_same_way():
         mine, theirs = getattr(ours, name), getattr(real, name)
         if inspect.isfunction(theirs):
             assert parameters(mine) == parameters(theirs), name
-    for name in ("RawTurtle", "Turtle", "Shape", "Vec2D", "TurtleScreen", "TNavigator", "TPen"):
+    for name in ("RawTurtle", "Turtle", "Shape", "Vec2D", "TurtleScreen", "_Screen", "TPen"):
         mine, theirs = getattr(ours, name), getattr(real, name)
         for method, function in inspect.getmembers(theirs, inspect.isfunction):
             if method.startswith("_") or method in NO_LONGER:

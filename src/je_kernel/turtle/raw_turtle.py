@@ -200,7 +200,7 @@ class RawTurtle(TPen, TNavigator):
         if self._creating_poly and self._poly is not None:
             self._poly.append(end)
         if len(line.points) > _MOST_IN_A_LINE:
-            self._begin_line()
+            self._new_line([end])
         self._move_to(end, drawing)
 
     def _extend(self, line: Line, end: Vec2D) -> None:

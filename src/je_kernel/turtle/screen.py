@@ -275,7 +275,7 @@ class TurtleScreen:
         return None
 
     def _colorstr(self, color: Any) -> Any:
-        if len(color) == 1:
+        if isinstance(color, (str, tuple, list)) and len(color) == 1:
             color = color[0]
         if isinstance(color, str):
             if color and not is_color(color):
