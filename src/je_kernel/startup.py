@@ -190,12 +190,27 @@ def _unhint_imports(shell: InteractiveShell | None) -> None:
         unhint_imports(shell)
 
 
+def _offer_turtle(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("Python has its own turtle here")
+    from je_kernel.turtle_finder import install
+
+    install()
+
+
+def _withdraw_turtle(_shell: InteractiveShell | None) -> None:
+    from je_kernel.turtle_finder import uninstall
+
+    uninstall()
+
+
 STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console, _leave_console),
     Step("network", _patch_network, _unpatch_network),
     Step("drive", _quicken_drive, _leave_drive),
     Step("copies", _prepare_saved_copies, _release_saved_copies),
     Step("imports", _hint_imports, _unhint_imports),
+    Step("turtle", _offer_turtle, _withdraw_turtle),
     Step("namespace", _name_ourselves, _leave_namespace),
 )
 

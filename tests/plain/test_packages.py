@@ -198,7 +198,7 @@ def test_a_module_beside_the_notebook_with_nearly_that_name_is_suggested():
     assert hint.endswith("Did you mean: import my_helpers")
 
 
-@pytest.mark.parametrize("name", ["turtle", "tkinter", "tkinter.ttk"])
+@pytest.mark.parametrize("name", ["turtledemo", "tkinter", "tkinter.ttk"])
 def test_what_draws_windows_is_told_with_what_to_use_instead(name):
     assert "matplotlib" in hint_for(missing(name), {}, can_wait=True, loaded=[])
 

@@ -161,9 +161,7 @@ def test_any_calls_draw_what_they_draw_on_a_desktop(calls, mode, tracing):
 
 
 def parameters(function):
-    return [
-        (p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()
-    ]
+    return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
 
 
 def test_every_public_name_is_there_and_is_called_in_the_same_way():

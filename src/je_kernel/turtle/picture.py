@@ -127,7 +127,7 @@ class Picture:
             return
         self.flush()
         if self._model is not None:
-            self._model.update(label=svg.describe(self._scene))
+            self._model.update(label=svg.describe(self._scene), running=False)
         self._at_end_of_cell = self._bundle(live=True, drawn=svg.to_svg(self._scene))
         self._publish(self._at_end_of_cell, self._display, not self._shown)
         self._shown = True
@@ -186,9 +186,7 @@ class _Model:
     cell has ended, and a game needs its keys while it runs.
     """
 
-    def __init__(
-        self, interest: dict[str, Any], receive: Callable[[dict[str, Any]], None]
-    ) -> None:
+    def __init__(self, interest: dict[str, Any], receive: Callable[[dict[str, Any]], None]) -> None:
         import comm
 
         channel = f"je-kernel-turtle-{uuid.uuid4().hex}"
@@ -203,6 +201,7 @@ class _Model:
             "count": 0,
             "interest": interest,
             "label": "Turtle drawing",
+            "running": True,
         }
         self._comm = comm.create_comm(
             target_name="jupyter.widget",

@@ -220,7 +220,8 @@ class RawTurtle(TPen, TNavigator):
         across, down = self._scene.pixel(end - start)
         pixels = math.hypot(across, down)
         steps = 1 + int(pixels / (_PIXELS_PER_STEP * 1.1**self._speed * self._speed))
-        motion = ["move", self._key, round(across, 2), round(down, 2)]
+        motion = ["move", self._key, *self._scene.pixels([start])]
+        motion += [round(across, 2), round(down, 2)]
         if drawing:
             motion += [hexadecimal(self._pencolor), self._pensize]
         self._update(steps, motion)

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from je_kernel.turtle.fonts import Font
     from je_kernel.turtle.shapes import Image
 
-__all__ = ["MOST_POINTS", "Item", "Line", "Part", "Picture", "Polygon", "Scene", "Text", "View", "text_lines"]
+__all__ = [
+    "MOST_POINTS",
+    "Item",
+    "Line",
+    "Part",
+    "Picture",
+    "Polygon",
+    "Scene",
+    "Text",
+    "View",
+    "text_lines",
+]
 
 MOST_POINTS = 200_000
 """How many points a scene keeps: of an endless drawing, the newest."""

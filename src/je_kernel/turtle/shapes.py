@@ -12,7 +12,12 @@ from je_kernel.turtle.errors import TurtleGraphicsError
 
 __all__ = ["BLANK", "Image", "Shape", "builtin_shapes", "read_image"]
 
-_MIME_TYPES = {".gif": "image/gif", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+_MIME_TYPES = {
+    ".gif": "image/gif",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+}
 _MOST_BYTES = 5_000_000
 
 

@@ -213,9 +213,7 @@ class Stage:
         if picture is not None:
             picture.attend(self._interest_of(screen))
 
-    def call_later(
-        self, screen: TurtleScreen, seconds: float, function: Callable[[], Any]
-    ) -> None:
+    def call_later(self, screen: TurtleScreen, seconds: float, function: Callable[[], Any]) -> None:
         """Call a function after a time, counted from when the page has drawn all."""
         self._join(screen, begins=False)
         try:
