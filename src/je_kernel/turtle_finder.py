@@ -21,12 +21,15 @@ class TurtleFinder:
     """Finds the module ``turtle``, and loads ours."""
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self,
+        name: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         """Return how to load a module, if it is ``turtle``."""
         return ModuleSpec(name, self) if name == "turtle" else None
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
+    def create_module(self, spec: ModuleSpec) -> ModuleType:  # noqa: ARG002
         """Return our module, which is the same one under both names."""
         from je_kernel import turtle
 

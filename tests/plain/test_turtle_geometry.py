@@ -139,8 +139,9 @@ CALLS = st.one_of(
     st.tuples(st.just("clearstamps"), st.integers(-2, 2)),
     st.tuples(
         st.sampled_from(
-            "penup pendown begin_fill end_fill begin_poly end_poly stamp hideturtle showturtle"
-            " home undo undo undo undo clear reset degrees radians clone".split()
+            ["penup", "pendown", "begin_fill", "end_fill", "begin_poly", "end_poly", "stamp"]
+            + ["hideturtle", "showturtle", "home", "clear", "reset", "degrees", "radians", "clone"]
+            + 4 * ["undo"]
         )
     ),
 )

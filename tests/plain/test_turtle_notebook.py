@@ -5,8 +5,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
 
 from je_kernel import turtle, turtle_finder
 from je_kernel.turtle import scene as scenes

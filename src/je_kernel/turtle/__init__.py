@@ -20,9 +20,11 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.turtle.canvas import ScrolledCanvas
-from je_kernel.turtle.errors import Terminator, TurtleGraphicsError
-from je_kernel.turtle.navigation import TNavigator, Vec2D
-from je_kernel.turtle.pens import TPen
+from je_kernel.turtle.errors import Terminator
+from je_kernel.turtle.errors import TurtleGraphicsError as TurtleGraphicsError
+from je_kernel.turtle.navigation import TNavigator as TNavigator
+from je_kernel.turtle.navigation import Vec2D
+from je_kernel.turtle.pens import TPen as TPen
 from je_kernel.turtle.raw_turtle import RawTurtle, Turtle
 from je_kernel.turtle.screen import Screen, StandardScreen, TurtleScreen
 from je_kernel.turtle.shapes import Shape
@@ -35,10 +37,6 @@ RawPen = RawTurtle
 TurtleScreenBase = TurtleScreen
 _Screen = StandardScreen
 
-_CLASSES = [
-    "ScrolledCanvas", "TurtleScreen", "Screen", "RawTurtle", "Turtle", "RawPen", "Pen", "Shape",
-    "Vec2D", "Terminator",
-]  # fmt: skip
 _SCREEN_FUNCTIONS = [
     "addshape", "bgcolor", "bgpic", "bye", "clearscreen", "colormode", "delay", "exitonclick",
     "getcanvas", "getshapes", "listen", "mainloop", "mode", "no_animation", "numinput", "onkey",
@@ -59,8 +57,17 @@ _TURTLE_FUNCTIONS = [
     "undobufferentries", "up", "width", "write", "xcor", "ycor",
 ]  # fmt: skip
 
-__all__ = [  # noqa: PLE0604
-    *_CLASSES,
+__all__ = [
+    "Pen",
+    "RawPen",
+    "RawTurtle",
+    "Screen",
+    "ScrolledCanvas",
+    "Shape",
+    "Terminator",
+    "Turtle",
+    "TurtleScreen",
+    "Vec2D",
     *_SCREEN_FUNCTIONS,
     *_TURTLE_FUNCTIONS,
     "done",

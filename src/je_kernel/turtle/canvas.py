@@ -35,7 +35,7 @@ class ScrolledCanvas:
 
     def __init__(
         self,
-        master: Any = None,
+        master: Any = None,  # noqa: ARG002
         width: int = _WINDOW[0],
         height: int = _WINDOW[1],
         canvwidth: int = _AREA[0],

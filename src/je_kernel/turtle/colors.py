@@ -6,7 +6,7 @@ from functools import cache
 
 __all__ = ["hexadecimal", "is_color"]
 
-# Name and value, from Tk's manual page "colors": those of CSS where X11 has others, as since Tk 8.6.
+# Name and value, as Tk has them since its version 8.6: those of CSS where X11 has others.
 _NAMED = """
     aliceblue:f0f8ff antiquewhite:faebd7 aqua:00ffff aquamarine:7fffd4 azure:f0ffff beige:f5f5dc
     bisque:ffe4c4 black:000000 blanchedalmond:ffebcd blue:0000ff blueviolet:8a2be2 brown:a52a2a

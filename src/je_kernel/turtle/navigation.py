@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from je_kernel.turtle.undoing import UndoBuffer
 
@@ -31,7 +31,7 @@ class Vec2D(tuple[float, float]):
 
     __slots__ = ()
 
-    def __new__(cls, x: float, y: float) -> Vec2D:
+    def __new__(cls, x: float, y: float) -> Vec2D:  # noqa: D102
         return tuple.__new__(cls, (x, y))
 
     def __add__(self, other: Any) -> Vec2D:  # type: ignore[override]
@@ -80,7 +80,7 @@ class TNavigator:
         its angles run clockwise.
     """
 
-    START_ORIENTATION = {
+    START_ORIENTATION: ClassVar[dict[str, Vec2D]] = {
         "standard": Vec2D(1.0, 0.0),
         "world": Vec2D(1.0, 0.0),
         "logo": Vec2D(0.0, 1.0),
@@ -185,7 +185,11 @@ class TNavigator:
         self.setheading(0)
 
     def teleport(
-        self, x: float | None = None, y: float | None = None, *, fill_gap: bool = False
+        self,
+        x: float | None = None,
+        y: float | None = None,
+        *,
+        fill_gap: bool = False,  # noqa: ARG002
     ) -> None:
         """Be at another place without having drawn a line there.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from je_kernel.turtle.undoing import UndoBuffer
+if TYPE_CHECKING:
+    from je_kernel.turtle.undoing import UndoBuffer
 
 __all__ = ["TPen"]
 
@@ -155,11 +156,8 @@ class TPen:
         """
         if speed is None:
             return self._speed
-        if speed in _SPEEDS:
-            value = _SPEEDS[speed]
-        else:
-            value = round(speed) if 0.5 < speed < 10.5 else 0
-        TPen.pen(self, speed=value)
+        value = _SPEEDS.get(speed, speed)
+        TPen.pen(self, speed=round(value) if 0.5 < value < 10.5 else 0)
         return None
 
     def color(self, *args: Any) -> Any:
@@ -207,7 +205,11 @@ class TPen:
         return self._shown
 
     def teleport(
-        self, x: float | None = None, y: float | None = None, *, fill_gap: bool = False
+        self,
+        x: float | None = None,  # noqa: ARG002
+        y: float | None = None,  # noqa: ARG002
+        *,
+        fill_gap: bool = False,  # noqa: ARG002
     ) -> None:
         """Lift the pen and put it down again, as it is moved elsewhere."""
         down = self._drawing

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from je_kernel.turtle.raw_turtle import RawTurtle
 
-__all__ = ["Screen", "TurtleScreen", "StandardScreen"]
+__all__ = ["Screen", "StandardScreen", "TurtleScreen"]
 
 _MODES = ("standard", "logo", "world")
 _DELAY = 10
@@ -377,7 +377,7 @@ class TurtleScreen:
         self._handlers.bind(event, function, add)
         stage.attend(self)
 
-    def listen(self, xdummy: Any = None, ydummy: Any = None) -> None:
+    def listen(self, xdummy: Any = None, ydummy: Any = None) -> None:  # noqa: ARG002
         """Have the picture take the keys that are pressed."""
         self._handlers.listening = True
         stage.attend(self)
@@ -487,8 +487,8 @@ class StandardScreen(TurtleScreen):
         self,
         width: float = 0.5,
         height: float = 0.75,
-        startx: int | None = None,
-        starty: int | None = None,
+        startx: int | None = None,  # noqa: ARG002
+        starty: int | None = None,  # noqa: ARG002
     ) -> None:
         """Set the size of the picture.
 

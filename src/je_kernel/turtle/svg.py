@@ -69,7 +69,7 @@ def _svg_lines(scene: Scene, style: tuple[str, float], lines: Iterator[Item]) ->
     paths: list[str] = []
     end: Any = None
     for line in lines:
-        assert isinstance(line, Line)  # noqa: S101
+        assert isinstance(line, Line)
         numbers = [_number(number) for number in scene.pixels(line.points)]
         points = [f"{x} {y}" for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
         # One stroke of the pen, cut into several lines, is one stroke.
@@ -227,7 +227,7 @@ def _ps_path(scene: Scene, points: Iterable[tuple[float, float]]) -> str:
 
 
 def _ps_polygon(scene: Scene, shape: Polygon | Part) -> list[str]:
-    if not shape.points or isinstance(shape, Part) and shape.image is not None:
+    if not shape.points or (isinstance(shape, Part) and shape.image is not None):
         return []
     path = f"{_ps_path(scene, shape.points)} closepath"
     lines = []
