@@ -45,6 +45,7 @@ def test_starting_by_hand_in_a_bare_page_gives_urllib_the_network(selenium):
         ("drive", "skipped", "no drive of a kind that je-kernel knows is mounted"),
         ("copies", "skipped", "this browser reads the kept copies when they are needed"),
         ("imports", "skipped", "this Python has no IPython shell"),
+        ("turtle", "done", None),
         ("namespace", "skipped", "this Python has no IPython shell"),
     ]
     assert size > 10_000
