@@ -25,7 +25,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 class Comm(BaseComm):
     """Keeps the messages that a kernel sends."""
 
-    made: list = []
+    made: list = []  # noqa: RUF012
 
     def publish_msg(self, msg_type, data=None, **rest):
         if msg_type == "comm_open":
@@ -51,7 +51,7 @@ class Comm(BaseComm):
 class Channel:
     """The page's way to the kernel."""
 
-    made: list = []
+    made: list = []  # noqa: RUF012
 
     def __init__(self, name, receive):
         self.receive = receive

@@ -9,6 +9,7 @@ to happen, SVG takes the place of the view: a saved notebook shows it without a 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
@@ -93,6 +94,8 @@ class Picture:
         now = time.perf_counter()
         if now - self._flushed > _BETWEEN_MESSAGES or len(self._frames) >= _MOST_FRAMES:
             self.flush()
+        elif len(self._frames) == 1:
+            self._flush_soon()
 
     def attend(self, interest: dict[str, Any]) -> None:
         """Tell the page which events are of interest."""
@@ -104,7 +107,7 @@ class Picture:
     def flush(self) -> None:
         """Send the page what it does not have yet; show the picture if that was not done."""
         self._flushed = time.perf_counter()
-        if not self._frames:
+        if not self._frames or self.finished:
             return
         if self._model is None:
             self._model = _Model(self._interest, lambda message: self._receive(self, message))
@@ -114,6 +117,14 @@ class Picture:
         if not self._shown:
             self._shown = True
             self._publish(self._bundle(live=True), self._display, True)
+
+    def _flush_soon(self) -> None:
+        """Flush when the program sleeps, where other things happen meanwhile."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        loop.call_later(_BETWEEN_MESSAGES, self.flush)
 
     def end_of_cell(self) -> None:
         """Show the picture as the cell has left it."""

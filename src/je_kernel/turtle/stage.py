@@ -172,8 +172,6 @@ class Stage:
         picture.draw(self._clock * 1000, milliseconds, motion)
         self._clock += milliseconds / 1000
         self._drawn_at = now
-        if self._asynchronous and not self._handling:
-            asyncio.get_running_loop().call_soon(picture.flush)
         if picture.live and self._in_cell():
             self._wait_for_page(screen)
             self._drawn_at = self._now()
