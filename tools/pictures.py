@@ -107,11 +107,22 @@ def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
         service.stop()
 
 
+def take_turtle(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take a star, a tree and a race, as they stay in the notebook."""
+    notebook = Lab.open(page, site).open_notebook("Turtle.ipynb")
+    code = [i for i, cell in enumerate(notebook.cells()) if cell.type == "code"]
+    for index in code[:4]:
+        notebook.run_cell(index)
+        page.playwright.locator(".je-turtle").wait_for(state="detached")
+    show(page, "turtle.png", first=code[1] - 1, height=1900)
+
+
 PICTURES = {
     "first": take_first_notebook,
     "web": take_data_from_the_web,
     "doctor": take_doctor,
     "sharing": take_sharing,
+    "turtle": take_turtle,
 }
 
 

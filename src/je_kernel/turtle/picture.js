@@ -470,8 +470,8 @@ class Player {
       const place = this.placeOf(event);
       // Buttons are counted as Tk does: left 1, middle 2, right 3.
       this.held = { button: event.button + 1, turtle: this.canvas.turtleAt(place.x, place.y) };
-      top.setPointerCapture(event.pointerId);
       this.say({ kind: 'click', ...this.held, ...place });
+      if (event.isTrusted) top.setPointerCapture(event.pointerId);
     });
     on(top, 'pointermove', (event) => {
       if (!this.held || event.timeStamp - (this.dragged ?? 0) < 16) return;
