@@ -282,3 +282,38 @@ def test_a_drawing_without_an_end_is_saved_as_the_pages_own_image(notebook, monk
     message = {"kind": "drawn", "count": Comm.made[0].sent("count")[-1]}
     Channel.made[0].receive({**message, "bitmap": "data:image/png;base64,iVBORw0KGgo="})
     assert set(outputs(notebook)[0]) == {"image/png", "text/plain"}
+
+
+def test_a_page_that_cannot_draw_gets_the_still_picture(notebook, monkeypatch):
+    monkeypatch.setattr(pictures, "_PATIENCE", 0.05)
+
+    async def kernel(message):
+        run(notebook, SQUARE)
+        if message:
+            Channel.made[-1].receive(message)
+        await asyncio.sleep(0.2)
+
+    asyncio.run(kernel(None))
+    asyncio.run(kernel({"kind": "here"}))
+    assert [VIEW in output for output in outputs(notebook)] == [False, True]
+
+
+def test_a_task_that_goes_on_after_the_cell_draws_in_its_picture(notebook):
+    async def kernel():
+        run(notebook, SQUARE)
+        page_has_drawn_all()
+        short = outputs(notebook)[0]["image/svg+xml"]
+        notebook.user_ns["t"].forward(300)
+        await asyncio.sleep(0.1)
+        assert len(Comm.made) == 2
+        page_has_drawn_all()
+        (output,) = outputs(notebook)
+        assert VIEW not in output
+        assert len(output["image/svg+xml"]) > len(short)
+
+    asyncio.run(kernel())
+
+
+def test_timers_without_anything_that_calls_them_do_no_harm(notebook):
+    run(notebook, "import turtle\nturtle.ontimer(print, 10)\nturtle.forward(10)")
+    assert VIEW not in outputs(notebook)[0]

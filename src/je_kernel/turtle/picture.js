@@ -292,6 +292,7 @@ class Player {
     this.build();
     this.stop = new AbortController();
     this.listen();
+    this.say({ kind: 'here' });
     this.changed = () => { this.take(); this.describe(); };
     model.on('change', this.changed);
     this.changed();

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from je_kernel.turtle.scene import Scene
 
-__all__ = ["Picture"]
+__all__ = ["Picture", "call_later"]
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 # Seconds from one message to the next: a page draws no more often than about 60 times a second.
@@ -33,6 +33,8 @@ _BETWEEN_MESSAGES = 1 / 30
 # What is drawn sooner than this (in seconds) is not worth an animation.
 _AT_ONCE = 0.25
 _MOST_FRAMES = 4000
+# Seconds for the page to load the front-end module and say so.
+_PATIENCE = 20
 
 
 class Picture:
@@ -88,6 +90,10 @@ class Picture:
         if not _can_be_live():
             self._scene.discard_changes()
             return
+        if self.finished:
+            # Something that goes on after the cell draws once more.
+            self.finished = False
+            self._scene.forget_page()
         changes = self._scene.take_changes()
         self._milliseconds += milliseconds
         self._frames.append([round(start, 1), round(milliseconds, 1), motion or 0, changes])
@@ -95,7 +101,8 @@ class Picture:
         if now - self._flushed > _BETWEEN_MESSAGES or len(self._frames) >= _MOST_FRAMES:
             self.flush()
         elif len(self._frames) == 1:
-            self._flush_soon()
+            # For a program that sleeps next, where other things happen meanwhile.
+            call_later(_BETWEEN_MESSAGES, self.flush)
 
     def attend(self, interest: dict[str, Any]) -> None:
         """Tell the page which events are of interest."""
@@ -107,24 +114,16 @@ class Picture:
     def flush(self) -> None:
         """Send the page what it does not have yet; show the picture if that was not done."""
         self._flushed = time.perf_counter()
-        if not self._frames or self.finished:
+        if not self._frames:
             return
+        new = self._model is None
         if self._model is None:
             self._model = _Model(self._interest, lambda message: self._receive(self, message))
         # As text: it crosses from Python to the page as one value, not as thousands.
         self._model.send(json.dumps(self._frames, separators=(",", ":")))
         self._frames.clear()
-        if not self._shown:
-            self._shown = True
-            self._publish(self._bundle(live=True), self._display, True)
-
-    def _flush_soon(self) -> None:
-        """Flush when the program sleeps, where other things happen meanwhile."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        loop.call_later(_BETWEEN_MESSAGES, self.flush)
+        if new:
+            self._show(self._bundle(live=True))
 
     def end_of_cell(self) -> None:
         """Show the picture as the cell has left it."""
@@ -134,14 +133,19 @@ class Picture:
         if self._model is None and (still or not _can_be_live()):
             self._frames.clear()
             self._milliseconds = 0.0
-            self._show_still(svg.to_svg(self._scene))
+            self._show(self._bundle(live=False, drawn=svg.to_svg(self._scene)))
             return
         self.flush()
         if self._model is not None:
             self._model.update(label=svg.describe(self._scene), running=False)
         self._at_end_of_cell = self._bundle(live=True, drawn=svg.to_svg(self._scene))
-        self._publish(self._at_end_of_cell, self._display, not self._shown)
-        self._shown = True
+        self._show(self._at_end_of_cell)
+        call_later(_PATIENCE, self._finish_if_unseen)
+
+    def _finish_if_unseen(self) -> None:
+        """Show a still picture where the page cannot run the front-end module."""
+        if self._model is not None and not self._model.heard:
+            self.finish()
 
     def is_drawn(self, message: dict[str, Any]) -> bool:
         """Tell from a page's message whether it has drawn all that it was sent."""
@@ -170,12 +174,12 @@ class Picture:
         png = "data:image/png;base64,"
         if bitmap is not None and self._scene.truncated and bitmap.startswith(png):
             bundle = {"image/png": bitmap.removeprefix(png), "text/plain": bundle["text/plain"]}
-        self._publish(bundle, self._display, not self._shown)
+        self._show(bundle)
         self._model.close()
         self._model = None
 
-    def _show_still(self, drawn: str) -> None:
-        self._publish(self._bundle(live=False, drawn=drawn), self._display, not self._shown)
+    def _show(self, bundle: dict[str, Any]) -> None:
+        self._publish(bundle, self._display, not self._shown)
         self._shown = True
 
     def _bundle(self, *, live: bool, drawn: str | None = None) -> dict[str, Any]:
@@ -220,7 +224,13 @@ class _Model:
             metadata={"version": "2.1.0"},
         )
         self._comm.on_msg(self._answer)
-        self._channel = _Channel(channel, receive)
+        self.heard = False
+
+        def hear(message: dict[str, Any]) -> None:
+            self.heard = True
+            receive(message)
+
+        self._channel = _Channel(channel, hear)
 
     @property
     def id(self) -> str:
@@ -277,6 +287,14 @@ class _Channel:
         self._channel.onmessage = None
         self._channel.close()
         self._read.destroy()
+
+
+def call_later(seconds: float, function: Callable[[], Any]) -> asyncio.TimerHandle | None:
+    """Call a function after a time, where there is a loop that can; else return None."""
+    try:
+        return asyncio.get_running_loop().call_later(seconds, function)
+    except RuntimeError:
+        return None
 
 
 @cache

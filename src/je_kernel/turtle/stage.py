@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from je_kernel import runtime
 from je_kernel.turtle.events import key_name
-from je_kernel.turtle.picture import Picture
+from je_kernel.turtle.picture import Picture, call_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,22 +214,16 @@ class Stage:
     def call_later(self, screen: TurtleScreen, seconds: float, function: Callable[[], Any]) -> None:
         """Call a function after a time, counted from when the page has drawn all."""
         self._join(screen, begins=False)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            try:
-                loop = asyncio.get_event_loop()
-            except RuntimeError:
-                return  # nothing that could ever call it
         number = next(self._timer_numbers)
 
         def due() -> None:
             if self._timers.pop(number, None) is not None:
                 self._happens(screen, lambda: self._call(function))
 
-        delay = seconds + max(0.0, self._clock - self._now())
-        self._timers[number] = (screen, loop.call_later(delay, due))
-        self.attend(screen)
+        handle = call_later(seconds + max(0.0, self._clock - self._now()), due)
+        if handle is not None:
+            self._timers[number] = (screen, handle)
+            self.attend(screen)
 
     def _interest_of(self, screen: TurtleScreen) -> dict[str, Any]:
         """Return what of the page's events is of interest; empty when nothing can happen."""
