@@ -7,6 +7,7 @@ comes last: a ``turtle.py`` beside the notebook is found first, as everywhere.
 from __future__ import annotations
 
 import sys
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["install", "uninstall"]
 
 
-class TurtleFinder:
+class TurtleFinder(MetaPathFinder, Loader):
     """Finds the module ``turtle``, and loads ours."""
 
     def find_spec(

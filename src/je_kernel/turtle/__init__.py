@@ -80,7 +80,8 @@ def _anonymous() -> Turtle:
     screen = Screen()
     if screen._anonymous is None:
         screen._anonymous = Turtle()
-    return screen._anonymous
+    turtle: Turtle = screen._anonymous
+    return turtle
 
 
 def _as_function(name: str, cls: type, owner: Callable[[], Any]) -> Callable[..., Any]:

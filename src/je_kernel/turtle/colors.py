@@ -134,7 +134,7 @@ def _from_digits(digits: str) -> str | None:
 
 @cache
 def _by_name() -> dict[str, str]:
-    colors = dict(pair.split(":") for pair in _NAMED.split())  # type: ignore[misc]
+    colors = dict(pair.split(":") for pair in _NAMED.split())
     for entry in _SHADES.split():
         name, _, values = entry.partition(":")
         colors.update((f"{name}{i}", value) for i, value in enumerate(values.split(","), 1))

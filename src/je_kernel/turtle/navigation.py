@@ -34,7 +34,7 @@ class Vec2D(tuple[float, float]):
     def __new__(cls, x: float, y: float) -> Vec2D:  # noqa: D102
         return tuple.__new__(cls, (x, y))
 
-    def __add__(self, other: Any) -> Vec2D:  # type: ignore[override]
+    def __add__(self, other: Any) -> Vec2D:
         return Vec2D(self[0] + other[0], self[1] + other[1])
 
     def __sub__(self, other: Any) -> Vec2D:

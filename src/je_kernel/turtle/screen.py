@@ -56,7 +56,7 @@ class TurtleScreen:
         self.xscale = self.yscale = 1.0
         self._shapes = builtin_shapes()
         self._mode = mode
-        self._colormode = colormode
+        self._colormode: float = colormode
         self._delayvalue = delay
         self._handlers = Handlers()
         TurtleScreen.clear(self)
@@ -70,7 +70,7 @@ class TurtleScreen:
     def clear(self) -> None:
         """Delete all drawings and all turtles, and forget what events call."""
         self._delayvalue = _DELAY
-        self._colormode: float = 1.0
+        self._colormode = 1.0
         self._tracing: int = 1
         self._counter = 0
         self._turtles: list[RawTurtle] = []

@@ -310,7 +310,7 @@ class Stage:
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a student's function; what it prints and raises belongs to the picture's cell."""
-        kernel = getattr(self._shell, "kernel", None)
+        kernel: Any = getattr(self._shell, "kernel", None)
         parent = getattr(kernel, "_parent_header", None)
         if not self._running and parent is not None:
             kernel._parent_header = self._parent
