@@ -317,3 +317,16 @@ def test_a_task_that_goes_on_after_the_cell_draws_in_its_picture(notebook):
 def test_timers_without_anything_that_calls_them_do_no_harm(notebook):
     run(notebook, "import turtle\nturtle.ontimer(print, 10)\nturtle.forward(10)")
     assert VIEW not in outputs(notebook)[0]
+
+
+def test_what_is_drawn_while_another_cell_runs_is_still_when_that_one_ends(notebook):
+    run(notebook, SQUARE)
+    notebook.user_ns["page_has_drawn_all"] = page_has_drawn_all
+    run(notebook, "page_has_drawn_all()")
+    assert VIEW not in outputs(notebook)[0]
+
+
+def test_events_that_are_bound_before_anything_is_drawn_are_of_interest(notebook):
+    run(notebook, SQUARE)
+    run(notebook, "turtle.onkey(print, 'a')\nturtle.listen()\nt.forward(100)")
+    assert Comm.made[-1].sent("interest")[-1] == {"keys": True}

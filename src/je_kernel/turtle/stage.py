@@ -31,6 +31,8 @@ _AHEAD = 30.0
 _AHEAD_IN_A_GAME = 0.1
 _SHORTEST_WAIT = 0.012
 _BETWEEN_EVENTS = 0.015
+# Events that wait for a running cell: of a key that is held down, the last ones.
+_MOST_WAITING = 256
 
 _S = TypeVar("_S", bound="StandardScreen")
 
@@ -54,7 +56,7 @@ class Stage:
         self._pictures: dict[TurtleScreen, Picture] = {}
         self._timers: dict[int, tuple[TurtleScreen, Any]] = {}
         self._timer_numbers = itertools.count()
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[Callable[[], None]] = deque(maxlen=_MOST_WAITING)
         self._parent: Any = None
         # Seconds: the program's time, and the real time, when the program last drew.
         self._clock = 0.0
@@ -167,12 +169,13 @@ class Stage:
         if picture is None:
             picture = Picture(screen._scene, self._publish, self._receive)
             self._pictures[screen] = picture
+            self.attend(screen)
             self._parent = _parent(self._shell)
             self._clock = now
         picture.draw(self._clock * 1000, milliseconds, motion)
         self._clock += milliseconds / 1000
         self._drawn_at = now
-        if picture.live and self._in_cell():
+        if picture.live and self._in_cell() and not self._handling:
             self._wait_for_page(screen)
             self._drawn_at = self._now()
 
@@ -245,8 +248,7 @@ class Stage:
             return
         match message.get("kind"):
             case "drawn":
-                if picture.is_drawn(message):
-                    self._finish_if_over(screen, message.get("bitmap"))
+                self._happens(screen, lambda: self._finish_if_over(screen, message))
             case "close":
                 self._close(screen)
             case "press" | "release" | "click" | "unclick" | "drag":
@@ -268,12 +270,14 @@ class Stage:
                 del self._timers[number]
         self.attend(screen)
 
-    def _finish_if_over(self, screen: TurtleScreen, bitmap: Any = None) -> None:
+    def _finish_if_over(self, screen: TurtleScreen, message: dict[str, Any]) -> None:
         """Let the picture be a still one when the page has drawn it and nothing can happen."""
-        picture = self._pictures[screen]
-        if self._in_cell() or self._interest_of(screen) or picture.finished:
+        picture = self._pictures.get(screen)
+        if picture is None or self._in_cell() or self._interest_of(screen):
             return
-        picture.finish(bitmap=bitmap if isinstance(bitmap, str) else None)
+        if picture.is_drawn(message):
+            bitmap = message.get("bitmap")
+            picture.finish(bitmap=bitmap if isinstance(bitmap, str) else None)
 
     def _happens(self, screen: TurtleScreen, call: Callable[[], None]) -> None:
         """Call something now, or when the running cell lets it."""
