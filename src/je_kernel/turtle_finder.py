@@ -7,7 +7,6 @@ comes last: a ``turtle.py`` beside the notebook is found first, as everywhere.
 from __future__ import annotations
 
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["install", "uninstall"]
 
 
-class TurtleFinder(MetaPathFinder, Loader):
+class TurtleFinder:
     """Finds the module ``turtle``, and loads ours."""
 
     def find_spec(
@@ -28,7 +27,8 @@ class TurtleFinder(MetaPathFinder, Loader):
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         """Return how to load a module, if it is ``turtle``."""
-        return ModuleSpec(name, self) if name == "turtle" else None
+        # Not derived from importlib's classes: importing these takes longer than all the rest.
+        return ModuleSpec(name, self) if name == "turtle" else None  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:  # noqa: ARG002
         """Return our module, which is the same one under both names."""

@@ -114,7 +114,7 @@ class Picture:
     def flush(self) -> None:
         """Send the page what it does not have yet; show the picture if that was not done."""
         self._flushed = time.perf_counter()
-        if not self._frames:
+        if not self._frames or (not self._shown and self._scene.is_blank):
             return
         new = self._model is None
         if self._model is None:
@@ -128,6 +128,7 @@ class Picture:
     def end_of_cell(self) -> None:
         """Show the picture as the cell has left it."""
         if not self._shown and self._scene.is_blank:
+            self._frames.clear()
             return
         still = not self._interest and self._milliseconds < _AT_ONCE * 1000
         if self._model is None and (still or not _can_be_live()):
