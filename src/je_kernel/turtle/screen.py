@@ -151,10 +151,11 @@ class TurtleScreen:
 
     def _show_steps(self, steps: int, motion: Any) -> None:
         """Show what a turtle does in so many steps; in a single one it jumps."""
+        # Without any delay, a loop without an end would flood the page.
         if steps > 1:
-            self._show(steps * self._delayvalue, motion)
+            self._show(max(1, steps * self._delayvalue), motion)
         else:
-            self._show(min(self._delayvalue, _JUMP))
+            self._show(max(1, min(self._delayvalue, _JUMP)))
 
     # Its mode, size and colours.
 
