@@ -111,9 +111,9 @@ def take_turtle(page: ChromiumPage, site: str, _: Path) -> None:
     """Take a star, a tree and a race, as they stay in the notebook."""
     notebook = Lab.open(page, site).open_notebook("Turtle.ipynb")
     code = [i for i, cell in enumerate(notebook.cells()) if cell.type == "code"]
-    for index in code[:4]:
+    for number, index in enumerate(code[:4]):
         notebook.run_cell(index)
-        page.playwright.locator(".je-turtle").wait_for(state="detached")
+        page.playwright.locator(".jp-RenderedSVG img").nth(number).wait_for()
     show(page, "turtle.png", first=code[1] - 1, height=1900)
 
 
