@@ -223,8 +223,9 @@ def test_keys_clicks_and_timers_after_the_cell_has_ended(notebook, page):
     until(lambda: "clicked at 10 5" in printed(), "the clicks")
     said = [line for line in printed().splitlines() if line != "it is time"]
     assert said == [
-        "main loop left", "up", "no longer a", "clicked at 100 50", "the turtle,", "clicked at 10 5",
-    ]  # fmt: skip
+        *("main loop left", "up", "no longer a", "clicked at 100 50", "the turtle,"),
+        "clicked at 10 5",
+    ]
     page.evaluate("() => [...document.querySelectorAll('.je-turtle button')].at(-1).click()")
     still(notebook)
 
