@@ -330,3 +330,20 @@ def test_events_that_are_bound_before_anything_is_drawn_are_of_interest(notebook
     run(notebook, SQUARE)
     run(notebook, "turtle.onkey(print, 'a')\nturtle.listen()\nt.forward(100)")
     assert Comm.made[-1].sent("interest")[-1] == {"keys": True}
+
+
+def test_lines_that_are_dropped_were_sent_before(notebook, monkeypatch):
+    from je_kernel.turtle import scene
+
+    monkeypatch.setattr(scene, "MOST_POINTS", 100)
+    run(
+        notebook,
+        "import turtle\nturtle.tracer(0)\nfor i in range(400):\n"
+        "    turtle.forward(9)\n    turtle.left(31)\n"
+        "turtle.onkey(print, 'a')",
+    )
+    operations = [op for *_, operations in Comm.made[0].frames for op in operations]
+    assert len({number for name, number, *_ in operations if name == "line"}) == 10
+    assert any(name == "keep" for name, *_ in operations)
+    run(notebook, "turtle.clear()")
+    assert not turtle.Screen()._scene.truncated

@@ -194,8 +194,11 @@ def test_images_are_shapes_and_backgrounds(monkeypatch, tmp_path):
         turtle.stamp()
     turtle.bgpic("a.png")
     assert turtle.bgpic() == "a.png"
-    drawn = svg.to_svg(turtle.Screen()._scene)
-    assert drawn.count('width="7" height="5"') == 5
+    picture = ElementTree.fromstring(svg.to_svg(turtle.Screen()._scene))
+    names = {image.get("id") for image in picture.iter(f"{SVG}image")}
+    used = [use.get("href").removeprefix("#") for use in picture.iter(f"{SVG}use")]
+    # Three stamps, a turtle and a background, of three files.
+    assert (len(used), len(names), set(used)) == (5, 3, names)
     (tmp_path / "damaged.gif").write_bytes(b"GIF")
     for name in ("damaged.gif", "a.tiff"):
         with pytest.raises(turtle.TurtleGraphicsError):

@@ -85,6 +85,7 @@ class Canvas {
 
   remove(number) {
     if (this.items.delete(number)) this.stale = true;
+    if (!this.items.size) this.kept = null;
   }
 
   turtle(key, parts) {

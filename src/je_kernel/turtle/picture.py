@@ -67,8 +67,10 @@ class Picture:
         self._model: _Model | None = None
         self._at_end_of_cell: dict[str, Any] | None = None
         self._interest: dict[str, Any] = {}
+        self._start = 0.0
         self.finished = False
         scene.forget_page()
+        scene.before_dropping = lambda: self.draw(self._start, 0, None)
 
     @property
     def live(self) -> bool:
@@ -94,6 +96,7 @@ class Picture:
             # Something that goes on after the cell draws once more.
             self.finished = False
             self._scene.forget_page()
+        self._start = start
         changes = self._scene.take_changes()
         self._milliseconds += milliseconds
         self._frames.append([round(start, 1), round(milliseconds, 1), motion or 0, changes])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from je_kernel.turtle.colors import hexadecimal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from je_kernel.turtle.fonts import Font
     from je_kernel.turtle.shapes import Image
@@ -132,6 +132,8 @@ class Scene:
         self.items: dict[int, Item] = {}
         self.turtles: dict[int, tuple[Part, ...]] = {}
         self.truncated = False
+        self.before_dropping: Callable[[], None] = lambda: None
+        """What lets the page have all before the oldest items are dropped."""
         self._numbers = 0
         self._points = 0
         self._dropped = 0
@@ -174,6 +176,7 @@ class Scene:
         if item is not None:
             self._changed.add(number)
             self._points -= _size(item)
+            self.truncated = self.truncated and bool(self.items)
 
     def put_turtle(self, key: int, parts: tuple[Part, ...]) -> None:
         """Draw a turtle anew, above all others.
@@ -266,14 +269,15 @@ class Scene:
         Returns
         -------
         list of list
-            Operations, each its name and what it takes: the page's half is in ``stage.js``.
+            Operations, each its name and what it takes: the page's half is in ``picture.js``.
         """
         operations: list[list[Any]] = []
         if self._paper_changed:
             backdrop = self.backdrop and self._reference(self.backdrop, operations)
             view = self.view
             size = [view.width, view.height, *view.center]
-            operations.append(["paper", hexadecimal(self.background), backdrop, *size])
+            color = hexadecimal(self.background) or "#ffffff"
+            operations.append(["paper", color, backdrop, *size])
         if self._dropped:
             operations.append(["keep", self._dropped])
         for number in sorted(self._changed):
@@ -340,8 +344,9 @@ class Scene:
         return number
 
     def _drop_oldest(self) -> None:
-        # A tenth at a time, so that it is rarely done.
+        self.before_dropping()
         self.truncated = True
+        # A tenth at a time, so that it is rarely done.
         for number in sorted(self.items)[:-1]:
             if self._points <= 0.9 * MOST_POINTS:
                 break

@@ -152,7 +152,13 @@ _HALF_OF_TURTLE = (
     (-2, 14), (-1, 10), (-4, 7), (-7, 9), (-9, 8), (-6, 5), (-7, 1), (-5, -3), (-8, -6), (-6, -8),
     (-4, -5),
 )  # fmt: skip
-_QUARTER_OF_CIRCLE: tuple[tuple[float, float], ...] = ((10, 0), (9.51, 3.09), (8.09, 5.88), (5.88, 8.09), (3.09, 9.51))
+_QUARTER_OF_CIRCLE: tuple[tuple[float, float], ...] = (
+    (10, 0),
+    (9.51, 3.09),
+    (8.09, 5.88),
+    (5.88, 8.09),
+    (3.09, 9.51),
+)
 
 
 def builtin_shapes() -> dict[str, Shape]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import zlib
 from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,8 @@ def to_svg(scene: Scene) -> str:
         f' height="{_number(view.height)}" role="img" stroke-linecap="round"'
         ' stroke-linejoin="round" fill="none" fill-rule="evenodd">',
         f"<title>{html.escape(describe(scene))}</title>",
-        f'<rect {place} fill="{hexadecimal(scene.background)}"/>',
+        f"<defs>{''.join(_svg_definition(image) for image in _images(scene))}</defs>",
+        f'<rect {place} fill="{hexadecimal(scene.background) or "#ffffff"}"/>',
     ]
     if scene.backdrop is not None:
         parts.append(_svg_image(scene.backdrop, (0, 0)))
@@ -126,12 +128,29 @@ def _svg_text(scene: Scene, item: Text) -> str:
     )
 
 
+def _images(scene: Scene) -> set[Image]:
+    """Return the images that a scene shows, each once however often it is seen."""
+    images = {item.image for item in scene.items.values() if isinstance(item, Picture)}
+    images |= {part.image for turtle in scene.turtles.values() for part in turtle if part.image}
+    images |= {scene.backdrop} if scene.backdrop is not None else set()
+    return {image for image in images if image.address}
+
+
+def _name(image: Image) -> str:
+    # The same in every picture of a page, for it is the same image there.
+    return f"turtle-image-{zlib.crc32(image.address.encode('ascii')):08x}"
+
+
+def _svg_definition(image: Image) -> str:
+    size = f'width="{image.width}" height="{image.height}"'
+    return f'<image id="{_name(image)}" {size} href="{image.address}"/>'
+
+
 def _svg_image(image: Image, at: tuple[float, float]) -> str:
     if not image.address:
         return ""
     x, y = at[0] - image.width / 2, at[1] - image.height / 2
-    size = f'width="{image.width}" height="{image.height}"'
-    return f'<image x="{_number(x)}" y="{_number(y)}" {size} href="{image.address}"/>'
+    return f'<use href="#{_name(image)}" x="{_number(x)}" y="{_number(y)}"/>'
 
 
 def _escaped(text: str) -> str:
