@@ -147,7 +147,7 @@ CALLS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 1), CALLS), max_size=40),
     st.sampled_from(["standard", "logo"]),
