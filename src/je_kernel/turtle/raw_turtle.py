@@ -397,7 +397,6 @@ class RawTurtle(TPen, TNavigator):
         text, style = str(arg), parse_font(font)
         item = Text(self._scene.next_number(), self._position, text, align, style, self._pencolor)
         with self._as_one_step():
-            self._update()
             self._numbers.append(self._scene.add(item))
             if self.undobuffer is not None:
                 self.undobuffer.push(("item", item.number))
