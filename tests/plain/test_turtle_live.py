@@ -228,9 +228,10 @@ def test_a_loop_without_an_end_does_not_flood_the_page_and_hears_its_keys(notebo
     assert sum(len(f"{m}") for m in model.messages) < 2_000_000
 
 
-def test_stop_ends_a_loop_with_terminator(notebook, monkeypatch):
+@pytest.mark.parametrize("seen", ["", "turtle.tracer(0)"])
+def test_stop_ends_a_loop_with_terminator(notebook, monkeypatch, seen):
     monkeypatch.setattr(stages, "_wait", lambda _: Channel.made[-1].receive({"kind": "close"}))
-    result = notebook.run_cell("import turtle\nwhile True:\n    turtle.forward(1)")
+    result = notebook.run_cell(f"import turtle\n{seen}\nwhile True:\n    turtle.forward(1)")
     assert isinstance(result.error_in_exec, turtle.Terminator)
     run(notebook, SQUARE)
 

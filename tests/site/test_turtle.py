@@ -258,6 +258,8 @@ def test_a_game_loop_hears_its_keys_while_the_cell_runs(notebook, page):
 
 @HEARS
 def test_stop_ends_a_loop_that_never_ends(notebook, page):
+    run(notebook, "import turtle\nturtle.bye()")
+    still(notebook)
     cell = notebook.start("import turtle\nwhile True:\n    turtle.forward(1)\n    turtle.left(1)")
     until(lambda: live(page) is not None, "the picture")
     until(

@@ -672,11 +672,13 @@ class RawTurtle(TPen, TNavigator):
 
     def _update(self, steps: int = 1, motion: Any = None) -> None:
         screen = self.screen
-        if screen._tracing == 1:
+        if screen._tracing == 0:
+            screen._pass_unseen()
+        elif screen._tracing == 1:
             screen._counts()
             self._show_turtle()
             screen._show_steps(steps, motion)
-        elif screen._tracing > 1 and screen._counts():
+        elif screen._counts():
             for turtle in screen._turtles:
                 turtle._show_turtle()
             screen._show()

@@ -139,6 +139,9 @@ class TurtleScreen:
             stage.closed = False
             raise Terminator("the picture was closed while the program was running")
 
+    def _pass_unseen(self) -> None:
+        stage.pass_unseen(self)
+
     def _counts(self) -> bool:
         """Count a step; return whether its picture is to be shown."""
         self._check_open()

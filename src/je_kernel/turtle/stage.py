@@ -31,6 +31,7 @@ _AHEAD = 30.0
 _AHEAD_IN_A_GAME = 0.1
 _SHORTEST_WAIT = 0.012
 _BETWEEN_EVENTS = 0.015
+_UNSEEN = 0.5
 # Events that wait for a running cell: of a key that is held down, the last ones.
 _MOST_WAITING = 256
 
@@ -178,6 +179,12 @@ class Stage:
         if picture.live and self._in_cell() and not self._handling:
             self._wait_for_page(screen)
             self._drawn_at = self._now()
+
+    def pass_unseen(self, screen: TurtleScreen) -> None:
+        """Let a program draw unseen, but not for long: it may be one that never ends."""
+        if self._in_cell() and not self._handling and self._now() - self._drawn_at > _UNSEEN:
+            self._show_all(screen)
+            screen._check_open()
 
     def flush(self) -> None:
         """Show at once what was drawn."""
