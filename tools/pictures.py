@@ -114,7 +114,7 @@ def take_turtle(page: ChromiumPage, site: str, _: Path) -> None:
     for number, index in enumerate(code[:4]):
         notebook.run_cell(index)
         page.playwright.locator(".jp-RenderedSVG img").nth(number).wait_for()
-    show(page, "turtle.png", first=code[1] - 1, height=1900)
+    show(page, "turtle.png", first=code[1] - 1, height=2300)
 
 
 PICTURES = {
