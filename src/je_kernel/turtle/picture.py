@@ -68,6 +68,7 @@ class Picture:
         self._at_end_of_cell: dict[str, Any] | None = None
         self._interest: dict[str, Any] = {}
         self._start = 0.0
+        self._retired = False
         self.finished = False
         scene.forget_page()
         scene.before_dropping = lambda: self.draw(self._start, 0, None)
@@ -156,13 +157,17 @@ class Picture:
         model = self._model
         return model is not None and not self._frames and message.get("count") == model.count
 
-    def finish(self, *, as_it_is: bool = True, bitmap: str | None = None) -> None:
+    def retire(self) -> None:
+        """Leave the scene to another picture: play to the end of what the cell has drawn."""
+        self._retired = True
+        self._frames.clear()
+        self.attend({})
+
+    def finish(self, bitmap: str | None = None) -> None:
         """Let SVG take the place of what the page draws.
 
         Parameters
         ----------
-        as_it_is
-            Whether to show the scene as it is now, or as the cell has left it.
         bitmap
             The page's own picture, as a ``data:`` address, where the scene has lost its oldest
             lines.
@@ -171,13 +176,14 @@ class Picture:
         if self._model is None:
             return
         self._frames.clear()
-        if as_it_is or self._at_end_of_cell is None:
-            bundle = self._bundle(live=False, drawn=svg.to_svg(self._scene))
-        else:
-            bundle = {k: v for k, v in self._at_end_of_cell.items() if k != _VIEW}
         png = "data:image/png;base64,"
-        if bitmap is not None and self._scene.truncated and bitmap.startswith(png):
-            bundle = {"image/png": bitmap.removeprefix(png), "text/plain": bundle["text/plain"]}
+        if self._retired and self._at_end_of_cell is not None:
+            bundle = {k: v for k, v in self._at_end_of_cell.items() if k != _VIEW}
+        else:
+            bundle = self._bundle(live=False, drawn=svg.to_svg(self._scene))
+            if bitmap is not None and self._scene.truncated and bitmap.startswith(png):
+                del bundle["image/svg+xml"]
+                bundle["image/png"] = bitmap.removeprefix(png)
         self._show(bundle)
         self._model.close()
         self._model = None

@@ -102,7 +102,7 @@ class Stage:
         self._ended = self.closed = False
         earlier = self._pictures.pop(screen, None)
         if earlier is not None:
-            earlier.finish(as_it_is=False)
+            earlier.retire()
         if restart:
             self._stop_events(screen)
             screen._restart()  # type: ignore[attr-defined]
@@ -250,16 +250,20 @@ class Stage:
 
     def _receive(self, picture: Picture, message: dict[str, Any]) -> None:
         """Take a message of the page."""
-        screen = next((s for s, shown in self._pictures.items() if shown is picture), None)
-        if screen is None:
-            return
+        screen = self._screen_of(picture)
         match message.get("kind"):
             case "drawn":
-                self._happens(screen, lambda: self._finish_if_over(screen, message))
-            case "close":
+                self._happens(screen, lambda: self._finish_if_over(picture, message))
+            case "close" if screen is not None:
                 self._close(screen)
-            case "press" | "release" | "click" | "unclick" | "drag":
+            case "close":
+                picture.finish()
+            case "press" | "release" | "click" | "unclick" | "drag" if screen is not None:
                 self._happens(screen, lambda: self._dispatch(screen, message))
+
+    def _screen_of(self, picture: Picture) -> TurtleScreen | None:
+        """Return the screen that a picture shows, if it still does."""
+        return next((s for s, shown in self._pictures.items() if shown is picture), None)
 
     def _close(self, screen: TurtleScreen) -> None:
         self._stop_events(screen)
@@ -277,21 +281,20 @@ class Stage:
                 del self._timers[number]
         self.attend(screen)
 
-    def _finish_if_over(self, screen: TurtleScreen, message: dict[str, Any]) -> None:
-        """Let the picture be a still one when the page has drawn it and nothing can happen."""
-        picture = self._pictures.get(screen)
-        if picture is None or self._in_cell() or self._interest_of(screen):
-            return
-        if picture.is_drawn(message):
+    def _finish_if_over(self, picture: Picture, message: dict[str, Any]) -> None:
+        """Let a picture be a still one when the page has drawn it and nothing can happen."""
+        screen = self._screen_of(picture)
+        goes_on = screen is not None and (self._in_cell() or self._interest_of(screen))
+        if not goes_on and picture.is_drawn(message):
             bitmap = message.get("bitmap")
             picture.finish(bitmap=bitmap if isinstance(bitmap, str) else None)
 
-    def _happens(self, screen: TurtleScreen, call: Callable[[], None]) -> None:
+    def _happens(self, screen: TurtleScreen | None, call: Callable[[], None]) -> None:
         """Call something now, or when the running cell lets it."""
         self._waiting.append(call)
         if not self._in_cell() and not self._handling:
             self._handle_waiting()
-            if screen in self._pictures:
+            if screen is not None and screen in self._pictures:
                 self._pictures[screen].flush()
                 self.attend(screen)
 
