@@ -228,7 +228,8 @@ def test_a_loop_without_an_end_does_not_flood_the_page_and_hears_its_keys(notebo
     (model,) = Comm.made
     assert lasted >= 1
     assert model.sent("count")[-1] <= 40 * lasted
-    assert model.frames[-1][0] / 1000 <= lasted + 0.3
+    starts = [start for start, *_ in model.frames]
+    assert (starts[-1] - starts[0]) / 1000 <= lasted + 0.3
     assert sum(len(f"{m}") for m in model.messages) < 2_000_000
 
 
