@@ -29,7 +29,7 @@ __all__ = ["Stage", "stage"]
 # How far, in seconds, the program may be ahead of the page: a drawing, or a game with keys.
 _AHEAD = 30.0
 _AHEAD_IN_A_GAME = 0.1
-_SHORTEST_WAIT = 0.012
+_SHORTEST_WAIT = 1 / 30
 _BETWEEN_EVENTS = 0.015
 _UNSEEN = 0.5
 # Events that wait for a running cell: of a key that is held down, the last ones.
