@@ -238,7 +238,8 @@ def test_stop_ends_a_loop_with_terminator(notebook, monkeypatch, seen):
     monkeypatch.setattr(stages, "_wait", lambda _: Channel.made[-1].receive({"kind": "close"}))
     result = notebook.run_cell(f"import turtle\n{seen}\nwhile True:\n    turtle.forward(1)")
     assert isinstance(result.error_in_exec, turtle.Terminator)
-    run(notebook, SQUARE)
+    monkeypatch.setattr(stages, "_wait", lambda _: None)
+    run(notebook, "t = turtle.Turtle()\nt.forward(50)")
 
 
 def test_timers_call_functions_after_the_cell_and_the_picture_is_still_when_none_is_left(notebook):
