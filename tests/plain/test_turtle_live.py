@@ -354,3 +354,13 @@ def test_lines_that_are_dropped_were_sent_before(notebook, monkeypatch):
     assert any(name == "keep" for name, *_ in operations)
     run(notebook, "turtle.clear()")
     assert not turtle.Screen()._scene.truncated
+
+
+def test_a_cell_that_only_binds_keys_shows_the_picture_in_which_they_are_pressed(notebook):
+    run(notebook, "import turtle\nturtle.tracer(0)\nturtle.circle(90)\nturtle.update()")
+    assert Comm.made == []
+    run(notebook, "turtle.onkeypress(lambda: turtle.forward(10), 'a')\nturtle.listen()")
+    assert VIEW in outputs(notebook)[1]
+    assert any(op[0] == "line" for *_, operations in Comm.made[0].frames for op in operations)
+    Channel.made[0].receive({"kind": "press", "key": "a", "code": "KeyA"})
+    assert turtle.xcor() == pytest.approx(10)

@@ -138,6 +138,7 @@ class Picture:
         if self._model is None and (still or not _can_be_live()):
             self._frames.clear()
             self._milliseconds = 0.0
+            self.finished = True
             self._show(self._bundle(live=False, drawn=svg.to_svg(self._scene)))
             return
         self.flush()

@@ -379,11 +379,14 @@ class TurtleScreen:
 
     def _bind(self, event: tuple[Any, ...], function: Any, add: Any = None) -> None:
         self._handlers.bind(event, function, add)
+        # A cell that only binds events shows the picture in which they happen.
+        self._show(0)
         stage.attend(self)
 
     def listen(self, xdummy: Any = None, ydummy: Any = None) -> None:  # noqa: ARG002
         """Have the picture take the keys that are pressed."""
         self._handlers.listening = True
+        self._show(0)
         stage.attend(self)
 
     def ontimer(self, fun: Callable[[], Any], t: int = 0) -> None:

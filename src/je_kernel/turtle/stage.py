@@ -223,7 +223,7 @@ class Stage:
 
     def call_later(self, screen: TurtleScreen, seconds: float, function: Callable[[], Any]) -> None:
         """Call a function after a time, counted from when the page has drawn all."""
-        self._join(screen, begins=False)
+        self.show(screen, 0, None)
         number = next(self._timer_numbers)
 
         def due() -> None:
