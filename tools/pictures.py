@@ -107,11 +107,22 @@ def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
         service.stop()
 
 
+def take_turtle(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take a star, a tree and a race, as they stay in the notebook."""
+    notebook = Lab.open(page, site).open_notebook("Turtle.ipynb")
+    code = [i for i, cell in enumerate(notebook.cells()) if cell.type == "code"]
+    for number, index in enumerate(code[:4]):
+        notebook.run_cell(index)
+        page.playwright.locator(".jp-RenderedSVG img").nth(number).wait_for()
+    show(page, "turtle.png", first=code[1] - 1, height=2300)
+
+
 PICTURES = {
     "first": take_first_notebook,
     "web": take_data_from_the_web,
     "doctor": take_doctor,
     "sharing": take_sharing,
+    "turtle": take_turtle,
 }
 
 

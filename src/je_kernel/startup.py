@@ -249,6 +249,20 @@ def _leave_shell(_shell: InteractiveShell | None) -> None:
     hooks.uninstall()
 
 
+def _offer_turtle(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("Python has its own turtle here")
+    from je_kernel.turtle_finder import install
+
+    install()
+
+
+def _withdraw_turtle(_shell: InteractiveShell | None) -> None:
+    from je_kernel.turtle_finder import uninstall
+
+    uninstall()
+
+
 STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console, _leave_console),
     Step("network", _patch_network, _unpatch_network),
@@ -259,6 +273,7 @@ STEPS: tuple[Step, ...] = (
     Step("imports", _hint_imports, _unhint_imports),
     Step("stand-ins", _stand_in, _stand_out),
     Step("shell", _bring_shell, _leave_shell),
+    Step("turtle", _offer_turtle, _withdraw_turtle),
     Step("namespace", _name_ourselves, _leave_namespace),
 )
 

@@ -39,7 +39,13 @@ _ENVIRONMENT = {
     # a half processors all the time, and the kernel what is left.
     "WEBKIT_DISABLE_COMPOSITING_MODE": "1",
 }
-_KEYS = {"Shift": Keys.SHIFT, "Control": Keys.CONTROL, "Enter": Keys.ENTER, "Escape": Keys.ESCAPE}
+_KEYS = {
+    "Shift": Keys.SHIFT,
+    "Control": Keys.CONTROL,
+    "Enter": Keys.ENTER,
+    "Escape": Keys.ESCAPE,
+    "ArrowUp": Keys.ARROW_UP,
+}
 
 # Selenium's scripts answer through a callback, which takes one argument.
 _CALL = """

@@ -115,8 +115,8 @@ def test_a_failed_import_ends_with_the_line_that_installs_it(selenium):
     assert text.endswith('installs it:\n\n    je_kernel.install("python-docx")')
 
 
-def test_turtle_is_told_with_what_to_use_instead(selenium):
-    assert "matplotlib" in shown(selenium, "import turtle").splitlines()[-1]
+def test_tkinter_is_told_with_what_to_use_instead(selenium):
+    assert "matplotlib" in shown(selenium, "import tkinter").splitlines()[-1]
 
 
 def test_in_the_kernel_an_error_of_ours_ends_the_traceback_and_no_frame_of_ours_is_shown(selenium):

@@ -208,7 +208,7 @@ def test_a_package_of_the_site_that_did_not_come_is_told_once():
     assert hint_for(pandas_says, can_wait=True, loaded=[]) == "Could not load lxml: no network."
 
 
-@pytest.mark.parametrize("name", ["turtle", "tkinter", "tkinter.ttk"])
+@pytest.mark.parametrize("name", ["turtledemo", "tkinter", "tkinter.ttk"])
 def test_what_draws_windows_is_told_with_what_to_use_instead(name):
     assert "matplotlib" in hint_for(missing(name), can_wait=True, loaded=[])
 

@@ -22,7 +22,7 @@ __all__ = ["hint_for"]
 
 # Compiled, and not among what sites bring; each reads the same kinds of tables for pandas.
 _PARQUET_ENGINES = frozenset({"fastparquet", "pyarrow"})
-_NEEDS_A_SCREEN = frozenset({"curses", "idlelib", "tkinter", "turtle", "turtledemo"})
+_NEEDS_A_SCREEN = frozenset({"curses", "idlelib", "tkinter", "turtledemo"})
 
 
 def hint_for(

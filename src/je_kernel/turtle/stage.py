@@ -1,0 +1,359 @@
+"""The notebook as a stage for turtles: cells, the program's time, and events.
+
+A program in a window of its own waits while a turtle moves. Here it runs on, and the
+page shows what it does at the pace that it would have had: every picture has a time on the
+program's own clock. Only when the program is far ahead of the page does it wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import time
+import traceback
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from je_kernel import runtime
+from je_kernel.turtle.events import key_name
+from je_kernel.turtle.picture import Picture, call_later
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from je_kernel.turtle.screen import StandardScreen, TurtleScreen
+
+__all__ = ["Stage", "stage"]
+
+# How far, in seconds, the program may be ahead of the page: a drawing, or a game with keys.
+_AHEAD = 30.0
+_AHEAD_IN_A_GAME = 0.1
+_SHORTEST_WAIT = 1 / 30
+_BETWEEN_EVENTS = 0.015
+_UNSEEN = 0.5
+# Events that wait for a running cell: of a key that is held down, the last ones.
+_MOST_WAITING = 256
+
+_S = TypeVar("_S", bound="StandardScreen")
+
+
+class Stage:
+    """Where pictures are shown, and what the programs that draw them know of the notebook."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._shell: Any = None
+        self._watched = False
+        self._running = True
+        self._asynchronous = False
+        self._handling = False
+        # The number of the cell that runs, and of the one that has last used a turtle.
+        self._cell = 0
+        self._joined = -1
+        # In which cell of the notebook the picture was begun; whether its program has ended.
+        self._began_in: object = None
+        self._ended = False
+        self._pictures: dict[TurtleScreen, Picture] = {}
+        self._timers: dict[int, tuple[TurtleScreen, Any]] = {}
+        self._timer_numbers = itertools.count()
+        self._waiting: deque[Callable[[], None]] = deque(maxlen=_MOST_WAITING)
+        self._parent: Any = None
+        # Seconds: the program's time, and the real time, when the program last drew.
+        self._clock = 0.0
+        self._drawn_at = 0.0
+        self._origin = self._events_at = time.perf_counter()
+
+    # Cells and programs.
+
+    def begin(self, screen: _S) -> _S:
+        """Return a screen, ready for a program that begins to use it.
+
+        The picture is a new one when the program before has ended, or when the cell in which the
+        picture was begun is run again.
+        """
+        self._join(screen, begins=True)
+        return screen
+
+    def end_program(self) -> None:
+        """Note that a program has ended: what begins in another cell has a picture of its own."""
+        self._ended = True
+
+    def close_program(self, screen: StandardScreen) -> None:
+        """End a program whose picture stays as it is, and whose events are over."""
+        self._ended = True
+        self._stop_events(screen)
+        picture = self._pictures.get(screen)
+        if picture is not None and not self._in_cell():
+            picture.finish()
+
+    def _join(self, screen: TurtleScreen, *, begins: bool) -> None:
+        """Let the running cell take part in the picture."""
+        if self._handling:
+            return
+        self._watch()
+        if self._joined == self._cell:
+            return
+        self._joined = self._cell
+        cell = _cell_id() or self._cell
+        restart = begins and (self._ended or cell == self._began_in)
+        if restart or self._began_in is None:
+            self._began_in = cell
+        self._ended = self.closed = False
+        earlier = self._pictures.pop(screen, None)
+        if earlier is not None:
+            earlier.retire()
+        if restart:
+            self._stop_events(screen)
+            screen._restart()  # type: ignore[attr-defined]
+
+    def _watch(self) -> None:
+        """Have IPython say when cells begin and end."""
+        if self._watched:
+            return
+        self._watched = True
+        ipython = sys.modules.get("IPython")
+        self._shell = ipython.get_ipython() if ipython is not None else None
+        if self._shell is not None:
+            self._shell.events.register("pre_run_cell", self._cell_begins)
+            self._shell.events.register("post_run_cell", self._cell_ends)
+
+    def _in_cell(self) -> bool:
+        """Return whether a cell runs that lets nothing else run at the same time."""
+        return self._running and not self._asynchronous
+
+    def _cell_begins(self, info: Any) -> None:
+        self._cell += 1
+        self._running = True
+        code = self._shell.transform_cell(info.raw_cell)
+        self._asynchronous = self._shell.should_run_async(info.raw_cell, transformed_cell=code)
+        self._drawn_at = self._now()
+
+    def _cell_ends(self, _result: Any) -> None:
+        self._running = False
+        if self._joined == self._cell:
+            self.closed = False
+            for screen, picture in self._pictures.items():
+                if not screen._tracing:
+                    self._show_all(screen)
+                self.attend(screen)
+                picture.end_of_cell()
+        self._handle_waiting()
+
+    def _show_all(self, screen: TurtleScreen) -> None:
+        # Who has left out the last update() sees the picture all the same.
+        for turtle in screen._turtles:
+            turtle._show_turtle()
+        self.show(screen, 0, None)
+
+    # Showing.
+
+    def show(self, screen: TurtleScreen, milliseconds: float, motion: Any) -> None:
+        """Show what has changed.
+
+        Parameters
+        ----------
+        screen
+            The screen.
+        milliseconds
+            How long it takes until the program goes on.
+        motion
+            How a turtle moves in this time, if it does.
+        """
+        self._join(screen, begins=False)
+        if self._shell is None:
+            screen._scene.discard_changes()
+            return
+        now = self._now()
+        self._clock = self._clock + now - self._drawn_at if self._running else max(self._clock, now)
+        picture = self._pictures.get(screen)
+        if picture is None:
+            picture = Picture(screen._scene, self._publish, self._receive)
+            self._pictures[screen] = picture
+            self.attend(screen)
+            self._parent = _parent(self._shell)
+            self._clock = now
+        picture.draw(self._clock * 1000, milliseconds, motion)
+        self._clock += milliseconds / 1000
+        self._drawn_at = now
+        if picture.live and self._in_cell() and not self._handling:
+            self._wait_for_page(screen)
+            self._drawn_at = self._now()
+
+    def pass_unseen(self, screen: TurtleScreen) -> None:
+        """Let a program draw unseen, but not for long: it may be one that never ends."""
+        if self._in_cell() and not self._handling and self._now() - self._drawn_at > _UNSEEN:
+            self._show_all(screen)
+            screen._check_open()
+
+    def flush(self) -> None:
+        """Show at once what was drawn."""
+        for picture in self._pictures.values():
+            picture.flush()
+
+    def _now(self) -> float:
+        return time.perf_counter() - self._origin
+
+    def _wait_for_page(self, screen: TurtleScreen) -> None:
+        """Wait while the program is far ahead of the page; let events happen in between."""
+        game = self._interest_of(screen) != {}
+        ahead = self._clock - self._now() - (_AHEAD_IN_A_GAME if game else _AHEAD)
+        if ahead > _SHORTEST_WAIT:
+            self.flush()
+            _wait(ahead)
+        elif time.perf_counter() - self._events_at < _BETWEEN_EVENTS:
+            return
+        else:
+            _wait(0)
+        self._events_at = time.perf_counter()
+        self._handle_waiting()
+
+    def _publish(self, data: dict[str, Any], display: str, new: bool) -> None:
+        self._shell.display_pub.publish(
+            data=data, metadata={}, transient={"display_id": display}, update=not new
+        )
+
+    # Events.
+
+    def attend(self, screen: TurtleScreen) -> None:
+        """Tell the page which events are of interest now."""
+        picture = self._pictures.get(screen)
+        if picture is not None:
+            picture.attend(self._interest_of(screen))
+
+    def call_later(self, screen: TurtleScreen, seconds: float, function: Callable[[], Any]) -> None:
+        """Call a function after a time, counted from when the page has drawn all."""
+        self.show(screen, 0, None)
+        number = next(self._timer_numbers)
+
+        def due() -> None:
+            if self._timers.pop(number, None) is not None:
+                self._happens(screen, lambda: self._call(function))
+
+        handle = call_later(seconds + max(0.0, self._clock - self._now()), due)
+        if handle is not None:
+            self._timers[number] = (screen, handle)
+            self.attend(screen)
+
+    def _interest_of(self, screen: TurtleScreen) -> dict[str, Any]:
+        """Return what of the page's events is of interest; empty when nothing can happen."""
+        handlers = screen._handlers
+        kinds = set(handlers.kinds())
+        interest: dict[str, Any] = {}
+        if kinds & {"press", "release"}:
+            interest["keys"] = handlers.listening
+        if kinds & {"click", "unclick", "drag"}:
+            interest["mouse"] = True
+        if any(owner is screen for owner, _ in self._timers.values()):
+            interest["timer"] = True
+        return interest
+
+    def _receive(self, picture: Picture, message: dict[str, Any]) -> None:
+        """Take a message of the page."""
+        screen = self._screen_of(picture)
+        match message.get("kind"):
+            case "drawn":
+                self._happens(screen, lambda: self._finish_if_over(picture, message))
+            case "close" if screen is not None:
+                self._close(screen)
+            case "close":
+                picture.finish()
+            case "press" | "release" | "click" | "unclick" | "drag" if screen is not None:
+                self._happens(screen, lambda: self._dispatch(screen, message))
+
+    def _screen_of(self, picture: Picture) -> TurtleScreen | None:
+        """Return the screen that a picture shows, if it still does."""
+        return next((s for s, shown in self._pictures.items() if shown is picture), None)
+
+    def _close(self, screen: TurtleScreen) -> None:
+        self._stop_events(screen)
+        self.closed = self._in_cell()
+        self._ended = True
+        if not self._in_cell():
+            self._pictures[screen].finish()
+
+    def _stop_events(self, screen: TurtleScreen) -> None:
+        screen._handlers.clear()
+        self._waiting.clear()
+        for number, (owner, handle) in list(self._timers.items()):
+            if owner is screen:
+                handle.cancel()
+                del self._timers[number]
+        self.attend(screen)
+
+    def _finish_if_over(self, picture: Picture, message: dict[str, Any]) -> None:
+        """Let a picture be a still one when the page has drawn it and nothing can happen."""
+        screen = self._screen_of(picture)
+        goes_on = screen is not None and (self._in_cell() or self._interest_of(screen))
+        if not goes_on and picture.is_drawn(message):
+            bitmap = message.get("bitmap")
+            picture.finish(bitmap=bitmap if isinstance(bitmap, str) else None)
+
+    def _happens(self, screen: TurtleScreen | None, call: Callable[[], None]) -> None:
+        """Call something now, or when the running cell lets it."""
+        self._waiting.append(call)
+        if not self._in_cell() and not self._handling:
+            self._handle_waiting()
+            if screen is not None and screen in self._pictures:
+                self._pictures[screen].flush()
+                self.attend(screen)
+
+    def _handle_waiting(self) -> None:
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._waiting:
+                self._waiting.popleft()()
+        finally:
+            self._handling = False
+
+    def _dispatch(self, screen: TurtleScreen, message: dict[str, Any]) -> None:
+        kind, handlers = message["kind"], screen._handlers
+        if kind in ("press", "release"):
+            if handlers.listening:
+                key = key_name(str(message.get("key")), str(message.get("code")))
+                for function in handlers.functions((kind, key)) or handlers.functions((kind, None)):
+                    self._call(function)
+            return
+        x, y = float(message["x"]) / screen.xscale, -float(message["y"]) / screen.yscale
+        turtle, button = message.get("turtle"), int(message["button"])
+        names = [(kind, turtle, button)] if turtle is not None else []
+        for function in handlers.functions(*names, (kind, None, button)):
+            self._call(function, x, y)
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call a student's function; what it prints and raises belongs to the picture's cell."""
+        kernel: Any = getattr(self._shell, "kernel", None)
+        parent = getattr(kernel, "_parent_header", None)
+        if not self._running and parent is not None:
+            kernel._parent_header = self._parent
+        try:
+            function(*arguments)
+        except Exception:
+            traceback.print_exc()
+        finally:
+            if not self._running and parent is not None:
+                kernel._parent_header = parent
+
+
+def _wait(seconds: float) -> None:
+    if runtime.can_run_sync():
+        from pyodide.ffi import run_sync
+
+        run_sync(asyncio.sleep(seconds))
+    elif seconds > 0:
+        time.sleep(seconds)
+
+
+def _cell_id() -> str | None:
+    from je_kernel.notebook.running import running_cell
+
+    return running_cell()
+
+
+def _parent(shell: Any) -> Any:
+    return getattr(getattr(shell, "kernel", None), "_parent_header", None)
+
+
+stage = Stage()
