@@ -35,11 +35,16 @@ _DEEPEST = 8
 
 #: Cell magics whose body is not Python.
 _OTHER_LANGUAGES = frozenset(
-    "HTML R SVG html javascript js latex markdown perl python2 ruby sql svg".split()
+    {
+        *("HTML", "R", "SVG", "html", "javascript", "js", "latex", "markdown", "perl"),
+        *("python2", "ruby", "sql", "svg"),
+    }
 )
-_SHELL_CELLS = frozenset("! bash sh script system sx".split())
-_INSTALLERS = frozenset("je_kernel micropip piplite".split())
-_CATCHES_IMPORT_ERROR = frozenset("BaseException Exception ImportError ModuleNotFoundError".split())
+_SHELL_CELLS = frozenset({"!", "bash", "sh", "script", "system", "sx"})
+_INSTALLERS = frozenset({"je_kernel", "micropip", "piplite"})
+_CATCHES_IMPORT_ERROR = frozenset(
+    {"BaseException", "Exception", "ImportError", "ModuleNotFoundError"}
+)
 
 
 @dataclass(frozen=True, order=True)
