@@ -24,9 +24,11 @@ from je_site.addon import ERROR_MARK
 from je_site.assembly import assemble
 from je_site.cache import cache_folder, full_disk_is_an_assembly_error, sha256_of, writing
 from je_site.errors import BuildError
+from je_site.lesson_packages import SiteNeeds, added_for_build
 from je_site.lock import locks_folder, read_lock
 from je_site.own_wheel import own_wheel
 from je_site.progress import reporting
+from je_site.site_lock import lock_path, with_added
 from je_site.site_record import RECORD
 
 if TYPE_CHECKING:
@@ -49,7 +51,12 @@ class BuildOptions:
     env
         Environment variables of the kernel.
     packages
-        Further packages that every kernel loads as it starts.
+        Further packages that the site should have, as pip's requirements.
+    preload
+        Packages of the site that every kernel loads as it starts.
+    lock
+        The site's own lock. None: ``je-kernel.lock`` in `lite_dir`, or else in the
+        first folder of contents.
     wheels
         Further wheels to serve.
     pypi
@@ -72,6 +79,18 @@ class BuildOptions:
     compiled: bool = True
     lite_dir: Path | None = None
     front_page: bool | None = None
+    preload: tuple[str, ...] = ()
+    lock: Path | None = None
+
+    @property
+    def lock_path(self) -> Path | None:
+        """Where the site's own lock is, or would be."""
+        return self.lock or lock_path(self.lite_dir, self.contents or ())
+
+    @property
+    def needs(self) -> SiteNeeds:
+        """What the site needs of packages, as far as the project does not say it."""
+        return SiteNeeds(self.contents or (), self.packages, self.wheels)
 
 
 def build(
@@ -87,6 +106,8 @@ def build(
     lite_dir: Path | str | None = None,
     front_page: bool | None = None,
     quiet: bool = True,
+    preload: Sequence[str] = (),
+    lock: Path | str | None = None,
 ) -> Path:
     """Build a site, anew.
 
@@ -104,7 +125,12 @@ def build(
     env
         Environment variables of the kernel.
     packages
-        Further packages that every kernel loads as it starts.
+        Further packages that the site should have, as pip's requirements.
+    preload
+        Packages of the site that every kernel loads as it starts.
+    lock
+        The site's own lock. None: ``je-kernel.lock`` in `lite_dir`, or else in the
+        first folder of contents.
     wheels
         Further wheels to serve.
     pypi
@@ -139,6 +165,8 @@ def build(
         compiled=compiled,
         lite_dir=None if lite_dir is None else Path(lite_dir),
         front_page=front_page,
+        preload=tuple(preload),
+        lock=None if lock is None else Path(lock),
     )
     build_site(Path(output), options, quiet=quiet)
     return Path(output)
@@ -167,7 +195,8 @@ def build_site(output: Path, options: BuildOptions, *, quiet: bool = False) -> N
         # Fetched here, where there may be a terminal, so that the addon finds it in the cache.
         ahead = options.pyodide != "cdn" and options.lite_dir is None
         if ahead:
-            assemble(read_lock(), reporter, compiled=options.compiled)
+            added = added_for_build(options.lock_path, options.needs, reporter)
+            assemble(with_added(read_lock(), added), reporter, compiled=options.compiled)
         with reporter.bar("JupyterLite"):
             log = _run_jupyterlite(fresh, options)
         if not ahead:
@@ -321,6 +350,12 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield f"--JeKernelAddon.front_page={front_page}"
     for name in options.packages:
         yield f"--JeKernelAddon.packages={name}"
+    for name in options.preload:
+        yield f"--JeKernelAddon.preload={name}"
+    path = options.lock_path
+    if path is not None and (options.lock is not None or options.lite_dir is None):
+        yield f"--JeKernelAddon.lock={path.resolve()}"
+        yield f"--LiteBuildConfig.extra_ignore_contents=/{re.escape(path.name)}$"
     for path in options.wheels:
         yield f"--JeKernelAddon.wheels={path.resolve()}"
     for name, value in options.env.items():
@@ -374,6 +409,8 @@ def _options_from(plain: Mapping[str, Any]) -> BuildOptions:
         compiled=plain.get("compiled", True),
         lite_dir=None if lite_dir is None else Path(lite_dir),
         front_page=plain.get("front_page"),
+        preload=tuple(plain.get("preload", ())),
+        lock=None if plain.get("lock") is None else Path(plain["lock"]),
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -24,10 +24,11 @@ from je_site.assembly import assemble_core, carried_packages, fetch_wheels, own_
 from je_site.distribution import core_lock
 from je_site.errors import LockError
 from je_site.known_names import ALTERNATIVES, DISTRIBUTIONS, STOOD_IN
-from je_site.lessons import LessonImport, Lessons, read_lessons
+from je_site.lessons import LessonImport, read_lessons
 from je_site.lock import PYPI, RELEASE, Wheel, read_lock
 from je_site.requirements import browser_environment
 from je_site.resolving import (
+    IndexUnreachableError,
     Platform,
     Resolved,
     StandIn,
@@ -100,16 +101,21 @@ def added_for_build(
     """
     added = read_added(path) if path is not None else None
     lock = with_added(read_lock(), added)
-    lessons = read_lessons(needs.lessons)
-    wanted = _Wanted(_Known.of(lock, needs.wheels), needs, lessons)
-    for problem in (*lessons.problems, *wanted.differing):
-        reporter.warn(problem)
+    wanted = _Wanted(_Known.of(lock, added, needs.wheels), needs)
     if added is None:
         if not wanted.roots and not wanted.modules:
+            wanted.say_problems(reporter)
             return None
-        return lock_site(path, needs, reporter, update=False, said=True)
+        try:
+            return lock_site(path, needs, reporter, update=False)
+        except IndexUnreachableError as error:
+            if needs.requested:
+                raise
+            reporter.warn(f"{error} This time the site is built without them.")
+            return None
+    wanted.say_problems(reporter)
     _say_what_is_unavailable(wanted, added, reporter)
-    missing = [root for root in wanted.roots.values() if not root.are_in(added.unavailable)]
+    missing = [root for root in wanted.roots.values() if root.name not in added.unavailable]
     requested = [root for root in missing if root.requested]
     if requested:
         raise LockError(
@@ -120,7 +126,7 @@ def added_for_build(
     unlocked += [
         f"{module.place} imports {module.module}"
         for module in wanted.modules
-        if not _is_known_unavailable(module.module, added) and not module.optional
+        if _head(module.module) not in added.unavailable and not module.optional
     ]
     if unlocked:
         reporter.warn(
@@ -131,7 +137,7 @@ def added_for_build(
 
 
 def lock_site(
-    path: Path | None, needs: SiteNeeds, reporter: Reporter, *, update: bool, said: bool = False
+    path: Path | None, needs: SiteNeeds, reporter: Reporter, *, update: bool
 ) -> AddedPackages:
     """Resolve what a site needs and the committed lock lacks, and write the site's lock.
 
@@ -145,8 +151,6 @@ def lock_site(
         Where to show progress and warnings.
     update
         Whether to take the newest versions of what is locked already.
-    said
-        Whether problems of the lessons have been said.
 
     Returns
     -------
@@ -158,11 +162,15 @@ def lock_site(
     LockError
         When what the deployer requests cannot be had, or PyPI cannot be reached.
     """
-    present = read_added(path) if path is not None and not update else None
-    locking = _Locking(read_lock(), present, needs, read_lessons(needs.lessons), reporter)
-    if not said:
-        for problem in (*locking.lessons.problems, *locking.wanted.differing):
-            reporter.warn(problem)
+    present = read_added(path) if path is not None else None
+    if present is not None:
+        named = {canonicalize_name(Requirement(text).name) for text in needs.requested}
+        kept = (r for r in present.requested if canonicalize_name(Requirement(r).name) not in named)
+        needs = replace(needs, requested=(*needs.requested, *kept))
+    locking = _Locking(read_lock(), needs, reporter)
+    if present is not None and not update:
+        locking.present = dict(present.wheels)
+    locking.wanted.say_problems(reporter)
     added = locking.run()
     _say_what_is_unavailable(locking.wanted, added, reporter)
     if path is not None:
@@ -220,14 +228,22 @@ class _Known:
     modules: set[str] = field(default_factory=set)
     #: What the deployer's wheels need and is not there.
     lacking: dict[str, str] = field(default_factory=dict)
+    #: Names of what the site's own lock adds.
+    added: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, lock: SiteLock, wheels: Sequence[Path]) -> _Known:
-        known = cls()
+    def of(cls, lock: SiteLock, added: AddedPackages | None, wheels: Sequence[Path]) -> _Known:
+        known = cls(added=frozenset() if added is None else frozenset(added.wheels))
         own = own_packages(lock, wheels)
-        for package in (*lock.served_wheels(), *carried_packages(lock), *own):
-            known.versions[package.name] = package.version
-            known.modules.update(package.imports)
+        known.versions = {
+            **{wheel.name: wheel.version for wheel in lock.served_wheels()},
+            **{package.name: package.version for package in (*carried_packages(lock), *own)},
+        }
+        known.modules.update(name for wheel in lock.served_wheels() for name in wheel.imports)
+        known.modules.update(
+            name for wheel in lock.kernel_wheels.values() for name in wheel.imports
+        )
+        known.modules.update(name for package in own for name in package.imports)
         known.lacking = {
             depend: package.name
             for package in own
@@ -281,26 +297,27 @@ class _Root:
         extras = {extra for text in self.stated for extra in Requirement(text).extras}
         return f"{self.name}[{','.join(sorted(extras))}]" if extras else self.name
 
-    def are_in(self, unavailable: Mapping[str, str]) -> bool:
-        return self.name in unavailable
-
 
 class _Wanted:
     """What is asked for, and is not known."""
 
-    def __init__(self, known: _Known, needs: SiteNeeds, lessons: Lessons) -> None:
+    def __init__(self, known: _Known, needs: SiteNeeds) -> None:
         self.known = known
-        self.lessons = lessons
+        lessons = read_lessons(needs.lessons)
+        self.problems = lessons.problems
         #: By name.
         self.roots: dict[str, _Root] = {}
-        #: Sentences on versions that lessons ask for and do not get.
-        self.differing: list[str] = []
+        #: Where lessons ask for a version that they do not get, by what they ask for.
+        self.differing: dict[str, list[str]] = {}
+        environment = {**browser_environment(read_lock().python), "extra": ""}
         for text in needs.requested:
             self._request(text)
         for depend, wheel in known.lacking.items():
             self._root(depend).stated.setdefault(depend, []).append(f"the wheel of {wheel}")
         for requirement in lessons.requirements:
-            self._ask(requirement.text, requirement.place)
+            marker = Requirement(requirement.text).marker
+            if marker is None or marker.evaluate(environment):
+                self._ask(requirement.text.partition(";")[0].strip(), requirement.place)
         self.modules = [each for each in lessons.imports if not known.has_module(each.module)]
 
     def _root(self, name: str) -> _Root:
@@ -316,9 +333,7 @@ class _Wanted:
                 "a name and versions, such as 'plotly>=6'."
             ) from error
         if requirement.url is not None:
-            raise LockError(
-                f"{text!r} names an address: fetch the wheel, and give it with --wheel."
-            )
+            raise LockError(f"{text!r} is an address: fetch the wheel, and give it with --wheel.")
         name = canonicalize_name(requirement.name)
         version = self.known.versions.get(name)
         if version is None:
@@ -326,6 +341,11 @@ class _Wanted:
             root.requested = True
             root.stated.setdefault(text, []).append("--package")
         elif not requirement.specifier.contains(version, prereleases=True):
+            if name in self.known.added:
+                raise LockError(
+                    f"{text} is requested, and {LOCK_NAME} states {name} {version}: change that "
+                    f"with je-kernel lock --package '{text}'"
+                )
             raise LockError(
                 f"{text} is requested, and the site has {name} {version}, which its other "
                 "packages are made for: request that version, or none."
@@ -333,11 +353,6 @@ class _Wanted:
 
     def _ask(self, text: str, place: str) -> None:
         requirement = Requirement(text)
-        marker = requirement.marker
-        environment = {**browser_environment(read_lock().python), "extra": ""}
-        if marker is not None and not marker.evaluate(environment):
-            return
-        requirement.marker = None
         name = canonicalize_name(requirement.name)
         version = self.known.versions.get(name)
         if name in map(canonicalize_name, STOOD_IN):
@@ -345,28 +360,29 @@ class _Wanted:
         if version is None:
             root = self._root(name)
             if not root.requested:  # What the deployer says goes before what lessons say.
-                root.stated.setdefault(str(requirement), []).append(place)
+                root.stated.setdefault(text, []).append(place)
         elif not requirement.specifier.contains(version, prereleases=True):
-            self.differing.append(f"{place} asks for {text}; the site has {name} {version}.")
+            self.differing.setdefault(f"{text}; the site has {name} {version}", []).append(place)
+
+    def say_problems(self, reporter: Reporter) -> None:
+        """Say what could not be read, and which versions are others."""
+        for problem in self.problems:
+            reporter.warn(problem)
+        for text, places in self.differing.items():
+            reporter.warn(f"{_first_of(places)} asks for {text}.")
 
 
 class _Locking:
     """One run of the resolution."""
 
-    def __init__(
-        self,
-        lock: SiteLock,
-        present: AddedPackages | None,
-        needs: SiteNeeds,
-        lessons: Lessons,
-        reporter: Reporter,
-    ) -> None:
+    def __init__(self, lock: SiteLock, needs: SiteNeeds, reporter: Reporter) -> None:
         self.lock = lock
         self.reporter = reporter
-        self.lessons = lessons
-        self.known = _Known.of(lock, needs.wheels)
-        self.wanted = _Wanted(self.known, needs, lessons)
-        self.present = {} if present is None else dict(present.wheels)
+        self.requested = needs.requested
+        self.known = _Known.of(lock, None, needs.wheels)
+        self.wanted = _Wanted(self.known, needs)
+        #: What is locked already, and stays in its version.
+        self.present: dict[str, Wheel] = {}
         core = core_lock(assemble_core(lock.core, reporter))
         self.released: dict[str, Any] = {
             name: entry
@@ -393,7 +409,7 @@ class _Locking:
             while self._drop_what_lacks_its_module(roots, self._modules_of(wheels)):
                 wheels = self._wheels_for(roots)
         self._say_what_was_taken(roots, wheels)
-        return AddedPackages(self.lock.series, wheels, self.unavailable)
+        return AddedPackages(self.lock.series, self.requested, wheels, self.unavailable)
 
     def _package_for(self, module: str) -> NormalizedName:
         """Guess which package a module is from; its wheel is asked later."""
@@ -411,7 +427,7 @@ class _Locking:
         """Resolve roots and fetch what was found; roots that cannot be had are dropped."""
         while True:
             wheels = self._wheels_of(self._resolved(roots), roots) if roots else {}
-            lock = with_added(self.lock, AddedPackages(self.lock.series, wheels))
+            lock = with_added(self.lock, AddedPackages(self.lock.series, wheels=wheels))
             missing, problems = fetch_wheels(lock, wheels.values(), self.reporter)
             if not missing:
                 return {name: self._with_modules(wheel) for name, wheel in wheels.items()}
@@ -472,7 +488,7 @@ class _Locking:
         instead = ALTERNATIVES.get(root.name)
         if instead is not None:
             why += f"; instead there is {instead[0]} ({instead[1]})"
-        for key in {root.name} if root.stated else {m.module for m in root.modules}:
+        for key in {root.name} if root.stated else {_head(m.module) for m in root.modules}:
             self.unavailable[key] = why
 
     def _why_not(self, root: _Root, error: UnresolvableError) -> str:
@@ -552,8 +568,6 @@ class _Locking:
     def _with_modules(self, wheel: Wheel) -> Wheel:
         if RELEASE in wheel.sources:
             return wheel
-        from dataclasses import replace
-
         return replace(wheel, imports=tuple(sorted(modules_in(cached_wheel(wheel)))))
 
     def _modules_of(self, wheels: Mapping[str, Wheel]) -> dict[str, tuple[str, ...]]:
@@ -630,20 +644,26 @@ def _extras_in_use(
     return extras
 
 
-def _is_known_unavailable(module: str, added: AddedPackages) -> bool:
-    return any(module == key or module.startswith(f"{key}.") for key in added.unavailable)
+def _head(module: str) -> str:
+    """Return the part of a module's name that tells its package."""
+    parts = module.split(".")
+    dotted = (".".join(parts[:length]) for length in range(2, len(parts) + 1))
+    return next((name for name in dotted if name in DISTRIBUTIONS), parts[0])
+
+
+def _first_of(places: Sequence[str]) -> str:
+    return f"{places[0]} (and {len(places) - 1} more)" if len(places) > 1 else places[0]
 
 
 def _say_what_is_unavailable(wanted: _Wanted, added: AddedPackages, reporter: Reporter) -> None:
-    """Say, for each place in the lessons, what cannot be had there."""
+    """Say of each thing that cannot be had where it is asked for."""
     for root in wanted.roots.values():
         if root.name in added.unavailable:
-            for place in root.places[:1]:
-                reporter.warn(f"{place} asks for {root.text}: {added.unavailable[root.name]}.")
-    said: dict[str, list[LessonImport]] = {}
+            why = added.unavailable[root.name]
+            reporter.warn(f"{_first_of(root.places)} asks for {root.text}: {why}.")
+    places: dict[str, list[str]] = {}
     for module in wanted.modules:
-        if not module.optional and module.module in added.unavailable:
-            said.setdefault(module.module, []).append(module)
-    for name, modules in said.items():
-        more = f" and {len(modules) - 1} more" if len(modules) > 1 else ""
-        reporter.warn(f"{modules[0].place}{more} imports {name}: {added.unavailable[name]}.")
+        if not module.optional and _head(module.module) in added.unavailable:
+            places.setdefault(_head(module.module), []).append(module.place)
+    for name, where in places.items():
+        reporter.warn(f"{_first_of(where)} imports {name}: {added.unavailable[name]}.")

@@ -304,7 +304,8 @@ def _python_cells(file: Path) -> Iterator[tuple[int, str]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # What is missing is added; nothing is written back.
         try:
-            notebook: Any = nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
+            text = file.read_text(encoding="utf-8")
+            notebook: Any = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
             metadata = notebook.metadata
             language = metadata.get("language_info", {}).get("name") or metadata.get(
                 "kernelspec", {}
@@ -336,7 +337,8 @@ def _found_in_cell(source: str) -> _Found:
 def _transformer() -> Callable[[str], str]:
     from IPython.core.inputtransformer2 import TransformerManager
 
-    transform: Callable[[str], str] = TransformerManager().transform_cell
+    manager: Any = TransformerManager
+    transform: Callable[[str], str] = manager().transform_cell
     return transform
 
 
@@ -418,9 +420,9 @@ def _collect_magic(method: str, arguments: Sequence[str], found: _Found) -> None
     if method in ("system", "getoutput"):
         found.installs += _pip_installs(arguments[0])
     elif method == "run_line_magic" and len(arguments) == 2:
-        _collect_line_magic(*arguments, found)
+        _collect_line_magic(arguments[0], arguments[1], found)
     elif method == "run_cell_magic" and len(arguments) == 3:
-        _collect_cell_magic(*arguments, found)
+        _collect_cell_magic(arguments[0], arguments[1], arguments[2], found)
 
 
 def _collect_line_magic(name: str, line: str, found: _Found) -> None:

@@ -30,7 +30,15 @@ from je_site.requirements import browser_environment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Platform", "Resolved", "StandIn", "UnresolvableError", "resolve", "versions_of"]
+__all__ = [
+    "IndexUnreachableError",
+    "Platform",
+    "Resolved",
+    "StandIn",
+    "UnresolvableError",
+    "resolve",
+    "versions_of",
+]
 
 #: Seconds after which pip is not looking through old versions any more to any purpose.
 _PATIENCE = 600
@@ -43,6 +51,10 @@ environment = json.loads(sys.argv.pop(1))
 markers.default_environment = lambda: dict(environment)
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
+
+
+class IndexUnreachableError(LockError):
+    """PyPI, or the index in its place, cannot be asked."""
 
 
 class UnresolvableError(LockError):
@@ -231,9 +243,9 @@ def _resolved(item: Mapping[str, Any]) -> Resolved:
 def _explained(said: str) -> LockError:
     """Make one sentence of why pip could not."""
     if "connection broken" in said or "NewConnectionError" in said:
-        return LockError(
-            "PyPI cannot be reached, so packages cannot be resolved: connect to the internet "
-            "once, and commit je-kernel.lock, from which every later build is."
+        return IndexUnreachableError(
+            "PyPI cannot be reached, so what the site lacks cannot be resolved: connect to the "
+            "internet once, and commit je-kernel.lock, from which every later build is."
         )
     conflict = re.search(r"The conflict is caused by:\n((?: .*\n)+)", said)
     if conflict:

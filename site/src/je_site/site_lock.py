@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from je_site.cache import writing
@@ -37,6 +38,8 @@ class AddedPackages:
     ----------
     series
         The series of Pyodide that it was resolved for.
+    requested
+        The requirements that the deployer has stated.
     wheels
         The packages, by normalised name.
     unavailable
@@ -45,6 +48,7 @@ class AddedPackages:
     """
 
     series: str
+    requested: tuple[str, ...] = ()
     wheels: Mapping[str, Wheel] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
@@ -95,7 +99,12 @@ def read_added(path: Path) -> AddedPackages | None:
                 "file and run: je-kernel lock"
             )
         wheels = {name: parse_wheel(name, entry) for name, entry in data["packages"].items()}
-        added = AddedPackages(str(data["series"]), wheels, dict(data["unavailable"]))
+        added = AddedPackages(
+            series=str(data["series"]),
+            requested=tuple(str(Requirement(text)) for text in data["requested"]),
+            wheels=wheels,
+            unavailable=dict(data["unavailable"]),
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -142,6 +151,7 @@ def write_added(path: Path, added: AddedPackages) -> None:
     data = {
         "version": _VERSION,
         "series": added.series,
+        "requested": list(added.requested),
         "packages": {name: _plain(added.wheels[name]) for name in sorted(added.wheels)},
         "unavailable": dict(sorted(added.unavailable.items())),
     }
