@@ -88,7 +88,7 @@ def test_building_again_changes_nothing_of_ours(project):
 
 def test_a_changed_option_is_built(project):
     lite(project, env={"JE_KERNEL_LOG_LEVEL": "info"})
-    lite(project, env={"JE_KERNEL_LOG_LEVEL": "debug"}, packages=["numpy"])
+    lite(project, env={"JE_KERNEL_LOG_LEVEL": "debug"}, preload=["numpy"])
     options = kernel_settings(project / "_output")["loadPyodideOptions"]
     assert options["env"] == {"JE_KERNEL_LOG_LEVEL": "debug"}
     lite(project)
@@ -276,8 +276,8 @@ app = LiteBuildApp()
 app.initialize(sys.argv[1:])
 addon = JeKernelAddon(manager=app.lite_manager)
 contents = [str(path) for path in app.lite_manager.contents]
-print(json.dumps([addon.env, addon.packages, addon.wheels, addon.pyodide, addon.pypi,
-                  addon.compile, contents]))
+print(json.dumps([addon.env, addon.packages, addon.preload, addon.lock, addon.wheels,
+                  addon.pyodide, addon.pypi, addon.compile, contents]))
 """
 
 
@@ -293,7 +293,13 @@ def test_options_reach_the_addon_as_they_are(tmp_path, names, env):
     lessons = tmp_path / "my lessons"
     lessons.mkdir()
     options = BuildOptions(
-        contents=(lessons,), env=env, packages=names, wheels=(lessons,), pypi=True, compiled=False
+        contents=(lessons,),
+        env=env,
+        packages=names,
+        preload=names,
+        wheels=(lessons,),
+        pypi=True,
+        compiled=False,
     )
     said = subprocess.run(
         [sys.executable, "-c", _SAY_TRAITS, *build_module._flags(options)],
@@ -304,7 +310,8 @@ def test_options_reach_the_addon_as_they_are(tmp_path, names, env):
         check=True,
     ).stdout
     place = str(lessons.resolve())
-    expected = [env, list(names), [place], "local", True, False, [place]]
+    lock = str(lessons.resolve() / "je-kernel.lock")
+    expected = [env, list(names), list(names), lock, [place], "local", True, False, [place]]
     assert json.loads(said.splitlines()[-1]) == expected
 
 

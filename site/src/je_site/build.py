@@ -352,10 +352,11 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield f"--JeKernelAddon.packages={name}"
     for name in options.preload:
         yield f"--JeKernelAddon.preload={name}"
-    path = options.lock_path
-    if path is not None and (options.lock is not None or options.lite_dir is None):
-        yield f"--JeKernelAddon.lock={path.resolve()}"
-        yield f"--LiteBuildConfig.extra_ignore_contents=/{re.escape(path.name)}$"
+    lock = options.lock_path
+    if lock is not None and (options.lock is not None or options.lite_dir is None):
+        yield f"--JeKernelAddon.lock={lock.resolve()}"
+    if lock is not None and options.lite_dir is None:  # It is the deployer's, and no lesson.
+        yield f"--LiteBuildConfig.extra_ignore_contents=/{re.escape(lock.name)}$"
     for path in options.wheels:
         yield f"--JeKernelAddon.wheels={path.resolve()}"
     for name, value in options.env.items():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ from je_site.resolving import (
     Resolved,
     StandIn,
     UnresolvableError,
+    is_for_others,
     resolve,
     versions_of,
 )
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
     from je_site.progress import Reporter
 
 __all__ = ["SiteNeeds", "added_for_build", "lock_site", "modules_in"]
+
+#: How many pips ask the index at the same time.
+_RUNS_AT_ONCE = 4
 
 #: Of newer versions of Python than the oldest that we run on.
 _NEWER_MODULES = frozenset({"annotationlib", "compression"})
@@ -445,8 +450,14 @@ class _Locking:
                 return self._resolve(roots.values())
             except UnresolvableError:
                 pass
-            for root in tuple(roots.values()):
-                self._try_alone(root, roots)
+            with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
+                alone = pool.map(self._alone, tuple(roots.values()))
+            for name, (root, why) in zip(tuple(roots), alone, strict=True):
+                if root is None:
+                    self._is_unavailable(roots.pop(name), why)
+                elif root is not roots[name]:
+                    self.reporter.warn(why)
+                    roots[name] = root
             if not roots:
                 return ()
             try:
@@ -457,10 +468,11 @@ class _Locking:
                     "that fit with --package, or keep such lessons in a site of their own."
                 ) from error
 
-    def _try_alone(self, root: _Root, roots: dict[str, _Root]) -> None:
+    def _alone(self, root: _Root) -> tuple[_Root | None, str]:
+        """Return what can be had of a root, and why it is not the root itself."""
         try:
             self._resolve([root])
-            return
+            return root, ""
         except UnresolvableError as error:
             problem = error
         if root.requested:
@@ -475,14 +487,11 @@ class _Locking:
                 problem = error
             else:
                 stated = "; ".join(f"{text} in {p[0]}" for text, p in root.stated.items())
-                self.reporter.warn(
+                return looser, (
                     f"{root.name} cannot be had as lessons ask for it ({stated}): {problem}. The "
                     f"site gets {root.name} {found[root.name]}; another is chosen with --package."
                 )
-                roots[root.name] = looser
-                return
-        del roots[root.name]
-        self._is_unavailable(root, self._why_not(root, problem))
+        return None, self._why_not(root, problem)
 
     def _is_unavailable(self, root: _Root, why: str) -> None:
         instead = ALTERNATIVES.get(root.name)
@@ -497,7 +506,7 @@ class _Locking:
         fitting = versions_of(root.name, self.platform)
         if fitting:
             return f"{error}; of {root.name} itself there is {fitting[0]} for browsers"
-        if versions_of(root.name, None):
+        if is_for_others(root.name, self.lock.python):
             return f"PyPI has {root.name} for other computers only, compiled or as sources"
         return f"PyPI has no package {root.name}"
 

@@ -36,12 +36,16 @@ __all__ = [
     "Resolved",
     "StandIn",
     "UnresolvableError",
+    "is_for_others",
     "resolve",
     "versions_of",
 ]
 
 #: Seconds after which pip is not looking through old versions any more to any purpose.
 _PATIENCE = 600
+
+#: What nearly every compiled package has wheels for.
+_OTHER_COMPUTERS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 #: Runs pip with other environment markers, which it has no option for.
 _START = """
@@ -171,21 +175,38 @@ def resolve(
         return tuple(_resolved(item) for item in answer["install"])
 
 
-def versions_of(name: str, platform: Platform | None) -> tuple[str, ...]:
-    """Return the versions of a package that an index has.
+def versions_of(name: str, platform: Platform) -> tuple[str, ...]:
+    """Return the versions of a package that have a wheel.
 
     Parameters
     ----------
     name
         Of the package.
     platform
-        Where it should run; None for anything at all, sources included.
+        For what.
 
     Returns
     -------
     tuple of str
         The newest first; empty if there is none.
     """
+    return _versions(name, platform)
+
+
+def is_for_others(name: str, python: str) -> bool:
+    """Tell whether an index has a package at all: for other computers, or as sources.
+
+    Parameters
+    ----------
+    name
+        Of the package.
+    python
+        Minor version of Python for which wheels are looked for.
+    """
+    return bool(_versions(name, None) or _versions(name, Platform(python, _OTHER_COMPUTERS)))
+
+
+def _versions(name: str, platform: Platform | None) -> tuple[str, ...]:
     said, code = _run_pip(platform, "index", "versions", name)
     match = re.search(r"^Available versions: (.*)$", said, re.MULTILINE)
     return tuple(match[1].split(", ")) if match and not code else ()
@@ -205,6 +226,7 @@ def _run_pip(platform: Platform | None, *arguments: str) -> tuple[str, int]:
             *(f"--platform={tag}" for tag in (*platform.tags, "any")),
         )
     command += [*arguments, *options, "--disable-pip-version-check", "--no-input"]
+    command += ["--retries", "1", "--timeout", "15"]
     try:
         done = subprocess.run(  # noqa: S603
             command,
