@@ -211,6 +211,16 @@ def test_no_network_is_one_sentence(here: World, lessons, monkeypatch):
         added_for_build(path, SiteNeeds((folder,), ("distant",)), Said())
 
 
+def test_what_only_pyodides_servers_have_says_so_where_they_are_out_of_reach(here, lessons, cache):
+    here.publish("sea", "1.0", requires=("shapely",))
+    folder = lessons(a=["import sea"])
+    with here.without_releases(cache):
+        added, said = locked(folder)
+    assert added.wheels == {}
+    (text,) = said.about("a.ipynb, cell 1 imports sea")
+    assert "only Pyodide's servers have shapely for browsers, and did not give it" in text
+
+
 def test_another_file_than_the_locked_one_is_refused(here: World, lessons):
     here.publish("signed", "1.0")
     folder = lessons(a=["import signed"])

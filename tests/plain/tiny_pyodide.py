@@ -242,6 +242,15 @@ class World:
                 monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
             yield
 
+    @contextlib.contextmanager
+    def without_releases(self, cache: Path) -> Iterator[None]:
+        """Have Pyodide's servers not answer while a block runs, with a cache that has no more."""
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            fill_cache(cache, monkeypatch)
+            for module in (sources, upstream):
+                monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
+            yield
+
     def releases_are_down(self) -> None:
         """Make Pyodide's servers refuse connections."""
         for module in (sources, upstream):

@@ -501,8 +501,12 @@ class _Locking:
             self.unavailable[key] = why
 
     def _why_not(self, root: _Root, error: UnresolvableError) -> str:
-        if root.name in self.unreachable:
-            return f"only Pyodide has {root.name} for browsers ({self.unreachable[root.name]})"
+        name = error.missing or root.name
+        if name in self.unreachable:
+            return (
+                f"only Pyodide's servers have {name} for browsers, and did not give it "
+                f"({self.unreachable[name]}): run je-kernel lock where they can be reached"
+            )
         fitting = versions_of(root.name, self.platform)
         if fitting:
             return f"{error}; of {root.name} itself there is {fitting[0]} for browsers"

@@ -62,7 +62,17 @@ class IndexUnreachableError(LockError):
 
 
 class UnresolvableError(LockError):
-    """Packages cannot be had together, or one cannot be had at all."""
+    """Packages cannot be had together, or one cannot be had at all.
+
+    Attributes
+    ----------
+    missing
+        Name of the one that cannot be had; empty where they do not fit each other.
+    """
+
+    def __init__(self, message: str, missing: str = "") -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 @dataclass(frozen=True)
@@ -280,6 +290,10 @@ def _explained(said: str) -> LockError:
         return UnresolvableError(f"versions do not fit each other ({'; '.join(causes[:6])})")
     missing = re.search(r"No matching distribution found for (.+)$", said, re.MULTILINE)
     if missing:
-        return UnresolvableError(f"there is no wheel of {missing[1].strip()} for the browser")
+        name = re.match(r"[\w.-]*", missing[1])
+        return UnresolvableError(
+            f"there is no wheel of {missing[1].strip()} for the browser",
+            canonicalize_name(name[0] if name else ""),
+        )
     errors = [line for line in said.splitlines() if line.startswith("ERROR: ")]
     return LockError(f"pip: {errors[-1][7:] if errors else 'it failed without a word'}")
