@@ -15,6 +15,8 @@ from je_site.build import BuildOptions, build_if_needed, build_site, default_con
 from je_site.errors import BuildError
 from je_site.site_record import RECORD
 
+from .test_site_lessons import notebook
+
 pytestmark = pytest.mark.plain
 
 PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
@@ -95,6 +97,24 @@ def test_a_changed_option_is_built(project):
     options = kernel_settings(project / "_output")["loadPyodideOptions"]
     assert "env" not in options
     assert "numpy" not in options["packages"]
+
+
+def test_what_lessons_import_comes_with_the_site_as_it_is_locked(project, world):
+    world.publish("chart", "1.0")
+    (project / "files").mkdir()
+    (project / "files" / "lesson.ipynb").write_text(notebook("import chart, numpy"))
+    assert lite(project) == 0
+    world.publish("chart", "1.1")
+    with world.out_of_reach():
+        assert lite(project) == 0
+    output = project / "_output"
+    lock = json.loads(
+        (output / kernel_settings(output)["loadPyodideOptions"]["lockFileURL"]).read_text()
+    )
+    assert lock["packages"]["chart"]["version"] == "1.0"
+    assert lock["packages"]["chart"]["imports"] == ["chart"]
+    assert (project / "je-kernel.lock").is_file()
+    assert not list(output.rglob("je-kernel.lock"))
 
 
 def test_a_deployers_settings_are_kept(project):

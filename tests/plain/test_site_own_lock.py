@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from je_site import assembly, lesson_packages, site_lock
+from je_site.build import BuildOptions
+from je_site.command import main
 from je_site.errors import AssemblyError, LockError
 from je_site.known_names import ALTERNATIVES
 from je_site.lesson_packages import SiteNeeds, added_for_build, lock_site, modules_in
@@ -121,6 +123,27 @@ def test_lessons_that_need_nothing_further_make_no_lock(here: World, lessons):
     with here.out_of_reach():
         assert added_for_build(folder / "je-kernel.lock", SiteNeeds((folder,)), Said()) is None
     assert [path.name for path in folder.iterdir()] == ["a.ipynb"]
+
+
+def test_the_command_locks_and_names_the_file(here: World, lessons, capsys):
+    here.publish("spoken", "1.0")
+    folder = lessons(a=["import spoken"])
+    assert main(["lock", "--contents", str(folder)]) == 0
+    assert "je-kernel.lock states 1 package." in capsys.readouterr().out
+    assert read_added(folder / "je-kernel.lock").wheels["spoken"].version == "1.0"
+    assert main(["lock"]) == 1
+    assert "name the lessons with --contents" in capsys.readouterr().err
+
+
+def test_the_lock_is_beside_what_it_is_of(tmp_path):
+    lessons = tmp_path / "a.ipynb"
+    lessons.touch()
+    beside = tmp_path / "je-kernel.lock"
+    assert BuildOptions(contents=(lessons,)).lock_path == beside
+    assert BuildOptions(contents=(tmp_path,)).lock_path == beside
+    assert BuildOptions(lite_dir=tmp_path, contents=(tmp_path / "x",)).lock_path == beside
+    assert BuildOptions(packages=("plotly",)).lock_path == Path("je-kernel.lock")
+    assert BuildOptions().lock_path is None
 
 
 def test_the_lock_is_changed_on_request_alone(here: World, lessons):

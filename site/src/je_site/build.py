@@ -28,7 +28,7 @@ from je_site.lesson_packages import SiteNeeds, added_for_build
 from je_site.lock import locks_folder, read_lock
 from je_site.own_wheel import own_wheel
 from je_site.progress import reporting
-from je_site.site_lock import lock_path, with_added
+from je_site.site_lock import LOCK_NAME, lock_path, with_added
 from je_site.site_record import RECORD
 
 if TYPE_CHECKING:
@@ -85,12 +85,15 @@ class BuildOptions:
     @property
     def lock_path(self) -> Path | None:
         """Where the site's own lock is, or would be."""
-        return self.lock or lock_path(self.lite_dir, self.contents or ())
+        beside = lock_path(self.lite_dir, self.contents or ())
+        return self.lock or beside or (Path(LOCK_NAME) if self.packages else None)
 
     @property
     def needs(self) -> SiteNeeds:
         """What the site needs of packages, as far as the project does not say it."""
-        return SiteNeeds(self.contents or (), self.packages, self.wheels)
+        files = () if self.lite_dir is None else (self.lite_dir / "files",)
+        lessons = (*(self.contents or ()), *(path for path in files if path.is_dir()))
+        return SiteNeeds(lessons, self.packages, self.wheels)
 
 
 def build(
@@ -206,7 +209,7 @@ def build_site(output: Path, options: BuildOptions, *, quiet: bool = False) -> N
         _replace(output, fresh)
     memory = {
         "options": _plain(options),
-        "inputs": fingerprint,
+        "inputs": fingerprint + _lock_digest(options),  # Which this build may have made.
         "site": sha256_of(output / "jupyter-lite.json"),
     }
     with writing(_memory_of(output)) as file:
@@ -250,7 +253,9 @@ def build_if_needed(output: Path, options: BuildOptions | None, *, quiet: bool =
     if options is None and not memory and (output / "jupyter-lite.json").is_file():
         return False  # Not our work, such as that of a plain `jupyter lite build`.
     wanted = options if options is not None else _options_from(memory.get("options", {}))
-    if memory.get("options") == _plain(wanted) and memory["inputs"] == _fingerprint(wanted):
+    if memory.get("options") == _plain(wanted) and memory["inputs"] == (
+        _fingerprint(wanted) + _lock_digest(wanted)
+    ):
         return False
     build_site(output, wanted, quiet=quiet)
     return True
@@ -415,8 +420,13 @@ def _options_from(plain: Mapping[str, Any]) -> BuildOptions:
     )
 
 
+def _lock_digest(options: BuildOptions) -> str:
+    path = options.lock_path
+    return sha256_of(path) if path is not None and path.is_file() else ""
+
+
 def _fingerprint(options: BuildOptions) -> str:
-    """Digest everything that a site is built of."""
+    """Digest everything that a site is built of, but its own lock."""
     digest = hashlib.sha256()
     for name in ("jupyterlite-core", "jupyterlite-pyodide-kernel", "je-kernel-site"):
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
@@ -426,6 +436,8 @@ def _fingerprint(options: BuildOptions) -> str:
     if options.lite_dir is not None:
         roots.append(options.lite_dir)
     for path in _files_in(roots):
+        if path == options.lock_path:
+            continue
         digest.update(f"{path}\0{sha256_of(path)}\n".encode())
     return digest.hexdigest()
 

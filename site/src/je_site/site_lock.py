@@ -66,10 +66,13 @@ def lock_path(lite_dir: Path | None, contents: Sequence[Path]) -> Path | None:
     Returns
     -------
     pathlib.Path or None
-        In the project, or in the first folder of contents; None where there is neither.
+        In the project, or else in the first folder of contents, or beside the first
+        file; None where there is none of these.
     """
-    folders = [path for path in (lite_dir, *contents) if path is not None and path.is_dir()]
-    return folders[0] / LOCK_NAME if folders else None
+    places = [path for path in (lite_dir, *contents) if path is not None]
+    if not places:
+        return None
+    return (places[0].parent if places[0].is_file() else places[0]) / LOCK_NAME
 
 
 def read_added(path: Path) -> AddedPackages | None:
