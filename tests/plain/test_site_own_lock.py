@@ -83,6 +83,7 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
         maps=["import shapely", "import wget", "try:\n    import deep\nexcept ImportError: pass"],
         words=["%pip install pencil-case", "import pencils", "import deep.layers"],
         moods=["import smile", "import nosuchthing", "!pip install numpy==1.0"],
+        odd=["import météo, _mine", "import jedi_extra", "__import__('a b')"],
     )
     added, said = locked(folder)
 
@@ -96,7 +97,10 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
     assert added.wheels["pencil-case"].imports == ("pencils",)
     assert added.wheels["shapely"].file_name == SHAPELY
     assert added.wheels["shapely"].sources == ("release",)
-    assert set(added.unavailable) == {"deep", "smile", "nosuchthing"}
+    assert set(added.unavailable) == {
+        *("deep", "smile", "nosuchthing"),
+        *("météo", "_mine", "jedi_extra", "a b"),
+    }
 
     (taken,) = said.about("chart 6.1.0")
     assert "from PyPI is taken for import chart.express (plots.ipynb, cell 2)" in taken

@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name, is_normalized_name
 
 from je_site.assembly import assemble_core, carried_packages, fetch_wheels, own_packages
 from je_site.distribution import core_lock
@@ -179,7 +179,12 @@ def lock_site(
     added = locking.run()
     _say_what_is_unavailable(locking.wanted, added, reporter)
     if path is not None:
-        write_added(path, added)
+        try:
+            write_added(path, added)
+        except OSError as error:
+            raise LockError(
+                f"{path} cannot be written ({error.strerror}): name another file with --lock."
+            ) from error
     return added
 
 
@@ -409,7 +414,10 @@ class _Locking:
         if lacking:
             for module in lacking:
                 name = self._package_for(module.module)
-                roots.setdefault(name, _Root(name)).modules.append(module)
+                if is_normalized_name(name):
+                    roots.setdefault(name, _Root(name)).modules.append(module)
+                else:
+                    self.unavailable[_head(module.module)] = "no package can have that name"
             wheels = self._wheels_for(roots)
             while self._drop_what_lacks_its_module(roots, self._modules_of(wheels)):
                 wheels = self._wheels_for(roots)
@@ -592,10 +600,10 @@ class _Locking:
         """Drop a package that was taken for a module which it does not have."""
         for name, root in tuple(roots.items()):
             lacking = [m for m in root.modules if not _provides(modules, m.module)]
-            if not lacking or name not in modules:
+            if not lacking:
                 continue
             del roots[name]
-            has = ", ".join(modules[name][:5]) or "no module"
+            has = ", ".join(modules.get(name, ())[:5]) or "no such module"
             why = (
                 f"no package is known that has it: PyPI's {name} has {has}; if you know which "
                 "one it is, name it with --package"
