@@ -95,6 +95,18 @@ _CORE_FILES = {
                     "package_type": "package",
                     "unvendored_tests": False,
                 },
+                # A library in C, whose version is none that pip reads.
+                "libopenssl": {
+                    "name": "libopenssl",
+                    "version": "1.1.1w",
+                    "file_name": "libopenssl-1.1.1w.zip",
+                    "sha256": "0" * 64,
+                    "imports": [],
+                    "depends": [],
+                    "install_dir": "dynlib",
+                    "package_type": "shared_library",
+                    "unvendored_tests": False,
+                },
             },
         }
     ).encode(),

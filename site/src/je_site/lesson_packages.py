@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name, is_normalized_name
+from packaging.version import InvalidVersion, Version
 
 from je_site.assembly import assemble_core, carried_packages, fetch_wheels, own_packages
 from je_site.distribution import core_lock
@@ -528,15 +529,26 @@ class _Locking:
         for wheel in self.lock.served_wheels():
             stand_ins[wheel.name] = StandIn(wheel.name, wheel.version, wheel.depends)
         fixed = dict(self.known.versions)
+        out_of_reach = self._out_of_reach()
         for name, entry in self.released.items():
-            if name not in self.unreachable and self._may_fix(name, entry["version"], roots):
-                stand_ins[name] = StandIn(name, entry["version"], tuple(entry["depends"]))
-                fixed[name] = entry["version"]
+            version = _version_for_pip(entry["version"])
+            if name not in out_of_reach and self._may_fix(name, version, roots):
+                stand_ins[name] = StandIn(name, version, tuple(entry["depends"]))
+                fixed[name] = version
         for name, wheel in self.present.items():
             if name not in self.known.versions and self._may_fix(name, wheel.version, roots):
                 fixed[name] = wheel.version
         requirements = [text for root in roots for text in root.requirements]
         return resolve(requirements, self.platform, stand_ins.values(), fixed)
+
+    def _out_of_reach(self) -> set[str]:
+        """Return what Pyodide's servers did not give, and what needs it in Pyodide's versions."""
+        names = set(self.unreachable)
+        before = -1
+        while len(names) > before:
+            before = len(names)
+            names |= {n for n, entry in self.released.items() if names & {*entry["depends"]}}
+        return names
 
     @staticmethod
     def _may_fix(name: str, version: str, roots: Sequence[_Root]) -> bool:
@@ -624,6 +636,14 @@ class _Locking:
                     f"{name} {wheel.version} from {origin} is taken for import {module.module} "
                     f"({module.place})."
                 )
+
+
+def _version_for_pip(version: str) -> str:
+    """Return a version that pip reads; some libraries in C have one that it does not."""
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return "0"
 
 
 def _provides(modules: Mapping[str, Sequence[str]], module: str) -> bool:

@@ -295,7 +295,5 @@ def _explained(said: str) -> LockError:
             f"there is no wheel of {missing[1].strip()} for the browser",
             canonicalize_name(name[0] if name else ""),
         )
-    if "Invalid requirement" in said:
-        return UnresolvableError("pip does not understand what is asked for")
     errors = [line for line in said.splitlines() if line.startswith("ERROR: ")]
     return LockError(f"pip: {errors[-1][7:] if errors else 'it failed without a word'}")
