@@ -529,10 +529,9 @@ class _Locking:
         for wheel in self.lock.served_wheels():
             stand_ins[wheel.name] = StandIn(wheel.name, wheel.version, wheel.depends)
         fixed = dict(self.known.versions)
-        out_of_reach = self._out_of_reach()
         for name, entry in self.released.items():
             version = _version_for_pip(entry["version"])
-            if name not in out_of_reach and self._may_fix(name, version, roots):
+            if name not in self.unreachable and self._may_fix(name, version, roots):
                 stand_ins[name] = StandIn(name, version, tuple(entry["depends"]))
                 fixed[name] = version
         for name, wheel in self.present.items():
@@ -540,15 +539,6 @@ class _Locking:
                 fixed[name] = wheel.version
         requirements = [text for root in roots for text in root.requirements]
         return resolve(requirements, self.platform, stand_ins.values(), fixed)
-
-    def _out_of_reach(self) -> set[str]:
-        """Return what Pyodide's servers did not give, and what needs it in Pyodide's versions."""
-        names = set(self.unreachable)
-        before = -1
-        while len(names) > before:
-            before = len(names)
-            names |= {n for n, entry in self.released.items() if names & {*entry["depends"]}}
-        return names
 
     @staticmethod
     def _may_fix(name: str, version: str, roots: Sequence[_Root]) -> bool:
@@ -601,7 +591,9 @@ class _Locking:
     def _with_modules(self, wheel: Wheel) -> Wheel:
         if RELEASE in wheel.sources:
             return wheel
-        return replace(wheel, imports=tuple(sorted(modules_in(cached_wheel(wheel)))))
+        # What brings back a module of Python's own to older ones is never loaded for it.
+        modules = modules_in(cached_wheel(wheel)) - sys.stdlib_module_names
+        return replace(wheel, imports=tuple(sorted(modules)))
 
     def _modules_of(self, wheels: Mapping[str, Wheel]) -> dict[str, tuple[str, ...]]:
         return {name: wheel.imports for name, wheel in wheels.items()}
