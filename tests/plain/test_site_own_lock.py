@@ -77,12 +77,14 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
     here.publish("narwhal", "0.9")
     here.publish("pencil-case", "1.0", module="pencils")
     here.publish("deep", "2.0", tag=LINUX)
+    here.publish("old-typing", "1.0", module="typing")
     here.publish("smile", "1.0", module="frown")
     folder = lessons(
         plots=["import numpy, os, je_kernel", "import chart.express as cx", "import chart"],
         maps=["import shapely", "import wget", "try:\n    import deep\nexcept ImportError: pass"],
         words=["%pip install pencil-case", "import pencils", "import deep.layers"],
         moods=["import smile", "import nosuchthing", "!pip install numpy==1.0"],
+        old=["!pip install old-typing"],
         odd=["import météo, _mine", "import jedi_extra", "__import__('a b')"],
     )
     added, said = locked(folder)
@@ -90,11 +92,13 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
     assert {name: wheel.version for name, wheel in added.wheels.items()} == {
         "chart": "6.1.0",
         "narwhal": "2.0",
+        "old-typing": "1.0",
         "pencil-case": "1.0",
         "shapely": "2.1.2",
     }
     assert added.wheels["chart"].depends == ("narwhal", "numpy")
     assert added.wheels["pencil-case"].imports == ("pencils",)
+    assert added.wheels["old-typing"].imports == ()  # Python's own is never hidden.
     assert added.wheels["shapely"].file_name == SHAPELY
     assert added.wheels["shapely"].sources == ("release",)
     assert set(added.unavailable) == {

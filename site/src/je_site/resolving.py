@@ -185,22 +185,25 @@ def resolve(
         return tuple(_resolved(item) for item in answer["install"])
 
 
-def versions_of(name: str, platform: Platform) -> tuple[str, ...]:
-    """Return the versions of a package that have a wheel.
+def versions_of(name: str, platform: Platform | None) -> tuple[str, ...]:
+    """Return the versions of a package that an index has.
 
     Parameters
     ----------
     name
         Of the package.
     platform
-        For what.
+        What they should have a wheel for; None for the machine that asks, where
+        sources count as well.
 
     Returns
     -------
     tuple of str
         The newest first; empty if there is none.
     """
-    return _versions(name, platform)
+    said, code = _run_pip(platform, "index", "versions", name)
+    match = re.search(r"^Available versions: (.*)$", said, re.MULTILINE)
+    return tuple(match[1].split(", ")) if match and not code else ()
 
 
 def is_for_others(name: str, python: str) -> bool:
@@ -213,13 +216,7 @@ def is_for_others(name: str, python: str) -> bool:
     python
         Minor version of Python for which wheels are looked for.
     """
-    return bool(_versions(name, None) or _versions(name, Platform(python, _OTHER_COMPUTERS)))
-
-
-def _versions(name: str, platform: Platform | None) -> tuple[str, ...]:
-    said, code = _run_pip(platform, "index", "versions", name)
-    match = re.search(r"^Available versions: (.*)$", said, re.MULTILINE)
-    return tuple(match[1].split(", ")) if match and not code else ()
+    return any(versions_of(name, each) for each in (None, Platform(python, _OTHER_COMPUTERS)))
 
 
 def _run_pip(platform: Platform | None, *arguments: str) -> tuple[str, int]:
