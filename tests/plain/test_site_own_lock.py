@@ -127,7 +127,9 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
 
 
 def test_lessons_that_need_nothing_further_make_no_lock(here: World, lessons):
-    folder = lessons(a=["import numpy, math", "import json"])
+    folder = lessons(
+        a=["import numpy, math", "from google import colab", "from google.colab import drive"]
+    )
     with here.out_of_reach():
         assert added_for_build(folder / "je-kernel.lock", SiteNeeds((folder,)), Said()) is None
     assert [path.name for path in folder.iterdir()] == ["a.ipynb"]

@@ -269,12 +269,12 @@ class _Known:
         if parts[0] in sys.stdlib_module_names or parts[0] in _NEWER_MODULES:
             return True
         prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
-        if prefixes & {*STOOD_IN, "__main__"}:
+        inside = f"{module}."
+        if prefixes & {*STOOD_IN, "__main__"} or any(m.startswith(inside) for m in STOOD_IN):
             return True
         named = [prefix for prefix in prefixes if "." in prefix and prefix in DISTRIBUTIONS]
         if named:  # A part of a namespace that other packages have a part of, too.
             return DISTRIBUTIONS[named[0]] in self.versions
-        inside = f"{module}."
         return bool(prefixes & self.modules) or any(m.startswith(inside) for m in self.modules)
 
 
