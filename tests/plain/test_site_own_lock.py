@@ -77,6 +77,7 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
     here.publish("narwhal", "0.9")
     here.publish("pencil-case", "1.0", module="pencils")
     here.publish("deep", "2.0", tag=LINUX)
+    here.publish("shared-ours", "1.0", module="shared/ours")
     here.publish("old-typing", "1.0", module="typing")
     here.publish("smile", "1.0", module="frown")
     folder = lessons(
@@ -84,7 +85,7 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
         maps=["import shapely", "import wget", "try:\n    import deep\nexcept ImportError: pass"],
         words=["%pip install pencil-case", "import pencils", "import deep.layers"],
         moods=["import smile", "import nosuchthing", "!pip install numpy==1.0"],
-        old=["!pip install old-typing"],
+        old=["!pip install old-typing shared-ours", "import shared.ours, shared.theirs"],
         odd=["import météo, _mine", "import jedi_extra", "__import__('a b')"],
     )
     added, said = locked(folder)
@@ -95,14 +96,16 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
         "old-typing": "1.0",
         "pencil-case": "1.0",
         "shapely": "2.1.2",
+        "shared-ours": "1.0",
     }
     assert added.wheels["chart"].depends == ("narwhal", "numpy")
     assert added.wheels["pencil-case"].imports == ("pencils",)
+    assert added.wheels["shared-ours"].imports == ("shared", "shared.ours")
     assert added.wheels["old-typing"].imports == ()  # Python's own is never hidden.
     assert added.wheels["shapely"].file_name == SHAPELY
     assert added.wheels["shapely"].sources == ("release",)
     assert set(added.unavailable) == {
-        *("deep", "smile", "nosuchthing"),
+        *("deep", "smile", "nosuchthing", "shared"),
         *("météo", "_mine", "jedi_extra", "a b"),
     }
 
@@ -113,6 +116,7 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
     assert said.about("moods.ipynb, cell 2 imports nosuchthing: PyPI has no package nosuchthing")
     assert said.about("moods.ipynb, cell 3 asks for numpy==1.0; the site has numpy 2.4.3")
     assert not said.about("wget")
+    assert not said.about("shared.ours")
 
     # What was written is what was found, and is enough for every later build.
     assert read_added(folder / "je-kernel.lock") == added

@@ -275,7 +275,7 @@ class _Known:
         named = [prefix for prefix in prefixes if "." in prefix and prefix in DISTRIBUTIONS]
         if named:  # A part of a namespace that other packages have a part of, too.
             return DISTRIBUTIONS[named[0]] in self.versions
-        return bool(prefixes & self.modules) or any(m.startswith(inside) for m in self.modules)
+        return _is_among(self.modules, module)
 
 
 @dataclass
@@ -589,11 +589,13 @@ class _Locking:
         )
 
     def _with_modules(self, wheel: Wheel) -> Wheel:
-        if RELEASE in wheel.sources:
+        if not wheel.file_name.endswith(".whl"):
             return wheel
         # What brings back a module of Python's own to older ones is never loaded for it.
         modules = modules_in(cached_wheel(wheel)) - sys.stdlib_module_names
-        return replace(wheel, imports=tuple(sorted(modules)))
+        # A namespace is among them, too: a kernel loads all that have a part of it.
+        tops = {module.partition(".")[0] for module in modules}
+        return replace(wheel, imports=tuple(sorted({*wheel.imports, *modules, *tops})))
 
     def _modules_of(self, wheels: Mapping[str, Wheel]) -> dict[str, tuple[str, ...]]:
         return {name: wheel.imports for name, wheel in wheels.items()}
@@ -639,11 +641,16 @@ def _version_for_pip(version: str) -> str:
 
 
 def _provides(modules: Mapping[str, Sequence[str]], module: str) -> bool:
-    return any(
-        module == each or module.startswith(f"{each}.") or each.startswith(f"{module}.")
-        for names in modules.values()
-        for each in names
-    )
+    return _is_among({each for names in modules.values() for each in names}, module)
+
+
+def _is_among(names: set[str], module: str) -> bool:
+    """Tell whether a module is one of those named, or inside of one, or has one inside."""
+    namespaces = {name.partition(".")[0] for name in names if "." in name}
+    parts = module.split(".")
+    prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    inside = f"{module}."
+    return bool(prefixes & (names - namespaces)) or any(n.startswith(inside) for n in names)
 
 
 def _needed(requires: Iterable[str], extras: Iterable[str], python: str) -> Iterator[Requirement]:
@@ -695,8 +702,11 @@ def _say_what_is_unavailable(wanted: _Wanted, added: AddedPackages, reporter: Re
             why = added.unavailable[root.name]
             reporter.warn(f"{_first_of(root.places)} asks for {root.text}: {why}.")
     places: dict[str, list[str]] = {}
+    had = {name for wheel in added.wheels.values() for name in wheel.imports}
     for module in wanted.modules:
-        if not module.optional and _head(module.module) in added.unavailable:
+        if module.optional or _is_among(had, module.module):
+            continue
+        if _head(module.module) in added.unavailable:
             places.setdefault(_head(module.module), []).append(module.place)
     for name, where in places.items():
         reporter.warn(f"{_first_of(where)} imports {name}: {added.unavailable[name]}.")
