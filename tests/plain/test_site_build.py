@@ -15,6 +15,8 @@ from je_site.build import BuildOptions, build_if_needed, build_site, default_con
 from je_site.errors import BuildError
 from je_site.site_record import RECORD
 
+from .test_site_lessons import notebook
+
 pytestmark = pytest.mark.plain
 
 PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
@@ -88,13 +90,31 @@ def test_building_again_changes_nothing_of_ours(project):
 
 def test_a_changed_option_is_built(project):
     lite(project, env={"JE_KERNEL_LOG_LEVEL": "info"})
-    lite(project, env={"JE_KERNEL_LOG_LEVEL": "debug"}, packages=["numpy"])
+    lite(project, env={"JE_KERNEL_LOG_LEVEL": "debug"}, preload=["numpy"])
     options = kernel_settings(project / "_output")["loadPyodideOptions"]
     assert options["env"] == {"JE_KERNEL_LOG_LEVEL": "debug"}
     lite(project)
     options = kernel_settings(project / "_output")["loadPyodideOptions"]
     assert "env" not in options
     assert "numpy" not in options["packages"]
+
+
+def test_what_lessons_import_comes_with_the_site_as_it_is_locked(project, world):
+    world.publish("chart", "1.0")
+    (project / "files").mkdir()
+    (project / "files" / "lesson.ipynb").write_text(notebook("import chart, numpy"))
+    assert lite(project) == 0
+    world.publish("chart", "1.1")
+    with world.out_of_reach():
+        assert lite(project) == 0
+    output = project / "_output"
+    lock = json.loads(
+        (output / kernel_settings(output)["loadPyodideOptions"]["lockFileURL"]).read_text()
+    )
+    assert lock["packages"]["chart"]["version"] == "1.0"
+    assert lock["packages"]["chart"]["imports"] == ["chart"]
+    assert (project / "je-kernel.lock").is_file()
+    assert not list(output.rglob("je-kernel.lock"))
 
 
 def test_a_deployers_settings_are_kept(project):
@@ -276,8 +296,8 @@ app = LiteBuildApp()
 app.initialize(sys.argv[1:])
 addon = JeKernelAddon(manager=app.lite_manager)
 contents = [str(path) for path in app.lite_manager.contents]
-print(json.dumps([addon.env, addon.packages, addon.wheels, addon.pyodide, addon.pypi,
-                  addon.compile, contents]))
+print(json.dumps([addon.env, addon.packages, addon.preload, addon.lock, addon.wheels,
+                  addon.pyodide, addon.pypi, addon.compile, contents]))
 """
 
 
@@ -293,7 +313,13 @@ def test_options_reach_the_addon_as_they_are(tmp_path, names, env):
     lessons = tmp_path / "my lessons"
     lessons.mkdir()
     options = BuildOptions(
-        contents=(lessons,), env=env, packages=names, wheels=(lessons,), pypi=True, compiled=False
+        contents=(lessons,),
+        env=env,
+        packages=names,
+        preload=names,
+        wheels=(lessons,),
+        pypi=True,
+        compiled=False,
     )
     said = subprocess.run(
         [sys.executable, "-c", _SAY_TRAITS, *build_module._flags(options)],
@@ -304,7 +330,8 @@ def test_options_reach_the_addon_as_they_are(tmp_path, names, env):
         check=True,
     ).stdout
     place = str(lessons.resolve())
-    expected = [env, list(names), [place], "local", True, False, [place]]
+    lock = str(lessons.resolve() / "je-kernel.lock")
+    expected = [env, list(names), list(names), lock, [place], "local", True, False, [place]]
     assert json.loads(said.splitlines()[-1]) == expected
 
 

@@ -189,7 +189,7 @@ def test_an_option_that_is_taken_back_leaves_no_trace(tiny_site, tmp_path):
     before = files_of(tiny_site)
     wheel = tmp_path / "lesson-1.0-py3-none-any.whl"
     wheel.write_bytes(wheel_bytes("lesson", "1.0"))
-    put(tiny_site, env={"A": "1"}, packages=("numpy",), wheels=(wheel,), pypi=True)
+    put(tiny_site, env={"A": "1"}, preload=("numpy",), wheels=(wheel,), pypi=True)
     put(tiny_site)
     assert files_of(tiny_site) == before
 

@@ -7,6 +7,7 @@ in milliseconds and without the internet.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -16,17 +17,52 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from je_site import assembly, site_kernel, sources, upstream
+from je_site import assembly, lesson_packages, site_kernel, sources, upstream
 from je_site.cache import CACHE_DIR_ENV_VAR
 from je_site.lock import SiteLock, parse_lock
 from je_site.progress import Reporter
 from je_site.server import RequestRecord, serve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 RELEASE = "314.0.3"
 CORE = "314.0.6"
+
+
+def wheel_bytes(
+    name: str,
+    version: str,
+    source: str = "",
+    requires: tuple[str, ...] = (),
+    module: str = "",
+    tag: str = "py3-none-any",
+) -> bytes:
+    """Make a wheel of one module."""
+    stem = name.replace("-", "_")
+    info = f"{stem}-{version}.dist-info"
+    needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
+    extras = {requirement.split("'")[1] for requirement in requires if "extra ==" in requirement}
+    needs += "".join(f"Provides-Extra: {extra}\n" for extra in extras)
+    files = {
+        f"{module or stem}/__init__.py": source or f"name = {name!r}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in files) + f"{info}/RECORD,,\n"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(zipfile.ZipInfo(path), text)
+    return buffer.getvalue()
+
+
+#: What the core's release has, and our lock does not.
+SHAPELY = "shapely-2.1.2-cp314-cp314-pyemscripten_2026_0_wasm32.whl"
+RELEASED = {
+    SHAPELY: wheel_bytes("shapely", "2.1.2", tag="cp314-cp314-pyemscripten_2026_0_wasm32"),
+}
 
 _CORE_FILES = {
     "pyodide.mjs": b"export const loadPyodide = () => {};",
@@ -47,29 +83,34 @@ _CORE_FILES = {
                     "install_dir": "site",
                     "package_type": "package",
                     "unvendored_tests": False,
-                }
+                },
+                "shapely": {
+                    "name": "shapely",
+                    "version": "2.1.2",
+                    "file_name": SHAPELY,
+                    "sha256": hashlib.sha256(RELEASED[SHAPELY]).hexdigest(),
+                    "imports": ["shapely"],
+                    "depends": ["numpy"],
+                    "install_dir": "site",
+                    "package_type": "package",
+                    "unvendored_tests": False,
+                },
+                # A library in C, whose version is none that pip reads.
+                "libopenssl": {
+                    "name": "libopenssl",
+                    "version": "1.1.1w",
+                    "file_name": "libopenssl-1.1.1w.zip",
+                    "sha256": "0" * 64,
+                    "imports": [],
+                    "depends": [],
+                    "install_dir": "dynlib",
+                    "package_type": "shared_library",
+                    "unvendored_tests": False,
+                },
             },
         }
     ).encode(),
 }
-
-
-def wheel_bytes(name: str, version: str, source: str = "", requires: tuple[str, ...] = ()) -> bytes:
-    """Make a wheel of one module."""
-    stem = name.replace("-", "_")
-    info = f"{stem}-{version}.dist-info"
-    needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
-    files = {
-        f"{stem}/__init__.py": source or f"name = {name!r}\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in files) + f"{info}/RECORD,,\n"
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path, text in files.items():
-            archive.writestr(zipfile.ZipInfo(path), text)
-    return buffer.getvalue()
 
 
 #: Package, version, what it needs, and who has its wheel.
@@ -184,6 +225,8 @@ class World:
         (self.pypi / "carrier-1.0-py3-none-any.whl").write_bytes(CARRIER)
         for name, content in _CORE_FILES.items():
             (self.releases / CORE / name).write_bytes(content)
+        for name, content in RELEASED.items():
+            (self.releases / CORE / name).write_bytes(content)
         archive = f"pyodide-{CORE}.tgz"
         (self.npm / archive).write_bytes(CORE_ARCHIVE)
         described = {
@@ -193,6 +236,32 @@ class World:
         }
         index = {"name": "pyodide", "dist-tags": {"latest": CORE}, "versions": {CORE: described}}
         (self.npm / "pyodide").write_text(json.dumps(index))
+
+    def publish(self, name: str, version: str, **details: object) -> bytes:
+        """Put a wheel on PyPI; `details` are those of `wheel_bytes`."""
+        content = wheel_bytes(name, version, **details)  # type: ignore[arg-type]
+        tag = details.get("tag", "py3-none-any")
+        (self.pypi / f"{name.replace('-', '_')}-{version}-{tag}.whl").write_bytes(content)
+        return content
+
+    @contextlib.contextmanager
+    def out_of_reach(self) -> Iterator[None]:
+        """Have nobody answer while a block runs."""
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setenv("PIP_FIND_LINKS", "")
+            monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+            for module in (sources, upstream):
+                monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
+            yield
+
+    @contextlib.contextmanager
+    def without_releases(self, cache: Path) -> Iterator[None]:
+        """Have Pyodide's servers not answer while a block runs, with a cache that has no more."""
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            fill_cache(cache, monkeypatch)
+            for module in (sources, upstream):
+                monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
+            yield
 
     def releases_are_down(self) -> None:
         """Make Pyodide's servers refuse connections."""
@@ -223,11 +292,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def world(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
-    """Servers that have everything."""
-    there = World(tmp_path / "world", monkeypatch)
-    with serve(tmp_path / "world", on_request=there.requests.append) as served:
+@contextlib.contextmanager
+def reachable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Run servers that have everything."""
+    there = World(folder / "world", monkeypatch)
+    with serve(folder / "world", on_request=there.requests.append) as served:
         there.url = served.url
         there.fill()
         for module in (sources, upstream):
@@ -238,14 +307,25 @@ def world(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("PIP_FIND_LINKS", str(there.pypi))
         monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
         monkeypatch.setenv("npm_config_registry", f"{served.url}npm/")
-        monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm-cache"))
+        monkeypatch.setenv("npm_config_cache", str(folder / "npm-cache"))
         monkeypatch.setenv("npm_config_fetch_retries", "0")
+        yield there
+
+
+@pytest.fixture
+def world(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Servers that have everything."""
+    with reachable(tmp_path, monkeypatch) as there:
         yield there
 
 
 @pytest.fixture
 def core_in_cache(cache: Path) -> Path:
     """Pyodide itself, fetched earlier."""
+    return _fill_core(cache)
+
+
+def _fill_core(cache: Path) -> Path:
     folder = cache / "core" / f"pyodide-{CORE}"
     folder.mkdir(parents=True)
     for name, content in _CORE_FILES.items():
@@ -253,9 +333,20 @@ def core_in_cache(cache: Path) -> Path:
     return folder
 
 
+def fill_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> SiteLock:
+    """Make a cache with everything of the tiny lock in it, and return that."""
+    monkeypatch.setenv(CACHE_DIR_ENV_VAR, str(cache))
+    _fill_core(cache)
+    return _fill_wheels(cache)
+
+
 @pytest.fixture
 def full_cache(cache: Path, core_in_cache: Path) -> SiteLock:
     """A lock, everything of which was fetched earlier."""
+    return _fill_wheels(cache)
+
+
+def _fill_wheels(cache: Path) -> SiteLock:
     lock = tiny_lock()
     for wheel in lock.wheels.values():
         path = cache / "wheels" / wheel.sha256 / wheel.file_name
@@ -269,6 +360,7 @@ def tiny_site(tmp_path: Path, full_cache: SiteLock, monkeypatch: pytest.MonkeyPa
     """The least that JupyterLite makes of a site; je-kernel's lock is the tiny one."""
     monkeypatch.setattr(site_kernel, "read_lock", lambda *_: full_cache)
     monkeypatch.setattr(upstream, "read_lock", lambda *_: full_cache)
+    monkeypatch.setattr(lesson_packages, "read_lock", lambda *_: full_cache)
     monkeypatch.setattr(site_kernel, "_lock_for_python", lambda python: full_cache)
     site = tmp_path / "site"
     site.mkdir()

@@ -54,6 +54,7 @@ def plain_site(tmp_path):
     project = write_lite_dir(tmp_path / "project", appName="Our School")
     (project / "files").mkdir()
     (project / "files" / "mine.csv").write_text("x\n5\n")
+    (project / "files" / "lesson.py").write_text("from tabulate import tabulate\n")
     run(sys.executable, "-m", "jupyterlite_core", "build", cwd=project)
     return project / "_output"
 
@@ -65,6 +66,8 @@ def test_plain_jupyter_lite_build_gives_the_same_kernel(page, plain_site, data_s
         first = notebook.run(f"import pandas as pd\nint(pd.read_csv({url!r}).x[0])")
         assert (first.error, first.value, first.execution_count) == (None, "7", 1)
         assert notebook.run("int(pd.read_csv('mine.csv').x[0])").value == "5"
+        # What a lesson imports and we do not have came from PyPI, with the site.
+        assert notebook.run("import tabulate\ntabulate.tabulate([[7]])").error is None
         started = notebook.run(
             "from je_kernel.startup import started\n[step.outcome for step in started().steps]"
         )
@@ -75,6 +78,8 @@ def test_plain_jupyter_lite_build_gives_the_same_kernel(page, plain_site, data_s
         }
     config = json.loads((plain_site / "jupyter-lite.json").read_text())["jupyter-config-data"]
     assert config["appName"] == "Our School"
+    locked = json.loads((plain_site.parent / "je-kernel.lock").read_text())
+    assert locked["packages"]["tabulate"]["imports"] == ["tabulate"]
 
 
 @pytest.fixture(scope="session")

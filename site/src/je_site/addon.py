@@ -8,21 +8,26 @@ To install je-kernel-site is all it takes. The options are traitlets, for
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyterlite_core.addons.base import BaseAddon  # type: ignore[import-untyped]
 from traitlets import Bool, Dict, Enum, List, Unicode
 
 from je_site.errors import SiteError
+from je_site.lesson_packages import SiteNeeds, added_for_build
 from je_site.old_notebooks import upgrade_notebooks
 from je_site.progress import reporting
 from je_site.site_kernel import KernelOptions, check, install
+from je_site.site_lock import LOCK_NAME
 from je_site.site_pages import PageOptions, install_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jupyterlite_core.manager import LiteManager  # type: ignore[import-untyped]
+
+    from je_site.progress import Reporter
 
 __all__ = ["ERROR_MARK", "JeKernelAddon"]
 
@@ -45,7 +50,14 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
         ``cdn``: Pyodide comes from where JupyterLite has it by default.
         A Pyodide that the deployer configured is left alone in either case.
     packages
-        Further packages that every kernel loads as it starts.
+        Further packages that the site should have, as pip's requirements:
+        ``plotly>=6``. The site's lock states which were found.
+    preload
+        Packages of the site that every kernel loads as it starts. All others are
+        loaded when they are imported.
+    lock
+        The site's own lock, relative to the lite directory. By default
+        ``je-kernel.lock`` there.
     env
         Environment variables of the kernel, ``JE_KERNEL_*`` among them.
     wheels
@@ -76,9 +88,9 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
     pyodide = Enum(
         ["local", "cdn"], default_value="local", help="who serves Pyodide and the wheels"
     ).tag(config=True)
-    packages = List(Unicode(), help="further packages that every kernel loads as it starts").tag(
-        config=True
-    )
+    packages = List(Unicode(), help="further packages that the site should have").tag(config=True)
+    preload = List(Unicode(), help="packages that every kernel loads as it starts").tag(config=True)
+    lock = Unicode(LOCK_NAME, help="the site's own lock, relative to lite_dir").tag(config=True)
     env = Dict(
         key_trait=Unicode(), value_trait=Unicode(), help="environment variables of the kernel"
     ).tag(config=True)
@@ -140,7 +152,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
 
     def _install(self) -> None:
         with reporting() as reporter:
-            install(self.manager.output_dir, self._options(), reporter)
+            install(self.manager.output_dir, self._options(reporter), reporter)
             pages = PageOptions(self.pages, self.front_page, self.expose_app)
             install_pages(self.manager.output_dir, pages, reporter)
             upgrade_notebooks(self.manager.output_dir, reporter)
@@ -154,15 +166,23 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             return False
         return True
 
-    def _options(self) -> KernelOptions:
+    def _options(self, reporter: Reporter) -> KernelOptions:
         lite_dir = self.manager.lite_dir
+        wheels = tuple((lite_dir / wheel).resolve() for wheel in self.wheels)
+        lessons = (*map(Path, self.manager.contents), lite_dir / "files")
+        needs = SiteNeeds(
+            lessons=tuple(path.resolve() for path in lessons if path.exists()),
+            requested=tuple(self.packages),
+            wheels=wheels,
+        )
         return KernelOptions(
             pyodide="cdn" if self.pyodide == "cdn" else "local",
-            packages=tuple(self.packages),
+            preload=tuple(self.preload),
             env=dict(self.env),
-            wheels=tuple((lite_dir / wheel).resolve() for wheel in self.wheels),
+            wheels=wheels,
             pypi=self.pypi,
             compiled=self.compile,
+            added=added_for_build(lite_dir / self.lock, needs, reporter),
         )
 
     def _said(self) -> str:

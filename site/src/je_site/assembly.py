@@ -9,6 +9,7 @@ from __future__ import annotations
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -41,14 +42,22 @@ from je_site.sources import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from je_site.lock import Core, SiteLock, Wheel
     from je_site.progress import Reporter
     from je_site.sources import Fetched
 
-__all__ = ["OWN_NAME", "Package", "assemble", "assemble_core", "carried_packages", "own_packages"]
+__all__ = [
+    "OWN_NAME",
+    "Package",
+    "assemble",
+    "assemble_core",
+    "carried_packages",
+    "fetch_wheels",
+    "own_packages",
+]
 
 OWN_NAME = "je-kernel"
 
@@ -125,7 +134,25 @@ def assemble(
     if compiled:
         packages = _compiled(packages, core, lock.core.version, reporter)
     by_name = {package.name: package for package in packages}
-    return core, tuple(by_name[name] for name in sorted(by_name))
+    return core, _without_circles(by_name)
+
+
+def _without_circles(packages: Mapping[str, Package]) -> tuple[Package, ...]:
+    """Take what closes a circle out of `depends`, and sort by name.
+
+    Pyodide installs a package after those that it depends on, and waits for ever where
+    two depend on each other. What is left out is loaded when it is imported.
+    """
+    depends = {name: [*packages[name].depends] for name in sorted(packages)}
+    while True:
+        try:
+            TopologicalSorter(depends).prepare()
+        except CycleError as error:
+            needed, needing = error.args[1][:2]
+            depends[needing].remove(needed)
+        else:
+            break
+    return tuple(replace(packages[name], depends=tuple(depends[name])) for name in depends)
 
 
 def assemble_core(core: Core, reporter: Reporter) -> Path:
@@ -218,9 +245,32 @@ def _empty_package(wheel: Wheel) -> Package:
 
 
 def _fetch(lock: SiteLock, wheels: Iterable[Wheel], reporter: Reporter) -> list[Wheel]:
+    """Fetch wheels; return the optional ones that no source has."""
+    missing, problems = fetch_wheels(lock, wheels, reporter)
+    _complain([wheel for wheel in missing if not wheel.optional], problems)
+    return missing
+
+
+def fetch_wheels(
+    lock: SiteLock, wheels: Iterable[Wheel], reporter: Reporter
+) -> tuple[list[Wheel], list[str]]:
     """Ask each source in turn for what the cache does not have.
 
-    Returns the optional wheels that no source has.
+    Parameters
+    ----------
+    lock
+        What the wheels belong to.
+    wheels
+        What is wanted.
+    reporter
+        Where to show progress.
+
+    Returns
+    -------
+    missing : list of Wheel
+        What no source has.
+    problems : list of str
+        Why: half a sentence for each source.
     """
     missing = [w for w in wheels if not is_verified(cached_wheel(w), w.sha256)]
     problems: list[str] = []
@@ -241,8 +291,7 @@ def _fetch(lock: SiteLock, wheels: Iterable[Wheel], reporter: Reporter) -> list[
             missing = after(source.result())
     untried = [wheel for wheel in missing if wheel not in carried]
     missing = after(wheels_from_carrier(lock, untried, reporter))
-    _complain([wheel for wheel in missing if not wheel.optional], problems)
-    return missing
+    return missing, problems
 
 
 def _complain(missing: Sequence[Wheel], problems: Sequence[str]) -> None:

@@ -24,9 +24,11 @@ from je_site.addon import ERROR_MARK
 from je_site.assembly import assemble
 from je_site.cache import cache_folder, full_disk_is_an_assembly_error, sha256_of, writing
 from je_site.errors import BuildError
+from je_site.lesson_packages import SiteNeeds, added_for_build
 from je_site.lock import locks_folder, read_lock
 from je_site.own_wheel import own_wheel
 from je_site.progress import reporting
+from je_site.site_lock import LOCK_NAME, lock_path, with_added
 from je_site.site_record import RECORD
 
 if TYPE_CHECKING:
@@ -49,7 +51,12 @@ class BuildOptions:
     env
         Environment variables of the kernel.
     packages
-        Further packages that every kernel loads as it starts.
+        Further packages that the site should have, as pip's requirements.
+    preload
+        Packages of the site that every kernel loads as it starts.
+    lock
+        The site's own lock. None: ``je-kernel.lock`` in `lite_dir`, or else in the
+        first folder of contents.
     wheels
         Further wheels to serve.
     pypi
@@ -72,6 +79,21 @@ class BuildOptions:
     compiled: bool = True
     lite_dir: Path | None = None
     front_page: bool | None = None
+    preload: tuple[str, ...] = ()
+    lock: Path | None = None
+
+    @property
+    def lock_path(self) -> Path | None:
+        """Where the site's own lock is, or would be."""
+        beside = lock_path(self.lite_dir, self.contents or ())
+        return self.lock or beside or (Path(LOCK_NAME) if self.packages else None)
+
+    @property
+    def needs(self) -> SiteNeeds:
+        """What the site needs of packages, as far as the project does not say it."""
+        files = () if self.lite_dir is None else (self.lite_dir / "files",)
+        lessons = (*(self.contents or ()), *(path for path in files if path.is_dir()))
+        return SiteNeeds(lessons, self.packages, self.wheels)
 
 
 def build(
@@ -87,6 +109,8 @@ def build(
     lite_dir: Path | str | None = None,
     front_page: bool | None = None,
     quiet: bool = True,
+    preload: Sequence[str] = (),
+    lock: Path | str | None = None,
 ) -> Path:
     """Build a site, anew.
 
@@ -104,7 +128,12 @@ def build(
     env
         Environment variables of the kernel.
     packages
-        Further packages that every kernel loads as it starts.
+        Further packages that the site should have, as pip's requirements.
+    preload
+        Packages of the site that every kernel loads as it starts.
+    lock
+        The site's own lock. None: ``je-kernel.lock`` in `lite_dir`, or else in the
+        first folder of contents.
     wheels
         Further wheels to serve.
     pypi
@@ -139,6 +168,8 @@ def build(
         compiled=compiled,
         lite_dir=None if lite_dir is None else Path(lite_dir),
         front_page=front_page,
+        preload=tuple(preload),
+        lock=None if lock is None else Path(lock),
     )
     build_site(Path(output), options, quiet=quiet)
     return Path(output)
@@ -167,7 +198,8 @@ def build_site(output: Path, options: BuildOptions, *, quiet: bool = False) -> N
         # Fetched here, where there may be a terminal, so that the addon finds it in the cache.
         ahead = options.pyodide != "cdn" and options.lite_dir is None
         if ahead:
-            assemble(read_lock(), reporter, compiled=options.compiled)
+            added = added_for_build(options.lock_path, options.needs, reporter)
+            assemble(with_added(read_lock(), added), reporter, compiled=options.compiled)
         with reporter.bar("JupyterLite"):
             log = _run_jupyterlite(fresh, options)
         if not ahead:
@@ -177,7 +209,7 @@ def build_site(output: Path, options: BuildOptions, *, quiet: bool = False) -> N
         _replace(output, fresh)
     memory = {
         "options": _plain(options),
-        "inputs": fingerprint,
+        "inputs": fingerprint + _lock_digest(options),  # Which this build may have made.
         "site": sha256_of(output / "jupyter-lite.json"),
     }
     with writing(_memory_of(output)) as file:
@@ -221,7 +253,9 @@ def build_if_needed(output: Path, options: BuildOptions | None, *, quiet: bool =
     if options is None and not memory and (output / "jupyter-lite.json").is_file():
         return False  # Not our work, such as that of a plain `jupyter lite build`.
     wanted = options if options is not None else _options_from(memory.get("options", {}))
-    if memory.get("options") == _plain(wanted) and memory["inputs"] == _fingerprint(wanted):
+    if memory.get("options") == _plain(wanted) and memory["inputs"] == (
+        _fingerprint(wanted) + _lock_digest(wanted)
+    ):
         return False
     build_site(output, wanted, quiet=quiet)
     return True
@@ -321,6 +355,13 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield f"--JeKernelAddon.front_page={front_page}"
     for name in options.packages:
         yield f"--JeKernelAddon.packages={name}"
+    for name in options.preload:
+        yield f"--JeKernelAddon.preload={name}"
+    lock = options.lock_path
+    if lock is not None and (options.lock is not None or options.lite_dir is None):
+        yield f"--JeKernelAddon.lock={lock.resolve()}"
+    if lock is not None and options.lite_dir is None:  # It is the deployer's, and no lesson.
+        yield f"--LiteBuildConfig.extra_ignore_contents=/{re.escape(lock.name)}$"
     for path in options.wheels:
         yield f"--JeKernelAddon.wheels={path.resolve()}"
     for name, value in options.env.items():
@@ -374,11 +415,18 @@ def _options_from(plain: Mapping[str, Any]) -> BuildOptions:
         compiled=plain.get("compiled", True),
         lite_dir=None if lite_dir is None else Path(lite_dir),
         front_page=plain.get("front_page"),
+        preload=tuple(plain.get("preload", ())),
+        lock=None if plain.get("lock") is None else Path(plain["lock"]),
     )
 
 
+def _lock_digest(options: BuildOptions) -> str:
+    path = options.lock_path
+    return sha256_of(path) if path is not None and path.is_file() else ""
+
+
 def _fingerprint(options: BuildOptions) -> str:
-    """Digest everything that a site is built of."""
+    """Digest everything that a site is built of, but its own lock."""
     digest = hashlib.sha256()
     for name in ("jupyterlite-core", "jupyterlite-pyodide-kernel", "je-kernel-site"):
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
@@ -388,6 +436,8 @@ def _fingerprint(options: BuildOptions) -> str:
     if options.lite_dir is not None:
         roots.append(options.lite_dir)
     for path in _files_in(roots):
+        if path == options.lock_path:
+            continue
         digest.update(f"{path}\0{sha256_of(path)}\n".encode())
     return digest.hexdigest()
 

@@ -61,6 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_build_options(build)
     build.set_defaults(run=_build)
 
+    lock = commands.add_parser(
+        "lock", help="state, in je-kernel.lock, the packages that lessons need and a site lacks"
+    )
+    lock.add_argument(
+        "--update", action="store_true", help="take the newest versions of what is locked already"
+    )
+    _add_build_options(lock)
+    lock.set_defaults(run=_lock)
+
     serve = commands.add_parser("serve", help="serve a site, built first if needed")
     _add_output(serve)
     serve.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
@@ -170,11 +179,23 @@ def _add_build_options(parser: argparse.ArgumentParser, *, with_contents: bool =
     group.add_argument(
         "--package",
         action="append",
-        metavar="NAME",
-        help="further package that every kernel loads as it starts; may be repeated",
+        metavar="REQUIREMENT",
+        help="further package for the site, such as 'plotly>=6'; may be repeated",
     )
     group.add_argument(
         "--wheel", type=Path, action="append", metavar="PATH", help="further wheel to serve"
+    )
+    group.add_argument(
+        "--lock",
+        type=Path,
+        metavar="FILE",
+        help="the site's own lock (default: je-kernel.lock in --lite-dir or --contents)",
+    )
+    group.add_argument(
+        "--preload",
+        action="append",
+        metavar="NAME",
+        help="package of the site that every kernel loads as it starts; may be repeated",
     )
     group.add_argument(
         "--pypi",
@@ -214,7 +235,7 @@ def _build_options(options: argparse.Namespace) -> BuildOptions | None:
 
     said = (
         *(options.contents, options.pyodide, options.env, options.package, options.wheel),
-        *(options.pypi, options.lite_dir, options.front_page),
+        *(options.pypi, options.lite_dir, options.front_page, options.preload, options.lock),
     )
     if all(value is None for value in said):
         return None
@@ -227,6 +248,8 @@ def _build_options(options: argparse.Namespace) -> BuildOptions | None:
         pypi=options.pypi,
         lite_dir=options.lite_dir,
         front_page=options.front_page,
+        preload=tuple(options.preload or ()),
+        lock=options.lock,
     )
 
 
@@ -254,6 +277,20 @@ def _check(options: argparse.Namespace) -> int:
     if options.json is not None:
         options.json.write_text(as_json(verdicts), encoding="utf-8")
     return int(any(verdict.is_failure for verdict in verdicts))
+
+
+def _lock(options: argparse.Namespace) -> None:
+    from je_site.errors import LockError
+    from je_site.lesson_packages import lock_site
+    from je_site.progress import counted, reporting
+
+    said = _build_options(options)
+    path = None if said is None else said.lock_path
+    if said is None or path is None:
+        raise LockError("There is nothing to lock: name the lessons with --contents.")
+    with reporting() as reporter:
+        added = lock_site(path, said.needs, reporter, update=options.update)
+    print(f"{path} states {counted(added.wheels)}. Keep it beside the lessons; builds take it.")
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "installed_pyodide_version",
     "locks_folder",
     "parse_lock",
+    "parse_wheel",
     "read_lock",
     "series_of",
 ]
@@ -121,6 +122,8 @@ class Wheel:
         Whether an empty package is served in its place where it cannot be had.
     package_type, install_dir
         As in Pyodide's own lock.
+    release
+        The release of Pyodide that has the file, where that is not the lock's.
     """
 
     name: str
@@ -134,6 +137,7 @@ class Wheel:
     optional: bool = False
     package_type: str = "package"
     install_dir: str = "site"
+    release: str = ""
 
 
 @dataclass(frozen=True)
@@ -368,10 +372,7 @@ def parse_lock(data: Mapping[str, Any]) -> SiteLock:
             core=Core(**data["core"]),
             carrier=Carrier(**data["carrier"]),
             preload=tuple(data["preload"]),
-            wheels={
-                name: Wheel(name=name, **_with_tuples(entry))
-                for name, entry in data["wheels"].items()
-            },
+            wheels={name: parse_wheel(name, entry) for name, entry in data["wheels"].items()},
             kernel_wheels={
                 name: KernelWheel(name=name, **_with_tuples(entry))
                 for name, entry in data["kernel_wheels"].items()
@@ -379,6 +380,29 @@ def parse_lock(data: Mapping[str, Any]) -> SiteLock:
         )
     except (KeyError, TypeError) as error:
         raise LockError(f"The committed lock is malformed: {error}.") from error
+
+
+def parse_wheel(name: str, entry: Mapping[str, Any]) -> Wheel:
+    """Turn a wheel's JSON into a `Wheel`.
+
+    Parameters
+    ----------
+    name
+        Normalised name of the package.
+    entry
+        What a lock states of it.
+
+    Returns
+    -------
+    Wheel
+        The same, typed.
+
+    Raises
+    ------
+    TypeError
+        When something is missing or unknown.
+    """
+    return Wheel(name=name, **_with_tuples(entry))
 
 
 def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,11 @@
-"""Empty packages, for what only Pyodide's own servers have and nobody needs to have.
+"""Empty packages, in the place of others.
 
-JupyterLite's worker asks for such a package by name as it starts, and would stop
-if the lock did not know it. An import of it fails, as it would without it.
+JupyterLite's worker asks for some packages by name as it starts, and would stop if
+the lock did not know them; what only Pyodide's own servers have and nobody needs is
+served empty. An import of it fails, as it would without it.
+
+And where pip resolves what a site should have further, what the site has already is
+shown to it by such wheels, so that nothing large has to be fetched for it.
 """
 
 from __future__ import annotations
@@ -15,9 +19,13 @@ from typing import TYPE_CHECKING
 from je_site.cache import cache_folder, writing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["empty_wheel"]
+__all__ = ["STAND_IN_TAG", "empty_wheel", "write_stand_in"]
+
+#: The tag that pip likes least: a real wheel of the same version is preferred.
+STAND_IN_TAG = "py30-none-any"
 
 
 def empty_wheel(name: str, version: str) -> Path:
@@ -42,12 +50,32 @@ def empty_wheel(name: str, version: str) -> Path:
     return path
 
 
-def _wheel_bytes(name: str, version: str, folder: str) -> bytes:
+def write_stand_in(folder: Path, name: str, version: str, requires: Iterable[str]) -> None:
+    """Write a wheel that stands for a package while pip resolves.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    name, version
+        Of the package.
+    requires
+        What it needs, as in ``Requires-Dist``.
+    """
+    stem = f"{name.replace('-', '_')}-{version}"
+    content = _wheel_bytes(name, version, f"{stem}.dist-info", STAND_IN_TAG, requires)
+    (folder / f"{stem}-{STAND_IN_TAG}.whl").write_bytes(content)
+
+
+def _wheel_bytes(
+    name: str, version: str, folder: str, tag: str = "py3-none-any", requires: Iterable[str] = ()
+) -> bytes:
+    needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
     files = {
         f"{folder}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        "Summary: Empty, in the place of a package that this site could not be given.\n",
+        f"Summary: Empty, in the place of a package that this site could not be given.\n{needs}",
         f"{folder}/WHEEL": "Wheel-Version: 1.0\nGenerator: je-kernel-site\n"
-        "Root-Is-Purelib: true\nTag: py3-none-any\n",
+        f"Root-Is-Purelib: true\nTag: {tag}\n",
     }
     record = "".join(f"{path},{_digest(text)},{len(text)}\n" for path, text in files.items())
     files[f"{folder}/RECORD"] = f"{record}{folder}/RECORD,,\n"

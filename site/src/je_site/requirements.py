@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["needed_in_browser"]
+__all__ = ["browser_environment", "needed_in_browser"]
 
 
 def needed_in_browser(requires_dist: Iterable[str], python: str) -> frozenset[NormalizedName]:
@@ -33,20 +33,38 @@ def needed_in_browser(requires_dist: Iterable[str], python: str) -> frozenset[No
     >>> sorted(needed_in_browser(["Jedi>=0.18", "pywin32; os_name == 'nt'"], "3.14"))
     ['jedi']
     """
-    environment = {
-        "extra": "",
-        "implementation_name": "cpython",
-        "os_name": "posix",
-        "platform_machine": "wasm32",
-        "platform_python_implementation": "CPython",
-        "platform_system": "Emscripten",
-        "python_full_version": f"{python}.0",
-        "python_version": python,
-        "sys_platform": "emscripten",
-    }
+    environment = {**browser_environment(python), "extra": ""}
     requirements = [Requirement(text) for text in requires_dist]
     return frozenset(
         canonicalize_name(requirement.name)
         for requirement in requirements
         if requirement.marker is None or requirement.marker.evaluate(environment)
     )
+
+
+def browser_environment(python: str) -> dict[str, str]:
+    """Return what environment markers are compared with in the browser.
+
+    Parameters
+    ----------
+    python
+        Minor version of the Python there.
+
+    Returns
+    -------
+    dict
+        Every variable of PEP 508 but ``extra``.
+    """
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{python}.0",
+        "os_name": "posix",
+        "platform_machine": "wasm32",
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Emscripten",
+        "platform_version": "",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+        "sys_platform": "emscripten",
+    }

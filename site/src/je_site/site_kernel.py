@@ -22,6 +22,7 @@ from je_site.distribution import (
 from je_site.errors import LockError
 from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
 from je_site.lock import locks_folder, parse_lock, read_lock
+from je_site.site_lock import with_added
 from je_site.site_record import read_record, write_record
 from je_site.upstream import default_lock, deployers_lock, names_a_pyodide
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from je_site.lock import SiteLock
     from je_site.progress import Reporter
+    from je_site.site_lock import AddedPackages
     from je_site.upstream import UpstreamLock
 
 __all__ = [
@@ -55,16 +57,19 @@ class KernelOptions:
 
     Attributes
     ----------
-    pyodide, packages, env, wheels, pypi, compiled
+    pyodide, preload, env, wheels, pypi, compiled
         See `je_site.addon.JeKernelAddon`.
+    added
+        What the site's own lock adds to ours.
     """
 
     pyodide: Literal["local", "cdn"] = "local"
-    packages: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     wheels: tuple[Path, ...] = ()
     pypi: bool | None = None
     compiled: bool = True
+    added: AddedPackages | None = None
 
 
 @dataclass(frozen=True)
@@ -218,10 +223,10 @@ def _seen_from_root(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]
 def _ours(served: _Served, options: KernelOptions, *, is_root: bool) -> Ours:
     local = served.pyodide_url is not None
     if not is_root:  # The rest it has from the root.
-        return Ours(served.lock_url, (*served.preload, *options.packages), options.env)
+        return Ours(served.lock_url, (*served.preload, *options.preload), options.env)
     return Ours(
         lock_url=served.lock_url,
-        packages=(*served.preload, *options.packages),
+        packages=(*served.preload, *options.preload),
         env=options.env,
         pyodide_url=served.pyodide_url,
         pypi=options.pypi if options.pypi is not None else (False if local else None),
@@ -241,7 +246,7 @@ def _serve(
 
 def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _Served:
     """Serve Pyodide and every wheel."""
-    lock = read_lock()
+    lock = with_added(read_lock(), options.added)
     core, packages = assemble(
         lock, reporter, extra_wheels=options.wheels, compiled=options.compiled
     )
@@ -257,7 +262,7 @@ def _serve_beside(
     output: Path, upstream: UpstreamLock, options: KernelOptions, reporter: Reporter
 ) -> _Served:
     """Serve what a Pyodide from elsewhere lacks; its own packages stay where they are."""
-    lock = _lock_for_python(upstream.python)
+    lock = with_added(_lock_for_python(upstream.python), options.added)
     _, packages = assemble(
         lock,
         reporter,

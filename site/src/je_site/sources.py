@@ -28,6 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from je_site.cache import (
@@ -148,10 +149,10 @@ def wheels_from_release(lock: SiteLock, missing: Sequence[Wheel], reporter: Repo
     wanted = [wheel for wheel in missing if RELEASE in wheel.sources]
     if not wanted:
         return fetched
-    base = release_url(lock.release)
 
     def fetch(wheel: Wheel) -> None:
         path = cached_wheel(wheel)
+        base = release_url(wheel.release or lock.release)
         _download(base + wheel.file_name, path, wheel.sha256)
         fetched.paths[wheel.name] = path
 
@@ -271,7 +272,7 @@ def _extract(archive: zipfile.ZipFile, folder: str, wheel: Wheel) -> Path:
 
 
 def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporter) -> Fetched:
-    """Fetch pure-Python wheels from PyPI, in one call of pip.
+    """Fetch wheels from PyPI, in one call of pip.
 
     Parameters
     ----------
@@ -293,7 +294,8 @@ def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporte
         return fetched
     requirements = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}" for w in wanted]
     with temporary_folder() as folder, reporter.bar(f"PyPI: {counted(wanted)}") as bar:
-        problem = _pip_download(requirements, folder, lock.python, bar)
+        platforms = {tag.platform for w in wanted for tag in parse_wheel_filename(w.file_name)[3]}
+        problem = _pip_download(requirements, folder, lock.python, bar, sorted(platforms))
         if problem:
             fetched.problems.append(f"PyPI: {problem}")
             return fetched
@@ -305,14 +307,21 @@ def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporte
     return fetched
 
 
-def _pip_download(requirements: Iterable[str], folder: Path, python: str, bar: Bar) -> str | None:
-    """Let pip download pure-Python wheels, verified; return what it says if it cannot."""
+def _pip_download(
+    requirements: Iterable[str],
+    folder: Path,
+    python: str,
+    bar: Bar,
+    platforms: Iterable[str] = ("any",),
+) -> str | None:
+    """Let pip download wheels, verified; return what it says if it cannot."""
     listed = folder / "requirements.txt"
     listed.write_text("\n".join(requirements), encoding="utf-8")
     command = [
         *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"),
         *("--disable-pip-version-check", "--no-input", "--ignore-requires-python"),
-        *("--only-binary=:all:", "--platform=any", "--python-version", python),
+        *("--only-binary=:all:", "--python-version", python),
+        *(f"--platform={platform}" for platform in platforms),
         *("--progress-bar", _progress_bar(), "--retries", "1", "--timeout", "15"),
         *("--dest", str(folder), "--requirement", str(listed)),
     ]

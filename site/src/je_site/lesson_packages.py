@@ -1,0 +1,712 @@
+"""Finds what lessons need and a site lacks, and locks it.
+
+The site has the packages of our committed lock, je-kernel, and the deployer's wheels.
+What lessons import or ask pip for beyond that is resolved once, from PyPI and from the
+release of Pyodide, and stated by the site's own lock; a build reads that, without a network.
+
+A package that is named by nobody, and found by the name of a module alone, is taken only
+if its wheel has the module, and every one that is taken is said: names that differ by
+a letter from a known one are how people are brought to install something else.
+"""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName, canonicalize_name, is_normalized_name
+from packaging.version import InvalidVersion, Version
+
+from je_site.assembly import assemble_core, carried_packages, fetch_wheels, own_packages
+from je_site.distribution import core_lock
+from je_site.errors import LockError
+from je_site.known_names import ALTERNATIVES, DISTRIBUTIONS, STOOD_IN
+from je_site.lessons import LessonImport, read_lessons
+from je_site.lock import PYPI, RELEASE, Wheel, read_lock
+from je_site.requirements import browser_environment
+from je_site.resolving import (
+    IndexUnreachableError,
+    Platform,
+    Resolved,
+    StandIn,
+    UnresolvableError,
+    is_for_others,
+    resolve,
+    versions_of,
+)
+from je_site.site_lock import LOCK_NAME, AddedPackages, read_added, with_added, write_added
+from je_site.sources import cached_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from je_site.lock import SiteLock
+    from je_site.progress import Reporter
+
+__all__ = ["SiteNeeds", "added_for_build", "lock_site", "modules_in"]
+
+#: How many pips ask the index at the same time.
+_RUNS_AT_ONCE = 4
+
+#: Of newer versions of Python than the oldest that we run on.
+_NEWER_MODULES = frozenset({"annotationlib", "compression"})
+
+
+@dataclass(frozen=True)
+class SiteNeeds:
+    """Where it stands what a site needs.
+
+    Attributes
+    ----------
+    lessons
+        Files and folders.
+    requested
+        Requirements that the deployer states.
+    wheels
+        The deployer's wheels.
+    """
+
+    lessons: tuple[Path, ...] = ()
+    requested: tuple[str, ...] = ()
+    wheels: tuple[Path, ...] = ()
+
+
+def added_for_build(
+    path: Path | None, needs: SiteNeeds, reporter: Reporter
+) -> AddedPackages | None:
+    """Return what a build adds to the committed lock, and say what lessons will lack.
+
+    A lock that is there is taken as it is. Where there is none, and something is
+    needed, one is made.
+
+    Parameters
+    ----------
+    path
+        The site's lock; None if it has no place.
+    needs
+        What the site needs.
+    reporter
+        Where to show progress and warnings.
+
+    Returns
+    -------
+    AddedPackages or None
+        None where nothing is added.
+
+    Raises
+    ------
+    LockError
+        When the lock cannot be used, or lacks what the deployer requests.
+    """
+    added = read_added(path) if path is not None else None
+    lock = with_added(read_lock(), added)
+    wanted = _Wanted(_Known.of(lock, added, needs.wheels), needs)
+    if added is None:
+        if not wanted.roots and not wanted.modules:
+            wanted.say_problems(reporter)
+            return None
+        try:
+            return lock_site(path, needs, reporter, update=False)
+        except IndexUnreachableError as error:
+            if needs.requested:
+                raise
+            reporter.warn(f"{error} This time the site is built without them.")
+            return None
+    wanted.say_problems(reporter)
+    _say_what_is_unavailable(wanted, added, reporter)
+    missing = [root for root in wanted.roots.values() if root.name not in added.unavailable]
+    requested = [root for root in missing if root.requested]
+    if requested:
+        raise LockError(
+            f"{LOCK_NAME} does not state {requested[0].text}, which is requested: add it with "
+            f"je-kernel lock --package '{requested[0].text}'"
+        )
+    unlocked = [f"{place} asks for {root.text}" for root in missing for place in root.places[:1]]
+    unlocked += [
+        f"{module.place} imports {module.module}"
+        for module in wanted.modules
+        if _head(module.module) not in added.unavailable and not module.optional
+    ]
+    if unlocked:
+        reporter.warn(
+            f"{LOCK_NAME} does not know what the lessons need by now ({'; '.join(unlocked[:5])}"
+            f"{' …' if len(unlocked) > 5 else ''}): add it with je-kernel lock"
+        )
+    return added
+
+
+def lock_site(
+    path: Path | None, needs: SiteNeeds, reporter: Reporter, *, update: bool
+) -> AddedPackages:
+    """Resolve what a site needs and the committed lock lacks, and write the site's lock.
+
+    Parameters
+    ----------
+    path
+        The site's lock; None to write none.
+    needs
+        What the site needs.
+    reporter
+        Where to show progress and warnings.
+    update
+        Whether to take the newest versions of what is locked already.
+
+    Returns
+    -------
+    AddedPackages
+        What the lock states.
+
+    Raises
+    ------
+    LockError
+        When what the deployer requests cannot be had, or PyPI cannot be reached.
+    """
+    present = read_added(path) if path is not None else None
+    if present is not None:
+        named = {canonicalize_name(Requirement(text).name) for text in needs.requested}
+        kept = (r for r in present.requested if canonicalize_name(Requirement(r).name) not in named)
+        needs = replace(needs, requested=(*needs.requested, *kept))
+    locking = _Locking(read_lock(), needs, reporter)
+    if present is not None and not update:
+        locking.present = dict(present.wheels)
+    locking.wanted.say_problems(reporter)
+    added = locking.run()
+    _say_what_is_unavailable(locking.wanted, added, reporter)
+    if path is not None:
+        try:
+            write_added(path, added)
+        except OSError as error:
+            raise LockError(
+                f"{path} cannot be written ({error.strerror}): name another file with --lock."
+            ) from error
+    return added
+
+
+def modules_in(wheel: Path) -> frozenset[str]:
+    """Return the modules that a wheel brings, the uppermost of each tree.
+
+    Parameters
+    ----------
+    wheel
+        The file.
+
+    Returns
+    -------
+    frozenset of str
+        With dots where the upper packages are namespaces that others share.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        paths = [PurePosixPath(name) for name in archive.namelist()]
+    # What a wheel has in its data folder is installed beside the rest.
+    paths = [
+        PurePosixPath(*path.parts[2:])
+        if path.parts[0].endswith(".data") and path.parts[1:2] in (("purelib",), ("platlib",))
+        else path
+        for path in paths
+    ]
+    modules = {path.parent / path.name.partition(".")[0] for path in paths if _is_module(path)}
+    packages = {path.parent for path in paths if path.name == "__init__.py"}
+    names = {
+        module.parent if module.name == "__init__" else module
+        for module in modules
+        if module != PurePosixPath("__init__")
+    }
+    uppermost = {path for path in names if not packages & {*path.parents}}
+    return frozenset(
+        ".".join(path.parts)
+        for path in uppermost
+        if path.parts and all(part.isidentifier() for part in path.parts)
+    )
+
+
+def _is_module(path: PurePosixPath) -> bool:
+    return path.suffix in (".py", ".so") and not path.parts[0].endswith((".data", ".dist-info"))
+
+
+@dataclass
+class _Known:
+    """What a site has."""
+
+    #: Version of each package.
+    versions: dict[str, str] = field(default_factory=dict)
+    modules: set[str] = field(default_factory=set)
+    #: What the deployer's wheels need and is not there.
+    lacking: dict[str, str] = field(default_factory=dict)
+    #: Names of what the site's own lock adds.
+    added: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, lock: SiteLock, added: AddedPackages | None, wheels: Sequence[Path]) -> _Known:
+        known = cls(added=frozenset() if added is None else frozenset(added.wheels))
+        own = own_packages(lock, wheels)
+        known.versions = {
+            **{wheel.name: wheel.version for wheel in lock.served_wheels()},
+            **{package.name: package.version for package in (*carried_packages(lock), *own)},
+        }
+        known.modules.update(name for wheel in lock.served_wheels() for name in wheel.imports)
+        known.modules.update(
+            name for wheel in lock.kernel_wheels.values() for name in wheel.imports
+        )
+        known.modules.update(name for package in own for name in package.imports)
+        known.lacking = {
+            depend: package.name
+            for package in own
+            for depend in package.depends
+            if depend not in known.versions
+        }
+        return known
+
+    def has_module(self, module: str) -> bool:
+        """Tell whether an import of it works, as far as names can tell."""
+        parts = module.split(".")
+        if parts[0] in sys.stdlib_module_names or parts[0] in _NEWER_MODULES:
+            return True
+        prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+        inside = f"{module}."
+        if prefixes & {*STOOD_IN, "__main__"} or any(m.startswith(inside) for m in STOOD_IN):
+            return True
+        named = [prefix for prefix in prefixes if "." in prefix and prefix in DISTRIBUTIONS]
+        if named:  # A part of a namespace that other packages have a part of, too.
+            return DISTRIBUTIONS[named[0]] in self.versions
+        return _is_among(self.modules, module)
+
+
+@dataclass
+class _Root:
+    """A package that is wanted by name."""
+
+    name: NormalizedName
+    #: Requirements, and where each is stated.
+    stated: dict[str, list[str]] = field(default_factory=dict)
+    #: Where a module is imported that the package is taken for.
+    modules: list[LessonImport] = field(default_factory=list)
+    requested: bool = False
+
+    @property
+    def text(self) -> str:
+        return " and ".join(self.stated) or self.name
+
+    @property
+    def places(self) -> list[str]:
+        stated = [place for places in self.stated.values() for place in places]
+        return [*stated, *(module.place for module in self.modules)]
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        return tuple(self.stated) or (self.name,)
+
+    @property
+    def unpinned(self) -> str:
+        """The requirement without its versions."""
+        extras = {extra for text in self.stated for extra in Requirement(text).extras}
+        return f"{self.name}[{','.join(sorted(extras))}]" if extras else self.name
+
+
+class _Wanted:
+    """What is asked for, and is not known."""
+
+    def __init__(self, known: _Known, needs: SiteNeeds) -> None:
+        self.known = known
+        lessons = read_lessons(needs.lessons)
+        self.problems = lessons.problems
+        #: By name.
+        self.roots: dict[str, _Root] = {}
+        #: Where lessons ask for a version that they do not get, by what they ask for.
+        self.differing: dict[str, list[str]] = {}
+        environment = {**browser_environment(read_lock().python), "extra": ""}
+        for text in needs.requested:
+            self._request(text)
+        for depend, wheel in known.lacking.items():
+            self._root(depend).stated.setdefault(depend, []).append(f"the wheel of {wheel}")
+        for requirement in lessons.requirements:
+            marker = Requirement(requirement.text).marker
+            if marker is None or marker.evaluate(environment):
+                self._ask(requirement.text.partition(";")[0].strip(), requirement.place)
+        self.modules = [each for each in lessons.imports if not known.has_module(each.module)]
+
+    def _root(self, name: str) -> _Root:
+        normal = canonicalize_name(name)
+        return self.roots.setdefault(normal, _Root(normal))
+
+    def _request(self, text: str) -> None:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            raise LockError(
+                f"{text!r} is not a requirement ({str(error).splitlines()[0]}): write a name, or "
+                "a name and versions, such as 'plotly>=6'."
+            ) from error
+        if requirement.url is not None:
+            raise LockError(f"{text!r} is an address: fetch the wheel, and give it with --wheel.")
+        name = canonicalize_name(requirement.name)
+        version = self.known.versions.get(name)
+        if version is None:
+            root = self._root(name)
+            root.requested = True
+            root.stated.setdefault(text, []).append("--package")
+        elif not requirement.specifier.contains(version, prereleases=True):
+            if name in self.known.added:
+                raise LockError(
+                    f"{text} is requested, and {LOCK_NAME} states {name} {version}: change that "
+                    f"with je-kernel lock --package '{text}'"
+                )
+            raise LockError(
+                f"{text} is requested, and the site has {name} {version}, which its other "
+                "packages are made for: request that version, or none."
+            )
+
+    def _ask(self, text: str, place: str) -> None:
+        requirement = Requirement(text)
+        name = canonicalize_name(requirement.name)
+        version = self.known.versions.get(name)
+        if name in map(canonicalize_name, STOOD_IN):
+            return
+        if version is None:
+            root = self._root(name)
+            if not root.requested:  # What the deployer says goes before what lessons say.
+                root.stated.setdefault(text, []).append(place)
+        elif not requirement.specifier.contains(version, prereleases=True):
+            self.differing.setdefault(f"{text}; the site has {name} {version}", []).append(place)
+
+    def say_problems(self, reporter: Reporter) -> None:
+        """Say what could not be read, and which versions are others."""
+        for problem in self.problems:
+            reporter.warn(problem)
+        for text, places in self.differing.items():
+            reporter.warn(f"{_first_of(places)} asks for {text}.")
+
+
+class _Locking:
+    """One run of the resolution."""
+
+    def __init__(self, lock: SiteLock, needs: SiteNeeds, reporter: Reporter) -> None:
+        self.lock = lock
+        self.reporter = reporter
+        self.requested = needs.requested
+        self.known = _Known.of(lock, None, needs.wheels)
+        self.wanted = _Wanted(self.known, needs)
+        #: What is locked already, and stays in its version.
+        self.present: dict[str, Wheel] = {}
+        core = core_lock(assemble_core(lock.core, reporter))
+        self.released: dict[str, Any] = {
+            name: entry
+            for name, entry in core["packages"].items()
+            if name not in self.known.versions and not name.endswith("-tests")
+        }
+        abi = core["info"].get("abi_version")
+        tags = (f"pyemscripten_{abi}_wasm32", f"pyodide_{abi}_wasm32") if abi else ()
+        self.platform = Platform(lock.python, tags)
+        self.unavailable: dict[str, str] = {}
+        #: What Pyodide's servers have, and did not give.
+        self.unreachable: dict[str, str] = {}
+
+    def run(self) -> AddedPackages:
+        roots = dict(self.wanted.roots)
+        wheels = self._wheels_for(roots)
+        modules = self._modules_of(wheels)
+        lacking = [m for m in self.wanted.modules if not _provides(modules, m.module)]
+        if lacking:
+            for module in lacking:
+                name = self._package_for(module.module)
+                if is_normalized_name(name):
+                    roots.setdefault(name, _Root(name)).modules.append(module)
+                else:
+                    self.unavailable[_head(module.module)] = "no package can have that name"
+            wheels = self._wheels_for(roots)
+            while self._drop_what_lacks_its_module(roots, self._modules_of(wheels)):
+                wheels = self._wheels_for(roots)
+        self._say_what_was_taken(roots, wheels)
+        return AddedPackages(self.lock.series, self.requested, wheels, self.unavailable)
+
+    def _package_for(self, module: str) -> NormalizedName:
+        """Guess which package a module is from; its wheel is asked later."""
+        parts = module.split(".")
+        for length in range(len(parts), 0, -1):
+            named = DISTRIBUTIONS.get(".".join(parts[:length]))
+            if named:
+                return canonicalize_name(named)
+        for name, entry in self.released.items():
+            if parts[0] in entry["imports"]:
+                return canonicalize_name(name)
+        return canonicalize_name(parts[0])
+
+    def _wheels_for(self, roots: dict[str, _Root]) -> dict[str, Wheel]:
+        """Resolve roots and fetch what was found; roots that cannot be had are dropped."""
+        while True:
+            wheels = self._wheels_of(self._resolved(roots), roots) if roots else {}
+            lock = with_added(self.lock, AddedPackages(self.lock.series, wheels=wheels))
+            missing, problems = fetch_wheels(lock, wheels.values(), self.reporter)
+            if not missing:
+                return {name: self._with_modules(wheel) for name, wheel in wheels.items()}
+            for wheel in missing:
+                if RELEASE not in wheel.sources:
+                    raise LockError(
+                        f"{wheel.file_name} could not be fetched ({'; '.join(problems)}): try "
+                        "again later; what is here already is kept."
+                    )
+                self.unreachable[wheel.name] = "; ".join(problems)
+
+    def _resolved(self, roots: dict[str, _Root]) -> tuple[Resolved, ...]:
+        with self.reporter.bar(f"Resolving {len(roots)} of the lessons' packages"):
+            try:
+                return self._resolve(roots.values())
+            except UnresolvableError:
+                pass
+            with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
+                alone = pool.map(self._alone, tuple(roots.values()))
+            for name, (root, why) in zip(tuple(roots), alone, strict=True):
+                if root is None:
+                    self._is_unavailable(roots.pop(name), why)
+                elif root is not roots[name]:
+                    self.reporter.warn(why)
+                    roots[name] = root
+            if not roots:
+                return ()
+            try:
+                return self._resolve(roots.values())
+            except UnresolvableError as error:
+                raise LockError(
+                    f"The lessons' packages cannot be in one site: {error}. State the versions "
+                    "that fit with --package, or keep such lessons in a site of their own."
+                ) from error
+
+    def _alone(self, root: _Root) -> tuple[_Root | None, str]:
+        """Return what can be had of a root, and why it is not the root itself."""
+        try:
+            self._resolve([root])
+            return root, ""
+        except UnresolvableError as error:
+            problem = error
+        if root.requested:
+            raise LockError(
+                f"{root.text} is requested and cannot be had: {self._why_not(root, problem)}."
+            ) from problem
+        if root.stated and root.unpinned not in root.stated:
+            looser = _Root(root.name, {root.unpinned: root.places}, root.modules)
+            try:
+                found = {each.name: each.version for each in self._resolve([looser])}
+            except UnresolvableError as error:
+                problem = error
+            else:
+                stated = "; ".join(f"{text} in {p[0]}" for text, p in root.stated.items())
+                return looser, (
+                    f"{root.name} cannot be had as lessons ask for it ({stated}): {problem}. The "
+                    f"site gets {root.name} {found[root.name]}; another is chosen with --package."
+                )
+        return None, self._why_not(root, problem)
+
+    def _is_unavailable(self, root: _Root, why: str) -> None:
+        instead = ALTERNATIVES.get(root.name)
+        if instead is not None:
+            why += f"; instead there is {instead[0]} ({instead[1]})"
+        for key in {root.name} if root.stated else {_head(m.module) for m in root.modules}:
+            self.unavailable[key] = why
+
+    def _why_not(self, root: _Root, error: UnresolvableError) -> str:
+        name = error.missing or root.name
+        if name in self.unreachable:
+            return (
+                f"only Pyodide's servers have {name} for browsers, and did not give it "
+                f"({self.unreachable[name]}): run je-kernel lock where they can be reached"
+            )
+        fitting = versions_of(root.name, self.platform)
+        if fitting:
+            return f"{error}; of {root.name} itself there is {fitting[0]} for browsers"
+        if is_for_others(root.name, self.lock.python):
+            return f"PyPI has {root.name} for other computers only, compiled or as sources"
+        return f"PyPI has no package {root.name}"
+
+    def _resolve(self, roots: Iterable[_Root]) -> tuple[Resolved, ...]:
+        roots = tuple(roots)
+        stand_ins = {name: StandIn(name, v, ()) for name, v in self.known.versions.items()}
+        for wheel in self.lock.served_wheels():
+            stand_ins[wheel.name] = StandIn(wheel.name, wheel.version, wheel.depends)
+        fixed = dict(self.known.versions)
+        for name, entry in self.released.items():
+            version = _version_for_pip(entry["version"])
+            if name not in self.unreachable and self._may_fix(name, version, roots):
+                stand_ins[name] = StandIn(name, version, tuple(entry["depends"]))
+                fixed[name] = version
+        for name, wheel in self.present.items():
+            if name not in self.known.versions and self._may_fix(name, wheel.version, roots):
+                fixed[name] = wheel.version
+        requirements = [text for root in roots for text in root.requirements]
+        return resolve(requirements, self.platform, stand_ins.values(), fixed)
+
+    @staticmethod
+    def _may_fix(name: str, version: str, roots: Sequence[_Root]) -> bool:
+        """Tell whether nobody asks for another version by name."""
+        return all(
+            Requirement(text).specifier.contains(version, prereleases=True)
+            for root in roots
+            if root.name == canonicalize_name(name)
+            for text in root.stated
+        )
+
+    def _wheels_of(
+        self, resolved: Sequence[Resolved], roots: Mapping[str, _Root]
+    ) -> dict[str, Wheel]:
+        extras = _extras_in_use(resolved, roots, self.lock.python)
+        found = {}
+        for each in resolved:
+            if each.name in self.known.versions:
+                continue
+            if each.sha256:
+                needed = _needed(each.requires, extras[each.name], self.lock.python)
+                found[each.name] = Wheel(
+                    name=each.name,
+                    version=each.version,
+                    file_name=each.file_name,
+                    sha256=each.sha256,
+                    imports=(),
+                    depends=tuple(sorted({r.name for r in needed} - {each.name})),
+                    sources=(PYPI,),
+                )
+            else:
+                found[each.name] = self._released_wheel(each.name)
+        return found
+
+    def _released_wheel(self, name: str) -> Wheel:
+        entry = self.released[name]
+        return Wheel(
+            name=name,
+            version=entry["version"],
+            file_name=entry["file_name"],
+            sha256=entry["sha256"],
+            imports=tuple(entry["imports"]),
+            depends=tuple(canonicalize_name(depend) for depend in entry["depends"]),
+            sources=(RELEASE,),
+            package_type=entry["package_type"],
+            install_dir=entry["install_dir"],
+            release=self.lock.core.version,
+        )
+
+    def _with_modules(self, wheel: Wheel) -> Wheel:
+        if not wheel.file_name.endswith(".whl"):
+            return wheel
+        # What brings back a module of Python's own to older ones is never loaded for it.
+        modules = modules_in(cached_wheel(wheel)) - sys.stdlib_module_names
+        # A namespace is among them, too: a kernel loads all that have a part of it.
+        tops = {module.partition(".")[0] for module in modules}
+        return replace(wheel, imports=tuple(sorted({*wheel.imports, *modules, *tops})))
+
+    def _modules_of(self, wheels: Mapping[str, Wheel]) -> dict[str, tuple[str, ...]]:
+        return {name: wheel.imports for name, wheel in wheels.items()}
+
+    def _drop_what_lacks_its_module(
+        self, roots: dict[str, _Root], modules: Mapping[str, Sequence[str]]
+    ) -> bool:
+        """Drop a package that was taken for a module which it does not have."""
+        for name, root in tuple(roots.items()):
+            lacking = [m for m in root.modules if not _provides(modules, m.module)]
+            if not lacking:
+                continue
+            del roots[name]
+            has = ", ".join(modules.get(name, ())[:5]) or "no such module"
+            why = (
+                f"no package is known that has it: PyPI's {name} has {has}; if you know which "
+                "one it is, name it with --package"
+            )
+            self._is_unavailable(_Root(root.name, modules=lacking), why)
+            if root.stated:
+                roots[name] = _Root(root.name, root.stated, requested=root.requested)
+            return True
+        return False
+
+    def _say_what_was_taken(self, roots: Mapping[str, _Root], wheels: Mapping[str, Wheel]) -> None:
+        for name, root in sorted(roots.items()):
+            wheel = wheels.get(name)
+            if wheel is not None and root.modules and not root.stated:
+                origin = "PyPI" if PYPI in wheel.sources else f"Pyodide {wheel.release}"
+                module = root.modules[0]
+                self.reporter.warn(
+                    f"{name} {wheel.version} from {origin} is taken for import {module.module} "
+                    f"({module.place})."
+                )
+
+
+def _version_for_pip(version: str) -> str:
+    """Return a version that pip reads; some libraries in C have one that it does not."""
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return "0"
+
+
+def _provides(modules: Mapping[str, Sequence[str]], module: str) -> bool:
+    return _is_among({each for names in modules.values() for each in names}, module)
+
+
+def _is_among(names: set[str], module: str) -> bool:
+    """Tell whether a module is one of those named, or inside of one, or has one inside."""
+    namespaces = {name.partition(".")[0] for name in names if "." in name}
+    parts = module.split(".")
+    prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    inside = f"{module}."
+    return bool(prefixes & (names - namespaces)) or any(n.startswith(inside) for n in names)
+
+
+def _needed(requires: Iterable[str], extras: Iterable[str], python: str) -> Iterator[Requirement]:
+    """Return those requirements that hold in the browser, with normalised names."""
+    environment = browser_environment(python)
+    for text in requires:
+        requirement = Requirement(text)
+        marker = requirement.marker
+        if marker is None or any(
+            marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras)
+        ):
+            requirement.name = canonicalize_name(requirement.name)
+            yield requirement
+
+
+def _extras_in_use(
+    resolved: Sequence[Resolved], roots: Mapping[str, _Root], python: str
+) -> dict[str, set[str]]:
+    """Return which extras of each package somebody asks for."""
+    extras: dict[str, set[str]] = {each.name: set() for each in resolved}
+    for root in roots.values():
+        for text in root.stated:
+            extras.setdefault(root.name, set()).update(Requirement(text).extras)
+    more = True
+    while more:
+        before = sum(map(len, extras.values()))
+        for each in resolved:
+            for requirement in _needed(each.requires, extras[each.name], python):
+                extras.setdefault(requirement.name, set()).update(requirement.extras)
+        more = sum(map(len, extras.values())) > before
+    return extras
+
+
+def _head(module: str) -> str:
+    """Return the part of a module's name that tells its package."""
+    parts = module.split(".")
+    dotted = (".".join(parts[:length]) for length in range(2, len(parts) + 1))
+    return next((name for name in dotted if name in DISTRIBUTIONS), parts[0])
+
+
+def _first_of(places: Sequence[str]) -> str:
+    return f"{places[0]} (and {len(places) - 1} more)" if len(places) > 1 else places[0]
+
+
+def _say_what_is_unavailable(wanted: _Wanted, added: AddedPackages, reporter: Reporter) -> None:
+    """Say of each thing that cannot be had where it is asked for."""
+    for root in wanted.roots.values():
+        if root.name in added.unavailable:
+            why = added.unavailable[root.name]
+            reporter.warn(f"{_first_of(root.places)} asks for {root.text}: {why}.")
+    places: dict[str, list[str]] = {}
+    had = {name for wheel in added.wheels.values() for name in wheel.imports}
+    for module in wanted.modules:
+        if module.optional or _is_among(had, module.module):
+            continue
+        if _head(module.module) in added.unavailable:
+            places.setdefault(_head(module.module), []).append(module.place)
+    for name, where in places.items():
+        reporter.warn(f"{_first_of(where)} imports {name}: {added.unavailable[name]}.")

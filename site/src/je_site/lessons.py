@@ -1,0 +1,530 @@
+"""Reads lessons, without running them: what they import, and what they ask pip for.
+
+A lesson is a notebook, of any version of the format, or a Python module. What
+stands in a notebook's cells is IPython, so IPython's own transformer turns magics
+and shell lines into Python before it is parsed. Where each import and each
+requirement stands is kept, for messages.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import shlex
+import tokenize
+import tomllib
+import warnings
+from argparse import ArgumentError, ArgumentParser
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+__all__ = ["LessonImport", "LessonRequirement", "Lessons", "imports_of", "read_lessons"]
+
+#: Notebooks with pictures in them are large; nothing that is larger is a lesson. In bytes.
+_LARGEST = 200_000_000
+_REQUIREMENTS = "requirements.txt"
+#: How deep requirements files may name each other.
+_DEEPEST = 8
+
+#: Cell magics whose body is not Python.
+_OTHER_LANGUAGES = frozenset(
+    {
+        *("HTML", "R", "SVG", "html", "javascript", "js", "latex", "markdown", "perl"),
+        *("python2", "ruby", "sql", "svg"),
+    }
+)
+_SHELL_CELLS = frozenset({"!", "bash", "sh", "script", "system", "sx"})
+_INSTALLERS = frozenset({"je_kernel", "micropip", "piplite"})
+_CATCHES_IMPORT_ERROR = frozenset(
+    {"BaseException", "Exception", "ImportError", "ModuleNotFoundError"}
+)
+
+
+@dataclass(frozen=True, order=True)
+class LessonImport:
+    """A module that a lesson imports.
+
+    Attributes
+    ----------
+    lesson
+        Path of the notebook or module in its folder, with slashes.
+    cell
+        The cell's place among all cells of the notebook, from 1; 0 in a module.
+    module
+        Its full name, such as ``sklearn.linear_model``.
+    optional
+        Whether the lesson goes on without it: it catches the `ImportError`.
+    """
+
+    lesson: str
+    cell: int
+    module: str
+    optional: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for messages."""
+        return _place(self.lesson, self.cell)
+
+
+@dataclass(frozen=True, order=True)
+class LessonRequirement:
+    """A requirement that a lesson states.
+
+    Attributes
+    ----------
+    lesson, cell
+        As in `LessonImport`; the lesson may also be a requirements file.
+    text
+        As pip understands it, such as ``plotly>=6``.
+    """
+
+    lesson: str
+    cell: int
+    text: str
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for messages."""
+        return _place(self.lesson, self.cell)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What lessons need.
+
+    Attributes
+    ----------
+    imports
+        Sorted; modules that lie beside the lessons are left out.
+    requirements
+        Sorted.
+    problems
+        What could not be read: a sentence each.
+    """
+
+    imports: tuple[LessonImport, ...] = ()
+    requirements: tuple[LessonRequirement, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def imports_of(folder: Path) -> tuple[LessonImport, ...]:
+    """Return what the lessons of a folder import.
+
+    Parameters
+    ----------
+    folder
+        A folder, or one notebook or module.
+
+    Returns
+    -------
+    tuple of LessonImport
+        Sorted; each module once for each cell. Modules that lie beside the lessons
+        are left out, those of Python itself are not.
+    """
+    return read_lessons([folder]).imports
+
+
+def read_lessons(paths: Iterable[Path]) -> Lessons:
+    """Read lessons.
+
+    Parameters
+    ----------
+    paths
+        Folders, notebooks and modules.
+
+    Returns
+    -------
+    Lessons
+        Of all of them together.
+    """
+    read = [_Reading(path).run() for path in paths]
+    return Lessons(
+        imports=tuple(sorted({each for lessons in read for each in lessons.imports})),
+        requirements=tuple(sorted({each for lessons in read for each in lessons.requirements})),
+        problems=tuple(problem for lessons in read for problem in lessons.problems),
+    )
+
+
+def _place(lesson: str, cell: int) -> str:
+    return f"{lesson}, cell {cell}" if cell else lesson
+
+
+@dataclass
+class _Found:
+    """What stands in one cell, or in one module."""
+
+    #: Module, names imported from it, and whether the lesson goes on without.
+    imports: list[tuple[str, tuple[str, ...], bool]] = field(default_factory=list)
+    #: Arguments of ``pip install``.
+    installs: list[list[str]] = field(default_factory=list)
+    #: Names of modules that the cell writes.
+    written: list[str] = field(default_factory=list)
+
+
+class _Reading:
+    """One folder of lessons, while it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.root = path if path.is_dir() else path.parent
+        self.files = sorted(_files_in(path)) if path.is_dir() else [path]
+        beside = _files_in(self.root, deep=path.is_dir())
+        self.modules = {file.relative_to(self.root) for file in beside if file.suffix == ".py"}
+        self.own = {path.stem for path in self.modules}
+        self.own |= {path.parent.name for path in self.modules if path.name == "__init__.py"}
+        self.imports: list[tuple[LessonImport, tuple[str, ...]]] = []
+        self.requirements: list[LessonRequirement] = []
+        self.problems: list[str] = []
+
+    def run(self) -> Lessons:
+        for file in self.files:
+            name = file.relative_to(self.root).as_posix()
+            try:
+                if file.suffix in (".ipynb", ".py") and file.stat().st_size > _LARGEST:
+                    self.problems.append(f"{name} is too large for a lesson, and was not read.")
+                elif file.suffix == ".ipynb":
+                    self._notebook(file, name)
+                elif file.suffix == ".py":
+                    self._module(file, name)
+                elif file.name == _REQUIREMENTS:
+                    self._requirements_file(file, name, 0)
+            except OSError as error:
+                self.problems.append(f"{name} could not be read: {error.strerror}.")
+        kept = (found for found, names in self.imports if not self._is_own(found, names))
+        return Lessons(tuple(kept), tuple(self.requirements), tuple(self.problems))
+
+    def _notebook(self, file: Path, name: str) -> None:
+        try:
+            cells = _python_cells(file)
+        except ValueError as error:
+            self.problems.append(f"{name} is not a notebook that can be read: {error}.")
+            return
+        for number, source in cells:
+            self._keep(_found_in_cell(source), name, number)
+
+    def _module(self, file: Path, name: str) -> None:
+        try:
+            with tokenize.open(file) as opened:
+                source = opened.read()
+        except (SyntaxError, UnicodeDecodeError) as error:
+            self.problems.append(f"{name} is not Python that can be read: {error}.")
+            return
+        found = _Found()
+        _collect(_parsed(source), found)
+        self._keep(found, name, 0)
+        for text in _script_dependencies(source):
+            self._require(text, name, 0)
+
+    def _keep(self, found: _Found, lesson: str, cell: int) -> None:
+        for module, names, optional in found.imports:
+            self.imports.append((LessonImport(lesson, cell, module, optional), names))
+        for arguments in found.installs:
+            self._install(arguments, lesson, cell)
+        self.own.update(found.written)
+
+    def _install(self, arguments: list[str], lesson: str, cell: int) -> None:
+        try:
+            options, _ = _pip_install_parser().parse_known_args(arguments)
+        except ArgumentError as error:
+            self.problems.append(f"{_place(lesson, cell)}: pip would not understand it: {error}.")
+            return
+        for text in options.requirements:
+            self._require(text, lesson, cell)
+        for text in options.files:
+            file = (self.root / lesson).parent / text
+            if file.is_file() and file.resolve().is_relative_to(self.root.resolve()):
+                self._requirements_file(file, lesson, cell)
+            else:
+                self.problems.append(f"{_place(lesson, cell)}: there is no {text} beside it.")
+
+    def _requirements_file(self, file: Path, lesson: str, cell: int, depth: int = 0) -> None:
+        text = file.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+        for line in text.splitlines():
+            words = shlex.split(line.partition(" #")[0]) if line.startswith("-") else []
+            if len(words) == 2 and words[0] in ("-r", "--requirement"):
+                further = file.parent / words[1]
+                inside = further.resolve().is_relative_to(self.root.resolve())
+                if depth < _DEEPEST and inside and further.is_file():
+                    self._requirements_file(further, lesson, cell, depth + 1)
+            stated = line.partition("#")[0].partition(" --hash")[0].strip()
+            if stated and not stated.startswith("-"):
+                self._require(stated, lesson, cell)
+
+    def _require(self, text: str, lesson: str, cell: int) -> None:
+        try:
+            requirement = Requirement(text)
+            if requirement.url is None:
+                self.requirements.append(LessonRequirement(lesson, cell, str(requirement)))
+                return
+        except InvalidRequirement:
+            pass
+        self.problems.append(
+            f"{_place(lesson, cell)}: {text!r} is no package of PyPI by name; if the lesson "
+            "needs it, give its wheel with --wheel."
+        )
+
+    def _is_own(self, found: LessonImport, names: Sequence[str]) -> bool:
+        """Tell whether a module lies beside the lessons, or is written by one of them."""
+        top = found.module.partition(".")[0]
+        if top in self.own:
+            return True
+        # A folder without __init__.py counts by what is taken from it: folders of lessons
+        # are often named for the package that they are about.
+        folder = PurePosixPath(found.lesson).parent
+        wanted = [PurePosixPath(*found.module.split("."))]
+        wanted += [wanted[0] / name for name in names if name != "*"]
+        return any(
+            Path(base / path).with_suffix(".py") in self.modules
+            for path in wanted
+            for base in (folder, PurePosixPath())
+        )
+
+
+def _files_in(root: Path, *, deep: bool = True) -> Iterator[Path]:
+    """List files, without what JupyterLite leaves out of a site."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = [f for f in folders if deep and f[0] not in "._" and f != "node_modules"]
+        yield from (Path(folder) / name for name in names if name[0] != ".")
+
+
+def _python_cells(file: Path) -> Iterator[tuple[int, str]]:
+    """Return the code cells of a notebook that a Python kernel would run.
+
+    Raises `ValueError` where it is no notebook.
+    """
+    import nbformat
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # What is missing is added; nothing is written back.
+        try:
+            text = file.read_text(encoding="utf-8")
+            notebook: Any = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+            metadata = notebook.metadata
+            language = metadata.get("language_info", {}).get("name") or metadata.get(
+                "kernelspec", {}
+            ).get("language", "python")
+            cells = [
+                (number, str(cell.source))
+                for number, cell in enumerate(notebook.cells, 1)
+                if cell.cell_type == "code"
+            ]
+        except OSError:
+            raise
+        except Exception as error:  # Whatever nbformat trips over in a damaged file.
+            reason = str(error).strip() or type(error).__name__
+            raise ValueError(reason.splitlines()[0][:200].rstrip(".")) from error
+    return iter(cells if str(language).lower() in ("python", "ipython", "python3") else [])
+
+
+def _found_in_cell(source: str) -> _Found:
+    found = _Found()
+    try:
+        transformed = _transformer()(source)
+    except (SyntaxError, ValueError, RecursionError):
+        transformed = source
+    _collect(_parsed(transformed), found)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _transformer() -> Callable[[str], str]:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    manager: Any = TransformerManager
+    transform: Callable[[str], str] = manager().transform_cell
+    return transform
+
+
+def _parsed(source: str) -> ast.Module:
+    """Parse Python; of what is no Python, or is newer than ours, the import lines alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Invalid escapes, in the lessons' own strings.
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            tree = ast.Module(body=[], type_ignores=[])
+        for line in map(str.strip, source.splitlines()):
+            if line.startswith(("import ", "from ")):
+                try:
+                    tree.body += ast.parse(line).body
+                except (SyntaxError, ValueError, RecursionError, MemoryError):
+                    continue
+    return tree
+
+
+def _collect(tree: ast.AST, found: _Found) -> None:
+    pending: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while pending:
+        node, optional = pending.pop()
+        if isinstance(node, ast.Import):
+            found.imports += [(alias.name, (), optional) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = tuple(alias.name for alias in node.names)
+            found.imports.append((node.module, names, optional))
+        elif isinstance(node, ast.Call):
+            _collect_call(node, found, optional=optional)
+        if isinstance(node, ast.Try):
+            guarded = optional or any(map(_catches_import_error, node.handlers))
+            pending += [(child, guarded) for child in node.body]
+            rest = (*node.handlers, *node.orelse, *node.finalbody)
+            pending += [(child, optional) for child in rest]
+        else:
+            pending += [(child, optional) for child in ast.iter_child_nodes(node)]
+
+
+def _catches_import_error(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(isinstance(each, ast.Name) and each.id in _CATCHES_IMPORT_ERROR for each in types)
+
+
+def _collect_call(call: ast.Call, found: _Found, *, optional: bool) -> None:
+    texts = [
+        argument.value
+        for argument in call.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
+    name, owner = _called(call.func)
+    if name in ("import_module", "__import__") and texts and not texts[0].startswith("."):
+        found.imports.append((texts[0], (), optional))
+    elif name == "install" and owner in _INSTALLERS and call.args:
+        listed = call.args[0]
+        elements = listed.elts if isinstance(listed, (ast.List, ast.Tuple)) else [listed]
+        named = [each.value for each in elements if isinstance(each, ast.Constant)]
+        found.installs.append([str(text) for text in named])
+    elif owner == "get_ipython()" and texts and len(texts) == len(call.args):
+        _collect_magic(name, texts, found)
+
+
+def _called(function: ast.expr) -> tuple[str, str]:
+    """Return the name of what is called, and of what it belongs to."""
+    if isinstance(function, ast.Name):
+        return function.id, ""
+    if not isinstance(function, ast.Attribute):
+        return "", ""
+    owner = function.value
+    if isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name):
+        return function.attr, f"{owner.func.id}()"
+    return function.attr, owner.id if isinstance(owner, ast.Name) else ""
+
+
+def _collect_magic(method: str, arguments: Sequence[str], found: _Found) -> None:
+    if method in ("system", "getoutput"):
+        found.installs += _pip_installs(arguments[0])
+    elif method == "run_line_magic" and len(arguments) == 2:
+        _collect_line_magic(arguments[0], arguments[1], found)
+    elif method == "run_cell_magic" and len(arguments) == 3:
+        _collect_cell_magic(arguments[0], arguments[1], arguments[2], found)
+
+
+def _collect_line_magic(name: str, line: str, found: _Found) -> None:
+    words = line.split()
+    if name in ("pip", "uv", "sx", "system"):
+        found.installs += _pip_installs(f"{name} {line}" if name in ("pip", "uv") else line)
+    elif name == "load_ext" and words and words[0] not in ("autoreload", "storemagic"):
+        found.imports.append((words[0], (), False))
+    elif name in ("matplotlib", "pylab"):
+        found.imports.append(("matplotlib", (), False))
+        if words[:1] in (["widget"], ["ipympl"]):
+            found.imports.append(("ipympl", (), False))
+
+
+def _collect_cell_magic(name: str, line: str, body: str, found: _Found) -> None:
+    if name in _OTHER_LANGUAGES:
+        return
+    if name in _SHELL_CELLS:
+        for each in body.splitlines():
+            found.installs += _pip_installs(each)
+    elif name in ("writefile", "file"):
+        target = PurePosixPath(line.split()[-1] if line.split() else "")
+        if target.suffix == ".py":
+            found.written += [target.stem, *target.parts[:-1]]
+            _collect(_parsed(body), found)
+    else:
+        inner = _found_in_cell(body)
+        found.imports += inner.imports
+        found.installs += inner.installs
+        found.written += inner.written
+
+
+def _pip_installs(line: str) -> Iterator[list[str]]:
+    """Return the arguments of each ``pip install`` of a shell line."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+    lexer.whitespace_split = True
+    try:
+        words = list(lexer)
+    except ValueError:  # A quote without its other.
+        return
+    command: list[str] = []
+    for word in [*words, ";"]:
+        if set(word) <= set(";&|"):
+            yield from _pip_install(command)
+            command = []
+        else:
+            command.append(word)
+
+
+def _pip_install(command: Sequence[str]) -> Iterator[list[str]]:
+    for number, word in enumerate(command):
+        before = command[number - 1] if number else "sudo"
+        if PurePosixPath(word).name.startswith("pip") and before in ("sudo", "uv", "-m"):
+            if command[number + 1 : number + 2] == ["install"]:
+                yield list(_without_redirections(command[number + 2 :]))
+            return
+
+
+def _without_redirections(words: Sequence[str]) -> Iterator[str]:
+    rest = iter(words)
+    for word in rest:
+        if word in (">", ">>", "1>", "2>"):
+            next(rest, None)
+        elif not word.startswith((">", "1>", "2>")):
+            yield word
+
+
+@lru_cache(maxsize=1)
+def _pip_install_parser() -> ArgumentParser:
+    """Return a parser of those options of pip that take a value."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("requirements", nargs="*")
+    parser.add_argument("-r", "--requirement", action="append", default=[], dest="files")
+    for options in (
+        ("-c", "--constraint"),
+        ("-e", "--editable"),
+        ("-f", "--find-links"),
+        ("-i", "--index-url"),
+        ("-t", "--target"),
+        ("--extra-index-url",),
+        ("--progress-bar",),
+        ("--timeout",),
+        ("--trusted-host",),
+    ):
+        parser.add_argument(*options)
+    return parser
+
+
+def _script_dependencies(source: str) -> Iterator[str]:
+    """Return what the inline metadata of a script says that it needs (PEP 723)."""
+    lines = source.splitlines()
+    if "# /// script" not in lines:
+        return
+    start = lines.index("# /// script") + 1
+    block = []
+    for line in lines[start:]:
+        if line == "# ///" or not line.startswith("#"):
+            break
+        block.append(line[2:])
+    try:
+        stated = tomllib.loads("\n".join(block)).get("dependencies", [])
+    except tomllib.TOMLDecodeError:
+        return
+    if isinstance(stated, list):
+        yield from (text for text in stated if isinstance(text, str))
