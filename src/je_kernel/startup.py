@@ -190,9 +190,24 @@ def _unhint_imports(shell: InteractiveShell | None) -> None:
         unhint_imports(shell)
 
 
+def _adapt_plots(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("plotting libraries are set up here")
+    from je_kernel import plots
+
+    plots.install()
+
+
+def _leave_plots(_shell: InteractiveShell | None) -> None:
+    from je_kernel import plots
+
+    plots.uninstall()
+
+
 STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console, _leave_console),
     Step("network", _patch_network, _unpatch_network),
+    Step("plots", _adapt_plots, _leave_plots),
     Step("drive", _quicken_drive, _leave_drive),
     Step("copies", _prepare_saved_copies, _release_saved_copies),
     Step("imports", _hint_imports, _unhint_imports),

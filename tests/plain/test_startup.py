@@ -79,7 +79,7 @@ def test_unloading_leaves_nothing_behind_and_loading_works_again_twice(fresh, sh
     for _ in range(2):
         shell.run_line_magic("load_ext", "je_kernel")
         assert [s.name for s in startup.started().steps if s.outcome == "done"] == [
-            *("console", "network", "imports", "namespace"),
+            *("console", "network", "plots", "imports", "namespace"),
         ]
         during = surroundings(shell)
         changed = {name for name in before if before[name] != during[name]}

@@ -119,6 +119,9 @@ class Wheel:
         Whether it is there for this project's tests alone, and in no site.
     optional
         Whether an empty package is served in its place where it cannot be had.
+    without_compiled
+        Whether the file is for another platform, and is served without its
+        compiled modules.
     package_type, install_dir
         As in Pyodide's own lock.
     """
@@ -132,6 +135,7 @@ class Wheel:
     sources: tuple[str, ...]
     test: bool = False
     optional: bool = False
+    without_compiled: bool = False
     package_type: str = "package"
     install_dir: str = "site"
 

@@ -4,7 +4,8 @@ What a series should contain is stated by `RECIPES` below; everything else is
 found out: Pyodide's own lock says the versions and the sha256 of its wheels, the
 carrier and PyPI are looked through for files with these very sha256. A
 pure-Python wheel that Pyodide rebuilt, and the carrier does not have, is taken
-from PyPI in the same version, with the sha256 that it has there.
+from PyPI in the same version, with the sha256 that it has there. At the end every
+requirement of every wheel is compared with the versions that were locked.
 
 A package that Pyodide's lock does not know keeps the version that the present
 lock states; ``--upgrade`` takes the newest.
@@ -23,14 +24,18 @@ import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 from pkginfo import get_metadata
 from pyodide_lock.utils import parse_top_level_import_name
 
 from je_site.lock import CARRIER, PYPI, RELEASE, locks_folder
-from je_site.requirements import needed_in_browser
+from je_site.requirements import requirements_in_browser
+from je_site.sources import OTHER_PLATFORM
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 __all__ = ["RECIPES", "Recipe", "main", "relock"]
 
@@ -44,6 +49,15 @@ _CLASSROOM = (
     "matplotlib", "numpy", "openpyxl", "pandas", "pillow", "psygnal", "pydantic",
     "pyodide-http", "regex", "requests", "scikit-learn", "scipy", "seaborn", "sympy",
     "typing-extensions", "tzdata", "urllib3", "xlrd",
+)
+# fmt: on
+
+# fmt: off
+#: What lessons draw with, and the tools that come with it.
+_PLOTS = (
+    "altair", "bokeh", "bqplot", "folium", "ipycanvas", "ipydatagrid", "ipyleaflet", "ipympl",
+    "jinja2", "narwhals", "nbformat", "networkx", "patsy", "plotly", "pyyaml", "statsmodels",
+    "tqdm", "wordcloud",
 )
 # fmt: on
 
@@ -78,6 +92,11 @@ class Recipe:
     optional
         Packages to lock although Pyodide's own servers alone have them. Whoever
         builds a site out of their reach serves empty ones instead.
+    without_compiled
+        Packages that run without their compiled modules, which nobody but Pyodide's
+        servers has for a browser: PyPI's wheel for another platform, less these.
+    needed
+        Dependencies that a package has and does not state.
     not_needed
         Dependencies that Pyodide's lock states and the packages can do without.
     preload
@@ -94,6 +113,8 @@ class Recipe:
     test: tuple[str, ...] = _TEST
     pins: dict[str, str] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
+    without_compiled: frozenset[str] = frozenset()
+    needed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     not_needed: frozenset[tuple[str, str]] = frozenset()
     preload: tuple[str, ...] = _KERNEL
 
@@ -104,8 +125,25 @@ RECIPES = {
         entry="pyodide.mjs",
         release="314.0.3",
         carrier=("open-webui", "0.12.4"),
-        # pytest-pyodide does not run on pytest 9.
-        pins={"pytest": "8.4.2"},
+        wanted=(*_KERNEL, *_CLASSROOM, *_PLOTS, *_OURS),
+        # pytest-pyodide does not run on pytest 9. jsonschema 4.18 and later need
+        # rpds-py, which is compiled and only on Pyodide's servers.
+        pins={"pytest": "8.4.2", "jsonschema": "4.17.3"},
+        optional=frozenset({"statsmodels"}),
+        # je-kernel has a module in the place of wordcloud's only compiled one.
+        without_compiled=frozenset({"markupsafe", "pyyaml", "wordcloud"}),
+        # Plotly Express does not import without NumPy, and no figure shows without nbformat.
+        needed={"plotly": ("nbformat", "numpy")},
+        # What Pyodide's recipes add for tests, or for a part that imports it itself.
+        not_needed=frozenset(
+            (name, depend)
+            for name, depends in {
+                "bokeh": ("pandas", "six"),
+                "networkx": ("decorator", "matplotlib", "numpy", "setuptools"),
+                "patsy": ("six",),
+            }.items()
+            for depend in depends
+        ),
     ),
     "0.29": Recipe(
         core="0.29.3",
@@ -167,6 +205,7 @@ class _Relock:
         self.folder = folder
         self.present = {} if upgrade else _present_versions(series)
         self.wheels: dict[str, dict[str, Any]] = {}
+        self.requirements: dict[str, tuple[Requirement, ...]] = {}
 
     def run(self) -> dict[str, Any]:
         core, info = self._core()
@@ -176,6 +215,7 @@ class _Relock:
         self.carrier_zip = zipfile.ZipFile(self.folder / carrier["file_name"])
         self._lock_all(self.recipe.wanted, test=False)
         self._lock_all(self.recipe.test, test=True)
+        self._check_requirements()
         return {
             "series": self.series,
             "python": self.python,
@@ -244,10 +284,29 @@ class _Relock:
             print(f"{name} {entry['version']}: {', '.join(entry['sources'])}", file=sys.stderr)
             pending.extend(entry["depends"])
 
+    def _check_requirements(self) -> None:
+        """Refuse versions that do not fit each other, where the release has not chosen both."""
+        chosen = {
+            name
+            for name, entry in self.wheels.items()
+            if entry["version"] == self.release.get(name, {}).get("version")
+        }
+        unmet = [
+            f"{name} {self.wheels[name]['version']} needs {requirement}, "
+            f"and {self.wheels[depend]['version']} is locked"
+            for name, requirements in self.requirements.items()
+            for requirement in requirements
+            if (depend := canonicalize_name(requirement.name)) in self.wheels
+            and not {name, depend} <= chosen
+            and self.wheels[depend]["version"] not in requirement.specifier
+        ]
+        if unmet:
+            raise SystemExit("\n".join(unmet))
+
     def _lock_one(self, name: str) -> dict[str, Any]:
         released = self.release.get(name)
         pinned = self.recipe.pins.get(name)
-        if released is not None and pinned is None:
+        if released is not None and pinned is None and name not in self.recipe.without_compiled:
             in_release = self._lock_released(name, released)
             if in_release is not None:
                 return in_release
@@ -301,8 +360,10 @@ class _Relock:
             version = str(metadata.version)
             if PYPI in sources and version != released.get("version"):
                 depends = set()  # Pyodide's list is of another version.
-            depends |= needed_in_browser(metadata.requires_dist, self.python)
+            self.requirements[name] = requirements_in_browser(metadata.requires_dist, self.python)
+            depends |= {canonicalize_name(r.name) for r in self.requirements[name]}
             imports = imports or sorted(parse_top_level_import_name(path) or [])
+        depends |= set(self.recipe.needed.get(name, ()))
         entry: dict[str, Any] = {
             "version": version,
             "file_name": path.name,
@@ -313,18 +374,21 @@ class _Relock:
         }
         if name in self.recipe.optional:
             entry["optional"] = True
+        if name in self.recipe.without_compiled:
+            entry["without_compiled"] = True
         if released.get("package_type", "package") != "package":
             entry["package_type"] = released["package_type"]
             entry["install_dir"] = released["install_dir"]
         return entry
 
     def _pip_download(self, requirement: str, name: str) -> Path:
-        """Download one pure-Python wheel."""
+        """Download one pure-Python wheel, or one to leave compiled modules out of."""
+        platform = OTHER_PLATFORM if name in self.recipe.without_compiled else "any"
         folder = self.folder / f"download-{name}"
         subprocess.run(  # noqa: S603
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
-                *("--disable-pip-version-check", "--only-binary=:all:", "--platform=any"),
+                *("--disable-pip-version-check", "--only-binary=:all:", "--platform", platform),
                 "--ignore-requires-python",
                 *("--python-version", self.python if hasattr(self, "python") else "3.13"),
                 *("--dest", str(folder), requirement),

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from je_site.progress import Bar, Reporter
 
 __all__ = [
+    "OTHER_PLATFORM",
     "Fetched",
     "cached_wheel",
     "core_from_npm",
@@ -61,6 +62,9 @@ __all__ = [
 #: How long to wait for Pyodide's servers to answer, in seconds.
 CONNECT_TIMEOUT = 8.0
 _DOWNLOADS_AT_ONCE = 6
+
+#: Whose wheels are taken where a package runs without their compiled modules.
+OTHER_PLATFORM = "manylinux2014_x86_64"
 
 
 @dataclass
@@ -271,7 +275,7 @@ def _extract(archive: zipfile.ZipFile, folder: str, wheel: Wheel) -> Path:
 
 
 def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporter) -> Fetched:
-    """Fetch pure-Python wheels from PyPI, in one call of pip.
+    """Fetch wheels from PyPI, in one call of pip for each platform.
 
     Parameters
     ----------
@@ -291,28 +295,37 @@ def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporte
     wanted = [wheel for wheel in missing if PYPI in wheel.sources]
     if not wanted:
         return fetched
-    requirements = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}" for w in wanted]
     with temporary_folder() as folder, reporter.bar(f"PyPI: {counted(wanted)}") as bar:
-        problem = _pip_download(requirements, folder, lock.python, bar)
-        if problem:
-            fetched.problems.append(f"PyPI: {problem}")
-            return fetched
-        for wheel in wanted:
-            found = folder / wheel.file_name
-            if found.exists():
-                copy_atomically(found, cached_wheel(wheel))
-                fetched.paths[wheel.name] = cached_wheel(wheel)
+        for platform in ("any", OTHER_PLATFORM):
+            of_platform = [w for w in wanted if w.without_compiled == (platform != "any")]
+            requirements = [
+                f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}"
+                for wheel in of_platform
+            ]
+            problem = requirements and _pip_download(
+                requirements, folder, lock.python, bar, platform
+            )
+            if problem:
+                fetched.problems.append(f"PyPI: {problem}")
+                continue
+            for wheel in of_platform:
+                found = folder / wheel.file_name
+                if found.exists():
+                    copy_atomically(found, cached_wheel(wheel))
+                    fetched.paths[wheel.name] = cached_wheel(wheel)
     return fetched
 
 
-def _pip_download(requirements: Iterable[str], folder: Path, python: str, bar: Bar) -> str | None:
-    """Let pip download pure-Python wheels, verified; return what it says if it cannot."""
+def _pip_download(
+    requirements: Iterable[str], folder: Path, python: str, bar: Bar, platform: str = "any"
+) -> str | None:
+    """Let pip download wheels, verified; return what it says if it cannot."""
     listed = folder / "requirements.txt"
     listed.write_text("\n".join(requirements), encoding="utf-8")
     command = [
         *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"),
         *("--disable-pip-version-check", "--no-input", "--ignore-requires-python"),
-        *("--only-binary=:all:", "--platform=any", "--python-version", python),
+        *("--only-binary=:all:", "--platform", platform, "--python-version", python),
         *("--progress-bar", _progress_bar(), "--retries", "1", "--timeout", "15"),
         *("--dest", str(folder), "--requirement", str(listed)),
     ]
