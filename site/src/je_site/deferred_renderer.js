@@ -1,10 +1,11 @@
 // A container (in the sense of module federation) in the place of a front end for
 // one MIME type: it fetches that front end when the first output is to be shown.
-(({ name, load, module, mimeType }) => {
+(({ name, load, module, mimeType, maps }) => {
   const containers = (window._JUPYTERLAB ??= {});
   const base = document.currentScript.src;
   let scope;
   let fetched;
+  let mapsFetched;
 
   const run = url =>
     new Promise((resolve, reject) => {
@@ -39,6 +40,11 @@
           fetched = undefined;
           throw error;
         });
+        const traces = model.data[mimeType].data ?? [];
+        if (maps && traces.some(({ type }) => ['choropleth', 'scattergeo'].includes(type))) {
+          // Without them, plotly.js asks its makers' server for the borders of countries.
+          await (mapsFetched ??= run(new URL(maps, base)));
+        }
         const factory = await fetched;
         if (this.widgets.length === 0) {
           this.addWidget(factory.createRenderer(this.options));

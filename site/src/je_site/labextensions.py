@@ -41,6 +41,7 @@ _SETTINGS = "build/schemas/all_federated.json"
 #: Front ends that a page would fetch whole as it loads, and the type of the outputs
 #: that they show. They are fetched with the first such output instead.
 _DEFERRED = {"jupyterlab-plotly": "application/vnd.plotly.v1+json"}
+_MAPS = "static/je-kernel/npm/plotly.js@*/dist/plotly-geo-assets.js"
 _DEFERRED_RENDERER = Path(__file__).with_name("deferred_renderer.js")
 
 
@@ -229,17 +230,20 @@ def _place(output: Path, front_end: FrontEnd) -> dict[str, Any]:
                     file.write(archive.read(item))
     entry = {"name": front_end.name, **front_end.build}
     mime_type = _DEFERRED.get(front_end.name)
-    return entry if mime_type is None else _deferred(target, entry, mime_type)
+    return entry if mime_type is None else _deferred(output, entry, mime_type)
 
 
-def _deferred(target: Path, entry: Mapping[str, Any], mime_type: str) -> dict[str, Any]:
+def _deferred(output: Path, entry: Mapping[str, Any], mime_type: str) -> dict[str, Any]:
     """Have a page load a small script, which loads the front end when it is needed."""
+    target = output / _IN_SITE / entry["name"]
+    maps = next(output.glob(_MAPS), None)
     described = json.dumps(
         {
             "name": entry["name"],
             "load": PurePosixPath(entry["load"]).name,
             "module": entry["mimeExtension"],
             "mimeType": mime_type,
+            "maps": maps and f"../../../{maps.relative_to(output).as_posix()}",
         }
     )
     source = _DEFERRED_RENDERER.read_text(encoding="utf-8").replace("/* front end */", described)

@@ -61,6 +61,20 @@ _PLOTS = (
 )
 # fmt: on
 
+#: What figures would fetch from elsewhere: npm packages, and files of them. The
+#: versions are those that folium 0.20 and plotly 6.9 ask for.
+_SCRIPTS = {
+    "@fortawesome/fontawesome-free@6.2.0": r"css/all\.min\.css|webfonts/.*\.woff2",
+    "bootstrap@5.2.2": r"dist/js/bootstrap\.bundle\.min\.js|dist/css/bootstrap\.min\.css",
+    "glyphicons-only-bootstrap@1.0.1": r"css/bootstrap\.min\.css|fonts/.*\.woff2?",
+    "jquery@3.7.1": r"dist/jquery\.min\.js",
+    "leaflet@1.9.3": r"dist/leaflet\.(js|css)|dist/images/.*\.png",
+    "leaflet.awesome-markers@2.0.5": r"dist/leaflet\.awesome-markers\.(js|css)|dist/images/.*\.png",
+    "leaflet.heat@0.2.0": r"dist/leaflet-heat\.js",
+    "leaflet.markercluster@1.1.0": r"dist/leaflet\.markercluster\.js|dist/MarkerCluster.*\.css",
+    "plotly.js@3.7.0": r"dist/plotly-geo-assets\.js",
+}
+
 #: What je-kernel itself depends on: it shows shared notebooks with them.
 _OURS = ("latex2mathml", "markdown-it-py", "mdit-py-plugins")
 
@@ -99,6 +113,8 @@ class Recipe:
         Dependencies that a package has and does not state.
     not_needed
         Dependencies that Pyodide's lock states and the packages can do without.
+    scripts
+        Files of npm packages that figures fetch: a pattern for each package.
     preload
         The packages that every kernel loads, as JupyterLite's worker spells them:
         those which it would install itself otherwise.
@@ -116,6 +132,7 @@ class Recipe:
     without_compiled: frozenset[str] = frozenset()
     needed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     not_needed: frozenset[tuple[str, str]] = frozenset()
+    scripts: dict[str, str] = field(default_factory=dict)
     preload: tuple[str, ...] = _KERNEL
 
 
@@ -127,13 +144,15 @@ RECIPES = {
         carrier=("open-webui", "0.12.4"),
         wanted=(*_KERNEL, *_CLASSROOM, *_PLOTS, *_OURS),
         # pytest-pyodide does not run on pytest 9. jsonschema 4.18 and later need
-        # rpds-py, which is compiled and only on Pyodide's servers.
-        pins={"pytest": "8.4.2", "jsonschema": "4.17.3"},
+        # rpds-py, which is compiled and only on Pyodide's servers. plotly 7 has no
+        # scatter_mapbox and its like, which older lessons draw their maps with.
+        pins={"pytest": "8.4.2", "jsonschema": "4.17.3", "plotly": "6.9.0"},
         optional=frozenset({"statsmodels"}),
         # je-kernel has a module in the place of wordcloud's only compiled one.
         without_compiled=frozenset({"markupsafe", "pyyaml", "wordcloud"}),
         # Plotly Express does not import without NumPy, and no figure shows without nbformat.
         needed={"plotly": ("nbformat", "numpy")},
+        scripts=_SCRIPTS,
         # What Pyodide's recipes add for tests, or for a part that imports it itself.
         not_needed=frozenset(
             (name, depend)
@@ -224,25 +243,46 @@ class _Relock:
             "carrier": carrier,
             "preload": list(self.recipe.preload),
             "kernel_wheels": _KERNEL_WHEELS,
+            "scripts": [
+                self._scripts(package, pattern)
+                for package, pattern in sorted(self.recipe.scripts.items())
+            ],
             "wheels": dict(sorted(self.wheels.items())),
         }
 
+    def _scripts(self, package: str, pattern: str) -> dict[str, Any]:
+        integrity, files = self._npm_files(package)
+        npm, _, version = package.rpartition("@")
+        names = sorted(name for name in files if re.fullmatch(pattern, name))
+        return {
+            "npm": npm,
+            "version": version,
+            "integrity": integrity,
+            "files": {name: hashlib.sha256(files[name]).hexdigest() for name in names},
+        }
+
     def _npm_pack(self, version: str) -> tuple[str, dict[str, bytes], dict[str, Any]]:
+        """Return Pyodide's npm package: its integrity, its files by name, and its lock."""
+        integrity, files = self._npm_files(f"pyodide@{version}")
+        by_name = {Path(path).name: content for path, content in files.items()}
+        return integrity, by_name, json.loads(by_name["pyodide-lock.json"])
+
+    def _npm_files(self, package: str) -> tuple[str, dict[str, bytes]]:
         output = subprocess.run(  # noqa: S603
-            ["npm", "pack", f"pyodide@{version}", "--json"],  # noqa: S607
+            ["npm", "pack", package, "--json"],  # noqa: S607
             cwd=self.folder,
             check=True,
             capture_output=True,
         ).stdout
         report = json.loads(output)
         packed = report[0] if isinstance(report, list) else next(iter(report.values()))
-        with tarfile.open(self.folder / f"pyodide-{version}.tgz") as archive:
+        with tarfile.open(self.folder / packed["filename"]) as archive:
             files = {
-                Path(member.name).name: archive.extractfile(member).read()  # type: ignore[union-attr]
+                member.name.partition("/")[2]: archive.extractfile(member).read()  # type: ignore[union-attr]
                 for member in archive.getmembers()
                 if member.isfile()
             }
-        return packed["integrity"], files, json.loads(files["pyodide-lock.json"])
+        return packed["integrity"], files
 
     def _core(self) -> tuple[dict[str, Any], dict[str, Any]]:
         integrity, files, lock = self._npm_pack(self.recipe.core)

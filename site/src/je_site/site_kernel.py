@@ -23,6 +23,7 @@ from je_site.errors import LockError
 from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
 from je_site.labextensions import check_front_ends, front_ends_of, install_front_ends
 from je_site.lock import locks_folder, parse_lock, read_lock
+from je_site.scripts import place_scripts
 from je_site.site_record import read_record, write_record
 from je_site.upstream import default_lock, deployers_lock, names_a_pyodide
 
@@ -258,7 +259,8 @@ def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _S
     names = {package.name: place_wheel(package, output) for package in packages}
     entries = {package.name: entry_of(package, names[package.name]) for package in packages}
     lock_url = write_lock(output, core_lock(core)["info"], entries)
-    files = (lock_url, pyodide_url, *names.values())
+    scripts = place_scripts(lock, output, reporter)
+    files = (lock_url, pyodide_url, *names.values(), *scripts)
     return _Served(lock_url, pyodide_url, (*lock.preload, OWN_NAME), files, packages)
 
 
@@ -278,7 +280,7 @@ def _serve_beside(
     entries = {package.name: entry_of(package, names[package.name]) for package in packages}
     merged_entries = {**_completed(upstream.packages, lock), **entries}
     lock_url = write_lock(output, upstream.info, merged_entries)
-    files = (lock_url, *names.values())
+    files = (lock_url, *names.values(), *place_scripts(lock, output, reporter))
     return _Served(lock_url, None, (*lock.preload, OWN_NAME), files, packages)
 
 

@@ -23,6 +23,9 @@ __all__ = ["install", "installed", "uninstall"]
 _ADAPTERS = {
     "altair.vegalite.v6.display": "je_kernel.plots.altair",
     "bokeh.settings": "je_kernel.plots.bokeh",
+    "branca.element": "je_kernel.plots.maps",
+    "folium.raster_layers": "je_kernel.plots.maps",
+    "ipyleaflet.leaflet": "je_kernel.plots.maps",
     "matplotlib": "je_kernel.plots.matplotlib",
     "matplotlib._animation_data": "je_kernel.plots.matplotlib",
     "matplotlib._text_helpers": "je_kernel.plots.matplotlib",

@@ -52,7 +52,7 @@ _VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".webm"})
 
 #: The symbols of an animation's buttons; Matplotlib fetches a whole font of them.
 _SYMBOLS = {
-    "minus": "–",
+    "minus": "-",
     "fast-backward": "⏮",
     "step-backward": "◂❘",
     "play fa-flip-horizontal": "◀",

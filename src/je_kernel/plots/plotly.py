@@ -8,7 +8,10 @@ elsewhere (``fig.show(renderer="colab")``), so all of them show the figure as da
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from je_kernel.plots.maps import without_tiles
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from je_kernel.net.patches import Patches
 
 __all__ = ["adapt"]
+
+#: Where plotly's maps have their tiles from.
+_TILES = "https://basemaps.cartocdn.com/"
 
 _IN_THE_PAGE = "plotly_mimetype"
 _BY_HTML = (
@@ -39,11 +45,33 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         return
     renderers = module.renderers
     before = dict(renderers.items()), renderers.default
-    figure = renderers[_IN_THE_PAGE]
-    renderers.update({name: figure for name in _BY_HTML if name in renderers})
+    figure = _in_the_page(module.PlotlyRenderer)
+    names = (_IN_THE_PAGE, "jupyterlab", "nteract", "vscode", *_BY_HTML)
+    renderers.update({name: figure for name in names if name in renderers})
     if not os.environ.get("PLOTLY_RENDERER"):
         renderers.default = _IN_THE_PAGE
     patches.when_undone(lambda: _restore(renderers, *before))
+
+
+def _in_the_page(base: Any) -> Any:
+    """Return plotly's renderer of figures as data, which leaves out the tiles of maps."""
+
+    class InThePage(base):  # type: ignore[misc]
+        def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, Any]:
+            for name in sorted({_map_of(trace) for trace in fig_dict.get("data", ())} - {None}):
+                layout = fig_dict.setdefault("layout", {})
+                if without_tiles(_TILES):
+                    layout[name] = {**layout.get(name, {}), "style": "white-bg"}
+            bundle: dict[str, Any] = super().to_mimebundle(fig_dict)
+            return bundle
+
+    return InThePage()
+
+
+def _map_of(trace: dict[str, Any]) -> str | None:
+    """Name the map with tiles that a trace is drawn on."""
+    found = re.fullmatch(r"(?:scatter|choropleth|density)(map|mapbox)", trace.get("type", ""))
+    return str(trace.get("subplot", found[1])) if found else None
 
 
 def _refuse_pictures(*_: Any, **__: Any) -> NoReturn:
