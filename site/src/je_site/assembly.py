@@ -197,6 +197,12 @@ def _locked_packages(
     served = lock.served_wheels(with_tests=with_tests)
     wheels = [wheel for wheel in served if wheel.name not in without]
     unavailable = _fetch(lock, wheels, reporter)
+    missed = [wheel.name for wheel in unavailable if wheel.name not in lock.preload]
+    if missed:
+        reporter.warn(
+            f"Pyodide's servers alone have {' and '.join(missed)}, and they cannot be reached: "
+            "the site is built without, and an import of it fails."
+        )
     return tuple(
         _empty_package(wheel) if wheel in unavailable else _locked_package(wheel)
         for wheel in wheels
