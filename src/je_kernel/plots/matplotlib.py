@@ -7,10 +7,10 @@ notebook are ipympl's, where the site has it.
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 from functools import cache, wraps
+from importlib.util import find_spec
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -97,16 +97,24 @@ def _in_page(name: str) -> str:
     """Return the backend to use in the place of the one that a lesson names."""
     lowered = str(name).lower()
     if lowered in _OF_NOTEBOOKS or lowered == _WIDGET:
-        try:
-            importlib.import_module("ipympl")
-        except ImportError:
-            _say_once(_NO_WIDGET)
-            return _INLINE
-        return _WIDGET
+        return _WIDGET if _has_widget() else _INLINE
     if _OF_WINDOWS.fullmatch(lowered):
         _say_once(_NO_WINDOWS.format(name=name))
         return _INLINE
     return name
+
+
+def _has_widget() -> bool:
+    """Tell whether ipympl is there, and see to it that Matplotlib knows."""
+    if find_spec("ipympl") is None:
+        _say_once(_NO_WIDGET)
+        return False
+    from matplotlib.backends.registry import backend_registry
+
+    if not backend_registry.is_valid_backend("widget"):
+        # It looked for other packages' backends before ipympl came.
+        backend_registry._clear()
+    return True
 
 
 @cache
