@@ -403,7 +403,7 @@ class _Relock:
             self.requirements[name] = requirements_in_browser(metadata.requires_dist, self.python)
             depends |= {canonicalize_name(r.name) for r in self.requirements[name]}
             imports = imports or sorted(parse_top_level_import_name(path) or [])
-        depends |= set(self.recipe.needed.get(name, ()))
+        depends |= {canonicalize_name(need) for need in self.recipe.needed.get(name, ())}
         entry: dict[str, Any] = {
             "version": version,
             "file_name": path.name,

@@ -19,4 +19,8 @@ def adapt(_module: ModuleType, patches: Patches) -> None:
     """Have ``output_notebook()`` put the scripts into the page, unless the lesson says else."""
     if _VARIABLE not in os.environ:
         os.environ[_VARIABLE] = "inline"
-        patches.when_undone(lambda: os.environ.pop(_VARIABLE, None) and None)
+        patches.when_undone(_forget)
+
+
+def _forget() -> None:
+    os.environ.pop(_VARIABLE, None)

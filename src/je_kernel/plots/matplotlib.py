@@ -109,11 +109,12 @@ def _has_widget() -> bool:
     if find_spec("ipympl") is None:
         _say_once(_NO_WIDGET)
         return False
-    from matplotlib.backends.registry import backend_registry
+    import matplotlib.backends.registry
 
-    if not backend_registry.is_valid_backend("widget"):
+    registry: Any = matplotlib.backends.registry.backend_registry
+    if not registry.is_valid_backend("widget"):
         # It looked for other packages' backends before ipympl came.
-        backend_registry._clear()
+        registry._clear()
     return True
 
 

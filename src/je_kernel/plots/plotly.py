@@ -58,9 +58,10 @@ def _in_the_page(base: Any) -> Any:
 
     class InThePage(base):  # type: ignore[misc]
         def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, Any]:
-            for name in sorted({_map_of(trace) for trace in fig_dict.get("data", ())} - {None}):
-                layout = fig_dict.setdefault("layout", {})
-                if without_tiles(_TILES):
+            layout = fig_dict.setdefault("layout", {})
+            for trace in fig_dict.get("data", ()):
+                name = _map_of(trace)
+                if name is not None and without_tiles(_TILES):
                     layout[name] = {**layout.get(name, {}), "style": "white-bg"}
             bundle: dict[str, Any] = super().to_mimebundle(fig_dict)
             return bundle

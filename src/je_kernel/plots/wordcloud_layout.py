@@ -55,4 +55,5 @@ def query_integral_image(
     goal = random_state.randint(0, len(free))
     if goal == 0:
         return None
-    return divmod(int(free[goal - 1]), columns)
+    row, column = divmod(int(free[goal - 1]), columns)
+    return row, column
