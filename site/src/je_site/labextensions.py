@@ -38,11 +38,11 @@ _ENVIRONMENT = Path(sys.prefix) / "share/jupyter/labextensions"
 _CONFIG = "jupyter-lite.json"
 _SETTINGS = "build/schemas/all_federated.json"
 
-#: Front ends that a page would fetch whole as it loads, and the type of the outputs
-#: that they show. They are fetched with the first such output instead.
-_DEFERRED = {"jupyterlab-plotly": "application/vnd.plotly.v1+json"}
+#: Front ends that a page would fetch whole as it loads, megabytes of them, and the type
+#: of the outputs that they show; None for widgets. They are fetched with the first of these.
+_DEFERRED = {"jupyterlab-plotly": "application/vnd.plotly.v1+json", "ipydatagrid": None}
 _MAPS = "static/je-kernel/npm/plotly.js@*/dist/plotly-geo-assets.js"
-_DEFERRED_RENDERER = Path(__file__).with_name("deferred_renderer.js")
+_DEFERRED_FRONT_END = Path(__file__).with_name("deferred_front_end.js")
 
 
 @dataclass(frozen=True)
@@ -229,24 +229,25 @@ def _place(output: Path, front_end: FrontEnd) -> dict[str, Any]:
                 with writing(target / relative) as file:
                     file.write(archive.read(item))
     entry = {"name": front_end.name, **front_end.build}
-    mime_type = _DEFERRED.get(front_end.name)
-    return entry if mime_type is None else _deferred(output, entry, mime_type)
+    return _deferred(output, front_end, entry) if front_end.name in _DEFERRED else entry
 
 
-def _deferred(output: Path, entry: Mapping[str, Any], mime_type: str) -> dict[str, Any]:
+def _deferred(output: Path, front_end: FrontEnd, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Have a page load a small script, which loads the front end when it is needed."""
-    target = output / _IN_SITE / entry["name"]
+    target = output / _IN_SITE / front_end.name
+    mime_type = _DEFERRED[front_end.name]
     maps = next(output.glob(_MAPS), None)
     described = json.dumps(
         {
-            "name": entry["name"],
+            "name": front_end.name,
+            "version": front_end.version,
             "load": PurePosixPath(entry["load"]).name,
-            "module": entry["mimeExtension"],
+            "module": entry["mimeExtension" if mime_type else "extension"],
             "mimeType": mime_type,
             "maps": maps and f"../../../{maps.relative_to(output).as_posix()}",
         }
     )
-    source = _DEFERRED_RENDERER.read_text(encoding="utf-8").replace("/* front end */", described)
+    source = _DEFERRED_FRONT_END.read_text(encoding="utf-8").replace("/* front end */", described)
     name = f"deferred.{hashlib.sha256(source.encode()).hexdigest()[:10]}.js"
     load = PurePosixPath(entry["load"]).parent / name
     with writing(target / load) as file:
