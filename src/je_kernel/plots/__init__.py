@@ -8,6 +8,7 @@ configure: which renderer, whose scripts, whose backend.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 from je_kernel.net.adaptation import AdaptingFinder
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-__all__ = ["install", "installed", "uninstall"]
+__all__ = ["install", "installed", "say_once", "uninstall"]
 
 _ADAPTERS = {
     "altair.vegalite.v6.display": "je_kernel.plots.altair",
@@ -78,3 +79,9 @@ def uninstall() -> None:
 def installed() -> bool:
     """Return whether `install` is in force."""
     return _finder in sys.meta_path
+
+
+@cache
+def say_once(sentence: str) -> None:
+    """Tell the student something that a figure cannot show, once in a kernel."""
+    print(sentence, file=sys.stderr)

@@ -8,12 +8,12 @@ and one sentence says so; the setting ``map_tiles`` lets them in.
 from __future__ import annotations
 
 import re
-import sys
-from functools import cache, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from je_kernel import settings
+from je_kernel.plots import say_once
 from je_kernel.site import site_url
 
 if TYPE_CHECKING:
@@ -76,13 +76,8 @@ def without_tiles(url: str) -> bool:
     """Tell whether a map has to do without the tiles of an address, and if so, say it once."""
     if settings.current().map_tiles or url.startswith("data:"):
         return False
-    _say_once(_NO_TILES.format(host=urlsplit(url).hostname or url))
+    say_once(_NO_TILES.format(host=urlsplit(url).hostname or url))
     return True
-
-
-@cache
-def _say_once(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
 
 
 def _adapt_links(module: ModuleType, patches: Patches) -> None:
@@ -108,7 +103,7 @@ def _of_site(url: str) -> str:
         if path.endswith(end):
             return site_url(f"static/je-kernel/npm/{place}")
     if urlsplit(url).scheme in ("http", "https") and not settings.current().map_tiles:
-        _say_once(_NO_SCRIPT.format(host=urlsplit(url).hostname))
+        say_once(_NO_SCRIPT.format(host=urlsplit(url).hostname))
         return "data:,"
     return url
 

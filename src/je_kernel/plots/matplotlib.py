@@ -8,11 +8,12 @@ notebook are ipympl's, where the site has it.
 from __future__ import annotations
 
 import re
-import sys
-from functools import cache, wraps
+from functools import wraps
 from importlib.util import find_spec
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+
+from je_kernel.plots import say_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,7 @@ def _in_page(name: str) -> str:
     if lowered in _OF_NOTEBOOKS or lowered == _WIDGET:
         return _WIDGET if _has_widget() else _INLINE
     if _OF_WINDOWS.fullmatch(lowered):
-        _say_once(_NO_WINDOWS.format(name=name))
+        say_once(_NO_WINDOWS.format(name=name))
         return _INLINE
     return name
 
@@ -107,7 +108,7 @@ def _in_page(name: str) -> str:
 def _has_widget() -> bool:
     """Tell whether ipympl is there, and see to it that Matplotlib knows."""
     if find_spec("ipympl") is None:
-        _say_once(_NO_WIDGET)
+        say_once(_NO_WIDGET)
         return False
     import matplotlib.backends.registry
 
@@ -116,11 +117,6 @@ def _has_widget() -> bool:
         # It looked for other packages' backends before ipympl came.
         registry._clear()
     return True
-
-
-@cache
-def _say_once(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
 
 
 def _adapt_buttons(module: ModuleType, patches: Patches) -> None:
