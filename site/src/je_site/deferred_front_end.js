@@ -38,6 +38,14 @@
       throw error;
     }));
 
+  /** Fetch the borders of countries, in a build whose names are those of another file. */
+  const fetchMaps = async () => {
+    const { Plotly } = window;
+    await run(new URL(maps, base));
+    window.PlotlyGeoAssets = window.moduleName;
+    window.Plotly = Plotly;
+  };
+
   /** A renderer that becomes the front end's when it renders. */
   const deferredRenderer = async () => {
     const { Panel } = await shared('@lumino/widgets');
@@ -50,7 +58,7 @@
         const traces = model.data[mimeType].data ?? [];
         if (maps && traces.some(({ type }) => ['choropleth', 'scattergeo'].includes(type))) {
           // Without them, plotly.js asks its makers' server for the borders of countries.
-          await (mapsFetched ??= run(new URL(maps, base)));
+          await (mapsFetched ??= fetchMaps());
         }
         const { rendererFactory } = await plugin();
         if (this.widgets.length === 0) {

@@ -152,16 +152,14 @@ def _adapt_animation(module: ModuleType, patches: Patches) -> None:
 
 
 def _adapt_missing_glyphs(module: ModuleType, patches: Patches) -> None:
-    """Warn once of the characters of a script, not of each one at every drawing."""
-    warned = set()
+    """Tell once of the characters of a script, not of each one at every drawing."""
+    told = set()
 
     def warn_on_missing_glyph(codepoint: int, _fontnames: str) -> None:
         script = _script(codepoint)
-        if script not in warned:
-            warned.add(script)
-            module._api.warn_external(
-                _MISSING.format(characters=f"{script} such as {chr(codepoint)}")
-            )
+        if script not in told:
+            told.add(script)
+            say_once(_MISSING.format(characters=f"{script} such as {chr(codepoint)}"))
 
     patches.set(module, "warn_on_missing_glyph", warn_on_missing_glyph)
 
