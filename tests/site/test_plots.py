@@ -196,3 +196,13 @@ def test_a_figure_is_saved_in_the_notebook_as_data(drawn):
     assert {"application/vnd.vegalite.v5+json", "text/plain"} in mime_types
     (figure,) = drawn.results["a figure for Colab"].outputs
     assert "text/html" not in figure["data"]
+
+
+def test_bokehs_scripts_are_in_the_notebook_once(drawn):
+    copies = [
+        name
+        for output in drawn.results["bokeh"].outputs
+        for name, content in output.get("data", {}).items()
+        if len(content) > 1_000_000
+    ]
+    assert copies == ["application/javascript"]

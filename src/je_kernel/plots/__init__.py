@@ -23,6 +23,7 @@ __all__ = ["install", "installed", "say_once", "uninstall"]
 
 _ADAPTERS = {
     "altair.vegalite.v6.display": "je_kernel.plots.altair",
+    "bokeh.io.notebook": "je_kernel.plots.bokeh",
     "bokeh.settings": "je_kernel.plots.bokeh",
     "branca.element": "je_kernel.plots.maps",
     "folium.raster_layers": "je_kernel.plots.maps",
