@@ -114,7 +114,8 @@ PICTURES = {
     "a network": "import networkx as nx\n"
     "import matplotlib.pyplot as plt\n"
     "nx.draw(nx.path_graph(4), with_labels=True)",
-    "seaborn": "import seaborn\nseaborn.barplot({'kind': ['a', 'b'], 'y': [2, 3]}, x='kind', y='y');",
+    "seaborn": "import seaborn\n"
+    "seaborn.barplot({'kind': ['a', 'b'], 'y': [2, 3]}, x='kind', y='y');",
 }
 
 WAIT = """
