@@ -108,7 +108,7 @@ def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
         service.stop()
 
 
-PLOTS = ("animation", "plotly", "choropleth", "altair", "bokeh", "folium")
+PLOTS = ("plotly", "choropleth", "altair", "bokeh", "folium")
 
 
 def take_plots(page: ChromiumPage, site: str, _: Path) -> None:

@@ -51,16 +51,17 @@ _MISSING = (
 )
 _VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".webm"})
 
-#: The symbols of an animation's buttons; Matplotlib fetches a whole font of them.
+#: The symbols of an animation's buttons, of which Matplotlib fetches a whole font. These
+#: are in the fonts of any system.
 _SYMBOLS = {
     "minus": "-",
-    "fast-backward": "⏮",
+    "fast-backward": "❘◀",
     "step-backward": "◂❘",
     "play fa-flip-horizontal": "◀",
-    "pause": "⏸",
+    "pause": "❚❚",
     "play": "▶",
     "step-forward": "❘▸",
-    "fast-forward": "⏭",
+    "fast-forward": "▶❘",
     "plus": "+",
 }
 
