@@ -6,6 +6,7 @@ Words after the command choose some of them: ``tools/pictures.py sharing``.
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -117,7 +118,23 @@ def take_turtle(page: ChromiumPage, site: str, _: Path) -> None:
     show(page, "turtle.png", first=code[1] - 1, height=2300)
 
 
+PLOTS = ("plotly", "choropleth", "altair", "bokeh", "folium")
+
+
+def take_plots(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take what plotting libraries draw."""
+    notebook = Lab.open(page, site).open_notebook("Plots.ipynb")
+    run_all(notebook)
+    path = default_contents()[0] / "Plots.ipynb"
+    names = [cell["id"] for cell in json.loads(path.read_text("utf-8"))["cells"]]
+    for name in PLOTS:
+        cell = page.playwright.locator(".jp-Notebook .jp-Cell").nth(names.index(name))
+        cell.scroll_into_view_if_needed()
+        cell.locator(".jp-OutputArea").first.screenshot(path=IMAGES / f"plots-{name}.png")
+
+
 PICTURES = {
+    "plots": take_plots,
     "first": take_first_notebook,
     "web": take_data_from_the_web,
     "doctor": take_doctor,

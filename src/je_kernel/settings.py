@@ -81,6 +81,11 @@ class Settings:
     progress: bool = _setting(
         True, "Whether a download that takes longer than a second shows its progress."
     )
+    map_tiles: bool = _setting(
+        False,
+        "Whether maps may show pictures of the world, which other servers send (folium,"
+        " ipyleaflet, plotly), and use scripts of folium that the site does not have.",
+    )
     relay_url: HttpUrl | None = _setting(  # noqa: RUF009
         None,
         "A relay of this site's operator, for data of sites that do not let notebooks read them.",

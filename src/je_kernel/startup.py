@@ -263,9 +263,24 @@ def _withdraw_turtle(_shell: InteractiveShell | None) -> None:
     uninstall()
 
 
+def _adapt_plots(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("plotting libraries are set up here")
+    from je_kernel import plots
+
+    plots.install()
+
+
+def _leave_plots(_shell: InteractiveShell | None) -> None:
+    from je_kernel import plots
+
+    plots.uninstall()
+
+
 STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console, _leave_console),
     Step("network", _patch_network, _unpatch_network),
+    Step("plots", _adapt_plots, _leave_plots),
     Step("drive", _quicken_drive, _leave_drive),
     Step("modules", _find_drive_modules, _leave_drive_modules),
     Step("copies", _prepare_saved_copies, _release_saved_copies),

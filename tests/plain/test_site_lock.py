@@ -68,7 +68,8 @@ def test_everything_but_the_optional_can_be_had_without_pyodides_servers(lock):
 def test_compiled_wheels_have_the_abi_of_the_core(lock):
     tag = {"314": "pyemscripten_2026_0_wasm32", "0.29": "pyodide_2025_0_wasm32"}[lock.series]
     for wheel in lock.wheels.values():
-        assert wheel.file_name.endswith(("none-any.whl", f"{tag}.whl", ".zip")), wheel.file_name
+        if not wheel.without_compiled:
+            assert wheel.file_name.endswith(("none-any.whl", f"{tag}.whl", ".zip")), wheel.file_name
 
 
 @each_lock
@@ -92,6 +93,27 @@ def test_a_classroom_finds_its_packages(lock):
         "pyodide-http",
     }
     assert wanted <= {wheel.name for wheel in lock.served_wheels()}
+
+
+def test_a_lesson_finds_what_it_draws_with():
+    wanted = {
+        *("plotly", "altair", "bokeh", "folium", "networkx", "wordcloud", "tqdm", "jinja2"),
+        *("ipympl", "ipyleaflet", "ipycanvas", "ipydatagrid", "bqplot", "nbformat", "pyyaml"),
+    }
+    assert wanted <= {wheel.name for wheel in read_lock("314.0.6").served_wheels()}
+
+
+def test_the_scripts_that_figures_ask_the_site_for_are_locked():
+    from je_kernel.plots import maps
+
+    locked = {
+        f"{scripts.npm}@{scripts.version}/{name}"
+        for scripts in read_lock("314.0.6").scripts
+        for name in scripts.files
+    }
+    assert set(maps._ELSEWHERE.values()) <= locked
+    packages = {f"{scripts.npm}@{scripts.version}" for scripts in read_lock("314.0.6").scripts}
+    assert packages >= maps._PACKAGES
 
 
 @each_lock

@@ -82,7 +82,8 @@ def test_unloading_leaves_nothing_behind_and_loading_works_again_twice(fresh, sh
     for _ in range(2):
         shell.run_line_magic("load_ext", "je_kernel")
         assert [s.name for s in startup.started().steps if s.outcome == "done"] == [
-            *("console", "network", "packages", "imports", "shell", "turtle", "namespace"),
+            *("console", "network", "plots", "packages", "imports", "shell", "turtle"),
+            "namespace",
         ]
         during = surroundings(shell)
         changed = {name for name in before if before[name] != during[name]}

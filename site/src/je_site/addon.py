@@ -34,8 +34,8 @@ __all__ = ["ERROR_MARK", "JeKernelAddon"]
 #: What stands before our own error in JupyterLite's log.
 ERROR_MARK = "[je-kernel] "
 
-#: The addons that write the kernel's settings before us.
-_BEFORE = "jupyterlite-pyodide-kernel-"
+#: The addons that write the kernel's settings, and list the front ends, before us.
+_BEFORE = ("jupyterlite-pyodide-kernel-", "federated_extensions")
 
 
 class JeKernelAddon(BaseAddon):  # type: ignore[misc]
@@ -140,7 +140,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             )
 
     def _tasks_before(self, manager: LiteManager) -> Iterator[str]:
-        """Name the tasks that write the kernel's settings.
+        """Name the tasks that write what we change.
 
         Addons run in the order of their names, in which we come first.
         """

@@ -31,6 +31,7 @@ from je_site.kernel_wheels import carried_wheels
 from je_site.lock import PYPI
 from je_site.own_wheel import own_wheel
 from je_site.placeholder import empty_wheel
+from je_site.portable_wheel import portable_wheel
 from je_site.requirements import needed_in_browser
 from je_site.sources import (
     cached_wheel,
@@ -74,6 +75,8 @@ class Package:
         The wheel, on this machine.
     sha256
         Of that file, in hexadecimal.
+    original
+        The wheel as it came, where `path` is a compiled one: it has the front end too.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Package:
     depends: tuple[str, ...]
     package_type: str = "package"
     install_dir: str = "site"
+    original: Path | None = None
 
 
 def assemble(
@@ -220,6 +224,12 @@ def _locked_packages(
     served = lock.served_wheels(with_tests=with_tests)
     wheels = [wheel for wheel in served if wheel.name not in without]
     unavailable = _fetch(lock, wheels, reporter)
+    missed = [wheel.name for wheel in unavailable if wheel.name not in lock.preload]
+    if missed:
+        reporter.warn(
+            f"Pyodide's servers alone have {' and '.join(missed)}, and they cannot be reached: "
+            "the site is built without, and an import of it fails."
+        )
     return tuple(
         _empty_package(wheel) if wheel in unavailable else _locked_package(wheel)
         for wheel in wheels
@@ -227,11 +237,15 @@ def _locked_packages(
 
 
 def _locked_package(wheel: Wheel) -> Package:
+    path, sha256 = cached_wheel(wheel), wheel.sha256
+    if wheel.without_compiled:
+        path = portable_wheel(path)
+        sha256 = sha256_of(path)
     return Package(
         name=wheel.name,
         version=wheel.version,
-        path=cached_wheel(wheel),
-        sha256=wheel.sha256,
+        path=path,
+        sha256=sha256,
         imports=wheel.imports,
         depends=wheel.depends,
         package_type=wheel.package_type,
@@ -383,7 +397,7 @@ def _compiled(
     wheels = {p.name: (p.path, p.sha256) for p in packages if p.path.suffix == ".whl"}
     compiled = compile_wheels(wheels, core, version, reporter)
     return tuple(
-        replace(p, path=compiled[p.name], sha256=sha256_of(compiled[p.name]))
+        replace(p, path=compiled[p.name], sha256=sha256_of(compiled[p.name]), original=p.path)
         if p.name in compiled
         else p
         for p in packages

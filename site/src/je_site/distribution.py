@@ -6,6 +6,7 @@ may keep it for ever::
     static/je-kernel/pyodide-314.0.6/pyodide.mjs …
     static/je-kernel/pyodide-314.0.6/je-kernel-5c4b3a2918.mjs
     static/je-kernel/wheels/1f2e3d4c5b/pandas-3.0.2-….whl
+    static/je-kernel/npm/leaflet@1.9.3/dist/leaflet.js
     static/je-kernel/pyodide-lock-6a7b8c9d0e.json
 """
 
@@ -189,6 +190,8 @@ def prune(output: Path, keep: Iterable[str]) -> None:
         *root.glob("pyodide-*/je-kernel-*"),
         *root.glob("pyodide-*"),
         *root.glob("wheels/*/*"),
+        *root.glob("npm/@*/*"),
+        *root.glob("npm/*"),
     ):
         name = path.relative_to(root).as_posix()
         if name in kept or any(other.startswith(f"{name}/") for other in kept):

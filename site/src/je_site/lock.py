@@ -33,6 +33,7 @@ __all__ = [
     "Carrier",
     "Core",
     "KernelWheel",
+    "Scripts",
     "SiteLock",
     "Wheel",
     "installed_pyodide_version",
@@ -120,6 +121,9 @@ class Wheel:
         Whether it is there for this project's tests alone, and in no site.
     optional
         Whether an empty package is served in its place where it cannot be had.
+    without_compiled
+        Whether the file is for another platform, and is served without its
+        compiled modules.
     package_type, install_dir
         As in Pyodide's own lock.
     release
@@ -135,6 +139,7 @@ class Wheel:
     sources: tuple[str, ...]
     test: bool = False
     optional: bool = False
+    without_compiled: bool = False
     package_type: str = "package"
     install_dir: str = "site"
     release: str = ""
@@ -158,6 +163,26 @@ class KernelWheel:
 
 
 @dataclass(frozen=True)
+class Scripts:
+    """Files of an npm package that figures fetch.
+
+    Attributes
+    ----------
+    npm, version
+        The package.
+    integrity
+        The npm registry's integrity string of the package's archive.
+    files
+        The files, and the sha256 of each, in hexadecimal.
+    """
+
+    npm: str
+    version: str
+    integrity: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class SiteLock:
     """Everything that is locked for one series of Pyodide.
 
@@ -175,6 +200,8 @@ class SiteLock:
         The packages that every kernel loads as it starts, besides je-kernel.
     wheels, kernel_wheels
         The packages, by normalised name.
+    scripts
+        What figures fetch from the site.
     """
 
     series: str
@@ -185,6 +212,7 @@ class SiteLock:
     preload: tuple[str, ...]
     wheels: Mapping[str, Wheel]
     kernel_wheels: Mapping[str, KernelWheel]
+    scripts: tuple[Scripts, ...] = ()
 
     def served_wheels(self, *, with_tests: bool = False) -> tuple[Wheel, ...]:
         """Return the wheels of a site.
@@ -377,6 +405,7 @@ def parse_lock(data: Mapping[str, Any]) -> SiteLock:
                 name: KernelWheel(name=name, **_with_tuples(entry))
                 for name, entry in data["kernel_wheels"].items()
             },
+            scripts=tuple(Scripts(**entry) for entry in data.get("scripts", ())),
         )
     except (KeyError, TypeError) as error:
         raise LockError(f"The committed lock is malformed: {error}.") from error

@@ -4,7 +4,8 @@ What a series should contain is stated by `RECIPES` below; everything else is
 found out: Pyodide's own lock says the versions and the sha256 of its wheels, the
 carrier and PyPI are looked through for files with these very sha256. A
 pure-Python wheel that Pyodide rebuilt, and the carrier does not have, is taken
-from PyPI in the same version, with the sha256 that it has there.
+from PyPI in the same version, with the sha256 that it has there. At the end every
+requirement of every wheel is compared with the versions that were locked.
 
 A package that Pyodide's lock does not know keeps the version that the present
 lock states; ``--upgrade`` takes the newest.
@@ -23,14 +24,18 @@ import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 from pkginfo import get_metadata
 from pyodide_lock.utils import parse_top_level_import_name
 
 from je_site.lock import CARRIER, PYPI, RELEASE, locks_folder
-from je_site.requirements import needed_in_browser
+from je_site.requirements import requirements_in_browser
+from je_site.sources import OTHER_PLATFORM
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 __all__ = ["RECIPES", "Recipe", "main", "relock"]
 
@@ -46,6 +51,29 @@ _CLASSROOM = (
     "typing-extensions", "tzdata", "urllib3", "xlrd",
 )
 # fmt: on
+
+# fmt: off
+#: What lessons draw with, and the tools that come with it.
+_PLOTS = (
+    "altair", "bokeh", "bqplot", "folium", "ipycanvas", "ipydatagrid", "ipyleaflet", "ipympl",
+    "jinja2", "narwhals", "nbformat", "networkx", "patsy", "plotly", "pyyaml", "statsmodels",
+    "tqdm", "wordcloud",
+)
+# fmt: on
+
+#: What figures would fetch from elsewhere: npm packages, and files of them. The
+#: versions are those that folium 0.20 and plotly 6.9 ask for.
+_SCRIPTS = {
+    "@fortawesome/fontawesome-free@6.2.0": r"css/all\.min\.css|webfonts/.*\.woff2",
+    "bootstrap@5.2.2": r"dist/js/bootstrap\.bundle\.min\.js|dist/css/bootstrap\.min\.css",
+    "glyphicons-only-bootstrap@1.0.1": r"css/bootstrap\.min\.css|fonts/.*\.woff2?",
+    "jquery@3.7.1": r"dist/jquery\.min\.js",
+    "leaflet@1.9.3": r"dist/leaflet\.(js|css)|dist/images/.*\.png",
+    "leaflet.awesome-markers@2.0.5": r"dist/leaflet\.awesome-markers\.(js|css)|dist/images/.*\.png",
+    "leaflet.heat@0.2.0": r"dist/leaflet-heat\.js",
+    "leaflet.markercluster@1.1.0": r"dist/leaflet\.markercluster\.js|dist/MarkerCluster.*\.css",
+    "plotly.js@3.7.0": r"dist/plotly-geo-assets\.js",
+}
 
 #: What je-kernel itself depends on: it shows shared notebooks with them.
 _OURS = ("latex2mathml", "markdown-it-py", "mdit-py-plugins")
@@ -78,8 +106,15 @@ class Recipe:
     optional
         Packages to lock although Pyodide's own servers alone have them. Whoever
         builds a site out of their reach serves empty ones instead.
+    without_compiled
+        Packages that run without their compiled modules, which nobody but Pyodide's
+        servers has for a browser: PyPI's wheel for another platform, less these.
+    needed
+        Dependencies that a package has and does not state.
     not_needed
         Dependencies that Pyodide's lock states and the packages can do without.
+    scripts
+        Files of npm packages that figures fetch: a pattern for each package.
     preload
         The packages that every kernel loads, as JupyterLite's worker spells them:
         those which it would install itself otherwise.
@@ -94,7 +129,10 @@ class Recipe:
     test: tuple[str, ...] = _TEST
     pins: dict[str, str] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
+    without_compiled: frozenset[str] = frozenset()
+    needed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     not_needed: frozenset[tuple[str, str]] = frozenset()
+    scripts: dict[str, str] = field(default_factory=dict)
     preload: tuple[str, ...] = _KERNEL
 
 
@@ -104,8 +142,27 @@ RECIPES = {
         entry="pyodide.mjs",
         release="314.0.3",
         carrier=("open-webui", "0.12.4"),
-        # pytest-pyodide does not run on pytest 9.
-        pins={"pytest": "8.4.2"},
+        wanted=(*_KERNEL, *_CLASSROOM, *_PLOTS, *_OURS),
+        # pytest-pyodide does not run on pytest 9. jsonschema 4.18 and later need
+        # rpds-py, which is compiled and only on Pyodide's servers. plotly 7 has no
+        # scatter_mapbox and its like, which older lessons draw their maps with.
+        pins={"pytest": "8.4.2", "jsonschema": "4.17.3", "plotly": "6.9.0"},
+        optional=frozenset({"statsmodels"}),
+        # je-kernel has a module in the place of wordcloud's only compiled one.
+        without_compiled=frozenset({"markupsafe", "pyyaml", "wordcloud"}),
+        # Plotly Express does not import without NumPy, and no figure shows without nbformat.
+        needed={"plotly": ("nbformat", "numpy")},
+        scripts=_SCRIPTS,
+        # What Pyodide's recipes add for tests, or for a part that imports it itself.
+        not_needed=frozenset(
+            (name, depend)
+            for name, depends in {
+                "bokeh": ("pandas", "six"),
+                "networkx": ("decorator", "matplotlib", "numpy", "setuptools"),
+                "patsy": ("six",),
+            }.items()
+            for depend in depends
+        ),
     ),
     "0.29": Recipe(
         core="0.29.3",
@@ -167,6 +224,7 @@ class _Relock:
         self.folder = folder
         self.present = {} if upgrade else _present_versions(series)
         self.wheels: dict[str, dict[str, Any]] = {}
+        self.requirements: dict[str, tuple[Requirement, ...]] = {}
 
     def run(self) -> dict[str, Any]:
         core, info = self._core()
@@ -176,6 +234,7 @@ class _Relock:
         self.carrier_zip = zipfile.ZipFile(self.folder / carrier["file_name"])
         self._lock_all(self.recipe.wanted, test=False)
         self._lock_all(self.recipe.test, test=True)
+        self._check_requirements()
         return {
             "series": self.series,
             "python": self.python,
@@ -184,25 +243,46 @@ class _Relock:
             "carrier": carrier,
             "preload": list(self.recipe.preload),
             "kernel_wheels": _KERNEL_WHEELS,
+            "scripts": [
+                self._scripts(package, pattern)
+                for package, pattern in sorted(self.recipe.scripts.items())
+            ],
             "wheels": dict(sorted(self.wheels.items())),
         }
 
+    def _scripts(self, package: str, pattern: str) -> dict[str, Any]:
+        integrity, files = self._npm_files(package)
+        npm, _, version = package.rpartition("@")
+        names = sorted(name for name in files if re.fullmatch(pattern, name))
+        return {
+            "npm": npm,
+            "version": version,
+            "integrity": integrity,
+            "files": {name: hashlib.sha256(files[name]).hexdigest() for name in names},
+        }
+
     def _npm_pack(self, version: str) -> tuple[str, dict[str, bytes], dict[str, Any]]:
+        """Return Pyodide's npm package: its integrity, its files by name, and its lock."""
+        integrity, files = self._npm_files(f"pyodide@{version}")
+        by_name = {Path(path).name: content for path, content in files.items()}
+        return integrity, by_name, json.loads(by_name["pyodide-lock.json"])
+
+    def _npm_files(self, package: str) -> tuple[str, dict[str, bytes]]:
         output = subprocess.run(  # noqa: S603
-            ["npm", "pack", f"pyodide@{version}", "--json"],  # noqa: S607
+            ["npm", "pack", package, "--json"],  # noqa: S607
             cwd=self.folder,
             check=True,
             capture_output=True,
         ).stdout
         report = json.loads(output)
         packed = report[0] if isinstance(report, list) else next(iter(report.values()))
-        with tarfile.open(self.folder / f"pyodide-{version}.tgz") as archive:
+        with tarfile.open(self.folder / packed["filename"]) as archive:
             files = {
-                Path(member.name).name: archive.extractfile(member).read()  # type: ignore[union-attr]
+                member.name.partition("/")[2]: archive.extractfile(member).read()  # type: ignore[union-attr]
                 for member in archive.getmembers()
                 if member.isfile()
             }
-        return packed["integrity"], files, json.loads(files["pyodide-lock.json"])
+        return packed["integrity"], files
 
     def _core(self) -> tuple[dict[str, Any], dict[str, Any]]:
         integrity, files, lock = self._npm_pack(self.recipe.core)
@@ -244,10 +324,29 @@ class _Relock:
             print(f"{name} {entry['version']}: {', '.join(entry['sources'])}", file=sys.stderr)
             pending.extend(entry["depends"])
 
+    def _check_requirements(self) -> None:
+        """Refuse versions that do not fit each other, where the release has not chosen both."""
+        chosen = {
+            name
+            for name, entry in self.wheels.items()
+            if entry["version"] == self.release.get(name, {}).get("version")
+        }
+        unmet = [
+            f"{name} {self.wheels[name]['version']} needs {requirement}, "
+            f"and {self.wheels[depend]['version']} is locked"
+            for name, requirements in self.requirements.items()
+            for requirement in requirements
+            if (depend := canonicalize_name(requirement.name)) in self.wheels
+            and not {name, depend} <= chosen
+            and self.wheels[depend]["version"] not in requirement.specifier
+        ]
+        if unmet:
+            raise SystemExit("\n".join(unmet))
+
     def _lock_one(self, name: str) -> dict[str, Any]:
         released = self.release.get(name)
         pinned = self.recipe.pins.get(name)
-        if released is not None and pinned is None:
+        if released is not None and pinned is None and name not in self.recipe.without_compiled:
             in_release = self._lock_released(name, released)
             if in_release is not None:
                 return in_release
@@ -301,8 +400,10 @@ class _Relock:
             version = str(metadata.version)
             if PYPI in sources and version != released.get("version"):
                 depends = set()  # Pyodide's list is of another version.
-            depends |= needed_in_browser(metadata.requires_dist, self.python)
+            self.requirements[name] = requirements_in_browser(metadata.requires_dist, self.python)
+            depends |= {canonicalize_name(r.name) for r in self.requirements[name]}
             imports = imports or sorted(parse_top_level_import_name(path) or [])
+        depends |= {canonicalize_name(need) for need in self.recipe.needed.get(name, ())}
         entry: dict[str, Any] = {
             "version": version,
             "file_name": path.name,
@@ -313,18 +414,21 @@ class _Relock:
         }
         if name in self.recipe.optional:
             entry["optional"] = True
+        if name in self.recipe.without_compiled:
+            entry["without_compiled"] = True
         if released.get("package_type", "package") != "package":
             entry["package_type"] = released["package_type"]
             entry["install_dir"] = released["install_dir"]
         return entry
 
     def _pip_download(self, requirement: str, name: str) -> Path:
-        """Download one pure-Python wheel."""
+        """Download one pure-Python wheel, or one to leave compiled modules out of."""
+        platform = OTHER_PLATFORM if name in self.recipe.without_compiled else "any"
         folder = self.folder / f"download-{name}"
         subprocess.run(  # noqa: S603
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
-                *("--disable-pip-version-check", "--only-binary=:all:", "--platform=any"),
+                *("--disable-pip-version-check", "--only-binary=:all:", "--platform", platform),
                 "--ignore-requires-python",
                 *("--python-version", self.python if hasattr(self, "python") else "3.13"),
                 *("--dest", str(folder), requirement),

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["browser_environment", "needed_in_browser"]
+__all__ = ["browser_environment", "needed_in_browser", "requirements_in_browser"]
 
 
 def needed_in_browser(requires_dist: Iterable[str], python: str) -> frozenset[NormalizedName]:
@@ -33,10 +33,27 @@ def needed_in_browser(requires_dist: Iterable[str], python: str) -> frozenset[No
     >>> sorted(needed_in_browser(["Jedi>=0.18", "pywin32; os_name == 'nt'"], "3.14"))
     ['jedi']
     """
+    requirements = requirements_in_browser(requires_dist, python)
+    return frozenset(canonicalize_name(requirement.name) for requirement in requirements)
+
+
+def requirements_in_browser(requires_dist: Iterable[str], python: str) -> tuple[Requirement, ...]:
+    """Return requirements, without those of what Pyodide is not.
+
+    Parameters
+    ----------
+    requires_dist, python
+        As for `needed_in_browser`.
+
+    Returns
+    -------
+    tuple of packaging.requirements.Requirement
+        In their order.
+    """
     environment = {**browser_environment(python), "extra": ""}
-    requirements = [Requirement(text) for text in requires_dist]
-    return frozenset(
-        canonicalize_name(requirement.name)
+    requirements = (Requirement(text) for text in requires_dist)
+    return tuple(
+        requirement
         for requirement in requirements
         if requirement.marker is None or requirement.marker.evaluate(environment)
     )

@@ -21,7 +21,9 @@ from je_site.distribution import (
 )
 from je_site.errors import LockError
 from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
+from je_site.labextensions import check_front_ends, front_ends_of, install_front_ends
 from je_site.lock import locks_folder, parse_lock, read_lock
+from je_site.scripts import place_scripts
 from je_site.site_lock import with_added
 from je_site.site_record import read_record, write_record
 from je_site.upstream import default_lock, deployers_lock, names_a_pyodide
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from je_site.assembly import Package
     from je_site.lock import SiteLock
     from je_site.progress import Reporter
     from je_site.site_lock import AddedPackages
@@ -80,6 +83,7 @@ class _Served:
     pyodide_url: str | None
     preload: tuple[str, ...]
     files: tuple[str, ...]
+    packages: tuple[Package, ...]
 
 
 def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
@@ -104,6 +108,7 @@ def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
         When a Pyodide that the deployer configured cannot be read.
     """
     record = read_record(output, "kernel")
+    packages: dict[str, Package] = {}
     wrote: dict[str, Any] = {}
     kept: list[str] = []
     root: dict[str, Any] = {}
@@ -117,11 +122,13 @@ def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
             root = effective
         served = _serve(output, effective, options, reporter)
         kept += served.files
+        packages |= {package.name: package for package in served.packages}
         settings = merged(found, _ours(served, options, is_root=is_root))
         _write_settings(path, settings)
         wrote[path.relative_to(output).as_posix()] = {"found": found, "wrote": settings}
     prune(output, kept)
     write_record(output, "kernel", wrote)
+    install_front_ends(output, front_ends_of(packages.values()))
 
 
 def check(output: Path) -> None:
@@ -135,7 +142,8 @@ def check(output: Path) -> None:
     Raises
     ------
     LockError
-        When the lock, or a wheel that the site should serve, is missing.
+        When the lock, or a wheel that the site should serve, is missing; or when a
+        front end does not fit its package.
     """
     for name, entry in read_record(output, "kernel").items():
         url = entry["wrote"][OPTIONS]["lockFileURL"]
@@ -147,6 +155,8 @@ def check(output: Path) -> None:
             file_name = package["file_name"]
             if "://" not in file_name and not (output / STATIC / file_name).is_file():
                 raise LockError(f"{file_name}, which {url} names, is not in the site.")
+        versions = {key: package["version"] for key, package in lock["packages"].items()}
+        check_front_ends(output, versions)
 
 
 def is_config(path: str) -> bool:
@@ -254,8 +264,9 @@ def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _S
     names = {package.name: place_wheel(package, output) for package in packages}
     entries = {package.name: entry_of(package, names[package.name]) for package in packages}
     lock_url = write_lock(output, core_lock(core)["info"], entries)
-    files = (lock_url, pyodide_url, *names.values())
-    return _Served(lock_url, pyodide_url, (*lock.preload, OWN_NAME), files)
+    scripts = place_scripts(lock, output, reporter)
+    files = (lock_url, pyodide_url, *names.values(), *scripts)
+    return _Served(lock_url, pyodide_url, (*lock.preload, OWN_NAME), files, packages)
 
 
 def _serve_beside(
@@ -274,7 +285,8 @@ def _serve_beside(
     entries = {package.name: entry_of(package, names[package.name]) for package in packages}
     merged_entries = {**_completed(upstream.packages, lock), **entries}
     lock_url = write_lock(output, upstream.info, merged_entries)
-    return _Served(lock_url, None, (*lock.preload, OWN_NAME), (lock_url, *names.values()))
+    files = (lock_url, *names.values(), *place_scripts(lock, output, reporter))
+    return _Served(lock_url, None, (*lock.preload, OWN_NAME), files, packages)
 
 
 def _completed(

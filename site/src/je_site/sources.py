@@ -25,8 +25,9 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
@@ -43,17 +44,20 @@ from je_site.lock import CARRIER, PYPI, RELEASE
 from je_site.progress import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from je_site.lock import Core, SiteLock, Wheel
+    from je_site.lock import Core, Scripts, SiteLock, Wheel
     from je_site.progress import Bar, Reporter
 
 __all__ = [
+    "OTHER_PLATFORM",
     "Fetched",
     "cached_wheel",
     "core_from_npm",
     "core_from_release",
     "release_url",
+    "script_from_network",
+    "scripts_from_npm",
     "wheels_from_carrier",
     "wheels_from_pypi",
     "wheels_from_release",
@@ -62,6 +66,9 @@ __all__ = [
 #: How long to wait for Pyodide's servers to answer, in seconds.
 CONNECT_TIMEOUT = 8.0
 _DOWNLOADS_AT_ONCE = 6
+
+#: Whose wheels are taken where a package runs without their compiled modules.
+OTHER_PLATFORM = "manylinux2014_x86_64"
 
 
 @dataclass
@@ -292,7 +299,6 @@ def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporte
     wanted = [wheel for wheel in missing if PYPI in wheel.sources]
     if not wanted:
         return fetched
-    requirements = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}" for w in wanted]
     with temporary_folder() as folder, reporter.bar(f"PyPI: {counted(wanted)}") as bar:
         platforms = {tag.platform for w in wanted for tag in parse_wheel_filename(w.file_name)[3]}
         problem = _pip_download(requirements, folder, lock.python, bar, sorted(platforms))
@@ -375,23 +381,83 @@ def core_from_npm(core: Core, folder: Path, reporter: Reporter) -> str | None:
     str or None
         Why it could not be had; None when `folder` has its files.
     """
+    with reporter.bar(f"npm: {core.npm} {core.version}"), temporary_folder() as work:
+        archive = _npm_archive(core, work)
+        if isinstance(archive, str):
+            return archive
+        with full_disk_is_an_assembly_error(folder):
+            for path, content in _files_of(archive):
+                (folder / path.name).write_bytes(content)
+    return None
+
+
+def scripts_from_npm(scripts: Scripts, folder: Path, reporter: Reporter) -> str | None:
+    """Fetch scripts with npm.
+
+    Parameters
+    ----------
+    scripts
+        What is wanted.
+    folder
+        An empty folder, for the files.
+    reporter
+        Where to show progress.
+
+    Returns
+    -------
+    str or None
+        Why they could not be had.
+    """
+    with reporter.bar(f"npm: {scripts.npm} {scripts.version}"), temporary_folder() as work:
+        archive = _npm_archive(scripts, work)
+        if isinstance(archive, str):
+            return archive
+        for path, content in _files_of(archive):
+            name = path.relative_to(path.parts[0]).as_posix()
+            if name in scripts.files:
+                with writing(folder / name) as file:
+                    file.write(content)
+    return None
+
+
+def script_from_network(lock: SiteLock, scripts: Scripts, name: str, path: Path) -> None:
+    """Fetch one script from the network that has Pyodide's releases, which has npm's packages too.
+
+    Parameters
+    ----------
+    lock
+        Says which release.
+    scripts, name
+        What is wanted.
+    path
+        Where to.
+
+    Raises
+    ------
+    OSError or http.client.HTTPException
+        When it cannot be had, or is another.
+    """
+    url = urljoin(release_url(lock.release), f"/npm/{scripts.npm}@{scripts.version}/{name}")
+    _download(url, path, scripts.files[name])
+
+
+def _npm_archive(wanted: Core | Scripts, work: Path) -> Path | str:
+    """Return the archive of an npm package, or why it cannot be had."""
     npm = shutil.which("npm")
     if npm is None:
         return "npm is not installed"
-    with reporter.bar(f"npm: {core.npm} {core.version}"), temporary_folder() as work:
-        command = [npm, "pack", f"{core.npm}@{core.version}", "--pack-destination", str(work)]
-        packed = subprocess.run(  # noqa: S603
-            command, cwd=work, capture_output=True, text=True, check=False
-        )
-        archives = list(work.glob("*.tgz"))
-        if packed.returncode or not archives:
-            return _npm_problem(packed.stderr)
-        try:
-            _check_integrity(archives[0], core)
-        except _OtherFileError as error:
-            return str(error)
-        _unpack(archives[0], folder)
-    return None
+    command = [npm, "pack", f"{wanted.npm}@{wanted.version}", "--pack-destination", str(work)]
+    packed = subprocess.run(  # noqa: S603
+        command, cwd=work, capture_output=True, text=True, check=False
+    )
+    archives = list(work.glob("*.tgz"))
+    if packed.returncode or not archives:
+        return _npm_problem(packed.stderr)
+    try:
+        _check_integrity(archives[0], wanted)
+    except _OtherFileError as error:
+        return str(error)
+    return archives[0]
 
 
 def _npm_problem(stderr: str) -> str:
@@ -404,20 +470,20 @@ def _npm_problem(stderr: str) -> str:
     return re.sub(r"^npm (error|ERR!) ", "", lines[-1]) if lines else "npm failed without a word"
 
 
-def _check_integrity(archive: Path, core: Core) -> None:
-    if not core.integrity:
+def _check_integrity(archive: Path, wanted: Core | Scripts) -> None:
+    if not wanted.integrity:
         return  # A version that is not ours: npm itself has checked what it fetched.
-    algorithm, _, wanted = core.integrity.partition("-")
+    algorithm, _, digest = wanted.integrity.partition("-")
     found = base64.b64encode(hashlib.new(algorithm, archive.read_bytes()).digest()).decode()
-    _check(found, wanted, archive.name)
+    _check(found, digest, archive.name)
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    with full_disk_is_an_assembly_error(folder), tarfile.open(archive) as tar:
+def _files_of(archive: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    with tarfile.open(archive) as tar:
         for member in tar.getmembers():
             content = tar.extractfile(member) if member.isfile() else None
             if content is not None:
-                (folder / Path(member.name).name).write_bytes(content.read())
+                yield PurePosixPath(member.name), content.read()
 
 
 def core_from_release(core: Core, folder: Path, reporter: Reporter) -> str | None:

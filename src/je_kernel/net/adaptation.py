@@ -68,7 +68,7 @@ class AdaptingFinder:
             adapter = importlib.import_module(self._adapters[module.__name__])
             adapter.adapt(module, self._patches)
         except Exception:
-            _log.exception("could not adapt %s to the browser's network", module.__name__)
+            _log.exception("could not adapt %s to the browser", module.__name__)
 
 
 class _ThenAdapt:

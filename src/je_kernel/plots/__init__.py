@@ -1,0 +1,88 @@
+"""Plotting libraries as a browser needs them: figures in the page, and nothing from elsewhere.
+
+`install` has each library adapted when it is first imported; `uninstall` takes
+everything back. What an adapter does is what a student would otherwise have to
+configure: which renderer, whose scripts, whose backend.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+from je_kernel.net.adaptation import AdaptingFinder
+from je_kernel.net.patches import Patches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+__all__ = ["install", "installed", "say_once", "uninstall"]
+
+_ADAPTERS = {
+    "altair.vegalite.v6.display": "je_kernel.plots.altair",
+    "bokeh.io.notebook": "je_kernel.plots.bokeh",
+    "bokeh.settings": "je_kernel.plots.bokeh",
+    "branca.element": "je_kernel.plots.maps",
+    "folium.raster_layers": "je_kernel.plots.maps",
+    "ipyleaflet.leaflet": "je_kernel.plots.maps",
+    "matplotlib": "je_kernel.plots.matplotlib",
+    "matplotlib._animation_data": "je_kernel.plots.matplotlib",
+    "matplotlib._text_helpers": "je_kernel.plots.matplotlib",
+    "matplotlib.animation": "je_kernel.plots.matplotlib",
+    "matplotlib.backends.registry": "je_kernel.plots.matplotlib",
+    "plotly.io._kaleido": "je_kernel.plots.plotly",
+    "plotly.io._renderers": "je_kernel.plots.plotly",
+}
+
+#: Compiled modules that the wheels in the site lack, and ours in their place.
+_REPLACED = {"wordcloud.query_integral_image": "wordcloud_layout.py"}
+
+
+class _Finder(AdaptingFinder):
+    """Adapts modules, and finds those that a wheel of ours lacks."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module of ours, or one to adapt."""
+        file_name = _REPLACED.get(fullname)
+        if file_name is None:
+            return super().find_spec(fullname, path, target)
+        from importlib.util import spec_from_file_location
+        from pathlib import Path
+
+        return spec_from_file_location(fullname, Path(__file__).with_name(file_name))
+
+
+_patches = Patches()
+_finder = _Finder(_ADAPTERS, _patches)
+
+
+def install() -> None:
+    """Have plotting libraries adapted. Doing it twice does no harm."""
+    if installed():
+        return
+    sys.meta_path.insert(0, _finder)
+    _finder.adapt_imported()
+
+
+def uninstall() -> None:
+    """Take back everything that `install` has changed; without effect if nothing was."""
+    if not installed():
+        return
+    sys.meta_path.remove(_finder)
+    _patches.undo()
+
+
+def installed() -> bool:
+    """Return whether `install` is in force."""
+    return _finder in sys.meta_path
+
+
+@cache
+def say_once(sentence: str) -> None:
+    """Tell the student something that a figure cannot show, once in a kernel."""
+    print(sentence, file=sys.stderr)

@@ -1,0 +1,43 @@
+"""Altair: charts as data, which JupyterLab's own Vega draws.
+
+Altair's default writes HTML that fetches Vega from a content delivery network.
+Its specifications are of Vega-Lite 6, which differs from the version 5 that
+JupyterLab draws in how it is packaged, hardly in what a chart may say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from je_kernel.net.patches import Patches
+
+__all__ = ["adapt"]
+
+#: What JupyterLab draws.
+_MIME_TYPE = "application/vnd.vegalite.v5+json"
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+
+_IN_THE_PAGE = ("default", "html", "colab", "kaggle", "mimetype", "jupyterlab", "jupyter")
+
+
+def adapt(module: ModuleType, patches: Patches) -> None:
+    """Have every renderer that shows a chart in a notebook show it as data."""
+    renderers = module.renderers
+    before = {name: renderers._plugins.get(name) for name in _IN_THE_PAGE}
+
+    def register(by_name: dict[str, Any]) -> None:
+        for name, renderer in by_name.items():
+            renderers.register(name, renderer)
+        renderers.enable("default")
+
+    register(dict.fromkeys(_IN_THE_PAGE, _rendered))
+    patches.when_undone(lambda: register(before))
+
+
+def _rendered(spec: dict[str, Any], **metadata: Any) -> Any:
+    data = {_MIME_TYPE: {**spec, "$schema": _SCHEMA}, "text/plain": "<Altair chart>"}
+    options = metadata.get("embed_options", metadata)
+    return (data, {_MIME_TYPE: {"embed_options": options}}) if options else data

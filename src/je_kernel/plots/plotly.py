@@ -1,0 +1,84 @@
+"""Plotly: figures as data, which the site's own plotly.js draws.
+
+Of its many renderers, those that write HTML fetch plotly.js from a content delivery
+network or put all of it into the notebook. Lessons name them as they were told to
+elsewhere (``fig.show(renderer="colab")``), so all of them show the figure as data.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from je_kernel.plots.maps import without_tiles
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from je_kernel.net.patches import Patches
+
+__all__ = ["adapt"]
+
+#: Where plotly's maps have their tiles from.
+_TILES = "https://basemaps.cartocdn.com/"
+
+_IN_THE_PAGE = "plotly_mimetype"
+_BY_HTML = (
+    *("notebook", "notebook_connected", "kaggle", "azure", "colab", "cocalc", "databricks"),
+    *("browser", "firefox", "chrome", "chromium", "iframe", "iframe_connected"),
+)
+
+_NO_PICTURES = (
+    "Plotly makes picture files with a program that does not run in a browser. Click the camera "
+    "above the figure to save it as a picture, or write fig.write_html('figure.html') for a page "
+    "that stays interactive."
+)
+
+
+def adapt(module: ModuleType, patches: Patches) -> None:
+    """Adapt one of plotly's modules."""
+    if module.__name__ == "plotly.io._kaleido":
+        for name in ("to_image", "write_image", "write_images"):
+            if hasattr(module, name):
+                patches.set(module, name, _refuse_pictures)
+        return
+    renderers = module.renderers
+    before = dict(renderers.items()), renderers.default
+    figure = _in_the_page(module.PlotlyRenderer)
+    names = (_IN_THE_PAGE, "jupyterlab", "nteract", "vscode", *_BY_HTML)
+    renderers.update({name: figure for name in names if name in renderers})
+    if not os.environ.get("PLOTLY_RENDERER"):
+        renderers.default = _IN_THE_PAGE
+    patches.when_undone(lambda: _restore(renderers, *before))
+
+
+def _in_the_page(base: Any) -> Any:
+    """Return plotly's renderer of figures as data, which leaves out the tiles of maps."""
+
+    class InThePage(base):  # type: ignore[misc]
+        def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, Any]:
+            layout = fig_dict.setdefault("layout", {})
+            for trace in fig_dict.get("data", ()):
+                name = _map_of(trace)
+                if name is not None and without_tiles(_TILES):
+                    layout[name] = {**layout.get(name, {}), "style": "white-bg"}
+            bundle: dict[str, Any] = super().to_mimebundle(fig_dict)
+            return bundle
+
+    return InThePage()
+
+
+def _map_of(trace: dict[str, Any]) -> str | None:
+    """Name the map with tiles that a trace is drawn on."""
+    found = re.fullmatch(r"(?:scatter|choropleth|density)(map|mapbox)", trace.get("type", ""))
+    return str(trace.get("subplot", found[1])) if found else None
+
+
+def _refuse_pictures(*_: Any, **__: Any) -> NoReturn:
+    raise RuntimeError(_NO_PICTURES)
+
+
+def _restore(renderers: Any, named: dict[str, Any], default: str) -> None:
+    renderers.update(named)
+    renderers.default = default

@@ -1,0 +1,59 @@
+"""Where a word of a cloud fits: in the place of wordcloud's only compiled module.
+
+It draws as many random numbers as that one does, so that a cloud with a
+``random_state`` looks the same here and there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["query_integral_image"]
+
+
+def query_integral_image(
+    integral_image: Any, size_x: int, size_y: int, random_state: Any
+) -> tuple[int, int] | None:
+    """Choose one of the places where a rectangle covers nothing.
+
+    Parameters
+    ----------
+    integral_image
+        For each pixel, the sum of all pixels above it and left of it.
+    size_x, size_y
+        Size of the rectangle, in pixels; x is the first index.
+    random_state
+        A `random.Random`.
+
+    Returns
+    -------
+    tuple of int, or None
+        The rectangle's first corner; None where there is no such place.
+
+    Examples
+    --------
+    >>> from random import Random
+    >>> paper = np.zeros((5, 5), dtype=np.uint32)
+    >>> query_integral_image(paper, 4, 4, Random(0))
+    (0, 0)
+    >>> full = np.cumsum(np.cumsum(paper + 1, axis=0), axis=1)
+    >>> query_integral_image(full, 4, 4, Random(0)) is None
+    True
+    """
+    rows = integral_image.shape[0] - size_x
+    columns = integral_image.shape[1] - size_y
+    if rows <= 0 or columns <= 0:
+        return None
+    area = integral_image[:rows, :columns] + integral_image[size_x:, size_y:]
+    area = area - integral_image[size_x:, :columns] - integral_image[:rows, size_y:]
+    free = np.flatnonzero(area.ravel() == 0)
+    if not len(free):
+        return None
+    # Counted from 1, yet drawn from 0, for which the compiled module finds no place either.
+    goal = random_state.randint(0, len(free))
+    if goal == 0:
+        return None
+    row, column = divmod(int(free[goal - 1]), columns)
+    return row, column
