@@ -299,6 +299,7 @@ def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporte
     wanted = [wheel for wheel in missing if PYPI in wheel.sources]
     if not wanted:
         return fetched
+    requirements = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}" for w in wanted]
     with temporary_folder() as folder, reporter.bar(f"PyPI: {counted(wanted)}") as bar:
         platforms = {tag.platform for w in wanted for tag in parse_wheel_filename(w.file_name)[3]}
         problem = _pip_download(requirements, folder, lock.python, bar, sorted(platforms))
