@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from je_kernel import runtime
 from je_kernel.arguments import check_text
 from je_kernel.errors import InstallError, NotInBrowserError
-from je_kernel.stand_ins.names import STOOD_IN
 from je_kernel.imports.site_packages import module_owners
+from je_kernel.stand_ins.names import STOOD_IN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -131,7 +131,7 @@ def install(*names: str) -> Installed:
             f"je_kernel.install works in a notebook in the browser. Here, run"
             f" `pip install {' '.join(wanted)}` in a terminal."
         )
-    wanted = [name for name in wanted if _canonical(_name_in(name)) not in STOOD_IN]
+    wanted = [name for name in wanted if canonical(_name_in(name)) not in STOOD_IN]
     if not wanted:
         return Installed(())
     wanted = [module_owners().get(name, name) for name in wanted]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from je_kernel import packages, runtime
+from je_kernel.imports.site_packages import module_owners
 from je_kernel.shell.calls import CommandError
 from je_kernel.shell.options import Given, Options
 
@@ -268,7 +269,7 @@ def _read(text: str, cwd: str) -> Any:
     requirement = _requirement(text)
     # What a lesson imports may be published under another name.
     known = packages.PUBLISHED_AS.get(requirement.name, requirement.name)
-    requirement.name = packages.module_owners().get(known, known)
+    requirement.name = module_owners().get(known, known)
     if requirement.url and not urlsplit(requirement.url).path.endswith(".whl"):
         raise CommandError(_not_a_wheel(requirement.url), 1)
     return requirement
