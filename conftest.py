@@ -68,6 +68,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if _deselected(tier, config.option.markexpr) or _missing(tier) else None
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long and binary values by their argument: made anew, they would rename the test."""
+    return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 80) else None
+
+
 def pytest_report_header() -> Iterator[str]:
     """Say which tiers are not there, so that a green run cannot hide it."""
     for tier in _NEEDS:
