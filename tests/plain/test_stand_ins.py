@@ -21,7 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 
 from je_kernel import errors, packages, stand_ins
-from je_kernel.missing_modules import hint_for
+from je_kernel.imports.missing_modules import hint_for
 from je_kernel.net.patches import Patches
 from je_kernel.stand_ins import (
     StandInFinder,
@@ -361,7 +361,7 @@ def test_a_real_package_comes_before_a_stand_in(found, tmp_path, monkeypatch):
 @pytest.mark.parametrize("module", sorted(names._ADVICE))
 def test_nothing_else_is_advised_for_what_cannot_be_installed(module):
     error = ModuleNotFoundError(f"No module named {module!r}", name=module)
-    hint = hint_for(error, {}, can_wait=True, loaded=[])
+    hint = hint_for(error, can_wait=True, loaded=[])
     assert hint == names.advice_for(module)
     assert "je_kernel.install(" not in hint
 
@@ -372,18 +372,13 @@ def test_nothing_else_is_advised_for_what_cannot_be_installed(module):
 def test_a_part_of_googles_that_is_not_here_is_explained(found, line):
     with pytest.raises(ImportError) as failure:
         exec(line, {})
-    hint = hint_for(failure.value, {}, can_wait=True)
+    hint = hint_for(failure.value, can_wait=True)
     assert hint == names.advice_for("google")
 
 
 def test_what_stands_in_for_a_package_need_not_be_installed(monkeypatch):
     monkeypatch.setattr("je_kernel.runtime.in_browser", lambda: True)
     assert packages.install("wget", "google_colab", "gdown>=5") == packages.Installed(())
-
-
-def test_what_the_site_brings_is_still_said_to_be_there():
-    error = ModuleNotFoundError("No module named 'torch'", name="torch")
-    assert "This site brings it" in hint_for(error, {"torch": "torch"}, can_wait=True, loaded=[])
 
 
 @pytest.fixture
