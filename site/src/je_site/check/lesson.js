@@ -37,9 +37,14 @@
     /** Open a notebook, and return its cells. */
     async open(path) {
       const { commands } = window.jupyterapp;
-      panel = await commands.execute('docmanager:open', { path, factory: 'Notebook' });
+      // Of a notebook of format 3, JupyterLab neither shows anything nor says why.
+      const late = new Promise((_, reject) => {
+        setTimeout(() => reject(new Error(`JupyterLab does not open ${path}.`)), 60_000);
+      });
+      const opening = commands.execute('docmanager:open', { path, factory: 'Notebook' });
+      panel = await Promise.race([opening, late]);
       if (!panel) throw new Error(`JupyterLab cannot open ${path}.`);
-      await panel.context.ready;
+      await Promise.race([panel.context.ready, late]);
       return panel.content.model.sharedModel.cells.map(cell => ({
         type: cell.cell_type,
         source: cell.getSource(),
