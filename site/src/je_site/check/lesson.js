@@ -2,6 +2,9 @@
 // shows to scripts of its page. The file is one expression: the verbs by name.
 
 (() => {
+  // Milliseconds for a page or a kernel to be ready, on a slow machine.
+  const PATIENCE = 300_000;
+
   const pause = () => new Promise(next => setTimeout(next, 50));
 
   let panel = null;
@@ -9,8 +12,10 @@
   /** Wait for a promise, or fail with what JupyterLab asks or says in a dialog. */
   async function unlessAsked(promise) {
     let over = false;
+    const until = Date.now() + PATIENCE;
     const asked = async () => {
       while (!over) {
+        if (Date.now() > until) throw new Error('JupyterLab does not answer.');
         const dialog = document.querySelector('.jp-Dialog-content');
         if (dialog) throw new Error(`JupyterLab says: ${dialog.innerText.replace(/\s+/g, ' ')}`);
         await pause();
