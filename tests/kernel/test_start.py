@@ -42,6 +42,7 @@ def test_starting_by_hand_in_a_bare_page_gives_urllib_the_network(selenium):
     assert steps == [
         ("console", "done", None),
         ("network", "done", None),
+        ("plots", "done", None),
         ("drive", "skipped", "no drive of a kind that je-kernel knows is mounted"),
         ("modules", "skipped", "no drive of a kind that je-kernel knows is mounted"),
         ("copies", "skipped", "this browser reads the kept copies when they are needed"),

@@ -111,13 +111,16 @@ def test_to_install_again_changes_nothing(site):
     assert everything(site) == before
 
 
-def test_switched_off_there_is_nothing_left(site):
+STARTS_UNASKED = {"@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True}}
+
+
+def test_switched_off_there_is_nothing_left_of_the_pages(site):
     install(site, pages=False, expose_app=False)
     before = everything(site)
     install(site, front_page=True)
     install(site, pages=False, expose_app=False)
     assert everything(site) == before
-    assert config(site) == {"appName": "Our School"}
+    assert config(site) == {"appName": "Our School", "settingsOverrides": STARTS_UNASKED}
     assert not (site / "je").exists()
     assert ISOLATION.sub("", (site / "index.html").read_text()) == STOCK
 
