@@ -94,6 +94,8 @@ def install(shell: InteractiveShell | None) -> None:
         _open_places()
     else:
         _open_places_with_first_cell(shell)
+        # tqdm and lessons look here to tell a notebook from a terminal.
+        shell.config.setdefault("IPKernelApp", {})
     if shell is not None and drive.installed():
         _keep_stored_values(shell, "/drive")
 
