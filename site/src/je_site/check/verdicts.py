@@ -210,8 +210,8 @@ def _shown(outputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         if output.get("output_type") == "error":
             yield "an error", _error_name(output)
         data = output.get("data")
-        if not isinstance(data, dict):
-            continue
+        if not isinstance(data, dict) or not data:
+            continue  # It has no data where a line on progress was.
         if any(kind.startswith(("image/", "application/", "text/html")) for kind in data):
             yield "a picture, a table or a widget", ""
         else:
