@@ -39,7 +39,10 @@ _ADAPTERS = {
 
 # Modules that stand in for those of this name, in the folder ``modules``.
 _MODULES = frozenset(
-    {"gdown", "google", "google.colab", "kagglehub", "playsound", "pyttsx3", "wget", "winsound"}
+    (
+        *("gdown", "google", "google.colab", "kagglehub", "playsound", "pyttsx3"),
+        *("turtle", "wget", "winsound"),
+    )
 )
 _FOLDER = __file__.removesuffix("__init__.py") + "modules"
 
