@@ -24,6 +24,13 @@ def error(name, message):
     return {"output_type": "error", "ename": name, "evalue": message, "traceback": []}
 
 
+UPLOAD = {
+    "output_type": "display_data",
+    "data": {"text/plain": "Choose", "text/html": ['<div class="je-kernel-upload" id="x">\n', "a"]},
+    "metadata": {},
+}
+
+
 def cell(*outputs, saved=(), **more):
     return CellRun(3, "x", outputs=outputs, saved=saved, **{"ended": True, **more})
 
@@ -54,6 +61,8 @@ def cell(*outputs, saved=(), **more):
         (cell(error("KeyError", "a"), hosts=("data.example.org",)), Verdict.NETWORK, "KeyError"),
         (cell(printed("1"), hosts=("data.example.org",)), Verdict.NETWORK, "data.example.org"),
         (cell(prompts=("Name? ",)), Verdict.INPUT, "'Name? '"),
+        (cell(UPLOAD), Verdict.INPUT, "It waits for a file that somebody chooses."),
+        (cell(UPLOAD, error("<class 'KeyError'>", "a")), Verdict.INPUT, "it raises KeyError."),
         (cell(ended=False, seconds=120.0), Verdict.FAILS, "within 120 s"),
         (cell(ended=False, prompts=("Guess: ",)), Verdict.FAILS, "'Guess: ' again and again"),
         (CellRun(3, "x"), Verdict.NOT_RUN, "did not come to its end"),

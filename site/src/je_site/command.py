@@ -120,6 +120,13 @@ def _parser() -> argparse.ArgumentParser:
         help="how long one cell may take (default: %(default)g)",
     )
     check.add_argument(
+        "--jobs",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="how many folders of lessons to run at the same time (default: %(default)s)",
+    )
+    check.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the report as JSON into this file"
     )
     check.add_argument(
@@ -222,6 +229,12 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
 def _web_address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -272,6 +285,7 @@ def _check(options: argparse.Namespace) -> int:
         output=options.output,
         offline=options.offline,
         cell_seconds=options.cell_seconds,
+        jobs=options.jobs,
     )
     show(verdicts)
     if options.json is not None:
