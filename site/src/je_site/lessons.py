@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
-    "OTHER_LANGUAGES",
+    "PYTHON",
     "SHELL_CELLS",
     "CodeCell",
     "LessonImport",
@@ -52,14 +52,14 @@ _LONGEST_NAME = 1000
 PYTHON = "python"
 
 #: Cell magics whose body is not Python.
-OTHER_LANGUAGES = frozenset(
+_OTHER_LANGUAGES = frozenset(
     {
         *("HTML", "R", "SVG", "html", "javascript", "js", "latex", "markdown", "perl"),
         *("python2", "ruby", "sql", "svg"),
     }
 )
 #: Cell magics whose body is lines of the shell.
-SHELL_CELLS = frozenset({"!", "bash", "sh", "script", "system", "sx"})
+SHELL_CELLS = frozenset({"!", "bash", "script", "sh", "shell", "system", "sx"})
 _INSTALLERS = frozenset({"je_kernel", "micropip", "piplite"})
 _CATCHES_IMPORT_ERROR = frozenset(
     {"BaseException", "Exception", "ImportError", "ModuleNotFoundError"}
@@ -528,7 +528,19 @@ def _collect_call(call: ast.Call, found: _Found, *, optional: bool) -> None:
 
 
 def called(function: ast.expr) -> tuple[str, str]:
-    """Return the name of what is called, and of what it belongs to."""
+    """Return the name of what is called, and of what it belongs to.
+
+    Parameters
+    ----------
+    function
+        That of a call.
+
+    Returns
+    -------
+    name, owner : str
+        Of ``plt.plot(…)`` ``("plot", "plt")``; the owner may be a call, such as
+        ``get_ipython()``, and is empty where there is none, or another expression.
+    """
     if isinstance(function, ast.Name):
         return function.id, ""
     if not isinstance(function, ast.Attribute):
@@ -561,7 +573,7 @@ def _collect_line_magic(name: str, line: str, found: _Found) -> None:
 
 
 def _collect_cell_magic(name: str, line: str, body: str, found: _Found) -> None:
-    if name in OTHER_LANGUAGES:
+    if name in _OTHER_LANGUAGES:
         return
     if name in SHELL_CELLS:
         for each in body.splitlines():

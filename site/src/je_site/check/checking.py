@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from je_site.build import build_if_needed
 from je_site.cache import cache_folder
 from je_site.check.lesson_browser import OFFLINE, lesson_browser
+from je_site.check.reading import read_without_running
 from je_site.check.verdicts import judge
 from je_site.errors import CheckError
 from je_site.progress import reporting
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from je_site.check.verdicts import LessonVerdict
     from je_site.progress import Reporter
 
-__all__ = ["check_lessons", "lessons_in", "run_lessons"]
+__all__ = ["check_lessons", "lessons_in", "read_lessons", "run_lessons"]
 
 
 def lessons_in(path: Path) -> tuple[Path, tuple[str, ...]]:
@@ -107,8 +108,9 @@ def check_lessons(
         When the site cannot be built.
     """
     folder, lessons = lessons_in(path)
+    options = replace(options, contents=(folder,))
     site = output if output is not None else _default_output(folder)
-    build_if_needed(site, replace(options, contents=(folder,)))
+    build_if_needed(site, options)
     with reporting() as reporter, serve(site) as served:
         runs = run_lessons(
             served.url,
@@ -120,6 +122,31 @@ def check_lessons(
         )
         judged = {run.path: judge(run) for run in runs}
     return tuple(judged[lesson] for lesson in lessons)
+
+
+def read_lessons(path: Path, options: BuildOptions) -> tuple[LessonVerdict, ...]:
+    """Say what is likely to come of lessons, without running them.
+
+    Parameters
+    ----------
+    path, options
+        As in `check_lessons`.
+
+    Returns
+    -------
+    tuple of LessonVerdict
+        In the order of their paths.
+
+    Raises
+    ------
+    CheckError
+        When there is no lesson.
+    LockError
+        When the site's lock cannot be used.
+    """
+    folder, lessons = lessons_in(path)
+    with reporting() as reporter:
+        return read_without_running(folder, lessons, replace(options, contents=(folder,)), reporter)
 
 
 def run_lessons(
