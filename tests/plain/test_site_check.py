@@ -181,7 +181,7 @@ def read(tmp_path_factory):
     written(folder, "errors.ipynb", "import torch", "x = ", tags=["raises-exception"])
     written(folder, "in_r.ipynb", "x <- 1", language="R")
     (folder / "damaged.ipynb").write_text("{")
-    (folder / "beside.py").write_text("")
+    (folder / "beside.py").write_text("import torch.nn")
     unavailable = {"torch": "compiled; instead there is scikit-learn"}
     write_added(folder / "je-kernel.lock", AddedPackages("314", unavailable=unavailable))
     status = main(["check", "--fast", str(folder), "--json", str(folder / "report.json")])
@@ -210,3 +210,8 @@ def test_a_lesson_of_another_kernel_fails_and_a_damaged_one_is_said(read):
     (cell,) = read["in_r.ipynb"]["cells"]
     assert (cell["verdict"], "a kernel of r" in cell["detail"]) == ("fails", True)
     assert "not a notebook that can be read" in read["damaged.ipynb"]["problem"]
+
+
+def test_a_module_beside_the_lessons_that_needs_a_package_is_said(read):
+    assert read["beside.py"]["problem"].startswith("It imports torch.nn: compiled;")
+    assert list(read)[-1] == "beside.py"

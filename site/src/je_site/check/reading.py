@@ -69,11 +69,16 @@ def read_without_running(
     Returns
     -------
     tuple of LessonVerdict
-        In the order of `lessons`.
+        In the order of `lessons`; after them modules and requirements files beside them that
+        need what the site does not have.
     """
     added = added_for_build(options.lock_path, options.needs, reporter)
     lacking = lacking_by_place(options.needs, added)
-    return tuple(_read_lesson(folder, lesson, lacking) for lesson in lessons)
+    beside = (place for place in sorted(lacking) if place.endswith((".py", ".txt")))
+    return (
+        *(_read_lesson(folder, lesson, lacking) for lesson in lessons),
+        *(LessonVerdict(place, (), " ".join(lacking[place])) for place in beside),
+    )
 
 
 def _read_lesson(folder: Path, lesson: str, lacking: Mapping[str, list[str]]) -> LessonVerdict:
