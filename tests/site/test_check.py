@@ -73,17 +73,8 @@ def checked(tmp_path_factory):
         (folder / name).write_text("{nothing" if content is None else json.dumps(content))
     (folder / "week 1" / "helper.py").write_text("def double(x):\n    return 2 * x\n")
     report, site = folder / "report.json", tmp_path_factory.mktemp("site") / "site"
-    asked = [
-        "--offline",
-        "--cell-seconds",
-        "30",
-        "--jobs",
-        "2",
-        "--json",
-        str(report),
-        "--output",
-        str(site),
-    ]
+    asked = ["--offline", "--cell-seconds", "30", "--jobs", "2"]
+    asked += ["--json", str(report), "--output", str(site)]
     status = main(["check", str(folder), *asked])
     return status, json.loads(report.read_text())
 
