@@ -89,8 +89,13 @@ def install(shell: InteractiveShell | None) -> None:
     last: Any = StandInFinder()
     sys.meta_path.append(last)
     _patches.when_undone(lambda: sys.meta_path.remove(last))
-    _open_places()
     _patches.when_undone(_close_places)
+    if shell is None:
+        _open_places()
+    else:
+        _open_places_with_first_cell(shell)
+        # tqdm and lessons look here to tell a notebook from a terminal.
+        shell.config.setdefault("IPKernelApp", {})
     if shell is not None and drive.installed():
         _keep_stored_values(shell, "/drive")
 
@@ -130,6 +135,17 @@ def _keep_stored_values(shell: InteractiveShell, drive: str) -> None:
             sys.modules["je_kernel.stand_ins.store_magic"].keep_at_home(shell)
 
     _patches.when_undone(take_back)
+
+
+def _open_places_with_first_cell(shell: InteractiveShell) -> None:
+    """Open the places when the kernel is in the notebook's folder, which comes after its start."""
+
+    def first_cell(_info: Any) -> None:
+        shell.events.unregister("pre_run_cell", first_cell)
+        if installed():
+            _open_places()
+
+    shell.events.register("pre_run_cell", first_cell)
 
 
 def _open_places() -> None:
