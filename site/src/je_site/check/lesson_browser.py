@@ -125,8 +125,8 @@ class LessonBrowser:
         self._hosts: list[str] = []
         self._requests: set[Request] = set()
         context.on("request", self._see)
-        context.on("requestfinished", self._requests.discard)
-        context.on("requestfailed", self._requests.discard)
+        context.on("requestfinished", self._forget)
+        context.on("requestfailed", self._forget)
 
     def run(self, path: str, *, cell_seconds: float = 120.0) -> LessonRun:
         """Run a lesson from top to bottom in a kernel of its own.
@@ -204,6 +204,9 @@ class LessonBrowser:
         while quiet < 4 and time.monotonic() < until:
             _call(page, "pause")
             quiet = 0 if self._requests else quiet + 1
+
+    def _forget(self, request: Request) -> None:
+        self._requests.discard(request)
 
     def _see(self, request: Request) -> None:
         self._requests.add(request)
