@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["StandInFinder", "install", "installed", "uninstall"]
+__all__ = ["MODULES", "StandInFinder", "install", "installed", "uninstall"]
 
 _ADAPTERS = {
     "concurrent.futures.process": "je_kernel.stand_ins.processes",
@@ -36,13 +36,18 @@ _ADAPTERS = {
     "webbrowser": "je_kernel.stand_ins.web_browser",
 }
 
-# Modules that stand in for those of this name, in the folder ``modules``.
-_MODULES = frozenset(
+MODULES = frozenset(
     (
-        *("gdown", "google", "google.colab", "kagglehub", "playsound", "pyttsx3"),
-        *("turtle", "wget", "winsound"),
+        "gdown",
+        *("google", "google.colab"),
+        "kagglehub",
+        *("playsound", "pyttsx3", "winsound"),
+        "turtle",
+        "wget",
     )
 )
+"""The modules that stand in for those of this name: they are in the folder ``modules``."""
+
 _FOLDER = __file__.removesuffix("__init__.py") + "modules"
 
 # Colab's and Kaggle's names for the folder that a notebook works in.
@@ -63,7 +68,7 @@ class StandInFinder:
         target: Any = None,
     ) -> ModuleSpec | None:
         """Find one of our modules."""
-        if fullname not in _MODULES:
+        if fullname not in MODULES:
             return None
         parent = fullname.rpartition(".")[0]
         return PathFinder.find_spec(fullname, [f"{_FOLDER}/{parent}"], target)
