@@ -32,6 +32,8 @@ from je_kernel.stand_ins import (
     threads,
     web_browser,
 )
+from je_site.lesson_packages import modules_in
+from je_site.own_wheel import own_wheel
 
 
 @contextlib.contextmanager
@@ -378,7 +380,12 @@ def test_a_part_of_googles_that_is_not_here_is_explained(found, line):
 
 def test_what_stands_in_for_a_package_need_not_be_installed(monkeypatch):
     monkeypatch.setattr("je_kernel.runtime.in_browser", lambda: True)
-    assert packages.install("wget", "google_colab", "gdown>=5") == packages.Installed(())
+    wanted = ("wget", "google_colab", "gdown>=5", "turtle", "playsound3")
+    assert packages.install(*wanted) == packages.Installed(())
+
+
+def test_the_modules_that_stand_in_are_those_in_their_folder():
+    assert {*modules_in(own_wheel(), "je_kernel/stand_ins/modules"), "google"} == stand_ins.MODULES
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the metadata of packages does not say: three tables that are made by hand, and short.
+"""What the metadata of packages does not say: two tables that are made by hand, and short.
 
 Most modules have the name of their package, and Pyodide's lock says which modules
 its own packages have. These tables are for the others that lessons import. Nothing
@@ -7,7 +7,7 @@ is taken on their word: a package has to have the module that it is taken for.
 
 from __future__ import annotations
 
-__all__ = ["ALTERNATIVES", "DISTRIBUTIONS", "STOOD_IN"]
+__all__ = ["ALTERNATIVES", "DISTRIBUTIONS"]
 
 #: Package of a module that has another name. Dotted where only that part is meant.
 DISTRIBUTIONS = {
@@ -47,12 +47,6 @@ DISTRIBUTIONS = {
     "wikipediaapi": "wikipedia-api",
     "zmq": "pyzmq",
 }
-
-#: Modules that je-kernel stands in for, where no package could do in a browser what they do.
-STOOD_IN = (
-    *("gdown", "google.colab", "kagglehub", "playsound", "pyttsx3", "wget", "winsound"),
-    *("js", "pyodide", "pyodide_js"),
-)
 
 _NETWORKS = ("scikit-learn", "sklearn.neural_network has small neural networks")
 _DATABASES = ("duckdb", "so does sqlite3, which is in Python")

@@ -25,7 +25,7 @@ from packaging.version import InvalidVersion, Version
 from je_site.assembly import assemble_core, carried_packages, fetch_wheels, own_packages
 from je_site.distribution import core_lock
 from je_site.errors import LockError
-from je_site.known_names import ALTERNATIVES, DISTRIBUTIONS, STOOD_IN
+from je_site.known_names import ALTERNATIVES, DISTRIBUTIONS
 from je_site.lessons import LessonImport, read_lessons
 from je_site.lock import PYPI, RELEASE, Wheel, read_lock
 from je_site.requirements import browser_environment
@@ -57,6 +57,12 @@ _RUNS_AT_ONCE = 4
 
 #: Of newer versions of Python than the oldest that we run on.
 _NEWER_MODULES = frozenset({"annotationlib", "compression"})
+
+#: Modules that every kernel has, whatever packages it has.
+_OF_THE_KERNEL = ("__main__", "js", "pyodide", "pyodide_js")
+
+#: Where our wheel has the modules that stand in for those of others.
+_STAND_INS = "je_kernel/stand_ins/modules"
 
 
 @dataclass(frozen=True)
@@ -232,13 +238,15 @@ def _alternative(package: str) -> str:
     return f"{name} ({words})"
 
 
-def modules_in(wheel: Path) -> frozenset[str]:
+def modules_in(wheel: Path, folder: str = "") -> frozenset[str]:
     """Return the modules that a wheel brings, the uppermost of each tree.
 
     Parameters
     ----------
     wheel
         The file.
+    folder
+        Where in the wheel to look for them.
 
     Returns
     -------
@@ -254,6 +262,7 @@ def modules_in(wheel: Path) -> frozenset[str]:
         else path
         for path in paths
     ]
+    paths = [path.relative_to(folder) for path in paths if path.is_relative_to(folder)]
     modules = {path.parent / path.name.partition(".")[0] for path in paths if _is_module(path)}
     packages = {path.parent for path in paths if path.name == "__init__.py"}
     names = {
@@ -282,6 +291,8 @@ class _Known:
     modules: set[str] = field(default_factory=set)
     #: What the deployer's wheels need and is not there.
     lacking: dict[str, str] = field(default_factory=dict)
+    #: Modules that je-kernel stands in for, where no package could do in a browser what they do.
+    stood_in: frozenset[str] = frozenset()
     #: Names of what the site's own lock adds.
     added: frozenset[str] = frozenset()
 
@@ -289,6 +300,7 @@ class _Known:
     def of(cls, lock: SiteLock, added: AddedPackages | None, wheels: Sequence[Path]) -> _Known:
         known = cls(added=frozenset() if added is None else frozenset(added.wheels))
         own = own_packages(lock, wheels)
+        known.stood_in = modules_in(own[0].path, _STAND_INS)
         known.versions = {
             **{wheel.name: wheel.version for wheel in lock.served_wheels()},
             **{package.name: package.version for package in (*carried_packages(lock), *own)},
@@ -313,7 +325,9 @@ class _Known:
             return True
         prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
         inside = f"{module}."
-        if prefixes & {*STOOD_IN, "__main__"} or any(m.startswith(inside) for m in STOOD_IN):
+        if prefixes & {*self.stood_in, *_OF_THE_KERNEL}:
+            return True
+        if any(name.startswith(inside) for name in self.stood_in):
             return True
         named = [prefix for prefix in prefixes if "." in prefix and prefix in DISTRIBUTIONS]
         if named:  # A part of a namespace that other packages have a part of, too.
@@ -409,7 +423,7 @@ class _Wanted:
         requirement = Requirement(text)
         name = canonicalize_name(requirement.name)
         version = self.known.versions.get(name)
-        if name in map(canonicalize_name, STOOD_IN):
+        if name in map(canonicalize_name, self.known.stood_in):
             return
         if version is None:
             root = self._root(name)

@@ -8,11 +8,9 @@ a way of their own (requests, httpx, fsspec …) adapted as they are imported.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.net.adaptation import AdaptingFinder
-from je_kernel.net.patches import Patches
 
 if TYPE_CHECKING:
     from je_kernel.net.message import Request as Request
@@ -41,29 +39,8 @@ _HOMES = {
     "send": "je_kernel.net.transport",
 }
 
-_patches = Patches()
-_finder = AdaptingFinder(_ADAPTERS, _patches)
-
-
-def install() -> None:
-    """Give Python's libraries the browser's network. Doing it twice does no harm."""
-    if installed():
-        return
-    sys.meta_path.insert(0, _finder)
-    _finder.adapt_imported()
-
-
-def uninstall() -> None:
-    """Take back everything that `install` has changed; without effect if nothing was."""
-    if not installed():
-        return
-    sys.meta_path.remove(_finder)
-    _patches.undo()
-
-
-def installed() -> bool:
-    """Return whether `install` is in force."""
-    return _finder in sys.meta_path
+_finder = AdaptingFinder(_ADAPTERS)
+install, uninstall, installed = _finder.install, _finder.uninstall, _finder.installed
 
 
 def __getattr__(name: str) -> Any:

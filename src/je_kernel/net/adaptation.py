@@ -14,12 +14,12 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from je_kernel.net.patches import Patches
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
-
-    from je_kernel.net.patches import Patches
 
 __all__ = ["AdaptingFinder"]
 
@@ -34,13 +34,32 @@ class AdaptingFinder:
     adapters
         For the name of each module, the name of our module whose function
         ``adapt(module, patches)`` does the work.
+
+    Attributes
+    ----------
     patches
         Where the adapters record what they change.
     """
 
-    def __init__(self, adapters: Mapping[str, str], patches: Patches) -> None:
+    def __init__(self, adapters: Mapping[str, str]) -> None:
         self._adapters = adapters
-        self._patches = patches
+        self.patches = Patches()
+
+    def install(self) -> None:
+        """Adapt what is imported already, and what will be. Doing it twice does no harm."""
+        if not self.installed():
+            sys.meta_path.insert(0, self)
+            self.adapt_imported()
+
+    def uninstall(self) -> None:
+        """Take back everything that was changed; without effect if nothing was."""
+        if self.installed():
+            sys.meta_path.remove(self)
+            self.patches.undo()
+
+    def installed(self) -> bool:
+        """Return whether libraries are adapted."""
+        return self in sys.meta_path
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -66,7 +85,7 @@ class AdaptingFinder:
         """Hand a module to its adapter; one that fails leaves the module as it came."""
         try:
             adapter = importlib.import_module(self._adapters[module.__name__])
-            adapter.adapt(module, self._patches)
+            adapter.adapt(module, self.patches)
         except Exception:
             _log.exception("could not adapt %s to the browser", module.__name__)
 

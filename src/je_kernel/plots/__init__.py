@@ -12,7 +12,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from je_kernel.net.adaptation import AdaptingFinder
-from je_kernel.net.patches import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,29 +62,8 @@ class _Finder(AdaptingFinder):
         return spec_from_file_location(fullname, Path(__file__).with_name(file_name))
 
 
-_patches = Patches()
-_finder = _Finder(_ADAPTERS, _patches)
-
-
-def install() -> None:
-    """Have plotting libraries adapted. Doing it twice does no harm."""
-    if installed():
-        return
-    sys.meta_path.insert(0, _finder)
-    _finder.adapt_imported()
-
-
-def uninstall() -> None:
-    """Take back everything that `install` has changed; without effect if nothing was."""
-    if not installed():
-        return
-    sys.meta_path.remove(_finder)
-    _patches.undo()
-
-
-def installed() -> bool:
-    """Return whether `install` is in force."""
-    return _finder in sys.meta_path
+_finder = _Finder(_ADAPTERS)
+install, uninstall, installed = _finder.install, _finder.uninstall, _finder.installed
 
 
 @cache

@@ -16,7 +16,6 @@ from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from je_kernel.net.adaptation import AdaptingFinder
-from je_kernel.net.patches import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["StandInFinder", "install", "installed", "uninstall"]
+__all__ = ["MODULES", "StandInFinder", "install", "installed", "uninstall"]
 
 _ADAPTERS = {
     "concurrent.futures.process": "je_kernel.stand_ins.processes",
@@ -37,20 +36,26 @@ _ADAPTERS = {
     "webbrowser": "je_kernel.stand_ins.web_browser",
 }
 
-# Modules that stand in for those of this name, in the folder ``modules``.
-_MODULES = frozenset(
+MODULES = frozenset(
     (
-        *("gdown", "google", "google.colab", "kagglehub", "playsound", "pyttsx3"),
-        *("turtle", "wget", "winsound"),
+        "gdown",
+        *("google", "google.colab"),
+        "kagglehub",
+        *("playsound", "pyttsx3", "winsound"),
+        "turtle",
+        "wget",
     )
 )
+"""The modules that stand in for those of this name: they are in the folder ``modules``."""
+
 _FOLDER = __file__.removesuffix("__init__.py") + "modules"
 
 # Colab's and Kaggle's names for the folder that a notebook works in.
 _PLACES = ("/content", "/kaggle/input", "/kaggle/working")
 
-_patches = Patches()
-_adapting = AdaptingFinder(_ADAPTERS, _patches)
+_finder = AdaptingFinder(_ADAPTERS)
+_patches = _finder.patches
+uninstall, installed = _finder.uninstall, _finder.installed
 
 
 class StandInFinder:
@@ -63,7 +68,7 @@ class StandInFinder:
         target: Any = None,
     ) -> ModuleSpec | None:
         """Find one of our modules."""
-        if fullname not in _MODULES:
+        if fullname not in MODULES:
             return None
         parent = fullname.rpartition(".")[0]
         return PathFinder.find_spec(fullname, [f"{_FOLDER}/{parent}"], target)
@@ -87,8 +92,7 @@ def install(shell: InteractiveShell | None) -> None:
     _patches.set(signal, "alarm", _no_alarm)
     _patches.set(socket.socket, "bind", _no_socket)
     _patches.set(socket.socket, "connect", _no_socket)
-    sys.meta_path.insert(0, _adapting)
-    _adapting.adapt_imported()
+    _finder.install()
     last: Any = StandInFinder()
     sys.meta_path.append(last)
     _patches.when_undone(lambda: sys.meta_path.remove(last))
@@ -101,19 +105,6 @@ def install(shell: InteractiveShell | None) -> None:
         shell.config.setdefault("IPKernelApp", {})
     if shell is not None and drive.installed():
         _keep_stored_values(shell, "/drive")
-
-
-def uninstall() -> None:
-    """Take back everything that `install` has changed; without effect if nothing was."""
-    if not installed():
-        return
-    sys.meta_path.remove(_adapting)
-    _patches.undo()
-
-
-def installed() -> bool:
-    """Return whether `install` is in force."""
-    return _adapting in sys.meta_path
 
 
 def _keep_stored_values(shell: InteractiveShell, drive: str) -> None:

@@ -6,11 +6,11 @@ of the same name may be something else, or may never work in a browser.
 
 from __future__ import annotations
 
+from je_kernel.stand_ins import MODULES
+
 __all__ = ["STOOD_IN", "advice_for"]
 
-STOOD_IN = frozenset(
-    {"gdown", "google-colab", "kagglehub", "playsound", "playsound3", "pyttsx3", "wget"}
-)
+STOOD_IN = frozenset({name.replace(".", "-") for name in MODULES - {"google"}} | {"playsound3"})
 """The packages that je-kernel stands in for: nothing is to be installed."""
 
 _DEEP = (
