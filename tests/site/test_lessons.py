@@ -41,7 +41,8 @@ def verdicts(site, request):
         for item in request.session.items
         if item.path == request.path and hasattr(item, "callspec")
     }
-    jobs = min(os.cpu_count() or 1, 4)
+    # What other workers of pytest leave of the machine.
+    jobs = max((os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), 1)
     wanted = [LESSONS[path] for path in sorted(asked or LESSONS)]
     return {each.lesson.path: each for each in run_in_site(site, wanted, jobs=jobs)}
 
