@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,11 +121,18 @@ def write_lite_dir(folder: Path, **settings: Any) -> Path:
     return folder
 
 
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one of the processes that run tests build a folder that all of them use."""
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def site_folder(test_cache: Path) -> Path:
     """The demo site, as ``je-kernel build`` makes it."""
-    with (test_cache / "demo-site.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # One of the processes that run tests builds it.
+    with one_at_a_time(test_cache / "demo-site"):
         lite_dir = write_lite_dir(test_cache / "demo-project")
         options = BuildOptions(contents=default_contents(), lite_dir=lite_dir)
         build_if_needed(test_cache / "demo-site", options, quiet=True)

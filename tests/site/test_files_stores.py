@@ -21,7 +21,7 @@ from je_site.server import serve
 from tests import drive_behaviour, files_behaviour
 from tests.browsers.lab import Lab
 from tests.site.bare_kernel import BareKernel
-from tests.site.conftest import keep_evidence_of_failure, write_lite_dir
+from tests.site.conftest import keep_evidence_of_failure, one_at_a_time, write_lite_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,16 +69,17 @@ def png(width: int, height: int) -> bytes:
 @pytest.fixture(scope="session")
 def files_site_folder(test_cache: Path) -> Path:
     """A site with data files in its contents."""
-    contents = test_cache / "files-contents"
-    shutil.rmtree(contents, ignore_errors=True)
-    for name, data in SHIPPED.items():
-        (contents / name).parent.mkdir(parents=True, exist_ok=True)
-        (contents / name).write_bytes(data)
-        os.utime(contents / name, (1_700_000_000, 1_700_000_000))
-    options = BuildOptions(
-        contents=(contents,), lite_dir=write_lite_dir(test_cache / "files-project")
-    )
-    build_if_needed(test_cache / "files-site", options, quiet=True)
+    with one_at_a_time(test_cache / "files-site"):
+        contents = test_cache / "files-contents"
+        shutil.rmtree(contents, ignore_errors=True)
+        for name, data in SHIPPED.items():
+            (contents / name).parent.mkdir(parents=True, exist_ok=True)
+            (contents / name).write_bytes(data)
+            os.utime(contents / name, (1_700_000_000, 1_700_000_000))
+        options = BuildOptions(
+            contents=(contents,), lite_dir=write_lite_dir(test_cache / "files-project")
+        )
+        build_if_needed(test_cache / "files-site", options, quiet=True)
     return test_cache / "files-site"
 
 

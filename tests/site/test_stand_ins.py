@@ -55,9 +55,8 @@ EVERYWHERE = {
 
 
 @pytest.mark.engines("chromium", "firefox", "webkit")
-def test_a_lesson_runs_unchanged_and_the_next_one_has_its_values(page, site, browser):
-    lab = Lab.open(page, site.url)
-    notebook = lab.new_notebook()
+def test_a_lesson_runs_unchanged_and_the_next_kernel_has_its_values(page, site, browser):
+    notebook = Lab.open(page, site.url).new_notebook()
     printed = {name: notebook.run(code) for name, (code, _) in EVERYWHERE.items()}
     assert {name: result.error for name, result in printed.items()} == dict.fromkeys(EVERYWHERE)
     assert {name: result.stdout for name, result in printed.items()} == {
@@ -69,8 +68,8 @@ def test_a_lesson_runs_unchanged_and_the_next_one_has_its_values(page, site, bro
         _threads_go_on_after_the_cell(notebook)
         _colab_uploads(notebook)
     notebook.run("results = [4, 5]\n%store results")
-    other = lab.new_notebook()
-    assert other.run("%store -r\nprint(results)").stdout == "[4, 5]\n"
+    notebook.restart_kernel()
+    assert notebook.run("%store -r\nprint(results)").stdout == "[4, 5]\n"
 
 
 def _dead_ends_are_sentences(notebook):
