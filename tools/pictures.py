@@ -51,6 +51,14 @@ settings.reload();
 """
 
 
+def take_landing_page(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take the page to begin with."""
+    page.playwright.set_viewport_size({"width": 1280, "height": 900})
+    page.open(f"{site}je/")
+    page.playwright.get_by_role("link", name="Turtle").wait_for()
+    page.screenshot(IMAGES / "landing-page.png")
+
+
 def take_first_notebook(page: ChromiumPage, site: str, _: Path) -> None:
     """Take the first notebook, run from top to bottom."""
     run_all(Lab.open(page, site).open_notebook("Start here.ipynb"))
@@ -118,13 +126,17 @@ def take_turtle(page: ChromiumPage, site: str, _: Path) -> None:
     show(page, "turtle.png", first=code[1] - 1, height=2300)
 
 
-PLOTS = ("plotly", "choropleth", "altair", "bokeh", "folium")
+PLOTS = (
+    *("seaborn", "plotly", "choropleth", "altair", "bokeh", "networkx", "wordcloud"),
+    *("folium", "ipyleaflet", "ipycanvas", "ipydatagrid", "ipympl"),
+)
 
 
 def take_plots(page: ChromiumPage, site: str, _: Path) -> None:
     """Take what plotting libraries draw."""
     notebook = Lab.open(page, site).open_notebook("Plots.ipynb")
     run_all(notebook)
+    page.playwright.locator(".jupyter-matplotlib canvas").first.wait_for()
     path = default_contents()[0] / "Plots.ipynb"
     names = [cell["id"] for cell in json.loads(path.read_text("utf-8"))["cells"]]
     for name in PLOTS:
@@ -134,11 +146,12 @@ def take_plots(page: ChromiumPage, site: str, _: Path) -> None:
 
 
 PICTURES = {
-    "plots": take_plots,
+    "landing": take_landing_page,
     "first": take_first_notebook,
     "web": take_data_from_the_web,
     "doctor": take_doctor,
     "sharing": take_sharing,
+    "plots": take_plots,
     "turtle": take_turtle,
 }
 
@@ -148,7 +161,9 @@ def main() -> None:
     chosen = [take for name, take in PICTURES.items() if name in sys.argv[1:] or not sys.argv[1:]]
     with tempfile.TemporaryDirectory() as folder:
         project = write_lite_dir(Path(folder) / "project")
-        options = BuildOptions(contents=default_contents(), lite_dir=project)
+        # Without a service, opening shared notebooks is not offered.
+        env = {"JE_KERNEL_SHARING_URL": "https://share.school.example"}
+        options = BuildOptions(contents=default_contents(), lite_dir=project, env=env)
         build_if_needed(Path(folder) / "site", options, quiet=True)
         browser = ChromiumBrowser()
         with serve(Path(folder) / "site") as served:

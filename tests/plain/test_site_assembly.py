@@ -163,14 +163,22 @@ def test_what_was_fetched_is_kept_when_something_else_is_missing(world, core_in_
     assert (cache / "wheels" / wheel.sha256 / wheel.file_name).is_file()
 
 
-def test_an_optional_package_that_cannot_be_had_is_an_empty_one(world, full_cache, cache):
+def test_an_optional_package_that_cannot_be_had_is_left_out(world, full_cache, cache):
     world.everything_is_down()
     shutil.rmtree(cache / "wheels" / full_cache.wheels["numpy"].sha256)
     lock = tiny_lock(numpy={"sources": ["release"], "optional": True})
     _, packages = assemble(lock, Reporter(), compiled=False)
-    numpy = next(package for package in packages if package.name == "numpy")
-    assert numpy.imports == ()
-    assert not [name for name in zipfile.ZipFile(numpy.path).namelist() if name.endswith(".py")]
+    assert "numpy" not in {package.name for package in packages}
+
+
+def test_one_that_others_need_is_an_empty_one(world, full_cache, cache):
+    world.everything_is_down()
+    shutil.rmtree(cache / "wheels" / full_cache.wheels["parso"].sha256)
+    lock = tiny_lock(parso={"sources": ["release"], "optional": True})
+    _, packages = assemble(lock, Reporter(), compiled=False)
+    parso = next(package for package in packages if package.name == "parso")
+    assert parso.imports == ()
+    assert not [name for name in zipfile.ZipFile(parso.path).namelist() if name.endswith(".py")]
 
 
 def test_the_core_comes_from_npm(world, cache):

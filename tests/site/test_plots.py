@@ -40,9 +40,14 @@ FIGURES = {
         "go.Figure(go.Bar(x=['a', 'b'], y=[1, 3])).show(renderer='colab')",
         "document.querySelector('.js-plotly-plot .barlayer .point')",
     ),
+    # First, while the page does not have the borders of countries yet.
+    "countries in a widget": Figure(
+        "import anywidget\ngo.FigureWidget(px.choropleth(locations=['DEU', 'FRA'], color=[1, 2]))",
+        "document.querySelector('.js-plotly-plot .choroplethlayer path')",
+    ),
     "countries": Figure(
         "px.choropleth(locations=['DEU', 'FRA'], color=[1, 2])",
-        "document.querySelector('.js-plotly-plot .choroplethlayer path')",
+        "document.querySelectorAll('.js-plotly-plot:has(.choroplethlayer path)').length === 2",
     ),
     "a figure widget": Figure(
         "import anywidget\ngo.FigureWidget(go.Pie(labels=['a', 'b'], values=[1, 2]))",
@@ -62,6 +67,10 @@ FIGURES = {
     "altair": Figure(
         "import altair as alt\nalt.Chart(table).mark_bar().encode(x='x:O', y='y')",
         "document.querySelector('.vega-embed canvas, .vega-embed svg')?.clientWidth > 20",
+    ),
+    "a chart that is a widget": Figure(
+        "alt.JupyterChart(alt.Chart(table).mark_line().encode(x='x:O', y='y'))",
+        "document.querySelectorAll('.vega-embed canvas, .vega-embed svg').length === 2",
     ),
     "bokeh": Figure(
         "from bokeh.io import output_notebook\n"
@@ -108,6 +117,11 @@ FIGURES = {
         "document.querySelector('.jp-OutputArea .jupyter-matplotlib canvas')?.width > 100",
     ),
 }
+TILES = (
+    "tiles = go.FigureWidget(px.scatter_map(lat=[52.5], lon=[13.4], map_style='open-street-map'))\n"
+    "tiles._repr_mimebundle_()\n"
+    "print(tiles._widget_layout['map']['style'])"
+)
 PICTURES = {
     "a cloud of words": "from wordcloud import WordCloud\n"
     "WordCloud(random_state=1).fit_words({'penguin': 3, 'island': 2}).to_image()",
@@ -158,6 +172,7 @@ def drawn(browser, site):
         for name, figure in FIGURES.items():
             results[name] = notebook.run(figure.code)
             seen[name] = results[name].error is None and page.evaluate(WAIT, figure.seen)
+        results["tiles in a widget"] = notebook.run(TILES)
         foreign = page.evaluate(FOREIGN)
         # Where the driver hears of all requests, those of workers are among them.
         foreign += [
@@ -184,6 +199,10 @@ def test_it_gives_a_picture(drawn, name):
 
 def test_nobody_but_the_site_is_asked_for_anything(drawn):
     assert drawn.foreign == []
+
+
+def test_a_map_that_is_a_widget_has_no_tiles_either(drawn):
+    assert drawn.results["tiles in a widget"].stdout == "white-bg\n"
 
 
 def test_a_map_says_once_why_it_shows_no_picture_of_the_world(drawn):

@@ -224,6 +224,7 @@ def _locked_packages(
     served = lock.served_wheels(with_tests=with_tests)
     wheels = [wheel for wheel in served if wheel.name not in without]
     unavailable = _fetch(lock, wheels, reporter)
+    needed = {*lock.preload, *(name for wheel in wheels for name in wheel.depends)}
     missed = [wheel.name for wheel in unavailable if wheel.name not in lock.preload]
     if missed:
         reporter.warn(
@@ -233,6 +234,7 @@ def _locked_packages(
     return tuple(
         _empty_package(wheel) if wheel in unavailable else _locked_package(wheel)
         for wheel in wheels
+        if wheel not in unavailable or wheel.name in needed
     )
 
 

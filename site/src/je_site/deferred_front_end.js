@@ -38,13 +38,41 @@
       throw error;
     }));
 
-  /** Fetch the borders of countries, in a build whose names are those of another file. */
+  /** Give the borders of countries the name that plotly.js looks for; their file has another. */
+  const nameMaps = plotly => {
+    window.PlotlyGeoAssets = window.moduleName;
+    window.Plotly = plotly;
+  };
+
   const fetchMaps = async () => {
     const { Plotly } = window;
     await run(new URL(maps, base));
-    window.PlotlyGeoAssets = window.moduleName;
-    window.Plotly = Plotly;
+    nameMaps(Plotly);
   };
+
+  /** Fetch them without waiting, for a figure that is a widget: no renderer here sees it. */
+  const fetchMapsAtOnce = () => {
+    const url = new URL(maps, base);
+    const request = new XMLHttpRequest();
+    request.open('GET', url, false);
+    request.send();
+    if (request.status !== 200) throw new Error(`${url} could not be fetched.`);
+    const { Plotly } = window;
+    const script = document.createElement('script');
+    script.text = request.responseText;
+    document.head.append(script);
+    nameMaps(Plotly);
+    return window.PlotlyGeoAssets.topojson;
+  };
+
+  if (maps) {
+    // Without them, plotly.js asks its makers' server for the borders of countries.
+    window.PlotlyGeoAssets = {
+      get topojson() {
+        return fetchMapsAtOnce();
+      },
+    };
+  }
 
   /** A renderer that becomes the front end's when it renders. */
   const deferredRenderer = async () => {
@@ -57,7 +85,6 @@
       async renderModel(model) {
         const traces = model.data[mimeType].data ?? [];
         if (maps && traces.some(({ type }) => ['choropleth', 'scattergeo'].includes(type))) {
-          // Without them, plotly.js asks its makers' server for the borders of countries.
           await (mapsFetched ??= fetchMaps());
         }
         const { rendererFactory } = await plugin();

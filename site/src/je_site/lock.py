@@ -120,7 +120,8 @@ class Wheel:
     test
         Whether it is there for this project's tests alone, and in no site.
     optional
-        Whether an empty package is served in its place where it cannot be had.
+        Whether a site can do without, where it cannot be had. An empty package is
+        served in its place if others need it.
     without_compiled
         Whether the file is for another platform, and is served without its
         compiled modules.

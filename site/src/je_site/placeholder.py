@@ -1,8 +1,8 @@
 """Empty packages, in the place of others.
 
 JupyterLite's worker asks for some packages by name as it starts, and would stop if
-the lock did not know them; what only Pyodide's own servers have and nobody needs is
-served empty. An import of it fails, as it would without it.
+the lock did not know them; what only Pyodide's own servers have is served empty if
+such a package, or another, depends on it. An import of it fails, as it would without it.
 
 And where pip resolves what a site should have further, what the site has already is
 shown to it by such wheels, so that nothing large has to be fetched for it.

@@ -105,7 +105,7 @@ class Recipe:
         Versions to prefer to Pyodide's own.
     optional
         Packages to lock although Pyodide's own servers alone have them. Whoever
-        builds a site out of their reach serves empty ones instead.
+        builds a site out of their reach does without.
     without_compiled
         Packages that run without their compiled modules, which nobody but Pyodide's
         servers has for a browser: PyPI's wheel for another platform, less these.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["install", "installed", "say_once", "uninstall"]
 
 _ADAPTERS = {
+    "altair.jupyter.jupyter_chart": "je_kernel.plots.altair",
     "altair.vegalite.v6.display": "je_kernel.plots.altair",
     "bokeh.io.notebook": "je_kernel.plots.bokeh",
     "bokeh.settings": "je_kernel.plots.bokeh",
@@ -32,8 +33,13 @@ _ADAPTERS = {
     "matplotlib._text_helpers": "je_kernel.plots.matplotlib",
     "matplotlib.animation": "je_kernel.plots.matplotlib",
     "matplotlib.backends.registry": "je_kernel.plots.matplotlib",
+    "plotly.basewidget": "je_kernel.plots.plotly",
     "plotly.io._kaleido": "je_kernel.plots.plotly",
     "plotly.io._renderers": "je_kernel.plots.plotly",
+    "seaborn._statistics": "je_kernel.plots.seaborn",
+    "seaborn._stats.density": "je_kernel.plots.seaborn",
+    "seaborn.matrix": "je_kernel.plots.seaborn",
+    "seaborn.regression": "je_kernel.plots.seaborn",
 }
 
 #: Compiled modules that the wheels in the site lack, and ours in their place.

@@ -7,7 +7,10 @@ JupyterLab draws in how it is packaged, hardly in what a chart may say.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+
+from je_kernel.plots import say_once
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -22,9 +25,17 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
 _IN_THE_PAGE = ("default", "html", "colab", "kaggle", "mimetype", "jupyterlab", "jupyter")
 
+_NO_WIDGET = (
+    "Altair's JupyterChart has its scripts from another server, which this site does not ask: the "
+    "chart is shown, and what is selected in it stays in the page."
+)
+
 
 def adapt(module: ModuleType, patches: Patches) -> None:
     """Have every renderer that shows a chart in a notebook show it as data."""
+    if module.__name__ == "altair.jupyter.jupyter_chart":
+        _adapt_widget(module.JupyterChart, patches)
+        return
     renderers = module.renderers
     before = {name: renderers._plugins.get(name) for name in _IN_THE_PAGE}
 
@@ -35,6 +46,18 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
     register(dict.fromkeys(_IN_THE_PAGE, _rendered))
     patches.when_undone(lambda: register(before))
+
+
+def _adapt_widget(widget: Any, patches: Patches) -> None:
+    """Show the chart of a ``JupyterChart`` as data; the widget has a sentence in its place."""
+
+    def show(self: Any, **_options: Any) -> Any:
+        say_once(_NO_WIDGET)
+        return self.chart._repr_mimebundle_()
+
+    patches.set(widget, "_repr_mimebundle_", show)
+    sentence = json.dumps(_NO_WIDGET)
+    patches.set(widget, "_esm", f"export default {{ render: ({{ el }}) => el.append({sentence}) }}")
 
 
 def _rendered(spec: dict[str, Any], **metadata: Any) -> Any:

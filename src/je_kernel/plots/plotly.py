@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from je_kernel.plots.maps import without_tiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
 
     from je_kernel.net.patches import Patches
@@ -43,6 +45,9 @@ def adapt(module: ModuleType, patches: Patches) -> None:
             if hasattr(module, name):
                 patches.set(module, name, _refuse_pictures)
         return
+    if module.__name__ == "plotly.basewidget":
+        _adapt_widget(module.BaseFigureWidget, patches)
+        return
     renderers = module.renderers
     before = dict(renderers.items()), renderers.default
     figure = _in_the_page(module.PlotlyRenderer)
@@ -58,15 +63,32 @@ def _in_the_page(base: Any) -> Any:
 
     class InThePage(base):  # type: ignore[misc]
         def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, Any]:
-            layout = fig_dict.setdefault("layout", {})
-            for trace in fig_dict.get("data", ()):
-                name = _map_of(trace)
-                if name is not None and without_tiles(_TILES):
-                    layout[name] = {**layout.get(name, {}), "style": "white-bg"}
-            bundle: dict[str, Any] = super().to_mimebundle(fig_dict)
+            layout = _without_tiles(fig_dict.get("data", ()), fig_dict.get("layout", {}))
+            bundle: dict[str, Any] = super().to_mimebundle({**fig_dict, "layout": layout})
             return bundle
 
     return InThePage()
+
+
+def _adapt_widget(widget: Any, patches: Patches) -> None:
+    """Leave out the tiles of maps in a ``FigureWidget``, too."""
+    show = widget._repr_mimebundle_
+
+    @wraps(show)
+    def show_without_tiles(self: Any, *arguments: Any, **options: Any) -> Any:
+        bundle = show(self, *arguments, **options)
+        self._widget_layout = _without_tiles(self._widget_data, self._widget_layout)
+        return bundle
+
+    patches.set(widget, "_repr_mimebundle_", show_without_tiles)
+
+
+def _without_tiles(traces: Iterable[dict[str, Any]], layout: dict[str, Any]) -> dict[str, Any]:
+    for trace in traces:
+        name = _map_of(trace)
+        if name is not None and without_tiles(_TILES):
+            layout = {**layout, name: {**layout.get(name, {}), "style": "white-bg"}}
+    return layout
 
 
 def _map_of(trace: dict[str, Any]) -> str | None:

@@ -93,6 +93,11 @@ _ADVICE = {
         " data in another tab, at https://www.kaggle.com/datasets, unzip it, and put the files"
         " beside this notebook."
     ),
+    "statsmodels": (
+        "This site does not bring statsmodels. For a regression line use scipy.stats.linregress or"
+        " numpy.polyfit, for more variables sklearn.linear_model, for tests scipy.stats. Or ask"
+        " whoever runs the site to build it where Pyodide's servers can be reached."
+    ),
     "sql": (
         "The magic %sql comes with a package that has another name:\n\n"
         "    %pip install ipython-sql\n\n"
