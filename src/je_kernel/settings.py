@@ -40,7 +40,7 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
 
-# Named tuples, for to make a dataclass takes a starting kernel up to eight milliseconds.
+# Named tuples: making a dataclass of ten fields costs a starting kernel up to 8 ms.
 class Settings(NamedTuple):
     """The settings in force.
 

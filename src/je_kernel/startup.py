@@ -30,7 +30,7 @@ class Skip(Exception):  # noqa: N818
     """Raised by a step that has nothing to do here; its text says why."""
 
 
-# Named tuples, for to make a dataclass takes a starting kernel two milliseconds.
+# Named tuples: making a dataclass costs a starting kernel two milliseconds.
 class Step(NamedTuple):
     """One thing to do at start-up, and how it is taken back."""
 
