@@ -45,7 +45,7 @@ _PAGE_SECONDS = 300.0
 _SETTLING_SECONDS = 10.0
 
 
-#: So many lessons share a page at most: what they leave in it adds up to 1.7 GB after 45.
+#: So many lessons share a page at most: what they leave in it adds up to more than 1 GB.
 _LESSONS_OF_A_PAGE = 25
 
 
