@@ -45,6 +45,10 @@ _PAGE_SECONDS = 300.0
 _SETTLING_SECONDS = 10.0
 
 
+#: So many lessons share a page at most: what they leave in it adds up to more than 1 GB.
+_LESSONS_OF_A_PAGE = 25
+
+
 @dataclass(frozen=True)
 class CellRun:
     """One code cell, and what came of running it.
@@ -121,6 +125,7 @@ class LessonBrowser:
         self._site = site_url.rstrip("/") + "/"
         self._host = urlsplit(site_url).netloc
         self._page: Page | None = None
+        self._run_in_page = 0
         #: The hosts that the running cell asks for.
         self._hosts: list[str] = []
         self._requests: set[Request] = set()
@@ -146,9 +151,11 @@ class LessonBrowser:
         """
         page = self._page or self._open()
         self._page = None
+        self._run_in_page += 1
         try:
             run = self._run(page, path, cell_seconds)
-            if not run.problem and all(cell.ended or not cell.source.strip() for cell in run.cells):
+            whole = all(cell.ended or not cell.source.strip() for cell in run.cells)
+            if whole and not run.problem and self._run_in_page < _LESSONS_OF_A_PAGE:
                 with contextlib.suppress(CheckError):
                     _call(page, "close")
                     self._page = page
@@ -161,6 +168,7 @@ class LessonBrowser:
         from playwright.sync_api import Error
 
         self._requests.clear()
+        self._run_in_page = 0
         try:
             page = self._context.new_page()
             page.set_default_timeout(0)
