@@ -44,6 +44,9 @@ _KEYS = {
     "Control": Keys.CONTROL,
     "Enter": Keys.ENTER,
     "Escape": Keys.ESCAPE,
+    "ArrowDown": Keys.ARROW_DOWN,
+    "ArrowLeft": Keys.ARROW_LEFT,
+    "ArrowRight": Keys.ARROW_RIGHT,
     "ArrowUp": Keys.ARROW_UP,
 }
 
