@@ -13,72 +13,26 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.results import Measurements, Report
 from benchmarks.sites import build_ours, build_stock
-from je_site.check.lesson_browser import CellRun, lesson_browser
-from je_site.server import serve
-from tests.lessons.lesson_web import HOSTS, LessonWeb
-from tests.lessons.lessons import (
-    CORPUS,
-    Lesson,
-    LessonCell,
-    Outcome,
-    Verdict,
-    read_lessons,
-    read_reference,
-)
+from tests.lessons.in_site import LessonVerdict, run_in_site
+from tests.lessons.lessons import CORPUS, Lesson, read_lessons
 from tests.lessons.reference import laptop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["CellVerdict", "LessonVerdict", "run", "run_in_site"]
+__all__ = ["run"]
 
 CPYTHON, STOCK, OURS = "cpython", "stock", "je-kernel"
 
 _ALL = "all lessons"
 
-
-@dataclass(frozen=True)
-class CellVerdict:
-    """What came of one cell, and why it fails if it does."""
-
-    cell: LessonCell
-    verdict: Verdict | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class LessonVerdict:
-    """What came of one lesson in a site.
-
-    Attributes
-    ----------
-    lesson
-        Which.
-    cells
-        What came of each cell that counts.
-    seconds
-        What its cells took, all together.
-    """
-
-    lesson: Lesson
-    cells: tuple[CellVerdict, ...]
-    seconds: float
-
-    @property
-    def running(self) -> int:
-        """How many cells run."""
-        return sum(cell.verdict != "fails" for cell in self.cells)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every cell that counts runs."""
-        return self.running == len(self.cells)
+#: Folders of lessons at the same time. Of stock, nobody asks how long it takes.
+_JOBS = {STOCK: 2, OURS: 1}
 
 
 def run(rounds: int) -> Report:
@@ -106,68 +60,22 @@ def run(rounds: int) -> Report:
         for _ in range(rounds):
             with laptop() as machine:
                 on_cpython = {lesson: machine.run(lesson).seconds for lesson in lessons}
-            found = {side: list(run_in_site(site, lessons)) for side, site in sites.items()}
+            found = {
+                side: list(run_in_site(site, lessons, jobs=_JOBS[side]))
+                for side, site in sites.items()
+            }
+            _say_what_fails(found)
             _count(measured, found, on_cpython)
     return Report(measured.rows(), _ratios(measured))
 
 
-def run_in_site(site: Path, lessons: Sequence[Lesson]) -> Iterator[LessonVerdict]:
-    """Run lessons in a built site, and say on the standard error stream what fails.
-
-    Parameters
-    ----------
-    site
-        The site's folder; its contents are the corpus.
-    lessons
-        Which of the corpus, in this order.
-
-    Yields
-    ------
-    LessonVerdict
-        For each lesson.
-    """
-    reference = read_reference()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        LessonWeb(Path(folder)) as web,
-        serve(site) as served,
-        lesson_browser(served.url, flags=web.chromium_flags) as browser,
-    ):
-        for lesson in lessons:
-            ran = browser.run(lesson.path)
-            cells = ran.cells or [CellRun(0, cell.source) for cell in lesson.cells]
-            verdicts = [
-                _verdict(cell, outcome, there, ran.problem)
-                for cell, (_, outcome), there in zip(
-                    lesson.cells, reference[lesson.path], cells, strict=True
-                )
-            ]
-            counted = tuple(each for each in verdicts if each.verdict is not None)
-            for each in counted:
-                if each.verdict == "fails":
-                    line = next(iter(each.cell.source.splitlines()), "")
-                    sys.stderr.write(f"{site.parent.name}: {lesson.path}: {line}: {each.reason}\n")
-            yield LessonVerdict(lesson, counted, sum(cell.seconds for cell in cells))
-
-
-def _verdict(cell: LessonCell, on_cpython: Outcome, ran: CellRun, problem: str) -> CellVerdict:
-    if ran.outputs is None and cell.source.strip():
-        outcome, reason = Outcome("NotRun"), problem or "not run, for a cell before did not end"
-    elif ran.outputs is not None and not ran.ended:
-        outcome, reason = Outcome("Timeout"), "did not end"
-    else:
-        outcome = Outcome.of(ran.outputs or ())
-        reason = _error(ran) if outcome.error else "shows nothing"
-    verdict = outcome.verdict(on_cpython, cell)
-    strangers = sorted(set(ran.hosts) - HOSTS)
-    if strangers and verdict in ("runs", "differs"):
-        verdict, reason = "fails", f"asks {', '.join(strangers)}"
-    return CellVerdict(cell, verdict, reason if verdict == "fails" else "")
-
-
-def _error(ran: CellRun) -> str:
-    error = next(each for each in ran.outputs or () if each["output_type"] == "error")
-    return f"{error['ename']}: {error['evalue']}".partition("\n")[0][:200]
+def _say_what_fails(found: Mapping[str, Sequence[LessonVerdict]]) -> None:
+    """Say on the standard error stream what fails."""
+    for side, lessons in found.items():
+        for each in lessons:
+            for cell in each.failing:
+                path = each.lesson.path
+                sys.stderr.write(f"{side}: {path}, cell {cell.number}: {cell.reason}\n")
 
 
 def _count(

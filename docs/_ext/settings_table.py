@@ -1,6 +1,5 @@
 """The directive ``je-settings``: the table of settings, from the code that reads them."""
 
-import dataclasses
 import typing
 
 from docutils import nodes
@@ -41,11 +40,12 @@ class SettingsTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the table's nodes."""
         hints = typing.get_type_hints(Settings)
+        annotated = typing.get_type_hints(Settings, include_extras=True)
         lines = ["| variable | what it does | value | default |", "| --- | --- | --- | --- |"]
         lines += [
-            f"| `{variable_name(f.name)}` | {f.metadata['help']} "
-            f"| {_type_name(hints[f.name])} | {_default(f.default)} |"
-            for f in dataclasses.fields(Settings)
+            f"| `{variable_name(name)}` | {annotated[name].__metadata__[0]} "
+            f"| {_type_name(hints[name])} | {_default(default)} |"
+            for name, default in Settings()._asdict().items()
         ]
         container = nodes.Element()
         self.state.nested_parse(StringList(lines, source="settings.py"), 0, container)

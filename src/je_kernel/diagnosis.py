@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib import metadata
 
 from je_kernel import runtime, settings, startup
@@ -198,8 +198,7 @@ def _sharing() -> Section:
 def _settings() -> Section:
     in_force = settings.current()
     lines = [
-        (settings.variable_name(setting.name), _shown(getattr(in_force, setting.name)))
-        for setting in fields(in_force)
+        (settings.variable_name(name), _shown(value)) for name, value in in_force._asdict().items()
     ]
     problems = (*settings.problems(), *_unknown_steps())
     lines += [("problem", str(problem)) for problem in problems]

@@ -7,15 +7,12 @@ inside the functions that need them, so that importing this module costs nothing
 from __future__ import annotations
 
 import logging
-import re
 import sys
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "ConsoleHandler",
     "Runtime",
-    "browser_name",
     "can_run_sync",
     "contents_databases",
     "drive_mount",
@@ -24,24 +21,6 @@ __all__ = [
 ]
 
 _DATABASE_PREFIX = "JupyterLite Storage"
-
-# The order matters: every Chromium says it is Safari too, every Edge that it is Chrome.
-_BROWSERS = (
-    ("Edge", re.compile(r"\bEdg(?:e|A|iOS)?/(\d+)")),
-    ("Opera", re.compile(r"\bOPR/(\d+)")),
-    ("Firefox", re.compile(r"\b(?:Firefox|FxiOS)/(\d+)")),
-    ("Chrome", re.compile(r"\b(?:Headless)?Chrom(?:e|ium)/(\d+)|\bCriOS/(\d+)")),
-    ("Safari", re.compile(r"\A(?:(?!Version/).)*+Version/(\d++)(?=.* Safari/)")),
-)
-_SYSTEMS = (
-    ("ChromeOS", "CrOS"),
-    ("Android", "Android"),
-    ("iOS", "iPhone"),
-    ("iPadOS", "iPad"),
-    ("Windows", "Windows"),
-    ("macOS", "Mac OS X"),
-    ("Linux", "Linux"),
-)
 
 
 def in_browser() -> bool:
@@ -116,36 +95,7 @@ def contents_databases() -> tuple[str, ...] | None:
     return tuple(sorted(name for name in names if name.startswith(_DATABASE_PREFIX)))
 
 
-def browser_name(user_agent: str) -> str:
-    """Name the browser and system of a user-agent string, and no more of it.
-
-    Parameters
-    ----------
-    user_agent
-        What ``navigator.userAgent`` says.
-
-    Returns
-    -------
-    str
-        For example ``"Firefox 153 on Windows"``.
-
-    Examples
-    --------
-    >>> browser_name("Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0")
-    'Firefox 153 on Linux'
-    >>> browser_name("curl/8.0")
-    'unknown browser'
-    """
-    system = next((name for name, mark in _SYSTEMS if mark in user_agent), None)
-    for name, pattern in _BROWSERS:
-        if found := pattern.search(user_agent):
-            version = next(group for group in found.groups() if group)
-            return f"{name} {version}" + (f" on {system}" if system else "")
-    return f"unknown browser on {system}" if system else "unknown browser"
-
-
-@dataclass(frozen=True)
-class Runtime:
+class Runtime(NamedTuple):
     """What this Python runs on. None means: does not apply, or could not be told."""
 
     python: str
@@ -171,6 +121,8 @@ def probe() -> Runtime:
         return Runtime(python, None, None, None, None, None, None, None)
     import js
     import pyodide
+
+    from je_kernel.user_agent import browser_name
 
     return Runtime(
         python=python,

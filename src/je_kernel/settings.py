@@ -11,12 +11,10 @@ used: a typing mistake of the site's operator never stops a student's kernel.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import types
 import typing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -42,13 +40,8 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
 
-def _setting(default: Any, help: str) -> Any:  # noqa: A002
-    """Declare one setting: its default and its line in the documentation."""
-    return field(default=default, metadata={"help": help})
-
-
-@dataclass(frozen=True)
-class Settings:
+# Named tuples, for to make a dataclass takes a starting kernel up to eight milliseconds.
+class Settings(NamedTuple):
     """The settings in force.
 
     Examples
@@ -58,46 +51,50 @@ class Settings:
     ('debug', ())
     """
 
-    skip_steps: tuple[str, ...] = _setting(
-        (), "Names of start-up steps to leave out, separated by commas (`doctor()` lists them)."
-    )
-    log_level: typing.Literal["debug", "info", "warning", "error"] = _setting(
-        "warning", "The least serious message of je-kernel that the browser's console shows."
-    )
-    network_engine: typing.Literal["auto", "fetch", "xhr"] = _setting(
-        "auto",
+    skip_steps: Annotated[
+        tuple[str, ...],
+        "Names of start-up steps to leave out, separated by commas (`doctor()` lists them).",
+    ] = ()
+    log_level: Annotated[
+        typing.Literal["debug", "info", "warning", "error"],
+        "The least serious message of je-kernel that the browser's console shows.",
+    ] = "warning"
+    network_engine: Annotated[
+        typing.Literal["auto", "fetch", "xhr"],
         "What carries network requests: fetch where the browser can wait for it, xhr where it"
         " cannot (auto), or always the one named.",
-    )
-    network_credentials: bool = _setting(
-        False,
+    ] = "auto"
+    network_credentials: Annotated[
+        bool,
         "Whether requests to other sites carry the cookies and logins this browser has for them.",
-    )
-    saved_copies_mb: int = _setting(
-        200,
+    ] = False
+    saved_copies_mb: Annotated[
+        int,
         "How many megabytes of downloaded data this browser keeps for a lesson without"
         " network; 0 keeps none.",
-    )
-    progress: bool = _setting(
-        True, "Whether a download that takes longer than a second shows its progress."
-    )
-    map_tiles: bool = _setting(
-        False,
+    ] = 200
+    progress: Annotated[
+        bool,
+        "Whether a download that takes longer than a second shows its progress.",
+    ] = True
+    map_tiles: Annotated[
+        bool,
         "Whether maps may show pictures of the world, which other servers send (folium,"
         " ipyleaflet, plotly), and use scripts of folium that the site does not have.",
-    )
-    relay_url: HttpUrl | None = _setting(  # noqa: RUF009
-        None,
+    ] = False
+    relay_url: Annotated[
+        HttpUrl | None,
         "A relay of this site's operator, for data of sites that do not let notebooks read them.",
-    )
-    sharing_url: HttpUrl | None = _setting(  # noqa: RUF009
-        None, "The sharing service that `share()` and `open_shared()` use."
-    )
-    sharing_link: HttpUrl | None = _setting(  # noqa: RUF009
-        None,
+    ] = None
+    sharing_url: Annotated[
+        HttpUrl | None,
+        "The sharing service that `share()` and `open_shared()` use.",
+    ] = None
+    sharing_link: Annotated[
+        HttpUrl | None,
         "What the link of a shared notebook looks like, with {id} for its id; by default it is"
         " the service's own page, /s/{id}.",
-    )
+    ] = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> tuple[Settings, tuple[Problem, ...]]:
@@ -116,23 +113,23 @@ class Settings:
         """
         values: dict[str, Any] = {}
         problems: list[Problem] = []
-        known = {variable_name(f.name): f for f in dataclasses.fields(cls)}
-        hints = typing.get_type_hints(cls)
-        for variable in sorted(name for name in environ if name.startswith(ENV_PREFIX)):
+        variables = sorted(name for name in environ if name.startswith(ENV_PREFIX))
+        known = {variable_name(name): name for name in cls._fields}
+        hints = typing.get_type_hints(cls) if variables else {}
+        for variable in variables:
             text = environ[variable]
             setting = known.get(variable)
             if setting is None:
                 problems.append(Problem(variable, text, "there is no such setting"))
                 continue
             try:
-                values[setting.name] = _parser(hints[setting.name])(text.strip())
+                values[setting] = _parser(hints[setting])(text.strip())
             except ValueError as error:
                 problems.append(Problem(variable, text, str(error)))
         return cls(**values), tuple(problems)
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """An environment variable that was ignored, and why."""
 
     variable: str

@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from je_kernel import runtime, settings
 
@@ -31,8 +30,8 @@ class Skip(Exception):  # noqa: N818
     """Raised by a step that has nothing to do here; its text says why."""
 
 
-@dataclass(frozen=True)
-class Step:
+# Named tuples, for to make a dataclass takes a starting kernel two milliseconds.
+class Step(NamedTuple):
     """One thing to do at start-up, and how it is taken back."""
 
     name: str
@@ -40,8 +39,7 @@ class Step:
     undo: Callable[[InteractiveShell | None], None] = lambda _: None
 
 
-@dataclass(frozen=True)
-class StepResult:
+class StepResult(NamedTuple):
     """What one step did.
 
     Parameters
@@ -62,8 +60,7 @@ class StepResult:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(NamedTuple):
     """The record of a start: one result for each step, in their order."""
 
     steps: tuple[StepResult, ...]
@@ -249,20 +246,6 @@ def _leave_shell(_shell: InteractiveShell | None) -> None:
     hooks.uninstall()
 
 
-def _offer_turtle(_shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("Python has its own turtle here")
-    from je_kernel.turtle_finder import install
-
-    install()
-
-
-def _withdraw_turtle(_shell: InteractiveShell | None) -> None:
-    from je_kernel.turtle_finder import uninstall
-
-    uninstall()
-
-
 def _adapt_plots(_shell: InteractiveShell | None) -> None:
     if not runtime.in_browser():
         raise Skip("plotting libraries are set up here")
@@ -288,7 +271,6 @@ STEPS: tuple[Step, ...] = (
     Step("imports", _hint_imports, _unhint_imports),
     Step("stand-ins", _stand_in, _stand_out),
     Step("shell", _bring_shell, _leave_shell),
-    Step("turtle", _offer_turtle, _withdraw_turtle),
     Step("namespace", _name_ourselves, _leave_namespace),
 )
 

@@ -129,6 +129,8 @@ class Outcome:
                 case "error":
                     # Pyodide's kernel says "<class 'urllib.error.HTTPError'>".
                     error = output["ename"].rstrip("'>").rpartition("'")[2].rpartition(".")[2]
+                    # What Python 3.13 calls `re.error`.
+                    error = "error" if error == "PatternError" else error
                 case "stream":
                     shows.add(output["name"])
                     if output["name"] == "stdout":

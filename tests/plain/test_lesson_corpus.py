@@ -9,6 +9,8 @@ import urllib.request
 import nbformat
 import pytest
 
+from je_site.lessons import code_cells
+from tests.lessons.failing import FAILING, NEEDING
 from tests.lessons.lesson_web import LessonWeb
 from tests.lessons.lessons import (
     CORPUS,
@@ -108,6 +110,17 @@ def test_on_cpython_only_those_cells_fail_that_are_meant_to() -> None:
         if bool(outcome.error) != cell.raises and not cell.expected
     ]
     assert not wrong
+
+
+def test_the_cells_that_fail_in_a_site_are_those_of_the_corpus() -> None:
+    said = [(path, number) for path, numbers in FAILING.items() for number in numbers]
+    said += [(p, n) for lessons in NEEDING.values() for p, ns in lessons.items() for n in ns]
+    code = {
+        (path, cell.number)
+        for path in {path for path, _ in said}
+        for cell in code_cells(CORPUS / path)
+    }
+    assert set(said) <= code
 
 
 PRINTS = Outcome(None, ("stdout",), "1")

@@ -156,3 +156,49 @@ def test_a_cloud_of_words_is_laid_out_as_by_the_compiled_module():
     assert [query_integral_image(image, *size, ours) for size in sizes] == [
         compiled(image.astype(int), *size, theirs) for size in sizes
     ]
+
+
+# Seaborn is imported while scipy cannot be, as where it is not loaded yet.
+SEABORN = """
+import json, sys
+import matplotlib, pandas
+from je_kernel import plots
+
+matplotlib.use("agg")
+plots.install()
+sys.modules["scipy"] = None
+import seaborn
+
+facts = {}
+points = pandas.DataFrame({"x": [1, 2, 4, 7], "y": [0, 1, 1, 0]})
+try:
+    seaborn.kdeplot(points, x="x", cumulative=True)
+except RuntimeError as error:
+    facts["missing"] = str(error)
+del sys.modules["scipy"]
+seaborn.kdeplot(points, x="x")
+facts["loaded early"] = "scipy" in sys.modules
+seaborn.kdeplot(points, x="x", cumulative=True)
+from seaborn import objects
+objects.Plot(points, x="x").add(objects.Line(), objects.KDE(cumulative=True)).plot()
+facts["clusters"] = type(seaborn.clustermap([[1, 2], [2, 3], [9, 9]])).__name__
+try:
+    seaborn.regplot(points, x="x", y="y", logistic=True)
+except RuntimeError as error:
+    facts["statsmodels"] = str(error)
+print(json.dumps(facts))
+"""
+
+
+def test_what_seaborn_lacked_as_it_was_imported_comes_with_the_figure_that_needs_it():
+    command = [sys.executable, "-W", "ignore", "-c", SEABORN]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts == {
+        "missing": "Cumulative KDE evaluation requires scipy",
+        "loaded early": False,
+        "clusters": "ClusterGrid",
+        "statsmodels": "`logistic=True` requires statsmodels, an optional dependency,"
+        " to be installed.",
+    }

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from je_kernel import runtime
+from je_kernel import runtime, user_agent
 
 AGENTS = {
     "Chrome 156 on Linux": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -23,7 +23,7 @@ AGENTS = {
 
 @pytest.mark.parametrize(("name", "agent"), AGENTS.items(), ids=AGENTS)
 def test_a_browser_is_named_by_its_user_agent(name, agent):
-    assert runtime.browser_name(agent) == name
+    assert user_agent.browser_name(agent) == name
 
 
 def test_on_cpython_everything_about_a_browser_does_not_apply():

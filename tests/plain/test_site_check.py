@@ -10,6 +10,7 @@ from je_site.check.lesson_browser import CellRun, LessonRun
 from je_site.check.verdicts import Verdict, judge, judge_cell
 from je_site.command import main
 from je_site.errors import CheckError
+from je_site.site_lock import AddedPackages, write_added
 
 
 def printed(text, name="stdout"):
@@ -22,6 +23,13 @@ def value(text, **more):
 
 def error(name, message):
     return {"output_type": "error", "ename": name, "evalue": message, "traceback": []}
+
+
+UPLOAD = {
+    "output_type": "display_data",
+    "data": {"text/plain": "Choose", "text/html": ['<div class="je-kernel-upload" id="x">\n', "a"]},
+    "metadata": {},
+}
 
 
 def cell(*outputs, saved=(), **more):
@@ -54,6 +62,8 @@ def cell(*outputs, saved=(), **more):
         (cell(error("KeyError", "a"), hosts=("data.example.org",)), Verdict.NETWORK, "KeyError"),
         (cell(printed("1"), hosts=("data.example.org",)), Verdict.NETWORK, "data.example.org"),
         (cell(prompts=("Name? ",)), Verdict.INPUT, "'Name? '"),
+        (cell(UPLOAD), Verdict.INPUT, "It waits for a file that somebody chooses."),
+        (cell(UPLOAD, error("<class 'KeyError'>", "a")), Verdict.INPUT, "it raises KeyError."),
         (cell(ended=False, seconds=120.0), Verdict.FAILS, "within 120 s"),
         (cell(ended=False, prompts=("Guess: ",)), Verdict.FAILS, "'Guess: ' again and again"),
         (CellRun(3, "x"), Verdict.NOT_RUN, "did not come to its end"),
@@ -115,3 +125,93 @@ def test_without_a_lesson_it_says_so(tmp_path, name, capsys):
         lessons_in(tmp_path / name)
     assert main(["check", str(tmp_path / name)]) == 1
     assert "There is no notebook in" in capsys.readouterr().err
+
+
+CELLS = [
+    ("import numpy as np\nnp.mean([1])", "runs", ""),
+    (
+        "import torch",
+        "needs a package",
+        "It imports torch: compiled; instead there is",
+    ),
+    ("from nosuch.part import x", "needs a package", "nosuch.part: the site does not have it"),
+    ("%pip install tensorflow", "needs a package", "It asks for tensorflow: "),
+    ("try:\n    import torch\nexcept ImportError:\n    torch = None", "runs", ""),
+    ("%%writefile helper.py\nx = 1", "runs", ""),
+    ("import helper, beside\nfrom google.colab import drive", "runs", ""),
+    ("for i in range(3)\n    print(i)", "fails", "SyntaxError: expected ':' (line 1)"),
+    ("%time 1\nprint 'Python 2'", "fails", "SyntaxError: Missing parentheses"),
+    ("%%time\nreturn 1", "fails", "SyntaxError: 'return' outside function (line 1)"),
+    ("await x\nd?\n!ls", "runs", ""),
+    ("%%ruby\nputs 1", "fails", "%%ruby needs a program that no browser has."),
+    ("%%html\n<b>no Python</b>", "runs", ""),
+    ("%%latex\nx^2", "runs", ""),
+    ("URL = 'https://data.example.org/x.csv'", "runs", ""),
+    ("pd.read_csv(URL)", "needs the network", "It reads from data.example.org."),
+    ("base = 'https://a.example.org/v1' + path; f = f'https://b.example.org/{x}'", "runs", ""),
+    ("get(base); get(f)", "needs the network", "a.example.org"),
+    ("!wget -q 'https://c.example.org/x.zip'", "needs the network", "c.example.org"),
+    ("%%bash\ncurl -O https://c.example.org/x.zip", "needs the network", "c.example.org"),
+    ("%%shell\necho 1", "runs", ""),
+    ("%%time\nget('https://d.example.org')", "needs the network", "d.example.org"),
+    ("'https://no.example.org'\nprint('https://no.example.org')", "runs", ""),
+    ("find({'x': 'http://www.w3.org/2000/svg'}); get('https://[broken')", "runs", ""),
+    ("sns.load_dataset('x')", "needs the network", "It calls sns.load_dataset."),
+    ("x = int(input('How old? '))", "waits for input", "It asks 'How old? '."),
+    ("while input() != 'q': pass", "waits for input", "It asks a question."),
+    ("getpass.getpass('Key: ')", "waits for input", "'Key: '"),
+    ("files.upload()", "waits for input", "It waits for a file"),
+    ("(" * 5000, "fails", "SyntaxError: "),
+]
+
+
+def written(folder, name, *cells, language="python", tags=()):
+    kernel = {"kernelspec": {"name": "k", "display_name": "k", "language": language}}
+    content = {"nbformat": 4, "nbformat_minor": 2, "metadata": kernel, "cells": []}
+    for source in cells:
+        cell = {"cell_type": "code", "source": source, "outputs": [], "execution_count": None}
+        content["cells"].append({**cell, "metadata": {"tags": list(tags)}})
+    (folder / name).write_text(json.dumps(content))
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lessons")
+    written(folder, "cells.ipynb", *(source for source, *_ in CELLS))
+    written(folder, "errors.ipynb", "import torch", "x = ", tags=["raises-exception"])
+    written(folder, "in_r.ipynb", "x <- 1", language="R")
+    (folder / "damaged.ipynb").write_text("{")
+    (folder / "beside.py").write_text("import torch.nn")
+    unavailable = {"torch": "compiled; instead there is scikit-learn"}
+    write_added(folder / "je-kernel.lock", AddedPackages("314", unavailable=unavailable))
+    status = main(["check", "--fast", str(folder), "--json", str(folder / "report.json")])
+    assert status == 1
+    document = json.loads((folder / "report.json").read_text())
+    return {lesson["path"]: lesson for lesson in document["lessons"]}
+
+
+@pytest.mark.parametrize(
+    ("number", "source", "verdict", "words"),
+    [(number, *cell) for number, cell in enumerate(CELLS, 1)],
+    ids=range(1, len(CELLS) + 1),
+)
+def test_a_cell_is_judged_by_reading_it(read, number, source, verdict, words):
+    cell = read["cells.ipynb"]["cells"][number - 1]
+    assert (cell["number"], cell["verdict"]) == (number, verdict), cell["detail"]
+    assert words in cell["detail"]
+    assert bool(words) == bool(cell["detail"])
+
+
+def test_a_lesson_about_errors_is_right_as_it_is(read):
+    assert [cell["verdict"] for cell in read["errors.ipynb"]["cells"]] == ["runs", "runs"]
+
+
+def test_a_lesson_of_another_kernel_fails_and_a_damaged_one_is_said(read):
+    (cell,) = read["in_r.ipynb"]["cells"]
+    assert (cell["verdict"], "a kernel of r" in cell["detail"]) == ("fails", True)
+    assert "not a notebook that can be read" in read["damaged.ipynb"]["problem"]
+
+
+def test_a_module_beside_the_lessons_that_needs_a_package_is_said(read):
+    assert read["beside.py"]["problem"].startswith("It imports torch.nn: compiled;")
+    assert list(read)[-1] == "beside.py"

@@ -1,10 +1,11 @@
 """Lessons are read without being run, whatever their format and whatever they contain."""
 
 import json
+import zipfile
 
 import pytest
 
-from je_site.lessons import imports_of, read_lessons
+from je_site.lessons import CodeCell, code_cells, imports_of, read_lessons
 
 pytestmark = pytest.mark.plain
 
@@ -196,3 +197,43 @@ def test_notebooks_of_other_languages_are_left_alone(lessons):
 def test_hidden_folders_are_no_lessons(lessons):
     hidden = {".ipynb_checkpoints/a.ipynb": notebook("import x"), "node_modules/a.py": "import y"}
     assert modules(lessons(hidden)) == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from urllib.request import urlretrieve\nurlretrieve(url, 'helper.py')",
+        "with open('out/helper.py', 'w') as f:\n    f.write('x = 1')",
+        "open(f'{folder}/helper.py', 'w').write('x = 1')",
+        "(folder / 'helper.py').write_text('x = 1')",
+        "!wget -q https://data.example.org/code/helper.py?raw=1",
+        "!curl -o helper.py https://data.example.org/x",
+        "%%bash\necho 'x = 1' > helper.py",
+        "%%writefile helper.py\nx = 1",
+    ],
+)
+def test_a_module_that_a_lesson_writes_or_downloads_is_none_of_a_package(lessons, source):
+    folder = lessons({"a.ipynb": notebook(source, "import helper\nimport emoji")})
+    assert "helper" not in {module for _, module in modules(folder)}
+    assert "emoji" in {module for _, module in modules(folder)}
+
+
+def test_a_module_in_an_archive_beside_a_lesson_is_none_of_a_package(lessons):
+    folder = lessons({"a.ipynb": notebook("!unzip code.zip", "import helper, kit.parts, emoji")})
+    with zipfile.ZipFile(folder / "code.zip", "w") as archive:
+        archive.writestr("code/helper.py", "")
+        archive.writestr("kit/__init__.py", "")
+    (folder / "damaged.zip").write_bytes(b"PK")
+    assert {module for _, module in modules(folder)} == {"emoji"}
+
+
+def test_an_import_in_a_cell_that_is_meant_to_raise_is_optional(lessons):
+    document = json.loads(notebook("import nosuchmodule"))
+    document["cells"][0]["metadata"]["tags"] = ["raises-exception"]
+    (found,) = imports_of(lessons({"a.ipynb": json.dumps(document)}))
+    assert found.optional
+
+
+def test_the_code_cells_of_a_notebook_are_read_with_their_language(lessons):
+    folder = lessons({"a.ipynb": notebook("x <- 1", language="R")})
+    assert code_cells(folder / "a.ipynb") == (CodeCell(1, "x <- 1", "r", raises=False),)

@@ -4,7 +4,6 @@ import logging
 import socket
 import sys
 import threading
-from dataclasses import replace
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -76,14 +75,13 @@ def test_unloading_leaves_nothing_behind_and_loading_works_again_twice(fresh, sh
     fresh.setattr(startup.runtime, "in_browser", lambda: True)
     # What needs a real browser: the drive, its kept copies and the stand-ins are tested there.
     left_out = ("drive", "copies", "stand-ins")
-    without = replace(settings.Settings(), skip_steps=left_out, log_level="debug")
+    without = settings.Settings(skip_steps=left_out, log_level="debug")
     fresh.setattr(settings, "_in_force", (without, ()))
     before = surroundings(shell)
     for _ in range(2):
         shell.run_line_magic("load_ext", "je_kernel")
         assert [s.name for s in startup.started().steps if s.outcome == "done"] == [
-            *("console", "network", "plots", "packages", "imports", "shell", "turtle"),
-            "namespace",
+            *("console", "network", "plots", "packages", "imports", "shell", "namespace"),
         ]
         during = surroundings(shell)
         changed = {name for name in before if before[name] != during[name]}
@@ -96,7 +94,7 @@ def test_unloading_leaves_nothing_behind_and_loading_works_again_twice(fresh, sh
 
 def test_unloading_leaves_alone_what_was_there_before_and_what_is_the_students(fresh, shell):
     fresh.setattr(startup.runtime, "in_browser", lambda: True)
-    without = replace(settings.Settings(), skip_steps=("network", "drive", "copies", "stand-ins"))
+    without = settings.Settings(skip_steps=("network", "drive", "copies", "stand-ins"))
     fresh.setattr(settings, "_in_force", (without, ()))
 
     def showtraceback(*_, **__):
@@ -194,7 +192,7 @@ def test_starting_again_repeats_what_failed_but_not_what_is_done(fresh, shell):
 
 
 def test_a_step_that_a_setting_leaves_out_does_not_run(fresh, shell):
-    left_out = replace(settings.Settings(), skip_steps=("broken",))
+    left_out = settings.Settings(skip_steps=("broken",))
     fresh.setattr(settings, "_in_force", (left_out, ()))
     with_steps(fresh, ("broken", lambda _: pytest.fail("it ran")))
     (result,) = startup.start(shell).steps

@@ -1,14 +1,17 @@
 """Turtles in a notebook whose kernel is not in the browser: a still picture below the cell."""
 
 import importlib
+import importlib.util
 import sys
 import xml.etree.ElementTree as ElementTree
+from unittest import mock
 
 import pytest
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from je_kernel import turtle, turtle_finder
+from je_kernel import turtle
+from je_kernel.stand_ins import StandInFinder
 from je_kernel.turtle import scene as scenes
 from je_kernel.turtle import screen as screens
 from je_kernel.turtle import stage as stages
@@ -208,22 +211,15 @@ def test_images_are_shapes_and_backgrounds(monkeypatch, tmp_path):
     turtle.bgpic("nopic")
 
 
-def test_the_import_gives_our_module_where_there_is_no_other():
-    finder = turtle_finder.TurtleFinder()
-    assert finder.find_spec("tkinter") is None
-    module = importlib.util.module_from_spec(finder.find_spec("turtle"))
-    module.__spec__.loader.exec_module(module)
-    assert module is turtle
-    assert module.__spec__.name == "je_kernel.turtle"
+def test_the_import_gives_our_module_where_there_is_no_other(monkeypatch):
+    own = turtle.__spec__
+    monkeypatch.setattr(sys, "meta_path", [StandInFinder(), *sys.meta_path])
+    with mock.patch.dict(sys.modules):
+        sys.modules.pop("turtle", None)
+        assert importlib.import_module("turtle") is turtle
+    assert turtle.__spec__ is own
 
 
-def test_the_desktops_own_module_is_left_alone():
-    before = list(sys.meta_path)
-    turtle_finder.install()
-    turtle_finder.install()
-    try:
-        assert len(sys.meta_path) == len(before) + 1
-        assert sys.meta_path[:-1] == before
-    finally:
-        turtle_finder.uninstall()
-    assert sys.meta_path == before
+def test_the_desktops_own_module_is_left_alone(monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, StandInFinder()])
+    assert importlib.util.find_spec("turtle").origin.startswith(sys.base_prefix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -122,9 +123,11 @@ def write_lite_dir(folder: Path, **settings: Any) -> Path:
 @pytest.fixture(scope="session")
 def site_folder(test_cache: Path) -> Path:
     """The demo site, as ``je-kernel build`` makes it."""
-    lite_dir = write_lite_dir(test_cache / "demo-project")
-    options = BuildOptions(contents=default_contents(), lite_dir=lite_dir)
-    build_if_needed(test_cache / "demo-site", options, quiet=True)
+    with (test_cache / "demo-site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # One of the processes that run tests builds it.
+        lite_dir = write_lite_dir(test_cache / "demo-project")
+        options = BuildOptions(contents=default_contents(), lite_dir=lite_dir)
+        build_if_needed(test_cache / "demo-site", options, quiet=True)
     return test_cache / "demo-site"
 
 

@@ -51,6 +51,10 @@ ALL = {
         code("1 / 0", tags=["raises-exception"]),
         code("from urllib.request import urlopen\nurlopen('https://data.example.org/x.csv')"),
         code("int('x')"),
+        code(
+            "from IPython.display import HTML\nHTML('<img src=\"https://late.example.org/x.png\">')"
+        ),
+        code("from google.colab import files\nassert files.upload() == {}"),
         code(""),
         code("while input('guess? ') != '7':\n    pass"),
         code("2"),
@@ -69,7 +73,8 @@ def checked(tmp_path_factory):
         (folder / name).write_text("{nothing" if content is None else json.dumps(content))
     (folder / "week 1" / "helper.py").write_text("def double(x):\n    return 2 * x\n")
     report, site = folder / "report.json", tmp_path_factory.mktemp("site") / "site"
-    asked = ["--offline", "--cell-seconds", "30", "--json", str(report), "--output", str(site)]
+    asked = ["--offline", "--cell-seconds", "30", "--jobs", "2"]
+    asked += ["--json", str(report), "--output", str(site)]
     status = main(["check", str(folder), *asked])
     return status, json.loads(report.read_text())
 
@@ -81,8 +86,9 @@ def test_each_cell_is_told_by_what_came_of_it(checked):
     assert list(lessons) == sorted(ALL)
     assert [cell["verdict"] for cell in lessons["cells.ipynb"]["cells"]] == [
         *("runs", "differs", "needs a package", "waits for input", "runs", "runs"),
-        *("needs the network", "fails", "fails", "not run"),
+        *("needs the network", "fails", "needs the network", "waits for input", "fails", "not run"),
     ]
+    assert "late.example.org" in lessons["cells.ipynb"]["cells"][8]["detail"]
     assert "JupyterLab says" in lessons["broken.ipynb"]["problem"]
 
 

@@ -101,7 +101,7 @@ def _colab_downloads(notebook):
     notebook.run("from google.colab import files\nfiles.download('in colab.txt')")
     downloaded = notebook.lab.page.evaluate(
         """async () => {
-          for (;;) {
+          for (const end = Date.now() + 60_000; Date.now() < end;) {
             const link = document.querySelector('a[download="in colab.txt"]');
             if (link) return [link.textContent, await (await fetch(link.href)).text()];
             await new Promise(next => setTimeout(next, 20));
@@ -119,8 +119,10 @@ def _colab_uploads(notebook):
     )
     notebook.lab.page.evaluate(
         """async () => {
+          const end = Date.now() + 60_000;
           let chooser;
           while (!(chooser = document.querySelector('.je-kernel-upload input'))) {
+            if (Date.now() > end) throw new Error('Nothing to choose files with appears.');
             await new Promise(next => setTimeout(next, 20));
           }
           const chosen = new DataTransfer();

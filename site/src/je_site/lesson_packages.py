@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from je_site.lock import SiteLock
     from je_site.progress import Reporter
 
-__all__ = ["SiteNeeds", "added_for_build", "lock_site", "modules_in"]
+__all__ = ["SiteNeeds", "added_for_build", "lacking_by_place", "lock_site", "modules_in"]
 
 #: How many pips ask the index at the same time.
 _RUNS_AT_ONCE = 4
@@ -187,6 +187,49 @@ def lock_site(
                 f"{path} cannot be written ({error.strerror}): name another file with --lock."
             ) from error
     return added
+
+
+def lacking_by_place(needs: SiteNeeds, added: AddedPackages | None) -> dict[str, list[str]]:
+    """Say which packages lessons import or ask for that a site does not have.
+
+    Parameters
+    ----------
+    needs
+        What the site needs.
+    added
+        What the site's own lock adds to ours; None if there is none.
+
+    Returns
+    -------
+    dict
+        Sentences, by where the lesson says it: see `je_site.lessons.place_of`.
+    """
+    known = _Known.of(with_added(read_lock(), added), added, needs.wheels)
+    wanted = _Wanted(known, needs)
+    unavailable = {} if added is None else added.unavailable
+    lacking: dict[str, list[str]] = {}
+    for module in wanted.modules:
+        if not module.optional:
+            why = _why_lacking(_head(module.module), unavailable)
+            lacking.setdefault(module.place, []).append(f"It imports {module.module}: {why}.")
+    for root in wanted.roots.values():
+        for place in root.places:
+            why = _why_lacking(root.name, unavailable)
+            lacking.setdefault(place, []).append(f"It asks for {root.name}: {why}.")
+    return lacking
+
+
+def _why_lacking(name: str, unavailable: Mapping[str, str]) -> str:
+    if name in unavailable:
+        return unavailable[name]
+    package = canonicalize_name(DISTRIBUTIONS.get(name, name))
+    instead = f"; instead there is {_alternative(package)}" if package in ALTERNATIVES else ""
+    return f"the site does not have it, which je-kernel lock may change{instead}"
+
+
+def _alternative(package: str) -> str:
+    name, words = ALTERNATIVES[package]
+    return f"{name} ({words})"
 
 
 def modules_in(wheel: Path) -> frozenset[str]:
@@ -503,9 +546,8 @@ class _Locking:
         return None, self._why_not(root, problem)
 
     def _is_unavailable(self, root: _Root, why: str) -> None:
-        instead = ALTERNATIVES.get(root.name)
-        if instead is not None:
-            why += f"; instead there is {instead[0]} ({instead[1]})"
+        if root.name in ALTERNATIVES:
+            why += f"; instead there is {_alternative(root.name)}"
         for key in {root.name} if root.stated else {_head(m.module) for m in root.modules}:
             self.unavailable[key] = why
 

@@ -14,6 +14,7 @@ import shlex
 import tokenize
 import tomllib
 import warnings
+import zipfile
 from argparse import ArgumentError, ArgumentParser
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -25,13 +26,30 @@ from packaging.requirements import InvalidRequirement, Requirement
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["LessonImport", "LessonRequirement", "Lessons", "imports_of", "read_lessons"]
+__all__ = [
+    "PYTHON",
+    "SHELL_CELLS",
+    "CodeCell",
+    "LessonImport",
+    "LessonRequirement",
+    "Lessons",
+    "called",
+    "code_cells",
+    "imports_of",
+    "parse_cell",
+    "place_of",
+    "read_lessons",
+]
 
 #: Notebooks with pictures in them are large; nothing that is larger is a lesson. In bytes.
 _LARGEST = 200_000_000
 _REQUIREMENTS = "requirements.txt"
 #: How deep requirements files may name each other.
 _DEEPEST = 8
+#: Characters of a file's name or an address; what is longer is neither.
+_LONGEST_NAME = 1000
+
+PYTHON = "python"
 
 #: Cell magics whose body is not Python.
 _OTHER_LANGUAGES = frozenset(
@@ -40,7 +58,8 @@ _OTHER_LANGUAGES = frozenset(
         *("python2", "ruby", "sql", "svg"),
     }
 )
-_SHELL_CELLS = frozenset({"!", "bash", "sh", "script", "system", "sx"})
+#: Cell magics whose body is lines of the shell.
+SHELL_CELLS = frozenset({"!", "bash", "script", "sh", "shell", "system", "sx"})
 _INSTALLERS = frozenset({"je_kernel", "micropip", "piplite"})
 _CATCHES_IMPORT_ERROR = frozenset(
     {"BaseException", "Exception", "ImportError", "ModuleNotFoundError"}
@@ -60,7 +79,8 @@ class LessonImport:
     module
         Its full name, such as ``sklearn.linear_model``.
     optional
-        Whether the lesson goes on without it: it catches the `ImportError`.
+        Whether the lesson goes on without it: it catches the `ImportError`, or the cell is
+        meant to raise (its tag is ``raises-exception``).
     """
 
     lesson: str
@@ -71,7 +91,7 @@ class LessonImport:
     @property
     def place(self) -> str:
         """Where it stands, for messages."""
-        return _place(self.lesson, self.cell)
+        return place_of(self.lesson, self.cell)
 
 
 @dataclass(frozen=True, order=True)
@@ -93,7 +113,7 @@ class LessonRequirement:
     @property
     def place(self) -> str:
         """Where it stands, for messages."""
-        return _place(self.lesson, self.cell)
+        return place_of(self.lesson, self.cell)
 
 
 @dataclass(frozen=True)
@@ -103,7 +123,8 @@ class Lessons:
     Attributes
     ----------
     imports
-        Sorted; modules that lie beside the lessons are left out.
+        Sorted; modules that lie beside the lessons, or that a lesson writes or downloads,
+        are left out.
     requirements
         Sorted.
     problems
@@ -153,7 +174,19 @@ def read_lessons(paths: Iterable[Path]) -> Lessons:
     )
 
 
-def _place(lesson: str, cell: int) -> str:
+def place_of(lesson: str, cell: int) -> str:
+    """Say where something stands, for messages.
+
+    Parameters
+    ----------
+    lesson, cell
+        As in `LessonImport`.
+
+    Returns
+    -------
+    str
+        Such as ``week 1/a.ipynb, cell 3``.
+    """
     return f"{lesson}, cell {cell}" if cell else lesson
 
 
@@ -165,7 +198,7 @@ class _Found:
     imports: list[tuple[str, tuple[str, ...], bool]] = field(default_factory=list)
     #: Arguments of ``pip install``.
     installs: list[list[str]] = field(default_factory=list)
-    #: Names of modules that the cell writes.
+    #: Names of modules that the cell writes, downloads or unpacks.
     written: list[str] = field(default_factory=list)
 
 
@@ -175,10 +208,12 @@ class _Reading:
     def __init__(self, path: Path) -> None:
         self.root = path if path.is_dir() else path.parent
         self.files = sorted(_files_in(path)) if path.is_dir() else [path]
-        beside = _files_in(self.root, deep=path.is_dir())
+        beside = tuple(_files_in(self.root, deep=path.is_dir()))
         self.modules = {file.relative_to(self.root) for file in beside if file.suffix == ".py"}
-        self.own = {path.stem for path in self.modules}
-        self.own |= {path.parent.name for path in self.modules if path.name == "__init__.py"}
+        own = [PurePosixPath(path.as_posix()) for path in self.modules]
+        own += [each for file in beside if file.suffix == ".zip" for each in _modules_in_zip(file)]
+        self.own = {path.stem for path in own}
+        self.own |= {path.parent.name for path in own if path.name == "__init__.py"}
         self.imports: list[tuple[LessonImport, tuple[str, ...]]] = []
         self.requirements: list[LessonRequirement] = []
         self.problems: list[str] = []
@@ -202,12 +237,13 @@ class _Reading:
 
     def _notebook(self, file: Path, name: str) -> None:
         try:
-            cells = _python_cells(file)
+            cells = code_cells(file)
         except ValueError as error:
             self.problems.append(f"{name} is not a notebook that can be read: {error}.")
             return
-        for number, source in cells:
-            self._keep(_found_in_cell(source), name, number)
+        for cell in cells:
+            if cell.language == PYTHON:
+                self._keep(_found_in_cell(cell.source), name, cell.number, raises=cell.raises)
 
     def _module(self, file: Path, name: str) -> None:
         try:
@@ -222,9 +258,9 @@ class _Reading:
         for text in _script_dependencies(source):
             self._require(text, name, 0)
 
-    def _keep(self, found: _Found, lesson: str, cell: int) -> None:
+    def _keep(self, found: _Found, lesson: str, cell: int, *, raises: bool = False) -> None:
         for module, names, optional in found.imports:
-            self.imports.append((LessonImport(lesson, cell, module, optional), names))
+            self.imports.append((LessonImport(lesson, cell, module, optional or raises), names))
         for arguments in found.installs:
             self._install(arguments, lesson, cell)
         self.own.update(found.written)
@@ -233,7 +269,7 @@ class _Reading:
         try:
             options, _ = _pip_install_parser().parse_known_args(arguments)
         except ArgumentError as error:
-            self.problems.append(f"{_place(lesson, cell)}: pip would not understand it: {error}.")
+            self.problems.append(f"{place_of(lesson, cell)}: pip would not understand it: {error}.")
             return
         for text in options.requirements:
             self._require(text, lesson, cell)
@@ -242,7 +278,7 @@ class _Reading:
             if file.is_file() and file.resolve().is_relative_to(self.root.resolve()):
                 self._requirements_file(file, lesson, cell)
             else:
-                self.problems.append(f"{_place(lesson, cell)}: there is no {text} beside it.")
+                self.problems.append(f"{place_of(lesson, cell)}: there is no {text} beside it.")
 
     def _requirements_file(self, file: Path, lesson: str, cell: int, depth: int = 0) -> None:
         text = file.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
@@ -266,7 +302,7 @@ class _Reading:
         except InvalidRequirement:
             pass
         self.problems.append(
-            f"{_place(lesson, cell)}: {text!r} is no package of PyPI by name; if the lesson "
+            f"{place_of(lesson, cell)}: {text!r} is no package of PyPI by name; if the lesson "
             "needs it, give its wheel with --wheel."
         )
 
@@ -294,10 +330,55 @@ def _files_in(root: Path, *, deep: bool = True) -> Iterator[Path]:
         yield from (Path(folder) / name for name in names if name[0] != ".")
 
 
-def _python_cells(file: Path) -> Iterator[tuple[int, str]]:
-    """Return the code cells of a notebook that a Python kernel would run.
+def _modules_in_zip(file: Path) -> tuple[PurePosixPath, ...]:
+    """List the modules in an archive that a lesson may unpack."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            paths = map(PurePosixPath, archive.namelist())
+            return tuple(path for path in paths if path.suffix == ".py")
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return ()
 
-    Raises `ValueError` where it is no notebook.
+
+@dataclass(frozen=True)
+class CodeCell:
+    """A code cell of a notebook.
+
+    Attributes
+    ----------
+    number
+        Its place among all cells of the notebook, from 1.
+    source
+        Its code.
+    language
+        Of the kernel that the notebook is for, in small letters; ``python`` where it names none.
+    raises
+        Whether it is meant to raise: it has the tag ``raises-exception``.
+    """
+
+    number: int
+    source: str
+    language: str
+    raises: bool
+
+
+def code_cells(file: Path) -> tuple[CodeCell, ...]:
+    """Return the code cells of a notebook.
+
+    Parameters
+    ----------
+    file
+        A notebook, of any version of the format.
+
+    Returns
+    -------
+    tuple of CodeCell
+        In their order.
+
+    Raises
+    ------
+    ValueError
+        Where it is no notebook.
     """
     import nbformat
 
@@ -309,18 +390,50 @@ def _python_cells(file: Path) -> Iterator[tuple[int, str]]:
             metadata = notebook.metadata
             language = metadata.get("language_info", {}).get("name") or metadata.get(
                 "kernelspec", {}
-            ).get("language", "python")
-            cells = [
-                (number, str(cell.source))
+            ).get("language", PYTHON)
+            name = str(language).lower()
+            name = PYTHON if name in ("ipython", "python3") else name
+            return tuple(
+                CodeCell(
+                    number,
+                    str(cell.source),
+                    name,
+                    "raises-exception" in cell.metadata.get("tags", ()),
+                )
                 for number, cell in enumerate(notebook.cells, 1)
                 if cell.cell_type == "code"
-            ]
+            )
         except OSError:
             raise
         except Exception as error:  # Whatever nbformat trips over in a damaged file.
             reason = str(error).strip() or type(error).__name__
             raise ValueError(reason.splitlines()[0][:200].rstrip(".")) from error
-    return iter(cells if str(language).lower() in ("python", "ipython", "python3") else [])
+
+
+def parse_cell(source: str) -> ast.Module:
+    """Parse a cell, in which magics and shell lines become calls of ``get_ipython()``.
+
+    Parameters
+    ----------
+    source
+        Its code.
+
+    Returns
+    -------
+    ast.Module
+        What IPython would run.
+
+    Raises
+    ------
+    SyntaxError
+        Where it is no Python that this version understands.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Invalid escapes, in the lessons' own strings.
+        try:
+            return ast.parse(_transformer()(source))
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise SyntaxError(str(error) or "too deeply nested") from error
 
 
 def _found_in_cell(source: str) -> _Found:
@@ -370,6 +483,8 @@ def _collect(tree: ast.AST, found: _Found) -> None:
             found.imports.append((node.module, names, optional))
         elif isinstance(node, ast.Call):
             _collect_call(node, found, optional=optional)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.written += _modules_named([node.value])
         if isinstance(node, ast.Try):
             guarded = optional or any(map(_catches_import_error, node.handlers))
             pending += [(child, guarded) for child in node.body]
@@ -377,6 +492,14 @@ def _collect(tree: ast.AST, found: _Found) -> None:
             pending += [(child, optional) for child in rest]
         else:
             pending += [(child, optional) for child in ast.iter_child_nodes(node)]
+
+
+def _modules_named(words: Iterable[str]) -> Iterator[str]:
+    """Return the modules among names of files and addresses, such as those that a cell writes."""
+    for word in words:
+        name = word.partition("?")[0].rpartition("/")[2] if len(word) < _LONGEST_NAME else ""
+        if name.endswith(".py") and name[:-3].isidentifier():
+            yield name[:-3]
 
 
 def _catches_import_error(handler: ast.ExceptHandler) -> bool:
@@ -392,7 +515,7 @@ def _collect_call(call: ast.Call, found: _Found, *, optional: bool) -> None:
         for argument in call.args
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     ]
-    name, owner = _called(call.func)
+    name, owner = called(call.func)
     if name in ("import_module", "__import__") and texts and not texts[0].startswith("."):
         found.imports.append((texts[0], (), optional))
     elif name == "install" and owner in _INSTALLERS and call.args:
@@ -404,8 +527,20 @@ def _collect_call(call: ast.Call, found: _Found, *, optional: bool) -> None:
         _collect_magic(name, texts, found)
 
 
-def _called(function: ast.expr) -> tuple[str, str]:
-    """Return the name of what is called, and of what it belongs to."""
+def called(function: ast.expr) -> tuple[str, str]:
+    """Return the name of what is called, and of what it belongs to.
+
+    Parameters
+    ----------
+    function
+        That of a call.
+
+    Returns
+    -------
+    name, owner : str
+        Of ``plt.plot(…)`` ``("plot", "plt")``; the owner may be a call, such as
+        ``get_ipython()``, and is empty where there is none, or another expression.
+    """
     if isinstance(function, ast.Name):
         return function.id, ""
     if not isinstance(function, ast.Attribute):
@@ -418,7 +553,7 @@ def _called(function: ast.expr) -> tuple[str, str]:
 
 def _collect_magic(method: str, arguments: Sequence[str], found: _Found) -> None:
     if method in ("system", "getoutput"):
-        found.installs += _pip_installs(arguments[0])
+        _collect_shell_line(arguments[0], found)
     elif method == "run_line_magic" and len(arguments) == 2:
         _collect_line_magic(arguments[0], arguments[1], found)
     elif method == "run_cell_magic" and len(arguments) == 3:
@@ -428,7 +563,7 @@ def _collect_magic(method: str, arguments: Sequence[str], found: _Found) -> None
 def _collect_line_magic(name: str, line: str, found: _Found) -> None:
     words = line.split()
     if name in ("pip", "uv", "sx", "system"):
-        found.installs += _pip_installs(f"{name} {line}" if name in ("pip", "uv") else line)
+        _collect_shell_line(f"{name} {line}" if name in ("pip", "uv") else line, found)
     elif name == "load_ext" and words and words[0] not in ("autoreload", "storemagic"):
         found.imports.append((words[0], (), False))
     elif name in ("matplotlib", "pylab"):
@@ -440,9 +575,9 @@ def _collect_line_magic(name: str, line: str, found: _Found) -> None:
 def _collect_cell_magic(name: str, line: str, body: str, found: _Found) -> None:
     if name in _OTHER_LANGUAGES:
         return
-    if name in _SHELL_CELLS:
+    if name in SHELL_CELLS:
         for each in body.splitlines():
-            found.installs += _pip_installs(each)
+            _collect_shell_line(each, found)
     elif name in ("writefile", "file"):
         target = PurePosixPath(line.split()[-1] if line.split() else "")
         if target.suffix == ".py":
@@ -453,6 +588,11 @@ def _collect_cell_magic(name: str, line: str, body: str, found: _Found) -> None:
         found.imports += inner.imports
         found.installs += inner.installs
         found.written += inner.written
+
+
+def _collect_shell_line(line: str, found: _Found) -> None:
+    found.installs += _pip_installs(line)
+    found.written += _modules_named(word.strip("\"'") for word in line.split())
 
 
 def _pip_installs(line: str) -> Iterator[list[str]]:

@@ -42,12 +42,12 @@ def upgrade_notebooks(output: Path, reporter: Reporter) -> None:
             text = path.read_text(encoding="utf-8")
             if not _is_old(text):
                 continue
-            upgraded = nbformat.reads(text, as_version=_FORMAT)
+            upgraded = nbformat.reads(text, as_version=_FORMAT)  # type: ignore[no-untyped-call]
         except (*_UNREADABLE, nbformat.ValidationError) as error:
             reporter.warn(f"{name} is not a notebook that can be read ({type(error).__name__}).")
             continue
         with writing(path) as file:
-            file.write(nbformat.writes(upgraded).encode())
+            file.write(nbformat.writes(upgraded).encode())  # type: ignore[no-untyped-call]
 
 
 def _is_old(text: str) -> bool:

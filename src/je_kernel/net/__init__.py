@@ -31,6 +31,7 @@ _ADAPTERS = {
     "requests.adapters": "je_kernel.net.adapters.requests",
     "httpx": "je_kernel.net.adapters.httpx",
     "fsspec.registry": "je_kernel.net.adapters.fsspec",
+    "nltk.pathsec": "je_kernel.net.adapters.nltk",
 }
 
 _HOMES = {

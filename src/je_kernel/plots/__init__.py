@@ -37,6 +37,10 @@ _ADAPTERS = {
     "plotly.basewidget": "je_kernel.plots.plotly",
     "plotly.io._kaleido": "je_kernel.plots.plotly",
     "plotly.io._renderers": "je_kernel.plots.plotly",
+    "seaborn._statistics": "je_kernel.plots.seaborn",
+    "seaborn._stats.density": "je_kernel.plots.seaborn",
+    "seaborn.matrix": "je_kernel.plots.seaborn",
+    "seaborn.regression": "je_kernel.plots.seaborn",
 }
 
 #: Compiled modules that the wheels in the site lack, and ours in their place.

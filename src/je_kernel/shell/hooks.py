@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from je_kernel import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -53,10 +53,8 @@ class _Hooked:
         self._attribute(shell, "system", _system(shell))
         self._attribute(shell, "getoutput", _getoutput(shell))
         self._attribute(os, "system", _os_system)
-        for name in _INSTALLERS:
-            self._magic("line", name, _installing(shell, name))
-        for name in _PROGRAMS:
-            self._magic("cell", name, _scripting(shell, name))
+        self._magics("line", {name: _installing(shell, name) for name in _INSTALLERS})
+        self._magics("cell", {name: _scripting(shell, name) for name in _PROGRAMS})
         transforms = _cell_transforms(shell)
         if transforms is not None:
             before = list(transforms)
@@ -79,18 +77,17 @@ class _Hooked:
 
         self.undoing.append(undo)
 
-    def _magic(self, kind: str, name: str, function: Callable[..., object]) -> None:
+    def _magics(self, kind: str, functions: Mapping[str, Callable[..., object]]) -> None:
         # Those of one class are replaced together: a newer IPython loads the class, and with it
         # all of its magics, when the first of them is used.
         magics = self.shell.magics_manager.magics[kind]
-        before = magics.get(name)
-        magics[name] = function
+        before = {name: magics[name] for name in functions if name in magics}
+        magics.update(functions)
 
         def undo() -> None:
-            if before is None:
+            for name in functions:
                 magics.pop(name, None)
-            else:
-                magics[name] = before
+            magics.update(before)
 
         self.undoing.append(undo)
 

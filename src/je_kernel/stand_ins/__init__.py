@@ -39,7 +39,10 @@ _ADAPTERS = {
 
 # Modules that stand in for those of this name, in the folder ``modules``.
 _MODULES = frozenset(
-    {"gdown", "google", "google.colab", "kagglehub", "playsound", "pyttsx3", "wget", "winsound"}
+    (
+        *("gdown", "google", "google.colab", "kagglehub", "playsound", "pyttsx3"),
+        *("turtle", "wget", "winsound"),
+    )
 )
 _FOLDER = __file__.removesuffix("__init__.py") + "modules"
 
@@ -140,7 +143,9 @@ def _keep_stored_values(shell: InteractiveShell, drive: str) -> None:
 def _open_places_with_first_cell(shell: InteractiveShell) -> None:
     """Open the places when the kernel is in the notebook's folder, which comes after its start."""
 
-    def first_cell(_info: Any) -> None:
+    def first_cell(info: Any) -> None:
+        if not info.store_history:
+            return  # The shell's own lines, as it starts.
         shell.events.unregister("pre_run_cell", first_cell)
         if installed():
             _open_places()

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from je_site.build import build_if_needed
 from je_site.cache import cache_folder
-from je_site.check.lesson_browser import lesson_browser
+from je_site.check.lesson_browser import OFFLINE, lesson_browser
+from je_site.check.reading import read_without_running
 from je_site.check.verdicts import judge
 from je_site.errors import CheckError
 from je_site.progress import reporting
 from je_site.server import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from je_site.build import BuildOptions
+    from je_site.check.lesson_browser import LessonRun
     from je_site.check.verdicts import LessonVerdict
+    from je_site.progress import Reporter
 
-__all__ = ["check_lessons", "lessons_in"]
+__all__ = ["check_lessons", "lessons_in", "read_lessons", "run_lessons"]
 
 
 def lessons_in(path: Path) -> tuple[Path, tuple[str, ...]]:
@@ -69,6 +76,7 @@ def check_lessons(
     output: Path | None = None,
     offline: bool = False,
     cell_seconds: float = 120.0,
+    jobs: int = 1,
 ) -> tuple[LessonVerdict, ...]:
     """Build a site with lessons, and run each from top to bottom in a headless browser.
 
@@ -84,6 +92,8 @@ def check_lessons(
         Whether to keep the browser from every host but this machine.
     cell_seconds
         How long one cell may take.
+    jobs
+        How many browsers run lessons at the same time.
 
     Returns
     -------
@@ -98,40 +108,113 @@ def check_lessons(
         When the site cannot be built.
     """
     folder, lessons = lessons_in(path)
+    options = replace(options, contents=(folder,))
     site = output if output is not None else _default_output(folder)
-    build_if_needed(site, replace(options, contents=(folder,)))
-    return run_lessons(site, lessons, offline=offline, cell_seconds=cell_seconds)
+    build_if_needed(site, options)
+    with reporting() as reporter, serve(site) as served:
+        runs = run_lessons(
+            served.url,
+            lessons,
+            reporter,
+            flags=OFFLINE if offline else (),
+            cell_seconds=cell_seconds,
+            jobs=jobs,
+        )
+        judged = {run.path: judge(run) for run in runs}
+    return tuple(judged[lesson] for lesson in lessons)
 
 
-def run_lessons(
-    site: Path, lessons: Sequence[str], *, offline: bool, cell_seconds: float
-) -> tuple[LessonVerdict, ...]:
-    """Run lessons of a site that is built, one after the other.
+def read_lessons(path: Path, options: BuildOptions) -> tuple[LessonVerdict, ...]:
+    """Say what is likely to come of lessons, without running them.
 
     Parameters
     ----------
-    site
-        The site's folder.
-    lessons
-        Paths in its contents.
-    offline, cell_seconds
+    path, options
         As in `check_lessons`.
 
     Returns
     -------
     tuple of LessonVerdict
-        In the order of `lessons`.
+        In the order of their paths.
+
+    Raises
+    ------
+    CheckError
+        When there is no lesson.
+    LockError
+        When the site's lock cannot be used.
     """
-    with (
-        reporting() as reporter,
-        serve(site) as served,
-        lesson_browser(served.url, offline=offline) as browser,
-    ):
-        verdicts = []
-        for lesson in lessons:
-            with reporter.bar(lesson):
-                verdicts.append(judge(browser.run(lesson, cell_seconds=cell_seconds)))
-    return tuple(verdicts)
+    folder, lessons = lessons_in(path)
+    with reporting() as reporter:
+        return read_without_running(folder, lessons, replace(options, contents=(folder,)), reporter)
+
+
+def run_lessons(
+    site_url: str,
+    lessons: Iterable[str],
+    reporter: Reporter,
+    *,
+    flags: Sequence[str] = (),
+    cell_seconds: float = 120.0,
+    jobs: int = 1,
+) -> Iterator[LessonRun]:
+    """Run lessons of a site that is served.
+
+    The lessons of one folder run one after the other in the same profile of a browser: one may
+    need what another has written. Several folders may be run at the same time.
+
+    Parameters
+    ----------
+    site_url
+        The site's root.
+    lessons
+        Paths in its contents.
+    reporter
+        Where to show progress.
+    flags
+        More command-line flags of the browser.
+    cell_seconds, jobs
+        As in `check_lessons`.
+
+    Yields
+    ------
+    LessonRun
+        For each lesson, in the order in which they end.
+    """
+    by_folder = groupby(sorted(lessons), key=lambda lesson: PurePosixPath(lesson).parent)
+    folders: SimpleQueue[Sequence[str] | None] = SimpleQueue()
+    # The largest first, so that the last one to end is short.
+    for folder in sorted((tuple(group) for _, group in by_folder), key=len, reverse=True):
+        folders.put(folder)
+    jobs = min(jobs, folders.qsize())
+    ended: SimpleQueue[LessonRun | None] = SimpleQueue()
+    stopped = threading.Event()
+
+    def work() -> None:
+        try:
+            # Playwright's objects belong to the thread that made them.
+            with lesson_browser(site_url, flags=flags) as browser:
+                for folder in iter(folders.get, None):
+                    for lesson in folder:
+                        if stopped.is_set():
+                            return
+                        with reporter.bar(lesson):
+                            ended.put(browser.run(lesson, cell_seconds=cell_seconds))
+        finally:
+            ended.put(None)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        working = []
+        for _ in range(jobs):
+            folders.put(None)
+            working.append(pool.submit(work))
+        try:
+            for _ in range(jobs):
+                yield from iter(ended.get, None)
+        finally:
+            stopped.set()
+    for each in working:
+        each.result()
 
 
 def _default_output(folder: Path) -> Path:

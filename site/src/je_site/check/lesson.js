@@ -43,6 +43,8 @@
           prompts.push(prompt?.textContent ?? '');
           input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
         }
+        // Nobody is here to choose files for Colab's `files.upload()`.
+        node.querySelector('.je-kernel-upload button')?.click();
         await pause();
       }
     };
@@ -75,6 +77,18 @@
     async kernel() {
       await unlessAsked(panel.sessionContext.ready);
       while (panel.sessionContext.session?.kernel?.status !== 'idle') await unlessAsked(pause());
+    },
+
+    /** Let the browser report what the page has asked for. */
+    pause,
+
+    /** End the kernel, and close the notebook without saving it. */
+    async close() {
+      await panel.sessionContext.shutdown();
+      panel.context.model.dirty = false;
+      panel.close();
+      while (!panel.isDisposed) await unlessAsked(pause());
+      panel = null;
     },
 
     /** Run one cell; return what it left, and whether it has ended. */

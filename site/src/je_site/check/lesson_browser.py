@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from dataclasses import dataclass
+import tempfile
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,9 +16,9 @@ from je_site.errors import CheckError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from playwright.sync_api import BrowserContext, Page, Request
+    from playwright.sync_api import BrowserContext, Error, Page, Request
 
-__all__ = ["CellRun", "LessonBrowser", "LessonRun", "lesson_browser"]
+__all__ = ["OFFLINE", "CellRun", "LessonBrowser", "LessonRun", "lesson_browser"]
 
 _VERBS = Path(__file__).with_name("lesson.js").read_text("utf-8")
 
@@ -29,7 +31,8 @@ _FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-_OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+#: What keeps a browser from every host but this machine.
+OFFLINE = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",)
 
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -37,6 +40,9 @@ _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-st
 _MOST_PROMPTS = 20
 
 _PAGE_SECONDS = 300.0
+
+#: What a lesson's pictures ask for after its last cell is waited for no longer.
+_SETTLING_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,8 @@ class CellRun:
     prompts
         What it asked with ``input()``.
     hosts
-        Hosts other than the site's that were asked for something while it ran.
+        Hosts other than the site's that were asked for something from its beginning to that of
+        the next cell: what it shows asks for more after it has ended.
     seconds
         How long it took.
     """
@@ -87,7 +94,7 @@ class LessonRun:
     cells
         Its code cells, in their order.
     problem
-        Why no cell could be run at all; empty where they were.
+        Why it could not be run to its end; empty where it was.
     """
 
     path: str
@@ -97,6 +104,9 @@ class LessonRun:
 
 class LessonBrowser:
     """JupyterLab of one site, in one profile of a browser: lessons run one after the other.
+
+    They share a page, as lessons do that a student opens one after the other. One that leaves it
+    out of order is the last of its page.
 
     Parameters
     ----------
@@ -110,8 +120,13 @@ class LessonBrowser:
         self._context = context
         self._site = site_url.rstrip("/") + "/"
         self._host = urlsplit(site_url).netloc
+        self._page: Page | None = None
+        #: The hosts that the running cell asks for.
         self._hosts: list[str] = []
+        self._requests: set[Request] = set()
         context.on("request", self._see)
+        context.on("requestfinished", self._forget)
+        context.on("requestfailed", self._forget)
 
     def run(self, path: str, *, cell_seconds: float = 120.0) -> LessonRun:
         """Run a lesson from top to bottom in a kernel of its own.
@@ -129,56 +144,88 @@ class LessonBrowser:
         LessonRun
             Each code cell with its outputs. A cell that raises ends nothing.
         """
-        page = self._context.new_page()
-        page.set_default_timeout(0)
+        page = self._page or self._open()
+        self._page = None
         try:
-            return self._run(page, path, cell_seconds)
+            run = self._run(page, path, cell_seconds)
+            if not run.problem and all(cell.ended or not cell.source.strip() for cell in run.cells):
+                with contextlib.suppress(CheckError):
+                    _call(page, "close")
+                    self._page = page
+            return run
         finally:
-            page.close()  # With it ends the kernel, also one that is busy for ever.
+            if self._page is None:
+                page.close()  # With it ends the kernel, also one that is busy for ever.
+
+    def _open(self) -> Page:
+        from playwright.sync_api import Error
+
+        self._requests.clear()
+        try:
+            page = self._context.new_page()
+            page.set_default_timeout(0)
+            page.goto(f"{self._site}lab/index.html?reset", timeout=_PAGE_SECONDS * 1000)
+            page.evaluate(f"() => {{ window.jeLesson = {_VERBS.strip()}; }}")
+        except Error as error:
+            raise CheckError(f"JupyterLab does not open: {_first_line(error)}") from error
+        _call(page, "ready")
+        return page
 
     def _run(self, page: Page, path: str, cell_seconds: float) -> LessonRun:
-        page.goto(f"{self._site}lab/index.html?reset", timeout=_PAGE_SECONDS * 1000)
-        page.evaluate(f"() => {{ window.jeLesson = {_VERBS.strip()}; }}")
-        _call(page, "ready")
         code: dict[int, CellRun] = {}
+        hosts: dict[int, list[str]] = {}
+        problem = ""
         try:
             cells = _call(page, "open", path)
             for index, cell in enumerate(cells):
                 if cell["type"] == "code":
                     code[index] = _prepared(index, cell)
             _call(page, "kernel")
+            for index, cell in code.items():
+                if cell.source.strip():
+                    _call(page, "pause")
+                    self._hosts = hosts[index] = []
+                    code[index] = _run_cell(page, index, cell, _answers(cells[index]), cell_seconds)
+                    if not code[index].ended:
+                        break  # The kernel is still busy with it.
+            self._settle(page)
         except CheckError as error:
-            return LessonRun(path, tuple(code.values()), str(error))
-        for index, cell in code.items():
-            if cell.source.strip():
-                code[index] = self._run_cell(
-                    page, index, cell, _answers(cells[index]), cell_seconds
-                )
-                if not code[index].ended:
-                    break  # The kernel is still busy with it.
-        return LessonRun(path, tuple(code.values()))
-
-    def _run_cell(
-        self, page: Page, index: int, cell: CellRun, answers: Sequence[str], seconds: float
-    ) -> CellRun:
-        self._hosts.clear()
-        found = _call(page, "run", index, list(answers), _MOST_PROMPTS, seconds * 1000)
-        return CellRun(
-            number=cell.number,
-            source=cell.source,
-            tags=cell.tags,
-            saved=cell.saved,
-            outputs=found["outputs"],
-            ended=found["ended"],
-            prompts=tuple(found["prompts"]),
-            hosts=tuple(dict.fromkeys(self._hosts)),
-            seconds=found["seconds"],
+            problem = str(error)
+        ran = (
+            replace(cell, hosts=tuple(dict.fromkeys(hosts.get(index, ()))))
+            for index, cell in code.items()
         )
+        return LessonRun(path, tuple(ran), problem)
+
+    def _settle(self, page: Page) -> None:
+        """Wait until nothing is asked for any more."""
+        until = time.monotonic() + _SETTLING_SECONDS
+        quiet = 0
+        while quiet < 4 and time.monotonic() < until:
+            _call(page, "pause")
+            quiet = 0 if self._requests else quiet + 1
+
+    def _forget(self, request: Request) -> None:
+        self._requests.discard(request)
 
     def _see(self, request: Request) -> None:
+        self._requests.add(request)
         address = urlsplit(request.url)
         if address.scheme in ("http", "https") and address.netloc != self._host:
             self._hosts.append(address.hostname or address.netloc)
+
+
+def _run_cell(
+    page: Page, index: int, cell: CellRun, answers: Sequence[str], seconds: float
+) -> CellRun:
+    found = _call(page, "run", index, list(answers), _MOST_PROMPTS, seconds * 1000)
+    return replace(
+        cell,
+        outputs=found["outputs"],
+        ended=found["ended"],
+        prompts=tuple(found["prompts"]),
+        seconds=found["seconds"],
+    )
 
 
 def _call(page: Page, verb: str, *arguments: Any) -> Any:
@@ -190,8 +237,12 @@ def _call(page: Page, verb: str, *arguments: Any) -> Any:
             "([verb, ...rest]) => window.jeLesson[verb](...rest)", [verb, *arguments]
         )
     except Error as error:
-        said = error.message.partition("\n")[0]
+        said = _first_line(error)
         raise CheckError(said.removeprefix("Page.evaluate: Error: ")) from error
+
+
+def _first_line(error: Error) -> str:
+    return error.message.partition("\n")[0]
 
 
 def _prepared(index: int, cell: Mapping[str, Any]) -> CellRun:
@@ -211,19 +262,15 @@ def _answers(cell: Mapping[str, Any]) -> Sequence[str]:
 
 
 @contextlib.contextmanager
-def lesson_browser(
-    site_url: str, *, offline: bool = False, flags: Sequence[str] = ()
-) -> Iterator[LessonBrowser]:
+def lesson_browser(site_url: str, *, flags: Sequence[str] = ()) -> Iterator[LessonBrowser]:
     """Start a headless Chromium for a site's lessons, while a block runs.
 
     Parameters
     ----------
     site_url
         The site's root.
-    offline
-        Whether to keep it from every host but this machine.
     flags
-        More command-line flags.
+        More command-line flags, such as those of `OFFLINE`.
 
     Yields
     ------
@@ -243,16 +290,21 @@ def lesson_browser(
             "Or read them without running: je-kernel check --fast."
         ) from error
     installed = next((path for name in _CHROMIUMS if (path := shutil.which(name))), None)
-    command_line = [*_FLAGS, *([_OFFLINE] if offline else ()), *flags]
-    with sync_playwright() as playwright:
+    with (
+        # Pyodide, once compiled, is kept in a profile, and not in a window that forgets.
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        sync_playwright() as playwright,
+    ):
         try:
-            browser = playwright.chromium.launch(executable_path=installed, args=command_line)
+            context = playwright.chromium.launch_persistent_context(
+                profile, executable_path=installed, args=[*_FLAGS, *flags]
+            )
         except Error as error:
             raise CheckError(
                 "There is no Chromium to run lessons in: install Chromium or Chrome, or run "
-                f"`playwright install chromium`. ({error.message.partition(chr(10))[0]})"
+                f"`playwright install chromium`. ({_first_line(error)})"
             ) from error
         try:
-            yield LessonBrowser(browser.new_context(), site_url)
+            yield LessonBrowser(context, site_url)
         finally:
-            browser.close()
+            context.close()

@@ -61,13 +61,15 @@ def as_json(lessons: Sequence[LessonVerdict]) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def show(lessons: Sequence[LessonVerdict]) -> None:
+def show(lessons: Sequence[LessonVerdict], closing: str = "lessons run from top to bottom") -> None:
     """Print the verdicts as a table, and below it what is to be done.
 
     Parameters
     ----------
     lessons
         The verdicts.
+    closing
+        What those do that do not fail.
     """
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -98,7 +100,7 @@ def show(lessons: Sequence[LessonVerdict]) -> None:
             said = f"  cell {cell.number} {cell.verdict}: {cell.detail}"
             console.print(Text(said), soft_wrap=True)
     good = sum(not lesson.is_failure for lesson in lessons)
-    console.print(f"\n{good} of {len(lessons)} lessons run from top to bottom.")
+    console.print(f"\n{good} of {len(lessons)} {closing}.")
 
 
 def _counts(lessons: Sequence[LessonVerdict]) -> dict[str, int]:

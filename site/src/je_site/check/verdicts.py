@@ -67,7 +67,7 @@ class LessonVerdict:
     cells
         A verdict for each of its code cells.
     problem
-        Why none could be run; empty where they were.
+        Why it could not be run to its end; empty where it was.
     """
 
     path: str
@@ -122,6 +122,9 @@ def _verdict(cell: CellRun) -> tuple[Verdict, str]:
         why = f"It asked {cell.prompts[-1]!r} again and again." if cell.prompts else ""
         return Verdict.FAILS, why or f"It did not end within {cell.seconds:.0f} s."
     error = next((each for each in cell.outputs if each.get("output_type") == "error"), None)
+    if _wants_a_file(cell.outputs):
+        without = "" if error is None else f"; without one it raises {_error_name(error)}"
+        return Verdict.INPUT, f"It waits for a file that somebody chooses{without}."
     if error is not None and "raises-exception" not in cell.tags:
         return _of_error(_error_name(error), str(error.get("evalue")), cell)
     if cell.hosts:
@@ -131,6 +134,12 @@ def _verdict(cell: CellRun) -> tuple[Verdict, str]:
     if difference := _difference(cell.saved, cell.outputs):
         return Verdict.DIFFERS, difference
     return Verdict.RUNS, ""
+
+
+def _wants_a_file(outputs: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a cell shows the button of ``google.colab.files.upload()``."""
+    shown = (output["data"] for output in outputs if isinstance(output.get("data"), dict))
+    return any("je-kernel-upload" in _text(data.get("text/html", "")) for data in shown)
 
 
 # The names of what the kernel's networking raises when others cannot be reached.
@@ -210,8 +219,8 @@ def _shown(outputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         if output.get("output_type") == "error":
             yield "an error", _error_name(output)
         data = output.get("data")
-        if not isinstance(data, dict):
-            continue
+        if not isinstance(data, dict) or not data:
+            continue  # It has no data where a line on progress was.
         if any(kind.startswith(("image/", "application/", "text/html")) for kind in data):
             yield "a picture, a table or a widget", ""
         else:

@@ -1,0 +1,231 @@
+"""Reads lessons without running them, and says of each cell what is likely to come of it.
+
+What a cell imports is compared with what the site has. Whether it asks the network or the student
+is guessed from addresses and calls that stand in it.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from je_site.check.verdicts import CellVerdict, LessonVerdict, Verdict
+from je_site.lesson_packages import added_for_build, lacking_by_place
+from je_site.lessons import (
+    PYTHON,
+    SHELL_CELLS,
+    called,
+    code_cells,
+    parse_cell,
+    place_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from je_site.build import BuildOptions
+    from je_site.lessons import CodeCell
+    from je_site.progress import Reporter
+
+__all__ = ["read_without_running"]
+
+#: Cell magics whose programs a browser does not have.
+_NO_SUCH_PROGRAM = frozenset({"R", "perl", "python2", "ruby"})
+
+#: Cell magics whose body is Python.
+_PYTHON_CELLS = frozenset({"capture", "debug", "prun", "python", "python3", "time", "timeit"})
+
+#: Calls that fetch what they are named for.
+_FETCHING = frozenset({"load_dataset", "urlopen", "urlretrieve"})
+
+_ASKING = frozenset({"input", "raw_input", "getpass"})
+
+#: Characters of an address.
+_LONGEST = 2000
+
+
+def read_without_running(
+    folder: Path, lessons: Iterable[str], options: BuildOptions, reporter: Reporter
+) -> tuple[LessonVerdict, ...]:
+    """Say of each cell of lessons what is likely to come of it in a site.
+
+    The site's own lock is made if there is none, as a build does.
+
+    Parameters
+    ----------
+    folder
+        The folder of lessons.
+    lessons
+        Paths of notebooks in it.
+    options
+        What the site is built of, the folder among its contents.
+    reporter
+        Where to show progress and warnings.
+
+    Returns
+    -------
+    tuple of LessonVerdict
+        In the order of `lessons`; after them modules and requirements files beside them that
+        need what the site does not have.
+    """
+    added = added_for_build(options.lock_path, options.needs, reporter)
+    lacking = lacking_by_place(options.needs, added)
+    beside = (place for place in sorted(lacking) if place.endswith((".py", ".txt")))
+    return (
+        *(_read_lesson(folder, lesson, lacking) for lesson in lessons),
+        *(LessonVerdict(place, (), " ".join(lacking[place])) for place in beside),
+    )
+
+
+def _read_lesson(folder: Path, lesson: str, lacking: Mapping[str, list[str]]) -> LessonVerdict:
+    try:
+        cells = code_cells(folder / lesson)
+    except (OSError, ValueError) as error:
+        return LessonVerdict(lesson, (), f"It is not a notebook that can be read: {error}.")
+    hosts: dict[str, str] = {}
+    return LessonVerdict(
+        lesson,
+        tuple(
+            CellVerdict(
+                cell.number,
+                *_verdict(cell, lacking.get(place_of(lesson, cell.number), ()), hosts),
+            )
+            for cell in cells
+            if cell.source.strip()
+        ),
+    )
+
+
+def _verdict(cell: CodeCell, lacking: Sequence[str], hosts: dict[str, str]) -> tuple[Verdict, str]:
+    """Return the verdict on a cell; add to the hosts what names of it stand for."""
+    if cell.language != PYTHON:
+        return Verdict.FAILS, f"It is written for a kernel of {cell.language}, and not of Python."
+    found = _Found(hosts)
+    problem = found.read(cell.source)
+    if not cell.raises:
+        if lacking:
+            return Verdict.PACKAGE, " ".join(dict.fromkeys(lacking))
+        if problem:
+            return Verdict.FAILS, problem
+    if found.asked_hosts:
+        return Verdict.NETWORK, f"It reads from {', '.join(dict.fromkeys(found.asked_hosts))}."
+    if found.fetching:
+        return Verdict.NETWORK, f"It calls {', '.join(dict.fromkeys(found.fetching))}."
+    if found.waits:
+        return Verdict.INPUT, found.waits
+    return Verdict.RUNS, ""
+
+
+@dataclass
+class _Found:
+    """What stands in a cell."""
+
+    #: Hosts that names stand for, also those of cells above.
+    hosts: dict[str, str]
+    asked_hosts: list[str] = field(default_factory=list)
+    fetching: list[str] = field(default_factory=list)
+    waits: str = ""
+
+    def read(self, source: str) -> str:
+        """Look through code; return why it cannot run, if that is seen."""
+        try:
+            tree = parse_cell(source)
+            compile(tree, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        except SyntaxError as error:
+            return "" if _is_newer(error) else f"SyntaxError: {error.msg} (line {error.lineno})"
+        problem = ""
+        pending: list[ast.AST] = [tree]
+        while pending:
+            node = pending.pop()
+            pending += _children(node)
+            if isinstance(node, ast.Assign) and (host := _host_at_start_of(node.value)):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                self.hosts.update(dict.fromkeys(names, host))
+            elif isinstance(node, ast.Call):
+                problem = self._call(node) or problem
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                self.asked_hosts += [self.hosts[node.id]] if node.id in self.hosts else []
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                self.asked_hosts += filter(None, [_host_of(node.value)])
+        return problem
+
+    def _call(self, call: ast.Call) -> str:
+        name, owner = called(call.func)
+        whole = f"{owner}.{name}" if owner else name
+        texts = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
+        if owner == "get_ipython()":
+            return self._magic(name, [str(text) for text in texts])
+        if name in _ASKING and owner in ("", "getpass"):
+            self.waits = f"It asks {texts[0]!r}." if texts else "It asks a question."
+        elif whole == "files.upload":
+            self.waits = "It waits for a file that somebody chooses."
+        elif name in _FETCHING or name.startswith("fetch_") or whole == "nltk.download":
+            self.fetching.append(whole)
+        return ""
+
+    def _magic(self, method: str, arguments: Sequence[str]) -> str:
+        if method != "run_cell_magic" or len(arguments) != 3:
+            self._shell(" ".join(arguments))
+            return ""
+        name, _, body = arguments
+        if name in _NO_SUCH_PROGRAM:
+            return f"%%{name} needs a program that no browser has."
+        if name in SHELL_CELLS:
+            self._shell(body)
+        elif name in _PYTHON_CELLS:
+            return self.read(body)
+        return ""
+
+    def _shell(self, text: str) -> None:
+        self.asked_hosts += filter(None, (_host_of(word.strip("\"'")) for word in text.split()))
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """Return what is inside of a node, but for what it only names or says."""
+    if isinstance(node, ast.Assign) and _host_at_start_of(node.value):
+        return
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return
+    if isinstance(node, ast.Dict):  # Of XML's namespaces, mostly: nobody asks for these.
+        yield from (each for each in node.values if not _is_plain_address(each))
+        return
+    if isinstance(node, ast.Call):
+        name, owner = called(node.func)
+        # Their texts are looked at by themselves, or are for a person.
+        if owner == "get_ipython()" or name == "print" or owner == "webbrowser":
+            yield from (each for each in node.args if not isinstance(each, ast.Constant))
+            return
+    yield from ast.iter_child_nodes(node)
+
+
+def _host_at_start_of(value: ast.expr) -> str:
+    """Return the host of a text that is put together of an address and more."""
+    while isinstance(value, ast.BinOp):
+        value = value.left
+    if isinstance(value, ast.JoinedStr) and value.values:
+        value = value.values[0]
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return _host_of(value.value)
+    return ""
+
+
+def _host_of(text: str) -> str:
+    if not text.startswith(("http://", "https://", "ftp://")) or len(text) > _LONGEST:
+        return ""
+    try:
+        return urlsplit(text).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_plain_address(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and str(value.value).startswith("http:")
+
+
+def _is_newer(error: SyntaxError) -> bool:
+    """Tell whether it may be Python that is newer than ours: quotes inside of f-strings."""
+    return sys.version_info < (3, 12) and str(error.msg).startswith("f-string")

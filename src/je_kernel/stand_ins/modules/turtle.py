@@ -1,0 +1,10 @@
+"""Makes ``import turtle`` give our turtle: the same module under both names.
+
+Pyodide leaves ``turtle`` out of Python's standard library, for it draws with Tk.
+"""
+
+import sys
+
+from je_kernel import turtle
+
+sys.modules[__name__] = turtle

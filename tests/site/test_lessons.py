@@ -1,0 +1,65 @@
+"""The corpus of lessons, run from top to bottom in a site that is built of it.
+
+All lessons that are asked for run before the first test, several folders at the same time: ``-k``
+with a part of a lesson's name runs that lesson alone.
+"""
+
+import json
+import os
+
+import pytest
+
+from je_site.build import BuildOptions, build_if_needed
+from je_site.distribution import STATIC
+from tests.lessons.failing import FAILING, NEEDING
+from tests.lessons.in_site import run_in_site
+from tests.lessons.lessons import CORPUS, read_lessons
+
+LESSONS = {lesson.path: lesson for lesson in read_lessons()}
+
+
+@pytest.fixture(scope="module")
+def site(test_cache):
+    folder = test_cache / "lessons-site"
+    options = BuildOptions(contents=(CORPUS,), lock=test_cache / "lessons.lock")
+    build_if_needed(folder, options, quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packages(site):
+    """The names of the packages that the site has."""
+    (lock,) = (site / STATIC).glob("pyodide-lock-*.json")
+    return set(json.loads(lock.read_text("utf-8"))["packages"])
+
+
+@pytest.fixture(scope="module")
+def verdicts(site, request):
+    """What came of each lesson that a test of this session asks for, by its path."""
+    asked = {
+        item.callspec.params["path"]
+        for item in request.session.items
+        if item.path == request.path and hasattr(item, "callspec")
+    }
+    jobs = min(os.cpu_count() or 1, 4)
+    wanted = [LESSONS[path] for path in sorted(asked or LESSONS)]
+    return {each.lesson.path: each for each in run_in_site(site, wanted, jobs=jobs)}
+
+
+@pytest.mark.parametrize("path", LESSONS)
+def test_a_lesson_runs_as_on_a_laptop(path, verdicts, packages):
+    expected = set(FAILING.get(path, ()))
+    for package, lessons in NEEDING.items():
+        expected |= set() if package in packages else set(lessons.get(path, ()))
+    failing = {cell.number: cell.reason for cell in verdicts[path].failing}
+    unknown = {number: why for number, why in failing.items() if number not in expected}
+    assert not unknown
+    assert not expected - failing.keys(), "it runs: delete it in tests/lessons/failing.py"
+
+
+def test_the_corpus_runs_as_on_a_laptop(verdicts):
+    if len(verdicts) < len(LESSONS):
+        pytest.skip("only a part of the lessons was asked for")
+    cells = sum(len(each.cells) for each in verdicts.values())
+    assert sum(each.running for each in verdicts.values()) >= 0.97 * cells
+    assert sum(each.is_whole for each in verdicts.values()) >= 0.9 * len(LESSONS)
