@@ -62,7 +62,7 @@ def take_landing_page(page: ChromiumPage, site: str, _: Path) -> None:
 def take_first_notebook(page: ChromiumPage, site: str, _: Path) -> None:
     """Take the first notebook, run from top to bottom."""
     run_all(Lab.open(page, site).open_notebook("Start here.ipynb"))
-    show(page, "first-notebook.png", height=1880)
+    show(page, "first-notebook.png", height=1940)
 
 
 def take_data_from_the_web(page: ChromiumPage, site: str, _: Path) -> None:
@@ -74,7 +74,7 @@ def take_data_from_the_web(page: ChromiumPage, site: str, _: Path) -> None:
 def take_doctor(page: ChromiumPage, site: str, _: Path) -> None:
     """Take the doctor's report."""
     Lab.open(page, site).new_notebook().run("je_kernel.doctor()")
-    show(page, "doctor.png", height=1500)
+    show(page, "doctor.png", height=1720)
 
 
 def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:

@@ -25,10 +25,11 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
 _IN_THE_PAGE = ("default", "html", "colab", "kaggle", "mimetype", "jupyterlab", "jupyter")
 
-_NO_WIDGET = (
-    "Altair's JupyterChart has its scripts from another server, which this site does not ask: the "
-    "chart is shown, and what is selected in it stays in the page."
+_NO_SCRIPTS = (
+    "Altair's JupyterChart has its scripts from another server, which this site does not ask"
 )
+_SHOWN = f"{_NO_SCRIPTS}: the chart is shown, and what is selected in it stays in the page."
+_NOT_SHOWN = f"{_NO_SCRIPTS}: show the chart by itself, outside of other widgets."
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
@@ -52,11 +53,11 @@ def _adapt_widget(widget: Any, patches: Patches) -> None:
     """Show the chart of a ``JupyterChart`` as data; the widget has a sentence in its place."""
 
     def show(self: Any, **_options: Any) -> Any:
-        say_once(_NO_WIDGET)
+        say_once(_SHOWN)
         return self.chart._repr_mimebundle_()
 
     patches.set(widget, "_repr_mimebundle_", show)
-    sentence = json.dumps(_NO_WIDGET)
+    sentence = json.dumps(_NOT_SHOWN)
     patches.set(widget, "_esm", f"export default {{ render: ({{ el }}) => el.append({sentence}) }}")
 
 
