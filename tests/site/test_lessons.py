@@ -34,7 +34,7 @@ def packages(site):
 
 
 @pytest.fixture(scope="module")
-def verdicts(site, request):
+def verdicts(site, request, test_cache):
     """What came of each lesson that a test of this session asks for, by its path."""
     asked = {
         item.callspec.params["path"]
@@ -44,7 +44,16 @@ def verdicts(site, request):
     # What other workers of pytest leave of the machine.
     jobs = max((os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), 1)
     wanted = [LESSONS[path] for path in sorted(asked or LESSONS)]
-    return {each.lesson.path: each for each in run_in_site(site, wanted, jobs=jobs)}
+    found = {}
+    # What is known so far, for whoever waits, or ends it.
+    with (test_cache / "lessons.log").open("w", encoding="utf-8") as log:
+        for each in run_in_site(site, wanted, jobs=jobs):
+            path = each.lesson.path
+            print(f"{path}: {each.running} of {len(each.cells)}", file=log, flush=True)
+            for cell in each.failing:
+                print(f"    cell {cell.number}: {cell.reason}", file=log, flush=True)
+            found[path] = each
+    return found
 
 
 @pytest.mark.parametrize("path", LESSONS)
