@@ -66,11 +66,11 @@ FIGURES = {
     ),
     "altair": Figure(
         "import altair as alt\nalt.Chart(table).mark_bar().encode(x='x:O', y='y')",
-        "document.querySelector('.vega-embed canvas, .vega-embed svg')?.clientWidth > 20",
+        "document.querySelector('.vega-embed .marks')?.clientWidth > 20",
     ),
     "a chart that is a widget": Figure(
         "alt.JupyterChart(alt.Chart(table).mark_line().encode(x='x:O', y='y'))",
-        "document.querySelectorAll('.vega-embed canvas, .vega-embed svg').length === 2",
+        "document.querySelectorAll('.vega-embed .marks').length === 2",
     ),
     "bokeh": Figure(
         "from bokeh.io import output_notebook\n"
@@ -207,7 +207,7 @@ def test_a_map_that_is_a_widget_has_no_tiles_either(drawn):
 
 def test_a_map_says_once_why_it_shows_no_picture_of_the_world(drawn):
     said = "".join(result.stderr for result in drawn.results.values())
-    assert said.count("this site does not ask by itself") == 1
+    assert said.count("(tile.openstreetmap.org), which this site does not ask by itself") == 1
 
 
 def test_a_figure_is_saved_in_the_notebook_as_data(drawn):
