@@ -45,8 +45,8 @@ _PAGE_SECONDS = 300.0
 _SETTLING_SECONDS = 10.0
 
 
-#: So many lessons share a page at most: what they leave in it adds up to more than 1 GB.
-_LESSONS_OF_A_PAGE = 25
+#: So many lessons share a page at most: a new one costs less than what animations go on to cost.
+_LESSONS_OF_A_PAGE = 4
 
 
 @dataclass(frozen=True)
