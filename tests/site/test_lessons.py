@@ -1,8 +1,8 @@
 """The corpus of lessons, run from top to bottom in a site that is built of it.
 
 All lessons that are asked for run before the first test, several folders at the same time. The
-tier has the time for some of each subject; ``JE_KERNEL_LESSONS=all`` runs the whole corpus, and then
-``-k`` with a part of a lesson's name that lesson alone.
+tier has the time for some of each subject; ``JE_KERNEL_LESSONS=all`` runs the whole corpus, and
+then ``-k`` with a part of a lesson's name that lesson alone.
 """
 
 import json
