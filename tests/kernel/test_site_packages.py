@@ -133,16 +133,3 @@ def test_a_library_of_another_system_is_an_import_error_and_the_kernel_lives(les
     )
     assert lesson.fail("import of_linux").startswith("ImportError: could not load dynamic lib")
     assert lesson("1 + 1") == "2"
-
-
-def test_an_import_of_what_is_there_costs_nothing(lesson):
-    code = (
-        "import timeit\n"
-        "from je_kernel.imports import site_packages\n"
-        "with_it = min(timeit.repeat('import json', number=100_000, repeat=5))\n"
-        "site_packages.uninstall()\n"
-        "without = min(timeit.repeat('import json', number=100_000, repeat=5))\n"
-        "site_packages.install()\n"
-        "with_it < 1.5 * without"
-    )
-    assert lesson(code) == "True"
