@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
@@ -410,6 +411,31 @@ def test_without_a_sharing_service_the_page_does_not_offer_it(page, site):
     page.open(f"{site.url}{LANDING}?notebook=brave-quiet-otter")
     assert "This site has no sharing service" in message(page)
     until(page, "() => document.getElementById('shared').hidden", "the action to go")
+
+
+def test_what_was_open_before_does_not_take_the_place_of_what_is_asked_for(page, site):
+    lab = f"{site.url}lab/index.html?path="
+    page.open(f"{lab}Files.ipynb")
+    opened(page, "Files.ipynb")
+    saved = """() => jupyterapp.serviceManager.workspaces.fetch('default').then(
+      ({ data }) => JSON.stringify(data['layout-restorer:data']?.main ?? '').includes('Files'))"""
+    until(page, saved, "JupyterLab to keep its layout")
+    held: list[Any] = []
+    released = threading.Event()
+    # Without it what was open before cannot be put back: as on a slow machine.
+    page.playwright.route(
+        "**/api/contents/all.json*",
+        lambda route: route.continue_() if released.is_set() else held.append(route),
+    )
+    page.open(f"{lab}Plots.ipynb")
+    until(page, "() => !!window.jupyterapp?.shell.currentWidget?.context", "the notebook asked for")
+    assert held
+    released.set()
+    for route in held:
+        route.continue_()
+    opened(page, "Plots.ipynb")
+    both = "() => [...jupyterapp.shell.widgets('main')].map(({ context }) => context?.path).sort()"
+    assert page.evaluate(both) == ["Files.ipynb", "Plots.ipynb"]
 
 
 # What sort of site it is ---------------------------------------------------------------------
