@@ -140,12 +140,19 @@ def _execute(
     """Run one cell and return its outputs; raise `TimeoutError` if it does not end."""
     outputs: list[dict[str, Any]] = []
     clear_first = False
+    in_widget = False
     typed = iter(answers)
 
     def show(message: dict[str, Any]) -> None:
-        nonlocal clear_first
+        nonlocal clear_first, in_widget
         kind = message["msg_type"]
-        if kind == "clear_output":
+        if kind == "comm_msg":
+            # An Output widget takes what follows, and shows it in its own place.
+            state = message["content"]["data"].get("state", {})
+            in_widget = bool(state.get("msg_id", in_widget))
+        elif in_widget:
+            return
+        elif kind == "clear_output":
             clear_first = True
             if not message["content"]["wait"]:
                 outputs.clear()
