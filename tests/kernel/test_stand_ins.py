@@ -8,6 +8,7 @@ def _cases(selenium):
     """Run every case in one kernel; return what each gave."""
     import concurrent.futures
     import contextlib
+    import gc
     import importlib
     import multiprocessing
     import os
@@ -16,6 +17,7 @@ def _cases(selenium):
     import socket
     import threading
     import time
+    import weakref
 
     import je_kernel
 
@@ -88,6 +90,32 @@ def _cases(selenium):
         event = threading.Event()
         threading.Timer(0.05, event.set).start()
         return event.wait(0.001), event.wait(5), event.wait()
+
+    @case
+    def garbage_of_many_threads_is_collected():
+        made = []
+
+        class Part:
+            def __init__(self):
+                self.itself = self
+                made.append(weakref.ref(self))
+
+        def deeper(levels):
+            return deeper(levels - 1) if levels else [[] for _ in range(500)]
+
+        def work(n):
+            for turn in range(30):
+                Part()
+                time.sleep(0.001 * (n + turn) % 0.004)
+                deeper(3 * n)
+
+        often, as_ever = (20, 1, 0), gc.get_threshold()
+        gc.set_threshold(*often)
+        all_of([threading.Thread(target=work, args=(n,)) for n in range(8)])
+        gc.set_threshold(*as_ever)
+        time.sleep(0.01)
+        gc.collect()
+        return len(made), sum(part() is not None for part in made), gc.isenabled()
 
     @case
     def a_queue_that_nobody_fills_is_a_deadlock():
@@ -274,6 +302,7 @@ EXPECTED = {
     "pools_of_processes_are_there": ([8, 9], 2500),
     "a_process_sends_through_a_pipe": ([1, "two"], 0, "Process-1"),
     "a_hundred_threads": 100,
+    "garbage_of_many_threads_is_collected": (240, 0, True),
     "threads_that_wake_each_other_keep_no_timer_waiting": "ended",
     "a_thread_waits_in_the_main_threads_place_where_it_cannot_switch": (
         True,
@@ -299,3 +328,49 @@ def test_threads_take_turns_and_stand_ins_are_found(selenium):
     assert seconds["calls_of_a_pool_overlap"] < 1.2
     assert outcome == "done"
     print(f"the step took {milliseconds:.1f} ms")
+
+
+@run_in_pyodide(packages=["je-kernel", "numpy"])
+def _singular_matrices(selenium):
+    """Return what comes of matrices that have no inverse, and of those that have one."""
+    import numpy as np
+
+    import je_kernel
+
+    def outcome(function, *arguments, **keywords):
+        try:
+            return np.asarray(function(*arguments, **keywords)).tolist()
+        except np.linalg.LinAlgError as error:
+            return str(error)
+
+    je_kernel.start()
+    from numpy.linalg import cholesky, inv, matrix_power, solve
+
+    singular, good = np.array([[1, 2], [2, 4]]), np.array([[2.0, 0], [0, 4]])
+    raised = [
+        outcome(inv, singular),
+        outcome(inv, a=[[1, 2], [2, 4]]),
+        outcome(inv, np.stack([good, singular])),
+        outcome(matrix_power, singular, -1),
+        outcome(lambda: np.matrix(singular).I),
+        outcome(solve, singular, [1, 2]),
+        outcome(solve, singular, np.eye(2)),
+        outcome(cholesky, [[1, 3], [2, 4]]),
+    ]
+    fine = [
+        outcome(inv, good),
+        outcome(inv, np.zeros((0, 2, 2))),
+        outcome(solve, good, [2, 4]),
+        outcome(cholesky, good * good, upper=True),
+    ]
+    unknown = outcome(inv, [[np.nan, 1], [1, 1]])
+    return repr(outcome(inv.__wrapped__, singular)), raised, fine, repr(unknown)
+
+
+def test_a_matrix_without_an_inverse_is_an_error(selenium):
+    unchanged, raised, fine, unknown = _singular_matrices(selenium)
+    # Once NumPy says so by itself, singular_matrices.py can go.
+    assert unchanged == repr([[float("nan")] * 2] * 2)
+    assert raised == ["Singular matrix"] * 7 + ["Matrix is not positive definite"]
+    assert fine == [[[0.5, 0], [0, 0.25]], [], [1, 1], [[2, 0], [0, 4]]]
+    assert "nan" in unknown

@@ -31,6 +31,7 @@ _ADAPTERS = {
     "cv2": "je_kernel.stand_ins.pictures",
     "multiprocessing": "je_kernel.stand_ins.processes",
     "multiprocessing.pool": "je_kernel.stand_ins.processes",
+    "numpy.linalg": "je_kernel.stand_ins.singular_matrices",
     "queue": "je_kernel.stand_ins.threads",
     "tqdm.std": "je_kernel.stand_ins.progress_bars",
     "webbrowser": "je_kernel.stand_ins.web_browser",

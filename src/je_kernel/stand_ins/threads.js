@@ -4,7 +4,7 @@
  * Both go through the queue of messages, not of microtasks: threads that only wake each other
  * must not keep timers and the page's messages waiting.
  */
-(() => {
+((collect) => {
   const { port1, port2 } = new MessageChannel();
   const posted = [];
   port1.onmessage = () => posted.shift()();
@@ -14,10 +14,22 @@
     port2.postMessage(null);
   }
 
+  // Garbage is collected between threads, while there are any.
+  let timer = null;
+  function tidy() {
+    if (collect()) return;
+    clearInterval(timer);
+    timer = null;
+  }
+
   return {
     /** Call a Python function on a stack of its own, soon; it must not raise. */
     begin(run) {
-      post(() => run.callPromising().finally(() => run.destroy()));
+      timer ??= setInterval(tidy, 1000);
+      post(() => run.callPromising().finally(() => {
+        run.destroy();
+        tidy();
+      }));
     },
 
     /** Return what one thread waits with: its promise gives "woken", "late" or "stuck". */
@@ -37,4 +49,4 @@
       return { promise, end };
     },
   };
-})()
+})

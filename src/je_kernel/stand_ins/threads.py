@@ -15,6 +15,7 @@ A wait that nothing can end is an error with a sentence instead of a kernel that
 from __future__ import annotations
 
 import _thread
+import gc
 import sys
 import threading
 import time
@@ -45,6 +46,12 @@ _alive: set[int] = set()
 _waiting: set[int] = set()
 _cell: Any = None  # what the main thread waits with
 _last = _MAIN
+
+# Python's collector of garbage would look for objects in the frames of stacks that wait, and
+# Pyodide has lent their memory to the stack that runs: the kernel would crash. While there are
+# threads it is off, and all garbage, for which no frames are looked at, is collected now and then.
+_collects = False
+_GARBAGE = 50_000  # objects
 
 
 def can_switch() -> bool:
@@ -156,6 +163,18 @@ def _free_cell() -> None:
         _cell.end("stuck")
 
 
+def _collect() -> bool:
+    """Collect garbage, if there is much of it; return whether there are threads."""
+    global _collects
+    if _alive:
+        if gc.get_count()[0] > _GARBAGE:
+            gc.collect()
+    elif _collects:
+        _collects = False
+        gc.enable()
+    return bool(_alive)
+
+
 def _deadlock() -> Exception:
     from je_kernel.errors import DeadlockError
 
@@ -216,6 +235,9 @@ def start_joinable_thread(
         return handle
     from pyodide.ffi import create_proxy
 
+    global _collects
+    _collects = _collects or gc.isenabled()
+    gc.disable()
     _alive.add(ident)
     _browser().begin(create_proxy(lambda: _run(function, handle)))
     return handle
@@ -257,8 +279,10 @@ def _run(function: Callable[[], object], handle: Handle) -> None:
 @cache
 def _browser() -> Any:
     from pyodide.code import run_js
+    from pyodide.ffi import create_proxy
 
-    return run_js((Path(__file__).parent / "threads.js").read_text("utf-8"))
+    script = (Path(__file__).parent / "threads.js").read_text("utf-8")
+    return run_js(script)(create_proxy(_collect))
 
 
 def install(patches: Patches) -> None:
