@@ -16,5 +16,8 @@ FAILING: dict[str, dict[int, str]] = {
 #: own servers have it, for they import it or use what such a cell made.
 NEEDING: dict[str, dict[str, tuple[int, ...]]] = {
     "scikit-image": {"arts/Picture filters.ipynb": (11,)},
-    "statsmodels": {"geography/Earthquakes.ipynb": (10,)},
+    "statsmodels": {
+        "geography/Earthquakes.ipynb": (10,),
+        "statistics/Regression.ipynb": (2, 6, 7, 8, 13),
+    },
 }

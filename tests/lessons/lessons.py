@@ -171,6 +171,8 @@ class Outcome:
     def _shows_less_than(self, other: Outcome) -> bool:
         """Tell whether there is a picture, or anything at all, only in the other."""
         here, there = set(self.shows) - {"stderr"}, set(other.shows) - {"stderr"}
+        if not other.text:
+            there -= {"stdout"}  # such as what pip alone says, which is no part of the text
         return bool(there - _PLAIN and not here - _PLAIN) or bool(there and not here)
 
 
