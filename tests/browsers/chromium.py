@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import tempfile
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
@@ -11,9 +13,10 @@ from tests.browsers.executables import find
 from tests.browsers.page import CALL_TIMEOUT, Engine, ScriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from playwright.sync_api import Browser as PlaywrightBrowser
     from playwright.sync_api import (
         BrowserContext,
         ConsoleMessage,
@@ -41,6 +44,8 @@ FLAGS = (
 
 _LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 _VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
+# Playwright's own would overrule the page's, in frames as well.
+_COLOR_SCHEME: Final = "null"
 
 
 def executable() -> str:
@@ -76,10 +81,19 @@ _PLAYWRIGHT = _SharedPlaywright()
 
 
 class ChromiumPage:
-    """A page in a browser context of its own."""
+    """A page in a browser context of its own.
 
-    def __init__(self, context: BrowserContext) -> None:
+    Parameters
+    ----------
+    context
+        That context.
+    leave
+        Gives the context back, once the page is closed.
+    """
+
+    def __init__(self, context: BrowserContext, leave: Callable[[ChromiumPage], None]) -> None:
         self._context = context
+        self._leave = leave
         self._console: list[str] = []
         self.requests: list[str] = []
         """The address of every request that the page and its workers made."""
@@ -117,11 +131,17 @@ class ChromiumPage:
         self.playwright.keyboard.press("+".join(keys))
 
     def close(self) -> None:
-        self._context.close()
+        self._context.remove_listener("console", self._hear)
+        self._context.remove_listener("request", self._see)
+        self._leave(self)
 
 
 class ChromiumBrowser:
     """A headless Chromium that can reach this machine and nothing else.
+
+    One page at a time has the profile on disk, in which Chromium keeps its cache and what it has
+    compiled, as it does for a student who comes again; all else is taken out between two pages.
+    Every other page has a context that keeps nothing.
 
     Parameters
     ----------
@@ -132,35 +152,71 @@ class ChromiumBrowser:
     engine: Engine = "chromium"
 
     def __init__(self, flags: Sequence[str] = ()) -> None:
-        command_line = [*FLAGS, _LOOPBACK_ONLY, *flags]
+        self._command_line = [*FLAGS, _LOOPBACK_ONLY, *flags]
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._forgetful: PlaywrightBrowser | None = None
         self._playwright = _PLAYWRIGHT.acquire()
         try:
-            self._browser = self._playwright.chromium.launch(
-                executable_path=executable(), args=command_line
+            self._profile = self._playwright.chromium.launch_persistent_context(
+                self._folder.name,
+                executable_path=executable(),
+                args=self._command_line,
+                viewport=_VIEWPORT,
+                color_scheme=_COLOR_SCHEME,
             )
         except BaseException:
             _PLAYWRIGHT.release()
+            self._folder.cleanup()
             raise
+        # Stays open, to be asked to forget.
+        self._first_page = self._profile.pages[0]
+        self._profile_is_free = True
 
-    def new_page(self, proxy: str | None = None) -> ChromiumPage:
-        """Open a page with a fresh profile.
+    def new_page(self, *, proxy: str | None = None, empty_cache: bool = False) -> ChromiumPage:
+        """Open a page without storage, cookies and service workers.
 
         Parameters
         ----------
         proxy
             Address of a proxy that every request of the page and of its workers
             is to go through, though not the browser's own errands; or None.
+        empty_cache
+            Whether the page is to be its visitor's first in every way.
         """
+        if self._profile_is_free and proxy is None and not empty_cache:
+            self._profile_is_free = False
+            return ChromiumPage(self._profile, self._empty_profile)
+        if self._forgetful is None:
+            self._forgetful = self._playwright.chromium.launch(
+                executable_path=executable(), args=self._command_line
+            )
         # Chromium leaves the loopback out of a proxy unless told not to.
         through: ProxySettings | None = (
             {"server": proxy, "bypass": "<-loopback>"} if proxy is not None else None
         )
-        # "null": Playwright's own colour scheme would overrule the page's, in frames as well.
-        context = self._browser.new_context(viewport=_VIEWPORT, proxy=through, color_scheme="null")
-        return ChromiumPage(context)
+        context = self._forgetful.new_context(
+            viewport=_VIEWPORT, proxy=through, color_scheme=_COLOR_SCHEME
+        )
+        return ChromiumPage(context, lambda _: context.close())
+
+    def _empty_profile(self, page: ChromiumPage) -> None:
+        """Close what a page has opened, and take out all that it has stored but the cache."""
+        for opened in self._profile.pages:
+            if opened is not self._first_page:
+                opened.close()
+        self._profile.clear_cookies()
+        self._profile.clear_permissions()
+        session = self._profile.new_cdp_session(self._first_page)
+        for origin in {"{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in page.requests}:
+            session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+        session.detach()
+        self._profile_is_free = True
 
     def close(self) -> None:
         try:
-            self._browser.close()
+            self._profile.close()
+            if self._forgetful is not None:
+                self._forgetful.close()
         finally:
             _PLAYWRIGHT.release()
+            self._folder.cleanup()

@@ -27,7 +27,7 @@ class ScriptError(RuntimeError):
 
 
 class Page(Protocol):
-    """One tab, in a profile that no other page shares."""
+    """One tab, which shares its storage with no other page."""
 
     def open(self, url: str) -> None:
         """Go to an address and wait until the document has loaded.
@@ -72,7 +72,7 @@ class Page(Protocol):
         """Press keys together, named as the DOM names them: ``press("Shift", "Enter")``."""
 
     def close(self) -> None:
-        """Close the page and forget its profile."""
+        """Close the page and forget what it stored."""
 
 
 class Browser(Protocol):
@@ -81,7 +81,7 @@ class Browser(Protocol):
     engine: Engine
 
     def new_page(self) -> Page:
-        """Open a page with a fresh profile: no cache, no storage, no service worker."""
+        """Open a page without storage, cookies and service workers."""
 
     def close(self) -> None:
         """End the browser and every process that was started for it."""

@@ -126,7 +126,7 @@ def test_a_page_killed_in_the_middle_of_a_write_leaves_the_old_files_or_the_new(
         assert found["folder/a.bin"][:3] == [SIZE, SIZE, 1]
         seen.add(found["folder/a.bin"][3])
     assert len(seen) > 1
-    context.close()
+    page.close()
 
 
 def test_a_kernel_killed_in_the_middle_of_a_write_leaves_a_whole_file(page, files_site):
