@@ -108,10 +108,14 @@ def run_in_site(site: Path, lessons: Sequence[Lesson], *, jobs: int = 1) -> Iter
 
 
 def _judged(lesson: Lesson, on_cpython: Sequence[Outcome], run: LessonRun) -> LessonVerdict:
-    # A notebook that did not even open has no cells.
-    there = run.cells or [None] * len(lesson.cells)
+    there: Sequence[CellRun | None] = run.cells
+    problem = run.problem
+    if len(there) != len(lesson.cells):
+        # Did not open, or has one empty cell, as where nobody has brought its format up to date.
+        there = [None] * len(lesson.cells)
+        problem = problem or "opens without its cells"
     verdicts = (
-        _verdict(cell, outcome, ran, run.problem)
+        _verdict(cell, outcome, ran, problem)
         for cell, outcome, ran in zip(lesson.cells, on_cpython, there, strict=True)
     )
     counted = tuple(each for each in verdicts if each.verdict is not None)
