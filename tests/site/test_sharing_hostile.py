@@ -32,7 +32,9 @@ LISTENER = """
 window.heard = 0;
 window.addEventListener('message', event => { if (event.data === 'stolen') window.heard += 1; });
 document.addEventListener('load', event => {
-    if (event.target.localName === 'iframe') window.framesLoaded = (window.framesLoaded || 0) + 1;
+    if (event.target.localName !== 'iframe') return;
+    event.target.loaded = true;
+    window.framesLoaded = (window.framesLoaded || 0) + 1;
 }, true);
 """
 # What is posted before is heard before; a picture that cannot be loaded takes one turn more.
@@ -139,19 +141,33 @@ async count => {
 """
 
 
+# Chromium now and then never ends loading a frame with others in it that the policy forbids. That
+# they are in it says that it has been read.
+ALL_READ = """
+async markup => {
+    document.body.innerHTML = markup;
+    const frames = [...document.querySelectorAll('iframe')];
+    const read = () => frames.every(it => it.loaded || it.contentWindow.length > 0);
+    for (let turn = 0; turn < 3000 && !read(); turn += 1)
+        await new Promise(resolve => setTimeout(resolve, 20));
+    return read() && frames.length;
+}
+"""
+
+
 def test_the_second_wall_holds_by_itself(page, data_server):
     shell = shared({"cells": []})._repr_html_()
     frames, count = raw_frames(shell, data_server, walls=True)
-    address = trapped(data_server, "/second", f"<body>{frames}")
+    address = trapped(data_server, "/second", "<body>")
     page.open(address)
-    assert page.evaluate(ALL_LOADED, count)
+    assert page.evaluate(ALL_READ, frames) == count
     assert page.evaluate(STOLEN) == 0
     assert page.evaluate("() => location.href") == address
     # What asks elsewhere is for the first wall: a frame may navigate itself, and Firefox fetches
     # pictures ahead, before it has read the policy.
     frames, count = raw_frames(shell, data_server, walls=False)
-    page.open(trapped(data_server, "/none", f"<body>{frames}"))
-    assert page.evaluate(ALL_LOADED, count)
+    page.open(trapped(data_server, "/none", "<body>"))
+    assert page.evaluate(ALL_READ, frames) == count
     assert page.evaluate(HEARD) > 0
 
 
