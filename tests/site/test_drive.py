@@ -14,11 +14,62 @@ from tests.site.test_files_stores import (
     put,
     run,
     run_drive_suite,
-    shared_notebook,
     value,
 )
 
-__all__ = ["files_site", "files_site_folder", "notebook", "page", "shared_notebook"]
+__all__ = ["files_site", "files_site_folder", "notebook", "page"]
+
+
+def hear_the_drive(page):
+    """Let a page keep what kernels ask it of the drive: each request goes by this channel."""
+    page.evaluate(
+        """() => {
+          window.askedOfDrive = [];
+          window.driveChannel = new BroadcastChannel('/sw-api.v1');
+          window.driveChannel.onmessage = ({ data }) => {
+            const request = data?.data ?? data;
+            if (request?.method) window.askedOfDrive.push(`${request.method} ${request.path}`);
+          };
+        }"""
+    )
+
+
+def asked_of_drive(page):
+    return page.evaluate("() => window.askedOfDrive")
+
+
+@pytest.fixture(scope="module")
+def started(browser, files_site):
+    """One page and kernel for all tests, and what the kernel asked the drive for at first."""
+    page = browser.new_page()
+    lab = Lab.open(page, files_site.url)
+    put(page, "sched.py", type="file", format="text", content="whose = 'the student'")
+    hear_the_drive(page)
+    opened = lab.new_notebook()
+    run(opened, "1")
+    asked = [asked_of_drive(page)]
+    run(opened, "import colorsys, tabnanny")
+    run(opened, "import modulefinder, stat, os\nassert stat.S_ISDIR(os.stat('/drive').st_mode)")
+    asked.append(asked_of_drive(page))
+    run(opened, "import sched, je_kernel.drive, je_kernel.startup\nfrom je_kernel import files")
+    run(opened, "from je_kernel.files import choose")
+    yield opened, asked
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def shared_notebook(started):
+    return started[0]
+
+
+def test_a_kernel_starts_without_asking_the_drive(started):
+    notebook, (at_start, after_imports) = started
+    assert at_start == []
+    # Imports ask for the drive's top folder, once.
+    assert after_imports.count("getattr ") == 1
+    # From now on modules beside the notebook are found, before all others.
+    assert value(notebook, "__import__('sys').path.index('')") == 0
+    assert value(notebook, "sched.whose") == "the student"
 
 
 def test_plain_open_behaves_as_on_a_disk(notebook, page):
@@ -83,42 +134,3 @@ def test_what_no_record_could_hold_is_refused_at_once(notebook, code):
     assert error is not None
     assert "File too large" in error.message
     assert value(notebook, "os.path.getsize('/drive/large.bin')") == 0
-
-
-def hear_the_drive(page):
-    """Let a page keep what kernels ask it of the drive: each request goes by this channel."""
-    page.evaluate(
-        """() => {
-          window.askedOfDrive = [];
-          window.driveChannel = new BroadcastChannel('/sw-api.v1');
-          window.driveChannel.onmessage = ({ data }) => {
-            const request = data?.data ?? data;
-            if (request?.method) window.askedOfDrive.push(`${request.method} ${request.path}`);
-          };
-        }"""
-    )
-
-
-def asked_of_drive(page):
-    return page.evaluate("() => window.askedOfDrive")
-
-
-def test_a_kernel_starts_without_asking_the_drive(fresh_page, files_site):
-    lab = Lab.open(fresh_page, files_site.url)
-    put(fresh_page, "sched.py", type="file", format="text", content="whose = 'the student'")
-    hear_the_drive(fresh_page)
-    notebook = lab.new_notebook()
-    run(notebook, "1")
-    assert asked_of_drive(fresh_page) == []
-    # From now on modules beside the notebook are found, before all others.
-    assert value(notebook, "__import__('sys').path.index('')") == 0
-    assert value(notebook, "__import__('sched').whose") == "the student"
-
-
-def test_imports_ask_for_the_drives_top_folder_once(fresh_page, files_site):
-    lab = Lab.open(fresh_page, files_site.url)
-    hear_the_drive(fresh_page)
-    notebook = lab.new_notebook()
-    run(notebook, "import colorsys, sched, tabnanny")
-    run(notebook, "import modulefinder, stat, os\nassert stat.S_ISDIR(os.stat('/drive').st_mode)")
-    assert asked_of_drive(fresh_page).count("getattr ") == 1
