@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["files_site", "files_site_folder"]
 
-# With Python that can wait, as in Firefox too, and with Python that cannot.
-pytestmark = pytest.mark.engines("chromium", "webkit")
+pytestmark = pytest.mark.engines("chromium", "firefox", "webkit")
 
 NOTEBOOK = {
     "cells": [

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from tests.browsers.lab import Notebook
     from tests.browsers.page import Browser
 
-# With Python that can wait, as in Firefox too, and with Python that cannot.
-pytestmark = pytest.mark.engines("chromium", "webkit")
+pytestmark = pytest.mark.engines("chromium", "firefox", "webkit")
 
 LOADED = "set(__import__('js').Object.keys(__import__('pyodide_js').loadedPackages).to_py())"
 

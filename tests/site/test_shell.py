@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from tests.browsers.lab import Notebook
     from tests.browsers.page import Browser
 
-# With Python that can wait, as in Firefox too, and with Python that cannot.
-pytestmark = pytest.mark.engines("chromium", "webkit")
+pytestmark = pytest.mark.engines("chromium", "firefox", "webkit")
 
 
 @pytest.fixture(scope="module")
