@@ -189,6 +189,19 @@ def test_a_full_storage_says_what_fills_it_and_keeps_the_old_file(page, files_si
     assert value(notebook, "files.read_bytes('old.bin').decode()") == "old"
     run(notebook, "files.delete('large.bin')\nfiles.save('old.bin', os.urandom(2_000_000))")
     assert value(notebook, "files.info('old.bin').size") == 2_000_000
+    # What a lesson imports comes all the same, and a module that cannot be kept is not there.
+    run(notebook, "files.save('filling.bin', os.urandom(5_000_000))")
+    large = "repr(os.urandom(2_000_000).hex())"
+    full = notebook.run(f"get_ipython().run_cell_magic('writefile', 'helper.py', {large})").error
+    assert full is not None
+    assert "No space left on device" in full.message
+    run(notebook, "import seaborn, openpyxl")
+    missing = notebook.run("import helper").error
+    assert missing is not None
+    assert "ModuleNotFoundError" in missing.name
+    run(notebook, "files.delete('filling.bin')")
+    run(notebook, "get_ipython().run_cell_magic('writefile', 'helper.py', 'note = 1')")
+    assert value(notebook, "__import__('helper').note") == 1
 
 
 def test_two_tabs_never_corrupt_the_store_and_a_stale_save_is_refused(page, files_site):

@@ -10,34 +10,23 @@ CSV = "city,people\nLübeck,216\nÅrhus,285\n"
 READ = "import pandas as pd\nframe = pd.read_csv({url!r})\nframe.to_csv(index=False)"
 
 
-def test_the_first_cell_reads_a_frame_from_another_origin(lab, data_server):
-    url = data_server.put("/cities.csv", CSV)
-    result = lab.new_notebook().run(READ.format(url=url))
-    assert (result.error, result.value) == (None, repr(CSV))
-    assert [request.path for request in data_server.requests] == ["/cities.csv"]
-
-
-def test_the_first_cell_after_a_restart_reads_it_too(lab, data_server):
-    url = data_server.put("/cities.csv", CSV)
-    notebook = lab.new_notebook()
+def test_two_first_cells_at_once_read_each_their_own_and_a_restarted_kernel_too(lab, data_server):
+    texts = [CSV, CSV.replace("Lübeck", "Łódź")]
+    urls = [data_server.put(f"/cities{number}.csv", text) for number, text in enumerate(texts)]
+    notebooks = [lab.new_notebook() for _ in urls]
+    pending = [
+        notebook.start(READ.format(url=url)) for notebook, url in zip(notebooks, urls, strict=True)
+    ]
+    results = [cell.result() for cell in pending]
+    assert [(each.error, each.value) for each in results] == [(None, repr(text)) for text in texts]
+    asked = [request.path for request in data_server.requests]
+    assert sorted(asked) == ["/cities0.csv", "/cities1.csv"]
+    notebook = notebooks[0]
     notebook.run("before = True")
     notebook.restart_kernel()
-    result = notebook.run(READ.format(url=url))
-    assert (result.error, result.value) == (None, repr(CSV))
-    assert result.execution_count == 1
+    again = notebook.run(READ.format(url=urls[0]))
+    assert (again.error, again.value, again.execution_count) == (None, repr(CSV), 1)
     assert notebook.run("'before' in globals()").value == "False"
-
-
-def test_two_notebooks_at_once_read_each_their_own(lab, data_server):
-    codes = [
-        READ.format(url=data_server.put(f"/{name}.csv", f"name\n{name}\n"))
-        for name in ("first", "second")
-    ]
-    notebooks = [lab.new_notebook() for _ in codes]
-    pending = [notebook.start(code) for notebook, code in zip(notebooks, codes, strict=True)]
-    results = [cell.result() for cell in pending]
-    assert [result.error for result in results] == [None, None]
-    assert [result.value for result in results] == [r"'name\nfirst\n'", r"'name\nsecond\n'"]
 
 
 SLOW = """

@@ -58,22 +58,17 @@ def test_a_kernel_is_told_of_every_module_that_is_compiled(page, site_folder, si
     assert page.evaluate(COMPILE_AGAIN_AND_AGAIN, url) < 60_000
 
 
-def test_nothing_of_ours_appears_in_the_notebook(lab):
+def test_a_student_types_a_line_and_presses_shift_enter_and_sees_nothing_of_ours(lab, data_server):
+    url = data_server.put("/typed.csv", "x\n41\n")
     notebook = lab.new_notebook()
-    first = notebook.run("%who")
-    assert first.stdout == "Interactive namespace is empty.\n"
-    assert first.execution_count == 1
+    first = notebook.type_first_cell("%who")
+    assert (first.stdout, first.execution_count) == ("Interactive namespace is empty.\n", 1)
     assert len(first.outputs) == 1
     assert notebook.run("pass").outputs == []
     assert notebook.run("je_kernel.__name__").value == "'je_kernel'"
     assert notebook.run("%who").stdout == "Interactive namespace is empty.\n"
     assert [cell.source for cell in notebook.cells()][:2] == ["%who", "pass"]
-
-
-def test_a_student_types_a_line_and_presses_shift_enter(lab, data_server):
-    url = data_server.put("/typed.csv", "x\n41\n")
-    notebook = lab.new_notebook()
-    result = notebook.type_first_cell(f"import pandas as pd; pd.read_csv('{url}').x[0] + 1")
+    result = notebook.run(f"import pandas as pd; pd.read_csv('{url}').x[0] + 1")
     assert (result.error, result.value) == (None, "np.int64(42)")
 
 

@@ -14,6 +14,7 @@
   const EFBIG = 22;
   const EINVAL = 28;
   const ENOENT = 44;
+  const ENOSPC = 51;
   const EOPNOTSUPP = 138;
   const O_CREAT = 64;
   const PROT_WRITE = 2;
@@ -75,7 +76,8 @@
         return drive.request({ method, path: pathOf(node), data });
       } catch (error) {
         console.error(`je-kernel: the drive did not ${method} a file`, error);
-        throw fail(EIO);
+        // What a page that lives cannot save it has no room for; no browser says how much is left.
+        throw fail(method === 'put' && error.name === 'TimeoutError' ? ENOSPC : EIO);
       }
     }
 
