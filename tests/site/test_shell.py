@@ -109,11 +109,3 @@ def test_a_package_that_cannot_come_is_said_and_the_lesson_runs_on(run):
     run("%pip install a-package-that-no-site-has")
     assert run.error is None
     assert "ERROR: Could not install 'a-package-that-no-site-has'" in run.err
-
-
-def test_starting_the_shell_costs_little(run):
-    said = run(
-        "import je_kernel\n"
-        "print([s.milliseconds for s in je_kernel.startup.started().steps if s.name == 'shell'][0])"
-    )
-    assert float(said) < 20
