@@ -40,9 +40,10 @@ _FROM_AN_INDEX = (
 )
 
 
-def build_ours(folder: Path, contents: Path = CONTENTS) -> Path:
+def build_ours(folder: Path, contents: Path = CONTENTS, *, snapshot: bool = True) -> Path:
     """Build a site with je-kernel, as ``je-kernel build`` does."""
-    return build(folder / "site", contents=[contents], lite_dir=_lite_dir(folder))
+    lite_dir = _lite_dir(folder)
+    return build(folder / "site", contents=[contents], lite_dir=lite_dir, snapshot=snapshot)
 
 
 def build_stock(folder: Path, contents: Path = CONTENTS) -> Path:

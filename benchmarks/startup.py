@@ -1,8 +1,9 @@
 """Start-up: stock JupyterLite, what Jupyter Everywhere does on it, and ours, interleaved.
 
-All three sites are served from this machine by the same server, with the same
-Pyodide and the same wheels. Stock JupyterLite would ask Pyodide's CDN and the
-package index; here it finds everything beside itself, which is to its favour.
+Ours is there twice, with and without its memory snapshot. All sites are served from
+this machine by the same server, with the same Pyodide and the same wheels. Stock
+JupyterLite would ask Pyodide's CDN and the package index; here it finds everything
+beside itself, which is to its favour.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 STOCK, EVERYWHERE, OURS = "stock", "jupyter-everywhere", "je-kernel"
+NO_SNAPSHOT = "no snapshot"  # ours, but for that
 COLD, WARM = "cold cache", "warm cache"
 
 # What Jupyter Everywhere runs, silently, when a notebook's panel appears.
@@ -88,7 +90,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the three sites under test."""
+    """One of the sites under test."""
 
     name: str
     url: str
@@ -99,7 +101,7 @@ class Side:
 
 
 def run(rounds: int) -> Report:
-    """Measure all three sites, round by round.
+    """Measure all sites, round by round.
 
     Parameters
     ----------
@@ -116,7 +118,8 @@ def run(rounds: int) -> Report:
     with tempfile.TemporaryDirectory() as folder, _browser() as browser:
         stock = build_stock(Path(folder) / "stock")
         ours = build_ours(Path(folder) / "ours")
-        with _served(stock, ours) as sides, serve_data(CONTENTS / "data") as data_url:
+        bare = build_ours(Path(folder) / "bare", snapshot=False)
+        with _served(stock, ours, bare) as sides, serve_data(CONTENTS / "data") as data_url:
             for number in range(rounds):
                 # Each round begins with another side, so that none always comes first.
                 for side in sides[number % len(sides) :] + sides[: number % len(sides)]:
@@ -135,7 +138,7 @@ def _browser() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def _served(stock: Path, ours: Path) -> Iterator[list[Side]]:
+def _served(stock: Path, ours: Path, bare: Path) -> Iterator[list[Side]]:
     with contextlib.ExitStack() as servers:
 
         def side(name: str, root: Path, **more: Any) -> Side:
@@ -147,6 +150,7 @@ def _served(stock: Path, ours: Path) -> Iterator[list[Side]]:
             side(STOCK, stock, reads=False),  # an unpatched kernel cannot read a URL
             side(EVERYWHERE, stock, setup=(EVERYWHERE_SETUP,)),
             side(OURS, ours, reports_steps=True),
+            side(NO_SNAPSHOT, bare),
         ]
 
 
@@ -176,6 +180,7 @@ def _measure_case(
             page.evaluate(RUN, code)
         read = READ_A_TABLE.format(url=f"{data_url}penguins.csv")
         add("start_to_dataframe", "s", page.evaluate(RUN, read)["seconds"])
+        add("bytes_to_dataframe", "B", side.traffic.bytes)
     if side.reports_steps:
         add("own_steps", "ms", float(page.evaluate(RUN, REPORT_STEPS)["printed"]))
     page.close()
@@ -201,6 +206,13 @@ def _ratios(measurements: Measurements) -> dict[str, float]:
         for case, value in by_case.items():
             ratios[f"{metric}.ours_vs_{name}.{case.split()[0]}"] = value
     ratios["bytes.ours_vs_stock"] = measurements.ratio(COLD, "bytes", OURS, STOCK)
+    ratios["bytes_to_dataframe.ours_vs_je"] = measurements.ratio(
+        COLD, "bytes_to_dataframe", OURS, EVERYWHERE
+    )
+    for metric in ("start_to_reply", "start_to_dataframe"):
+        ratios[f"{metric}.ours_vs_no_snapshot.warm"] = measurements.ratio(
+            WARM, metric, OURS, NO_SNAPSHOT
+        )
     ratios["requests.ours_vs_stock"] = measurements.ratio(COLD, "requests", OURS, STOCK)
     ratios["own_steps_ms"] = max(
         measurements.median(case, OURS, "own_steps") for case in (COLD, WARM)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["bytes_of", "codec", "contents", "drive", "handles"]
+__all__ = ["bytes_of", "codec", "contents", "drive", "handles", "remember_sources"]
 
 # Not by importlib.resources, which would import the package: a start-up step needs these.
 _FOLDER = Path(__file__).parent / "files"
@@ -40,7 +40,18 @@ def handles() -> Any:
 def _expression(file: str) -> Any:
     from pyodide.code import run_js
 
-    return run_js((_FOLDER / file).read_text("utf-8"))
+    return run_js(_source(file))
+
+
+@cache
+def _source(file: str) -> str:
+    return (_FOLDER / file).read_text("utf-8")
+
+
+def remember_sources() -> None:
+    """Read now what each kernel's start runs."""
+    for file in ("codec.js", "drive.js", "handles.js"):
+        _source(file)
 
 
 def bytes_of(content: Any) -> bytes:

@@ -17,6 +17,7 @@ __all__ = [
     "contents_databases",
     "drive_mount",
     "in_browser",
+    "memory_snapshot",
     "probe",
 ]
 
@@ -68,6 +69,22 @@ def drive_mount() -> str | None:
     except Exception:  # a JavaScript FS.ErrnoError: no such folder
         return None
     return "/drive" if node.mount.mountpoint == "/drive" else None
+
+
+def memory_snapshot() -> str:
+    """Return whether this kernel was started from the site's memory snapshot, or why not.
+
+    Examples
+    --------
+    >>> memory_snapshot()
+    'does not apply'
+    """
+    if not in_browser():
+        return "does not apply"
+    import js
+
+    # As the site's entry module for Pyodide says.
+    return str(getattr(js, "jeKernelSnapshot", "none: another Pyodide than the site's"))
 
 
 def contents_databases() -> tuple[str, ...] | None:

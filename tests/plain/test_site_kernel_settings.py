@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from je_site import site_kernel
 from je_site.errors import LockError
 from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
 from je_site.progress import Reporter
@@ -151,6 +152,32 @@ def test_the_entry_module_of_an_earlier_build_is_removed(tiny_site):
     put(tiny_site)
     assert sorted(entry.parent.glob("je-kernel-*")) == [entry]
     assert entry.with_name("pyodide.mjs").is_file()
+
+
+def test_kernels_are_told_of_the_snapshots_and_earlier_ones_are_removed(tiny_site, monkeypatch):
+    folder = tiny_site / "static" / "je-kernel"
+    made = ["first", "second", "third"]
+
+    def place(root, *_, besides=()):
+        name = "-".join((made[0], *besides))
+        (root / "snapshots" / name).mkdir(parents=True)
+        return name
+
+    monkeypatch.setattr(site_kernel, "place_snapshot", place)
+    plain = put(tiny_site, snapshot=False)["pyodideUrl"]
+    while made:
+        assert put(tiny_site)["pyodideUrl"] == f"{plain}?snapshot={made[0]}"
+        assert (tiny_site / plain).is_file()
+        assert [path.name for path in (folder / "snapshots").iterdir()] == made[:1]
+        made.pop(0)
+    made.append("both")
+    address = put(tiny_site, snapshot_packages=("je-kernel",))["pyodideUrl"]
+    assert address == f"{plain}?snapshot=both&large=both-je-kernel"
+    assert len(list((folder / "snapshots").iterdir())) == 2
+    with pytest.raises(LockError, match="does not have nothing"):
+        put(tiny_site, snapshot_packages=("nothing",))
+    assert put(tiny_site, snapshot=False)["pyodideUrl"] == plain
+    assert not list(folder.glob("snapshots/*"))
 
 
 def test_every_wheel_of_the_lock_is_served_with_its_digest(tiny_site):

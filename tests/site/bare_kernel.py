@@ -59,6 +59,10 @@ class BareKernel:
         """Start one more kernel in the same page."""
         return BareKernel(self.page, self.page.evaluate(_START, path))
 
+    def end_kernel(self) -> None:
+        """End it, for good."""
+        self.page.evaluate("number => window.bareKernels[number].shutdown()", self.number)
+
     def begin(self, code: str) -> int:
         """Run code without waiting for it."""
         number: int = self.page.evaluate(_RUN, [self.number, code])

@@ -68,6 +68,11 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
         student's browser would talk to somebody else than the site.
     compile
         Whether to compile the Python of the wheels ahead of time, with Node.
+    snapshot
+        Whether to make, with Node, the memory snapshot from which kernels start.
+    snapshot_packages
+        Packages that a second, larger snapshot has imported as well, such as pandas. A
+        browser fetches it once its first kernel is ready, and starts from it then.
     pages
         Whether to add our landing page, ``je/``, and to have links of shared
         notebooks (``lab/index.html?notebook=…``) lead to it.
@@ -99,6 +104,11 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
         None, allow_none=True, help="whether %pip install may ask PyPI (default: only with cdn)"
     ).tag(config=True)
     compile = Bool(True, help="whether to compile Python ahead of time, with Node").tag(config=True)
+
+    snapshot = Bool(True, help="whether to make the memory snapshot, with Node").tag(config=True)
+    snapshot_packages = List(
+        Unicode(), help="packages that a larger snapshot has imported as well"
+    ).tag(config=True)
 
     pages = Bool(True, help="whether to add the landing page and links of shared notebooks").tag(
         config=True
@@ -182,6 +192,8 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             wheels=wheels,
             pypi=self.pypi,
             compiled=self.compile,
+            snapshot=self.snapshot,
+            snapshot_packages=tuple(self.snapshot_packages),
             added=added_for_build(lite_dir / self.lock, needs, reporter),
         )
 

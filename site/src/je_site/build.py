@@ -68,6 +68,11 @@ class BuildOptions:
     front_page
         Whether our landing page is the front page of the site. None: what the
         project in `lite_dir` says, and yes where there is none.
+    snapshot
+        Whether to make the memory snapshot from which kernels start. None: what the
+        project in `lite_dir` says, and yes where there is none.
+    snapshot_packages
+        Packages that a second, larger snapshot has imported as well.
     """
 
     contents: tuple[Path, ...] | None = None
@@ -81,6 +86,8 @@ class BuildOptions:
     front_page: bool | None = None
     preload: tuple[str, ...] = ()
     lock: Path | None = None
+    snapshot: bool | None = None
+    snapshot_packages: tuple[str, ...] = ()
 
     @property
     def lock_path(self) -> Path | None:
@@ -111,6 +118,8 @@ def build(
     quiet: bool = True,
     preload: Sequence[str] = (),
     lock: Path | str | None = None,
+    snapshot: bool | None = None,
+    snapshot_packages: Sequence[str] = (),
 ) -> Path:
     """Build a site, anew.
 
@@ -147,6 +156,11 @@ def build(
         project in `lite_dir` says, and yes where there is none.
     quiet
         Whether to show no progress.
+    snapshot
+        Whether to make the memory snapshot from which kernels start. By default what
+        the project in `lite_dir` says, and yes where there is none.
+    snapshot_packages
+        Packages that a second, larger snapshot has imported as well.
 
     Returns
     -------
@@ -170,6 +184,8 @@ def build(
         front_page=front_page,
         preload=tuple(preload),
         lock=None if lock is None else Path(lock),
+        snapshot=snapshot,
+        snapshot_packages=tuple(snapshot_packages),
     )
     build_site(Path(output), options, quiet=quiet)
     return Path(output)
@@ -347,6 +363,10 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield f"--JeKernelAddon.pyodide={options.pyodide}"
     if not options.compiled:
         yield "--JeKernelAddon.compile=False"
+    if options.snapshot is not None:
+        yield f"--JeKernelAddon.snapshot={options.snapshot}"
+    for name in options.snapshot_packages:
+        yield f"--JeKernelAddon.snapshot_packages={name}"
     if options.pypi is not None:
         yield f"--JeKernelAddon.pypi={options.pypi}"
     # A site that is ours altogether greets with our page; a project has said what it wants.
@@ -417,6 +437,8 @@ def _options_from(plain: Mapping[str, Any]) -> BuildOptions:
         front_page=plain.get("front_page"),
         preload=tuple(plain.get("preload", ())),
         lock=None if plain.get("lock") is None else Path(plain["lock"]),
+        snapshot=plain.get("snapshot"),
+        snapshot_packages=tuple(plain.get("snapshot_packages", ())),
     )
 
 

@@ -225,6 +225,17 @@ def _add_build_options(parser: argparse.ArgumentParser, *, with_contents: bool =
         action=argparse.BooleanOptionalAction,
         help="whether our landing page is the site's front page (default: without --lite-dir)",
     )
+    group.add_argument(
+        "--snapshot",
+        action=argparse.BooleanOptionalAction,
+        help="whether kernels start from a memory snapshot, made with Node (default: yes)",
+    )
+    group.add_argument(
+        "--snapshot-package",
+        action="append",
+        metavar="NAME",
+        help="package that a larger snapshot has imported, such as pandas; may be repeated",
+    )
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -254,6 +265,7 @@ def _build_options(options: argparse.Namespace) -> BuildOptions | None:
     said = (
         *(options.contents, options.pyodide, options.env, options.package, options.wheel),
         *(options.pypi, options.lite_dir, options.front_page, options.preload, options.lock),
+        *(options.snapshot, options.snapshot_package),
     )
     if all(value is None for value in said):
         return None
@@ -268,6 +280,8 @@ def _build_options(options: argparse.Namespace) -> BuildOptions | None:
         front_page=options.front_page,
         preload=tuple(options.preload or ()),
         lock=options.lock,
+        snapshot=options.snapshot,
+        snapshot_packages=tuple(options.snapshot_package or ()),
     )
 
 

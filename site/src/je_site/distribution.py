@@ -32,6 +32,7 @@ __all__ = [
     "STATIC",
     "core_lock",
     "entry_of",
+    "loads_by_a_module",
     "place_core",
     "place_wheel",
     "prune",
@@ -112,10 +113,21 @@ def place_core(core: Core, folder: Path, output: Path) -> str:
     for name in core.files:
         _copy_if_absent(folder / name, target / name)
     entry = core.entry
-    if entry == "pyodide.mjs":
+    if loads_by_a_module(core):
         entry = f"je-kernel-{hashlib.sha256(_ENTRY.read_bytes()).hexdigest()[:_DIGITS]}.mjs"
         _copy_if_absent(_ENTRY, target / entry)
     return f"./{STATIC}/pyodide-{core.version}/{entry}"
+
+
+def loads_by_a_module(core: Core) -> bool:
+    """Tell whether our module can be in the place of a Pyodide's own.
+
+    Parameters
+    ----------
+    core
+        Which one. Pyodide 0.29 and older are loaded by scripts.
+    """
+    return core.entry == "pyodide.mjs"
 
 
 def place_wheel(package: Package, output: Path) -> str:
@@ -192,6 +204,7 @@ def prune(output: Path, keep: Iterable[str]) -> None:
         *root.glob("wheels/*/*"),
         *root.glob("npm/@*/*"),
         *root.glob("npm/*"),
+        *root.glob("snapshots/*"),
     ):
         name = path.relative_to(root).as_posix()
         if name in kept or any(other.startswith(f"{name}/") for other in kept):

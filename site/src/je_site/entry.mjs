@@ -1,10 +1,8 @@
 // What a site's kernels load in the place of Pyodide's own entry module, beside which it lies.
 //
-// Pyodide looks for modules in the current folder first of all. In JupyterLite that is the drive, and
-// to tell whether its top folder has changed the page reads every file in its storage, whole: at each
-// import of a kernel's start, which takes minutes where there are large files. The notebook's
-// folder goes back to its place when the kernel has started: by je-kernel's IPython
-// configuration, or else by IPython itself.
+// Where the site has a memory snapshot (`?snapshot=` in this module's address), the kernel starts
+// from that: from what Pyodide's memory held once it had imported the kernel, see
+// `make_snapshot.mjs`. Whatever is wrong with it, the kernel starts as without one.
 
 import { loadPyodide as load } from './pyodide.mjs';
 
@@ -19,9 +17,290 @@ if (userAgent.includes('Linux') && userAgent.includes('AppleWebKit') && !/Chrom/
 }
 
 export async function loadPyodide(options) {
-  const pyodide = await load(options);
-  pyodide.runPython("import sys; sys.path[:] = [path for path in sys.path if path]", {
-    globals: pyodide.toPy({}),
+  const { searchParams } = new URL(import.meta.url);
+  // What `doctor()` says of it.
+  self.jeKernelSnapshot = 'the site has none';
+  const [large, small] = ['large', 'snapshot'].map(kind => {
+    // WebKit, which does not switch stacks, was seen to hang with the large one.
+    const isFit = kind !== 'large' || 'Suspending' in WebAssembly;
+    return isFit && searchParams.has(kind) && new Snapshot(searchParams.get(kind));
   });
+  for (const snapshot of [large && (await large.isKept()) && large, small].filter(Boolean)) {
+    try {
+      const pyodide = await snapshot.load(options);
+      self.jeKernelSnapshot = snapshot === large ? 'used, with packages' : 'used';
+      if (large && snapshot === small) setTimeout(() => large.keep(), QUIET);
+      return pyodide;
+    } catch (error) {
+      self.jeKernelSnapshot = `not used: ${error.message}`;
+      console.warn(`je-kernel: the memory snapshot is ${self.jeKernelSnapshot}`);
+      await snapshot.forget();
+    }
+  }
+  const pyodide = await load(options);
+  run(pyodide, LEAVE_FOLDER);
   return pyodide;
 }
+
+// Pyodide looks for modules in the current folder first of all. In JupyterLite that is the drive, and
+// to tell whether its top folder has changed the page reads every file in its storage, whole: at each
+// import of a kernel's start, which takes minutes where there are large files. The notebook's
+// folder goes back to its place when the kernel has started: by je-kernel's IPython
+// configuration, or else by IPython itself.
+const LEAVE_FOLDER = 'import sys; sys.path[:] = [path for path in sys.path if path]';
+
+/** Run Python in a namespace of its own. */
+function run(pyodide, code, names = {}) {
+  const globals = pyodide.toPy(names);
+  try {
+    pyodide.runPython(code, { globals });
+  } finally {
+    globals.destroy();
+  }
+}
+
+// A large snapshot is fetched once the first kernel has been there for so long, in milliseconds.
+const QUIET = 10_000;
+const KEPT = 'je-kernel-memory';
+// Students' files come first: so many times its size must be free.
+const SPARE = 10;
+
+/** A memory snapshot of the site. */
+class Snapshot {
+  constructor(name) {
+    this.url = new URL(`../snapshots/${name}/`, import.meta.url);
+    this.memory = this.at('memory.bin');
+    this.kept = undefined;
+  }
+
+  at(name) {
+    return new URL(name, this.url);
+  }
+
+  async description() {
+    return (await fetched(this.at('snapshot.json'))).json();
+  }
+
+  /** Tell whether this browser keeps its memory. */
+  async isKept() {
+    try {
+      this.kept = await (await caches.open(KEPT)).match(this.memory);
+    } catch {
+      // Pages that are not secure, and some private windows, keep nothing.
+    }
+    return Boolean(this.kept);
+  }
+
+  /** Keep its memory in this browser, unpacked, and nothing of others. */
+  async keep() {
+    if (navigator.connection?.saveData) return;
+    const alone = { ifAvailable: true };
+    try {
+      await navigator.locks.request(KEPT, alone, async lock => {
+        if (!lock || (await this.isKept())) return;
+        const cache = await caches.open(KEPT);
+        for (const other of await cache.keys()) await cache.delete(other);
+        // The rest is kept by the browser itself.
+        const { libraries, size } = await this.description();
+        const { quota, usage } = await navigator.storage.estimate();
+        if (quota - usage < SPARE * size) throw new Error('there is little room.');
+        for (const number of libraries.keys()) {
+          await (await fetched(this.at(`${number}.wasm`))).arrayBuffer();
+        }
+        const { body } = await fetched(this.memory);
+        const unpacking = body.pipeThrough(new DecompressionStream('gzip'));
+        await cache.put(this.memory, new Response(unpacking));
+      });
+    } catch (error) {
+      console.info(`je-kernel: the large memory snapshot is not kept: ${error.message}`);
+    }
+  }
+
+  async forget() {
+    if (this.kept) await (await caches.open(KEPT)).delete(this.memory);
+  }
+
+  /** Load Pyodide with its memory. */
+  async load(options) {
+    const told = await this.description();
+    const memory = this.kept ? wholeOf(this.kept, told.size) : unpacked(this.memory, told.size);
+    memory.catch(() => {}); // it is awaited below
+    const libraries = await Promise.all(
+      told.libraries.map((_, number) =>
+        WebAssembly.compileStreaming(fetched(this.at(`${number}.wasm`))),
+      ),
+    );
+    const { default: create } = await import('./pyodide.asm.mjs');
+    let module;
+    const pyodide = await load({
+      ...options,
+      packages: [],
+      // No more than its header: what makes a memory of it is below.
+      _loadSnapshot: bytesOf(told.header),
+      _snapshotDeserializer: ({ root, key }) =>
+        (root === 'api' ? module.API : module.API.public_api)[key],
+      createPyodideModule: async settings => {
+        settings.preRun.push(born => loadLibraries(born, libraries, told.libraries));
+        module = await create(settings);
+        const { API } = module;
+        if (API.version !== told.version) throw new Error(`it is of Pyodide ${told.version}.`);
+        const wheels = told.wheels.map(path => this.at(path));
+        hangFiles(module, told.files, new FilesInWheels(module, wheels));
+        // The one thing in it that depends on the engine is whether stacks can be switched.
+        putMemory(module, await memory, module.jspiSupported ? told.stackSwitching : []);
+        for (const [handle, number] of told.handles) {
+          const library = module.LDSO.loadedLibsByName[told.libraries[number][0]];
+          module.LDSO.loadedLibsByHandle[handle] = library;
+        }
+        // The last is the packages that are loaded, of which Python holds a proxy.
+        const expected = API.getExpectedKeys;
+        API.getExpectedKeys = () => [...expected().slice(0, -1), API.public_api.loadedPackages];
+        return module;
+      },
+    });
+    Object.assign(pyodide.loadedPackages, told.loadedPackages);
+    module._tzset();
+    const language = `${(self.navigator.language ?? 'C').replace('-', '_')}.UTF-8`;
+    const environ = JSON.stringify({ LANG: language, ...options.env });
+    run(pyodide, 'from je_kernel import memory_snapshot; memory_snapshot.resume(environ)', {
+      environ,
+    });
+    const more = (options.packages ?? []).filter(each => !(each in pyodide.loadedPackages));
+    if (more.length) await pyodide.loadPackage(more, { messageCallback() {} });
+    return pyodide;
+  }
+}
+
+/** Load shared libraries as `make_snapshot.mjs` did, so that each is where it was. */
+function loadLibraries(module, compiled, libraries) {
+  for (const [number, [path, refcount, tableBase]] of libraries.entries()) {
+    const missing = tableBase - module.wasmTable.length;
+    if (missing < 0) throw new Error('this engine has more functions.');
+    if (missing > 0) module.wasmTable.grow(missing);
+    const library = module.newDSO(path, undefined, 'loading');
+    const flags = { loadAsync: false, allowUndefined: number < libraries.length - 1 };
+    library.exports = module.loadWebAssemblyModule(compiled[number], flags, path, {});
+    Object.assign(library, { refcount, global: false });
+  }
+}
+
+async function fetched(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url.pathname} cannot be had (${response.status}).`);
+  return response;
+}
+
+async function unpacked(url, size) {
+  const { body } = await fetched(url);
+  return wholeOf(new Response(body.pipeThrough(new DecompressionStream('gzip'))), size);
+}
+
+async function wholeOf(response, size) {
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes.length !== size) throw new Error('it is not whole.');
+  return bytes;
+}
+
+const bytesOf = text => Uint8Array.from(atob(text), character => character.charCodeAt(0));
+
+/** Put a snapshot's memory in the place of that which a new module has. */
+function putMemory(module, bytes, changes) {
+  if (module.HEAPU8.length < bytes.length) module.growMemory(bytes.length);
+  // Where this engine has the function by which Python calls others; iOS has none.
+  const offset = module.HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >>> 2];
+  const trampoline = (module.__PyRuntime + offset) >>> 2;
+  const own = module.HEAP32[trampoline];
+  module.HEAPU8.set(bytes);
+  module.HEAPU8.fill(0, bytes.length);
+  for (const [at, byte] of changes) module.HEAPU8[at] = byte;
+  module.HEAP32[trampoline] = own;
+}
+
+/** Put files into the file system that have their contents once somebody reads them. */
+function hangFiles({ FS, MEMFS }, tree, source) {
+  const fill = (folder, path, entries) => {
+    for (const [name, entry] of Object.entries(entries)) {
+      if (Array.isArray(entry)) {
+        const node = MEMFS.createNode(folder, name, 0o100666, 0);
+        node.usedBytes = entry[0];
+        const keep = value => Object.defineProperty(node, 'contents', { value, writable: true });
+        Object.defineProperty(node, 'contents', {
+          configurable: true,
+          get: () => keep(source.read(entry)).contents,
+          set: keep,
+        });
+      } else {
+        const inner = `${path}/${name}`;
+        FS.mkdirTree(inner);
+        fill(FS.lookupPath(inner).node, inner, entry);
+      }
+    }
+  };
+  fill(FS.root, '', tree);
+}
+
+/** What lies in wheels, which are fetched when something in them is read. */
+class FilesInWheels {
+  constructor(module, urls) {
+    this.module = module;
+    this.urls = urls;
+    this.wheels = new Map();
+  }
+
+  /** Return a file: of its size, and either its bytes as base64 or its wheel and place there. */
+  read([size, where, offset, packed]) {
+    if (typeof where === 'string') return bytesOf(where);
+    const bytes = this.wheel(where).subarray(offset, offset + packed);
+    return packed === size ? bytes.slice() : this.inflated(bytes, size);
+  }
+
+  wheel(number) {
+    let wheel = this.wheels.get(number);
+    if (!wheel) {
+      const request = new XMLHttpRequest();
+      request.open('GET', this.urls[number], false);
+      request.responseType = 'arraybuffer';
+      try {
+        request.send();
+      } catch {
+        // It has no status then.
+      }
+      if (request.status !== 200) throw new this.module.FS.ErrnoError(EIO);
+      wheel = new Uint8Array(request.response);
+      this.wheels.set(number, wheel);
+    }
+    return wheel;
+  }
+
+  /** Undo the compression of a zip file, with the zlib that Pyodide has. */
+  inflated(bytes, size) {
+    const { module } = this;
+    const stream = module._malloc(STREAM_SIZE + VERSION_SIZE + bytes.length + size);
+    try {
+      const version = stream + STREAM_SIZE;
+      const input = version + VERSION_SIZE;
+      const output = input + bytes.length;
+      module.HEAPU8.fill(0, stream, input);
+      module.HEAPU8[version] = '1'.charCodeAt(0);
+      module.HEAPU8.set(bytes, input);
+      const fields = module.HEAPU32.subarray(stream >>> 2);
+      [fields[0], fields[1], fields[3], fields[4]] = [input, bytes.length, output, size];
+      module._inflateInit2_(stream, RAW, version, STREAM_SIZE);
+      const end = module._inflate(stream, FINISH);
+      module._inflateEnd(stream);
+      if (end !== STREAM_END) throw new module.FS.ErrnoError(EIO);
+      return module.HEAPU8.slice(output, output + size);
+    } finally {
+      module._free(stream);
+    }
+  }
+}
+
+// Of Emscripten's errno.h and of zlib.h: `z_stream` has its input, how much there is of it, its
+// output and the room there as words 0, 1, 3 and 4.
+const EIO = 29;
+const STREAM_SIZE = 56;
+const VERSION_SIZE = 8;
+const RAW = -15;
+const FINISH = 4;
+const STREAM_END = 1;

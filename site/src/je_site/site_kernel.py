@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
 
 from packaging.utils import canonicalize_name
 
@@ -14,6 +16,7 @@ from je_site.distribution import (
     STATIC,
     core_lock,
     entry_of,
+    loads_by_a_module,
     place_core,
     place_wheel,
     prune,
@@ -23,6 +26,7 @@ from je_site.errors import LockError
 from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
 from je_site.labextensions import check_front_ends, front_ends_of, install_front_ends
 from je_site.lock import locks_folder, parse_lock, read_lock
+from je_site.memory_snapshot import SNAPSHOTS, place_snapshot
 from je_site.scripts import place_scripts
 from je_site.site_lock import with_added
 from je_site.site_record import read_record, write_record
@@ -60,7 +64,7 @@ class KernelOptions:
 
     Attributes
     ----------
-    pyodide, preload, env, wheels, pypi, compiled
+    pyodide, preload, env, wheels, pypi, compiled, snapshot, snapshot_packages
         See `je_site.addon.JeKernelAddon`.
     added
         What the site's own lock adds to ours.
@@ -72,6 +76,8 @@ class KernelOptions:
     wheels: tuple[Path, ...] = ()
     pypi: bool | None = None
     compiled: bool = True
+    snapshot: bool = True
+    snapshot_packages: tuple[str, ...] = ()
     added: AddedPackages | None = None
 
 
@@ -266,7 +272,20 @@ def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _S
     lock_url = write_lock(output, core_lock(core)["info"], entries)
     scripts = place_scripts(lock, output, reporter)
     files = (lock_url, pyodide_url, *names.values(), *scripts)
-    return _Served(lock_url, pyodide_url, (*lock.preload, OWN_NAME), files, packages)
+    preload = (*lock.preload, OWN_NAME)
+    if options.snapshot and loads_by_a_module(lock.core):
+        for name in options.snapshot_packages:
+            if name not in entries:
+                raise LockError(f"The site does not have {name}, which a snapshot is to have.")
+        place = partial(place_snapshot, output / STATIC, output / lock_url, core, preload, reporter)
+        snapshots = {"snapshot": place()}
+        if options.snapshot_packages and snapshots["snapshot"] is not None:
+            snapshots["large"] = place(besides=options.snapshot_packages)
+        placed = {kind: name for kind, name in snapshots.items() if name is not None}
+        files += tuple(f"{SNAPSHOTS}/{name}/" for name in placed.values())
+        if placed:
+            pyodide_url += f"?{urlencode(placed)}"
+    return _Served(lock_url, pyodide_url, preload, files, packages)
 
 
 def _serve_beside(

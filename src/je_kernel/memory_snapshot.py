@@ -1,0 +1,180 @@
+"""A kernel's memory once all is imported that it always needs: saved once, put back at each start.
+
+The build of a site lets Pyodide import the kernel in Node (`prepare`) and saves its memory. The
+kernel's worker puts it back (``entry.mjs`` of the site) and has `resume` make new what must
+differ from one kernel to the next. The start-up steps run when JupyterLite imports the kernel,
+as they do without a snapshot.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import io
+import json
+import linecache
+import os
+import random
+import sys
+import time
+from importlib.machinery import ModuleSpec
+from importlib.metadata import MetadataPathFinder
+from typing import TYPE_CHECKING, Any
+
+from je_kernel import javascript, settings, startup
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+__all__ = ["prepare", "resume"]
+
+_KERNEL = "pyodide_kernel"
+#: What JupyterLite imports, and what the start-up steps and a first cell import then.
+_MODULES = (
+    "micropip",
+    "tarfile",  # Pyodide does, when it first loads a package
+    "piplite.piplite",
+    _KERNEL,
+    "je_kernel.drive",
+    "je_kernel.errors",
+    "je_kernel.imports.drive_modules",
+    "je_kernel.imports.import_hints",
+    "je_kernel.imports.site_packages",
+    "je_kernel.net.adapters.http_client",
+    "je_kernel.net.adapters.urllib_request",
+    "je_kernel.net.saved",
+    "je_kernel.plots",
+    "je_kernel.shell.hooks",
+    "je_kernel.shell.interpreter",
+    "je_kernel.stand_ins.singular_matrices",
+    "je_kernel.stand_ins.threads",
+    "je_kernel.tracebacks",
+)
+
+
+def prepare(packages: Sequence[str] = ()) -> None:
+    """Import what every kernel imports, and forget what belongs to this Python alone.
+
+    Parameters
+    ----------
+    packages
+        Modules to import besides.
+    """
+    sys.path[:] = [path for path in sys.path if path]
+    main = sys.modules["__main__"]
+    steps, startup.STEPS = startup.STEPS, ()
+    for name in _MODULES:
+        importlib.import_module(name)
+    startup.STEPS = steps
+    from pyodide_kernel import ipython_shell
+
+    # pandas asks as it is imported whether this is a notebook.
+    with ipython_shell.builtin_trap:
+        for name in packages:
+            importlib.import_module(name)
+        if "pandas" in sys.modules:
+            _show_a_table(sys.modules["pandas"])
+    javascript.remember_sources()
+    _set_lock({}, {}, None)
+    # IPython's is another; Pyodide takes the namespace of this one for its own as it starts.
+    _Kernel.main, sys.modules["__main__"] = sys.modules["__main__"], main
+    from pyodide import _package_loader
+
+    # At its start Pyodide looks through all packages; with a snapshot it is told of them.
+    _Kernel.init_loaded_packages = _package_loader.init_loaded_packages
+    _package_loader.init_loaded_packages = lambda: None
+    sys.meta_path.insert(0, _Kernel(sys.modules.pop(_KERNEL)))
+    MetadataPathFinder.invalidate_caches()
+    linecache.clearcache()
+    gc.collect()
+    gc.collect()
+
+
+def _show_a_table(pandas: Any) -> None:
+    """Do what a first cell does, which imports more."""
+    frame = pandas.read_csv(io.StringIO("a,b,c\n1,2,x\n3,4,y\n"))
+    repr(frame)
+    frame._repr_html_()
+    frame.describe()
+    frame.groupby("c").mean()
+
+
+def resume(environ: str) -> None:
+    """Make new what must not be the same in two kernels.
+
+    The seed of ``hash`` is: the order of sets lies in the memory.
+
+    Parameters
+    ----------
+    environ
+        The environment variables of this kernel, as JSON.
+    """
+    from pyodide import _package_loader
+
+    _package_loader.init_loaded_packages = _Kernel.init_loaded_packages
+    sys.modules["__main__"] = _Kernel.main
+    os.environ.pop("PYTHONHASHSEED", None)
+    os.environ.update(json.loads(environ))
+    sys.path[:] = [path for path in sys.path if path]
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+    _set_time_zone()
+    settings.reload()
+    import pyodide_js
+
+    lock = pyodide_js._api
+    _set_lock(
+        lock.lockfile_packages.to_py(), lock.lockfile_info.to_py(), pyodide_js.lockfileBaseUrl
+    )
+
+
+def _set_lock(packages: dict[str, Any], info: dict[str, Any], address: str | None) -> None:
+    """Tell micropip of the site's lock: it has a copy, made as it was imported."""
+    from micropip import _compat
+
+    layer = _compat.compatibility_layer
+    for copied, now in ((layer.lockfile_packages, packages), (layer.lockfile_info, info)):
+        copied.clear()
+        copied.update(now)
+    layer.lockfile_base_url = _compat.lockfile_base_url = address
+
+
+def _set_time_zone() -> None:
+    """Do again what `time` does as it is imported: the snapshot was made in another zone."""
+    year = time.localtime().tm_year
+    january, july = (
+        time.localtime(time.mktime((year, month, 1, 0, 0, 0, 0, 0, -1))) for month in (1, 7)
+    )
+    standard, saving = sorted((january, july), key=lambda moment: moment.tm_gmtoff)
+    time.timezone, time.altzone = -standard.tm_gmtoff, -saving.tm_gmtoff
+    time.daylight = int(standard.tm_gmtoff != saving.tm_gmtoff)
+    time.tzname = (standard.tm_zone, saving.tm_zone)
+
+
+class _Kernel:
+    """Finds the kernel that is imported already, once, and starts je-kernel with it."""
+
+    init_loaded_packages: Any = None
+    main: ModuleType
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self._spec = module.__spec__
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
+        if name != _KERNEL:
+            return None
+        sys.meta_path.remove(self)
+        return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
+
+    def create_module(self, _spec: ModuleSpec) -> ModuleType:
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._spec
+        module.__loader__ = self._spec.loader if self._spec else None
+        startup.start(module.ipython_shell)
+        # As je-kernel's IPython configuration does where there is no snapshot.
+        sys.path.insert(0, "")

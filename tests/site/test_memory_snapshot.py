@@ -1,0 +1,258 @@
+"""A kernel that starts from the site's memory snapshot is a kernel like any other."""
+
+import json
+import os
+import re
+import shutil
+from datetime import datetime
+
+import pytest
+
+from je_site.build import BuildOptions, build_if_needed
+from je_site.distribution import STATIC
+from je_site.server import serve
+from tests.browsers.lab import Lab
+from tests.site.bare_kernel import BareKernel
+from tests.site.conftest import write_lite_dir
+
+ENGINES = ("chromium", "firefox", "webkit")
+SNAPSHOT = "print(je_kernel.runtime.memory_snapshot())"
+
+# What a kernel tells of itself that must not be the same in the next.
+FRESH = """
+import json, os, random, secrets, tempfile, uuid
+import numpy as np
+print(json.dumps({
+    "random": random.random(),
+    "another": random.Random().random(),
+    "numpy": np.random.rand(),
+    "generator": np.random.default_rng().random(),
+    "uuid": str(uuid.uuid4()),
+    "uuid1": str(uuid.uuid1()),
+    "secret": secrets.token_hex(),
+    "urandom": os.urandom(8).hex(),
+    "temporary": tempfile.mktemp(),
+}))
+"""
+
+# What belongs to the browser, and not to the machine that built the site.
+SURROUNDINGS = """
+import datetime, json, os, sys, time
+from js import Date, navigator
+print(json.dumps({
+    "now": [time.time(), Date.now() / 1000],
+    "offset": [time.localtime().tm_gmtoff, -60 * Date.new().getTimezoneOffset()],
+    "constants": [-time.timezone if not time.localtime().tm_isdst else -time.altzone,
+                  time.localtime().tm_gmtoff],
+    "language": [os.environ["LANG"], navigator.language.replace("-", "_") + ".UTF-8"],
+    "folder": [os.getcwd(), os.environ["HOME"]],
+    "path": sys.path[0],
+    "seed": "PYTHONHASHSEED" in os.environ,
+}))
+"""
+
+
+@pytest.mark.engines(*ENGINES)
+def test_a_kernel_is_started_from_it_and_does_what_others_do(lab, browser):
+    notebook = lab.new_notebook()
+    first = notebook.run(SNAPSHOT)
+    assert (first.stdout, first.execution_count) == ("used\n", 1)
+    assert "memory snapshot                used" in notebook.run("print(je_kernel.doctor())").stdout
+
+    said = json.loads(notebook.run(SURROUNDINGS).stdout)
+    assert abs(said["now"][0] - said["now"][1]) < 5
+    assert abs(said["now"][0] - datetime.now().timestamp()) < 60
+    for name in ("offset", "constants", "language"):
+        assert len(set(said[name])) == 1, name
+    assert said["folder"] == ["/drive", "/home/pyodide"]
+    assert said["path"] == ""
+    assert not said["seed"]
+
+    # The sources of what the snapshot has imported are read from the wheels.
+    run = "import traceback, traitlets\ntry: traitlets.Int().validate(None, 'x')\n"
+    run += "except traitlets.TraitError: print(traceback.format_exc())"
+    assert "    raise TraitError" in notebook.run(run).stdout
+    source = notebook.run("import inspect, IPython\nprint(inspect.getsource(IPython.get_ipython))")
+    assert source.stdout.startswith("def get_ipython():")
+    # Packages, shared libraries and the standard library come as ever.
+    run = "import ctypes, sqlite3, pandas as pd, matplotlib.pyplot as plt\n"
+    run += "print(pd.DataFrame({'a': [1, 2]}).sum().a, ctypes.CDLL(None) is not None)"
+    assert notebook.run(run).stdout == "3 True\n"
+    assert notebook.run("%pip list").error is None
+    listed = "import micropip\nprint({'ipython', 'je-kernel', 'pandas'} <= set(micropip.list()))"
+    assert notebook.run(listed).stdout == "True\n"
+    waited = notebook.run("import asyncio\nprint(await asyncio.sleep(0.01, 'slept'))")
+    assert waited.stdout == "slept\n"
+    if browser.engine != "webkit":
+        code = "from pyodide.ffi import run_sync\nprint(run_sync(asyncio.sleep(0.01, 'slept')))"
+        assert notebook.run(code).stdout == "slept\n"
+    notebook.restart_kernel()
+    assert notebook.run(SNAPSHOT).stdout == "used\n"
+
+
+def test_nothing_that_chance_decides_is_the_same_in_two_kernels(page, site):
+    kernel = BareKernel.start(page.playwright, site.url, "0.ipynb")
+    told = [json.loads(kernel.run(FRESH))]
+    for number in range(1, 50):
+        kernel.end_kernel()
+        kernel = kernel.another(f"{number}.ipynb")
+        told.append(json.loads(kernel.run(FRESH)))
+    for name in told[0]:
+        assert len({each[name] for each in told}) == len(told), name
+
+
+def test_the_start_reads_no_wheel(page, site):
+    Lab.open(page, site.url).new_notebook().run("1")
+    assert not [address for address in page.requests if address.endswith(".whl")]
+
+
+MODULES = "import json, sys\nprint(json.dumps(sorted(sys.modules)))"
+OPTIONS = (
+    "import json, pandas as pd\n"
+    "names = sorted(pd._config.config._registered_options)\n"
+    "print(json.dumps({name: repr(pd.get_option(name)) for name in names}))"
+)
+
+
+def without_snapshot(site, copy):
+    """Copy a site whose kernels start without one."""
+    shutil.copytree(site, copy, copy_function=os.link)
+    config = copy / "jupyter-lite.json"
+    said = config.read_text()
+    config.unlink()
+    config.write_text(re.sub(r"\?snapshot=[^\"]*", "", said))
+    return copy
+
+
+def test_all_that_a_start_imports_is_in_it(page, site, site_folder, tmp_path):
+    with_it = json.loads(BareKernel.start(page.playwright, site.url).run(MODULES))
+    with serve(without_snapshot(site_folder, tmp_path / "site")) as other:
+        kernel = BareKernel.start(page.playwright, other.url)
+        assert kernel.run(SNAPSHOT) == "the site has none\n"
+        assert set(json.loads(kernel.run(MODULES))) <= set(with_it)
+
+
+@pytest.fixture(scope="session")
+def large_site(test_cache):
+    """A site whose large snapshot has NumPy and pandas in it."""
+    folder = test_cache / "large-site"
+    lite_dir = write_lite_dir(test_cache / "large-project")
+    options = BuildOptions(lite_dir=lite_dir, snapshot_packages=("numpy", "pandas"))
+    build_if_needed(folder, options, quiet=True)
+    with serve(folder) as served:
+        yield served
+
+
+KEPT = """async () => {
+  const end = Date.now() + 300_000;
+  const kept = await caches.open('je-kernel-memory');
+  while (!(await kept.keys()).length && Date.now() < end) {
+    await new Promise(next => setTimeout(next, 200));
+  }
+  return (await kept.keys()).length;
+}"""
+LARGE = {
+    "import sys\nprint('pandas' in sys.modules, 'scipy' in sys.modules)": "True False\n",
+    "import pandas as pd, numpy as np\n"
+    "print(pd.DataFrame({'a': [1, 2]}).describe().shape)": "(8, 1)\n",
+    "import scipy.stats, matplotlib.pyplot as plt\nplt.plot([1, 2])\n"
+    "print(round(float(scipy.stats.norm.cdf(1.96)), 3))": "0.975\n",
+    "import traceback\ntry: pd.DataFrame({'a': [1]})['b']\n"
+    "except KeyError: print('return self._engine.get_loc(' in traceback.format_exc())": "True\n",
+    "try: np.linalg.inv(np.zeros((2, 2)))\nexcept np.linalg.LinAlgError: print('none')": "none\n",
+    "import sqlite3, ctypes, pandas.io.sas, numpy.fft\n"
+    "print(numpy.fft.fft([1, 1]).real)": "[2. 0.]\n",
+    "there = pd.to_datetime(['2024-01-01']).tz_localize('Europe/Berlin')\n"
+    "print(there[0].utcoffset())": "1:00:00\n",
+}
+
+
+@pytest.mark.engines("chromium", "firefox")
+def test_from_the_second_start_on_packages_are_in_it_too(page, large_site):
+    notebook = Lab.open(page, large_site.url).new_notebook()
+    assert notebook.run(SNAPSHOT).stdout == "used\n"
+    options = notebook.run(OPTIONS).stdout
+    assert page.evaluate(KEPT) == 1
+    notebook.restart_kernel()
+    assert notebook.run(SNAPSHOT).stdout == "used, with packages\n"
+    printed = {code: notebook.run(code) for code in LARGE}
+    assert {code: result.error for code, result in printed.items()} == dict.fromkeys(LARGE)
+    assert {code: result.stdout for code, result in printed.items()} == LARGE
+    assert notebook.run(OPTIONS).stdout == options
+    told = [json.loads(notebook.run(FRESH).stdout)]
+    notebook.restart_kernel()
+    told.append(json.loads(notebook.run(FRESH).stdout))
+    assert not [name for name in told[0] if told[0][name] == told[1][name]]
+
+
+SPOIL_WHAT_IS_KEPT = """async () => {
+  const kept = await caches.open('je-kernel-memory');
+  const [request] = await kept.keys();
+  await kept.put(request, new Response('nothing of the kind'));
+}"""
+
+
+@pytest.mark.engines("webkit")
+def test_webkit_leaves_the_large_one_alone(page, large_site):
+    notebook = Lab.open(page, large_site.url).new_notebook()
+    assert notebook.run(SNAPSHOT).stdout == "used\n"
+    assert notebook.run("import pandas as pd\nprint(pd.Series([1, 2]).sum())").stdout == "3\n"
+
+
+def test_what_a_browser_keeps_of_it_may_be_spoilt(page, large_site):
+    notebook = Lab.open(page, large_site.url).new_notebook()
+    assert page.evaluate(KEPT) == 1
+    page.evaluate(SPOIL_WHAT_IS_KEPT)
+    notebook.restart_kernel()
+    assert notebook.run(SNAPSHOT).stdout == "used\n"
+    assert [line for line in page.console() if "the memory snapshot is not used" in line]
+    assert page.evaluate(KEPT) == 1  # anew
+    notebook.restart_kernel()
+    assert notebook.run(SNAPSHOT).stdout == "used, with packages\n"
+
+
+@pytest.fixture
+def copied_site(site_folder, tmp_path):
+    folder = tmp_path / "site"
+    shutil.copytree(site_folder, folder)
+    return folder
+
+
+def _snapshot_of(site):
+    (path,) = (site / STATIC / "snapshots").glob("*/memory.bin")
+    return path
+
+
+def _remove(path):
+    path.unlink()
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:1_000_000])
+
+
+def _damage(path):
+    content = bytearray(path.read_bytes())
+    content[5_000_000] ^= 255
+    path.write_bytes(content)
+
+
+def _of_another_pyodide(path):
+    described = path.with_name("snapshot.json")
+    said = json.loads(described.read_text())
+    described.write_text(json.dumps({**said, "version": "314.0.0"}))
+
+
+def _of_strange_text(path):
+    path.with_name("snapshot.json").write_text("<!doctype html>")
+
+
+@pytest.mark.parametrize("spoil", [_remove, _cut, _damage, _of_another_pyodide, _of_strange_text])
+def test_with_a_snapshot_that_is_of_no_use_a_kernel_starts_as_without_one(page, copied_site, spoil):
+    spoil(_snapshot_of(copied_site))
+    with serve(copied_site) as served:
+        notebook = Lab.open(page, served.url).new_notebook()
+        assert notebook.run(SNAPSHOT).stdout.startswith("not used: ")
+        assert notebook.run("import pandas as pd\nprint(pd.Series([1, 2]).sum())").stdout == "3\n"
+    said = [line for line in page.console() if "the memory snapshot is not used" in line]
+    assert len(said) == 1
