@@ -40,6 +40,8 @@ _SECONDS = 300
 _PAGE = 65_536
 #: It is the address of one function, in one place.
 _MOST_DIFFERENCES = 4
+#: What Pyodide waits for may come in another order on a machine that is busy.
+_ATTEMPTS = 3
 
 
 def place_snapshot(
@@ -133,17 +135,19 @@ def _make(
     places: dict[str, list[int]] = {}
     for number, wheel in enumerate(wheels):
         places |= dict(_places_in(root / wheel, number, plan["sitePackages"]))
-    with temporary_folder() as work, ThreadPoolExecutor() as pool:
-        kinds = [work / "0", work / "1"]
-        whole = {**plan, "known": sorted(places)}
-        states = list(pool.map(lambda kind: _run(by, kind, whole), kinds))
-        memory, other = ((kind / "memory").read_bytes() for kind in kinds)
-        state = states[0]
-        differences = _differences(memory, other)
-        if state != states[1] or differences is None:
-            raise AssemblyError("Pyodide came to two different ends.")
-        for library in (work / "0" / "libraries").iterdir():
-            copy_atomically(library, made / library.name)
+    whole = {**plan, "known": sorted(places)}
+    for _ in range(_ATTEMPTS):
+        with temporary_folder() as work, ThreadPoolExecutor() as pool:
+            kinds = [work / "0", work / "1"]
+            state, same = pool.map(lambda kind: _run(by, kind, whole), kinds)
+            memory, other = ((kind / "memory").read_bytes() for kind in kinds)
+            differences = _differences(memory, other)
+            if state == same and differences is not None:
+                for library in (work / "0" / "libraries").iterdir():
+                    copy_atomically(library, made / library.name)
+                break
+    else:
+        raise AssemblyError("Pyodide came to two different ends.")
     with writing(made / "memory.bin") as file:
         file.write(gzip.compress(memory, mtime=0))
     description = {
