@@ -1,15 +1,19 @@
 """A kernel that starts from the site's memory snapshot is a kernel like any other."""
 
+import gzip
 import json
 import os
 import re
 import shutil
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from je_site.build import BuildOptions, build_if_needed
 from je_site.distribution import STATIC
+from je_site.memory_snapshot import place_snapshot
+from je_site.progress import Reporter
 from je_site.server import serve
 from tests.browsers.lab import Lab
 from tests.site.bare_kernel import BareKernel
@@ -130,6 +134,26 @@ def test_all_that_a_start_imports_is_in_it(page, site, site_folder, tmp_path):
         kernel = BareKernel.start(page.playwright, other.url)
         assert kernel.run(SNAPSHOT) == "the site has none\n"
         assert set(json.loads(kernel.run(MODULES))) <= set(with_it)
+
+
+def test_it_is_the_same_wherever_it_is_made_and_tells_nothing_of_where(
+    site_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("JE_KERNEL_CACHE_DIR", str(tmp_path / "cache"))
+    root = tmp_path / "another" / "folder"
+    shutil.copytree(site_folder / STATIC, root)
+    (core,), (lock,) = root.glob("pyodide-3*"), root.glob("pyodide-lock-*.json")
+    config = json.loads((site_folder / "jupyter-lite.json").read_text())["jupyter-config-data"]
+    plugin = config["litePluginSettings"]["@jupyterlite/pyodide-kernel-extension:kernel"]
+    preload = plugin["loadPyodideOptions"]["packages"]
+    (there,) = (root / "snapshots").iterdir()
+    before = {path.name: path.read_bytes() for path in there.iterdir()}
+    shutil.rmtree(there)
+    assert place_snapshot(root, lock, core, preload, Reporter()) == there.name
+    assert {path.name: path.read_bytes() for path in there.iterdir()} == before
+    memory = gzip.decompress(before["memory.bin"])
+    for secret in (tmp_path, site_folder.parent, Path.home() / ".cache"):
+        assert str(secret).encode()[:12] not in memory, secret
 
 
 @pytest.fixture(scope="session")

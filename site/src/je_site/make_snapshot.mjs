@@ -75,6 +75,8 @@ const second = await loadPyodide({
   },
   env: { HOME: '/home/pyodide', PYTHONHASHSEED: '0' },
 });
+// Python would read these, and its memory keep pieces of the folder's name.
+Object.assign(second._api.config, { packageBaseUrl: '/', packageCacheDir: '/' });
 // Packages came in whatever order, which folders would keep.
 const byPath = ([one], [other]) => (one < other ? -1 : 1);
 for (const [path, bytes] of [...filesOf(first.FS)].sort(byPath)) {
