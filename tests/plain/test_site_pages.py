@@ -20,7 +20,7 @@ STOCK = """<!DOCTYPE html>
 </html>
 """
 TAG = re.compile(r'<script src="([^"]+)" data-je-kernel="links"( data-front)?></script>')
-ISOLATION = re.compile(r'\n    <script src="([^"]+)" data-je-kernel="isolation"></script>')
+SCRIPT = re.compile(r'\n    <script src="([^"]+)" data-je-kernel="page"></script>')
 
 
 @pytest.fixture
@@ -86,12 +86,10 @@ def test_an_application_that_opens_no_notebooks_gets_no_links(site):
 
 @pytest.mark.parametrize("pages", [True, False])
 @pytest.mark.parametrize("page", ["index.html", "lab/index.html", "repl/index.html"])
-def test_every_page_of_jupyterlites_has_the_script_for_isolated_pages_before_all_else(
-    site, page, pages
-):
+def test_every_page_of_jupyterlites_has_the_script_before_all_else(site, page, pages):
     install(site, pages=pages)
     text = (site / page).read_text()
-    (found,) = ISOLATION.finditer(text)
+    (found,) = SCRIPT.finditer(text)
     assert ((site / page).parent / found[1]).resolve().is_file()
     assert text.index("<head>") + len("<head>") == found.start()
 
@@ -122,7 +120,7 @@ def test_switched_off_there_is_nothing_left_of_the_pages(site):
     assert everything(site) == before
     assert config(site) == {"appName": "Our School", "settingsOverrides": STARTS_UNASKED}
     assert not (site / "je").exists()
-    assert ISOLATION.sub("", (site / "index.html").read_text()) == STOCK
+    assert SCRIPT.sub("", (site / "index.html").read_text()) == STOCK
 
 
 def test_a_front_page_of_the_deployers_own_stays_as_it_is(site):
@@ -152,10 +150,10 @@ def test_a_landing_page_that_the_deployer_changed_stays_and_works(site, capsys):
 
 def test_what_an_earlier_version_left_is_removed(site):
     (site / "static/je-kernel/pages-0123456789").mkdir(parents=True)
-    (site / "static/je-kernel/isolation-0123456789.js").touch()
+    (site / "static/je-kernel/page-0123456789.js").touch()
     install(site)
     assert len(list(site.glob("static/je-kernel/pages-*"))) == 1
-    assert len(list(site.glob("static/je-kernel/isolation-*"))) == 1
+    assert len(list(site.glob("static/je-kernel/page-*"))) == 1
 
 
 def test_a_site_without_jupyterlab_and_notebook_gets_no_page(site):

@@ -2,10 +2,10 @@
 
 The landing page is ``je/index.html``; what it is made of has a name that changes
 with its content, under ``static/je-kernel/``. JupyterLite's own pages get a script
-element by which ``…/lab/index.html?notebook=<id>`` leads to our page, and one that
-has kernels work in a cross-origin isolated page. Nothing that a deployer made is
-touched: a page that does not start JupyterLite stays as it is, and so does a
-``je/index.html`` that we did not write.
+element by which ``…/lab/index.html?notebook=<id>`` leads to our page, and one with
+what kernels need of the page before JupyterLite runs (``page.js`` says what). Nothing
+that a deployer made is touched: a page that does not start JupyterLite stays as it is,
+and so does a ``je/index.html`` that we did not write.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ LANDING = "je/index.html"
 
 _SOURCES = Path(__file__).with_name("pages")
 _ASSETS = f"{STATIC}/pages-"
-_ISOLATION_SOURCE = Path(__file__).with_name("isolation.js")
-_ISOLATION = f"{STATIC}/isolation-"
+_SCRIPT_SOURCE = Path(__file__).with_name("page.js")
+_SCRIPT = f"{STATIC}/page-"
 _DIGITS = 10
 
 #: The applications that open notebooks, the best first; and all that may get a link.
@@ -43,7 +43,7 @@ _LINKED = (".", "lab", "notebooks", "tree")
 
 _HEAD = re.compile(r"<head(?:\s[^<>]*+)?>", re.IGNORECASE)
 _TAG = re.compile(
-    r"(?:\n *+)?+<script (?=[^<>]*data-je-kernel=\"(?:links|isolation)\")[^<>]*+></script>"
+    r"(?:\n *+)?+<script (?=[^<>]*data-je-kernel=\"(?:links|page)\")[^<>]*+></script>"
 )
 #: What every page of JupyterLite's has, by which it finds its configuration.
 _STARTS_JUPYTERLITE = ("jupyter-config-data", "config-utils.js")
@@ -84,21 +84,21 @@ def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> Non
     _expose_application(output, wanted=options.expose_app)
     _start_kernels_unasked(output)
     apps = [app for app in _APPS if (output / app / "index.html").is_file()]
-    isolation = _place_isolation(output)
+    script = _place_script(output)
     if options.pages and apps:
         assets = _place_assets(output)
         _write_landing(output, assets, apps, reporter)
     else:
         assets = None
         _remove_landing(output)
-    _put_scripts(output, isolation, assets, options)
-    _prune(output, isolation, assets)
+    _put_scripts(output, script, assets, options)
+    _prune(output, script, assets)
 
 
-def _place_isolation(output: Path) -> str:
-    """Copy the script for isolated pages; return its name, from the root of the site."""
-    name = f"{_ISOLATION}{sha256_of(_ISOLATION_SOURCE)[:_DIGITS]}.js"
-    _write_if_changed(output / name, _ISOLATION_SOURCE.read_bytes())
+def _place_script(output: Path) -> str:
+    """Copy the script for JupyterLite's pages; return its name, from the root of the site."""
+    name = f"{_SCRIPT}{sha256_of(_SCRIPT_SOURCE)[:_DIGITS]}.js"
+    _write_if_changed(output / name, _SCRIPT_SOURCE.read_bytes())
     return name
 
 
@@ -138,7 +138,7 @@ def _is_ours(output: Path, page: Path) -> bool:
     return read_record(output, "pages").get(LANDING) == sha256_of(page)
 
 
-def _put_scripts(output: Path, isolation: str, assets: str | None, options: PageOptions) -> None:
+def _put_scripts(output: Path, script: str, assets: str | None, options: PageOptions) -> None:
     """Give JupyterLite's own pages our scripts, and take from them what earlier builds gave."""
     for page in sorted([*output.glob("index.html"), *output.glob("*/index.html")]):
         text = page.read_text(encoding="utf-8")
@@ -146,7 +146,7 @@ def _put_scripts(output: Path, isolation: str, assets: str | None, options: Page
             continue
         folder = page.parent.relative_to(output).as_posix()
         root = "." if folder == "." else ".."
-        tags = [_tag("isolation", f"{root}/{isolation}")]
+        tags = [_tag("page", f"{root}/{script}")]
         if assets is not None and folder in _LINKED:
             front = " data-front" if folder == "." and options.front_page else ""
             tags.append(_tag("links", f"{root}/{assets}/links.js", front))
@@ -165,11 +165,11 @@ def _with_tags(text: str, tags: list[str]) -> str:
     return bare[: head.end()] + "".join(tags) + bare[head.end() :]
 
 
-def _prune(output: Path, isolation: str, assets: str | None) -> None:
+def _prune(output: Path, script: str, assets: str | None) -> None:
     """Remove what earlier builds left, but not what a page of the deployer's is made of."""
-    for script in output.glob(f"{_ISOLATION}*.js"):
-        if script != output / isolation:
-            script.unlink()
+    for other in output.glob(f"{_SCRIPT}*.js"):
+        if other != output / script:
+            other.unlink()
     page = output / LANDING
     used = page.read_text(encoding="utf-8") if page.is_file() else ""
     for folder in output.glob(f"{_ASSETS}*"):
