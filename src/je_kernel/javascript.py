@@ -1,4 +1,4 @@
-"""Our JavaScript for files, loaded into the kernel's worker when first used."""
+"""Our JavaScript, loaded into the kernel's worker when first used."""
 
 from __future__ import annotations
 
@@ -7,34 +7,40 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["bytes_of", "codec", "contents", "drive", "handles", "remember_sources"]
+__all__ = ["bytes_of", "codec", "contents", "drive", "handles", "interrupts", "remember_sources"]
 
 # Not by importlib.resources, which would import the package: a start-up step needs these.
-_FOLDER = Path(__file__).parent / "files"
+_FOLDER = Path(__file__).parent
 
 
 @cache
 def codec() -> Any:
     """Return the functions of ``codec.js``."""
-    return _expression("codec.js")
+    return _expression("files/codec.js")
 
 
 @cache
 def contents() -> Any:
     """Return the functions of ``contents.js``."""
-    return _expression("contents.js")(codec())
+    return _expression("files/contents.js")(codec())
 
 
 @cache
 def drive() -> Any:
     """Return the functions of ``drive.js``."""
-    return _expression("drive.js")(codec())
+    return _expression("files/drive.js")(codec())
 
 
 @cache
 def handles() -> Any:
     """Return the functions of ``handles.js``."""
-    return _expression("handles.js")(codec())
+    return _expression("files/handles.js")(codec())
+
+
+@cache
+def interrupts() -> Any:
+    """Return the function of ``interrupts.js``."""
+    return _expression("interrupts.js")
 
 
 def _expression(file: str) -> Any:
@@ -50,7 +56,7 @@ def _source(file: str) -> str:
 
 def remember_sources() -> None:
     """Read now what each kernel's start runs."""
-    for file in ("codec.js", "drive.js", "handles.js"):
+    for file in ("files/codec.js", "files/drive.js", "files/handles.js", "interrupts.js"):
         _source(file)
 
 

@@ -246,6 +246,23 @@ def _leave_shell(_shell: InteractiveShell | None) -> None:
     hooks.uninstall()
 
 
+def _hear_stop(shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("a signal does it here")
+    if shell is None:
+        raise Skip("this Python has no IPython shell")
+    from je_kernel import interrupts
+
+    if not interrupts.install(shell):
+        raise Skip("the page has no script that tells of its Stop button")
+
+
+def _hear_no_stop(_shell: InteractiveShell | None) -> None:
+    from je_kernel import interrupts
+
+    interrupts.uninstall()
+
+
 def _adapt_plots(_shell: InteractiveShell | None) -> None:
     if not runtime.in_browser():
         raise Skip("plotting libraries are set up here")
@@ -271,6 +288,7 @@ STEPS: tuple[Step, ...] = (
     Step("imports", _hint_imports, _unhint_imports),
     Step("stand-ins", _stand_in, _stand_out),
     Step("shell", _bring_shell, _leave_shell),
+    Step("stop", _hear_stop, _hear_no_stop),
     Step("namespace", _name_ourselves, _leave_namespace),
 )
 

@@ -18,6 +18,22 @@ if (globalThis.crossOriginIsolated) {
   Object.defineProperty(globalThis, 'crossOriginIsolated', { configurable: true, value: false });
 }
 
+/** Do something with JupyterLab, which puts itself there just before it starts. */
+const whenJupyterLabStarts = (() => {
+  const waiting = [];
+  let application;
+  Object.defineProperty(globalThis, 'jupyterapp', {
+    configurable: true,
+    enumerable: true,
+    get: () => application,
+    set(value) {
+      application = value;
+      if (value?.serviceManager) waiting.forEach(begin => begin(value));
+    },
+  });
+  return begin => waiting.push(begin);
+})();
+
 // A kernel that starts before the service worker is there has no files, for as long as it
 // lives: JupyterLite asks once. It is late in two cases. At the first visit it has yet to be
 // installed. At the second, JupyterLite (0.8.6) takes a version that it never wrote down for
@@ -68,16 +84,91 @@ if (globalThis.crossOriginIsolated) {
       return startNew.apply(this, request);
     };
 
-  // JupyterLab puts itself there just before it starts.
-  let application;
-  Object.defineProperty(globalThis, 'jupyterapp', {
-    configurable: true,
-    enumerable: true,
-    get: () => application,
-    set(value) {
-      application = value;
-      const sessions = value?.serviceManager?.sessions;
-      if (sessions) sessions.startNew = patiently(sessions.startNew);
-    },
+  whenJupyterLabStarts(({ serviceManager: { sessions } }) => {
+    sessions.startNew = patiently(sessions.startNew);
+  });
+})();
+
+// The Stop button. A kernel's worker that runs Python hears nothing of its page; what it can do
+// is ask for the address of a blob, which is answered until the page revokes it. So each worker
+// gets a list of such addresses as its name, and `interrupts.js` in the kernel looks at the first
+// that it has not found revoked. One that waits without blocking hears of it by the channel.
+
+(() => {
+  const PRESSES = 100;
+  const AGAIN = 5_000; // milliseconds within which a second press offers to restart
+  const { Worker } = globalThis;
+  const channel = new BroadcastChannel('je-kernel-interrupts');
+  const workers = new Map(); // by the first of its addresses: those not revoked yet
+  const workerOf = new Map(); // by the name of a client: the worker of its kernel
+  const connections = new Set();
+  const pressed = new Map(); // by kernel: when Stop was pressed for what it runs
+  const cells = new Map(); // by kernel: the request that it is busy with
+  const questions = new Map(); // by kernel: the header of the `input_request` to be answered
+
+  globalThis.Worker = class extends Worker {
+    constructor(url, options) {
+      const doors = Array.from({ length: PRESSES }, () => URL.createObjectURL(new Blob()));
+      super(url, { name: doors.join(' '), ...options });
+      workers.set(doors[0], doors);
+    }
+  };
+
+  channel.onmessage = ({ data: { client, worker } }) => {
+    if (workers.has(worker)) workerOf.set(client, worker);
+  };
+
+  /** Interrupt what a kernel runs. */
+  const interrupt = id => {
+    const clients = [...connections].filter(connection => connection.id === id);
+    for (const worker of new Set(clients.map(({ clientId }) => workerOf.get(clientId)))) {
+      const door = workers.get(worker)?.shift();
+      if (!door) continue;
+      URL.revokeObjectURL(door);
+      channel.postMessage({ door, cell: cells.get(id) });
+    }
+  };
+
+  whenJupyterLabStarts(({ commands, serviceManager: { kernels }, shell }) => {
+    const { connectTo } = kernels;
+
+    /** Answer what `input` asks: its worker hears nothing before. */
+    const answer = (connection, question) => {
+      const [box] = [...shell.widgets('main')]
+        .filter(({ sessionContext }) => sessionContext?.session?.kernel?.id === connection.id)
+        .flatMap(({ node }) => node.querySelector('.jp-Stdin-input') ?? []);
+      // In its own way, so that the box goes.
+      if (box) box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+      else connection.sendInputReply({ status: 'ok', value: '' }, question);
+    };
+
+    kernels.connectTo = function (...request) {
+      const connection = connectTo.apply(this, request);
+      connections.add(connection);
+      connection.disposed.connect(() => connections.delete(connection));
+      connection.statusChanged.connect((_, status) => {
+        if (status !== 'busy') pressed.delete(connection.id);
+      });
+      connection.anyMessage.connect((_, { msg: { header, parent_header, content } }) => {
+        if (content.execution_state === 'busy') cells.set(connection.id, parent_header.msg_id);
+        if (header.msg_type === 'input_request') questions.set(connection.id, header);
+        if (header.msg_type === 'input_reply') questions.delete(connection.id);
+      });
+      const stock = connection.interrupt;
+      connection.interrupt = async function () {
+        const { id, status } = this;
+        interrupt(id);
+        const question = questions.get(id);
+        if (question) answer(this, question);
+        const now = performance.now();
+        if (status === 'busy' && now - pressed.get(id) < AGAIN) {
+          await commands.execute('kernelmenu:restart');
+          return;
+        }
+        pressed.set(id, now);
+        await stock.call(this);
+      };
+      return connection;
+    };
   });
 })();

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import js
 import pyodide_js
 from pyodide.code import run_js
-from pyodide.ffi import create_proxy, run_sync, to_js
+from pyodide.ffi import create_proxy, to_js
 
 from je_kernel.net import progress
 from je_kernel.net.failure import TransportFailure
@@ -110,6 +110,8 @@ async def send_async(request: Request) -> Response:
 
 
 def _wait(calls: Generator[_Call, Any, Any]) -> Any:
+    from pyodide.ffi import run_sync
+
     conversation = _Conversation(calls)
     while not conversation.over:
         try:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from je_kernel.net.patches import Patches
 
-__all__ = ["Lock", "adapt", "can_switch", "install"]
+__all__ = ["Lock", "adapt", "can_switch", "install", "interrupt_starter"]
 
 _MAIN = _thread.get_ident()
 _LONGEST = 2**31 - 1  # milliseconds that a browser's timer can count
@@ -45,6 +45,7 @@ _ident: ContextVar[int] = ContextVar("je_kernel_thread", default=_MAIN)
 _alive: set[int] = set()
 _waiting: set[int] = set()
 _cell: Any = None  # what the main thread waits with
+_interrupted = False  # a thread was, and those who started it are to be, too
 _last = _MAIN
 
 # Python's collector of garbage would look for objects in the frames of stacks that wait, and
@@ -62,6 +63,12 @@ def can_switch() -> bool:
 def get_ident() -> int:
     """Return the identifier of the thread that this code runs in."""
     return _ident.get()
+
+
+def interrupt_starter() -> None:
+    """Have the cell interrupted as well, if it waits for this thread to run to its end."""
+    global _interrupted
+    _interrupted = get_ident() != _MAIN and not can_switch()
 
 
 class Lock:
@@ -230,12 +237,15 @@ def start_joinable_thread(
     """Run a function in a thread of its own."""
     handle = handle or Handle()
     ident = handle.begin()
+    global _collects, _interrupted
     if not can_switch():
         _run(function, handle)
+        if _interrupted:
+            _interrupted = get_ident() != _MAIN
+            raise KeyboardInterrupt
         return handle
     from pyodide.ffi import create_proxy
 
-    global _collects
     _collects = _collects or gc.isenabled()
     gc.disable()
     _alive.add(ident)

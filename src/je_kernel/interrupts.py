@@ -1,0 +1,236 @@
+"""The Stop button: `KeyboardInterrupt` in the cell that runs, whatever it is doing.
+
+A cell does one of three things. It computes: then Python itself asks every so often whether it
+is to stop (``interrupts.js`` says how). It waits on a stack of its own, in ``time.sleep`` or for
+the network, where the browser can switch stacks (JSPI): then the wait is ended. Or it awaits:
+then its task is cancelled, as in Jupyter on a laptop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from je_kernel import javascript, runtime
+from je_kernel.net.patches import Patches
+from je_kernel.stand_ins import threads
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import CodeType, FrameType, TracebackType
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["install", "uninstall"]
+
+_SLICE_SECONDS = 0.1
+_TOOL = 4  # of the two numbers that `sys.monitoring` leaves to everybody
+
+
+class _Interrupts:
+    """What is running, and how it is stopped."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        import pyodide_js
+        from pyodide.ffi import create_proxy, run_sync
+
+        self._shell = shell
+        self._kernel = shell.kernel  # type: ignore[attr-defined]
+        self._run_stock: Callable[[str], Any] = self._kernel.run
+        self._run_code: Callable[..., Any] = shell.run_code
+        self._run_sync: Callable[[Any], Any] = run_sync
+        self._sleep = time.sleep
+        self._heard = create_proxy(self.interrupt_waiting)
+        self._page = javascript.interrupts()(pyodide_js, self._heard)
+        self._cell: asyncio.Task[Any] | None = None
+        self._waits: list[asyncio.Future[Any]] = []
+        self._stopped = False
+        self.patches = Patches()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is a page that tells of its Stop button."""
+        return bool(self._page.isHeard)
+
+    def install(self) -> None:
+        import pyodide.ffi
+        import pyodide.webloop
+
+        patches = self.patches
+        patches.set(self._kernel, "run", self.run)
+        patches.set(self._shell, "run_code", self.run_code)
+        patches.set(pyodide.ffi, "run_sync", self.run_sync)
+        patches.set(pyodide.webloop, "run_sync", self.run_sync)
+        patches.set(time, "sleep", self.sleep)
+        self._shell.set_custom_exc((asyncio.CancelledError,), self.show_cancelled)
+        monitoring = sys.monitoring
+        if monitoring.get_tool(_TOOL) is None:
+            monitoring.use_tool_id(_TOOL, "je-kernel")
+            monitoring.register_callback(_TOOL, monitoring.events.LINE, self.begin_line)
+            patches.when_undone(partial(monitoring.free_tool_id, _TOOL))
+        signal.signal(signal.SIGINT, self.raise_interrupt)
+
+    def uninstall(self) -> None:
+        self.patches.undo()
+        self._shell.set_custom_exc((), None)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._page.close()
+        self._heard.destroy()
+
+    async def run(self, code: str) -> Any:
+        """Run a cell that can be stopped."""
+        header = (self._kernel.get_parent() or {}).get("header", {})
+        self._cell, self._stopped = asyncio.current_task(), False
+        if getattr(builtins.input, "__func__", None) is not _Interrupts.input:
+            self._input = builtins.input
+            builtins.input = self.input
+        try:
+            self._page.begin(header.get("session"), header.get("msg_id"))
+            return await self._run_stock(code)
+        except (asyncio.CancelledError, KeyboardInterrupt) as error:
+            # Before its first line, while packages are fetched for it, or after its last.
+            if not self._stopped and isinstance(error, asyncio.CancelledError):
+                raise
+            self.show_cancelled(self._shell, type(error), error, error.__traceback__)
+            return {"status": "error", "payload": [], **self._shell._last_traceback}  # type: ignore[attr-defined]
+        finally:
+            self._page.end()
+            self._cell = None
+
+    def run_code(self, code: CodeType, *arguments: Any, **options: Any) -> Any:
+        """Run a statement of a cell, and have Python look as soon as each line of it begins."""
+        self._page.lookSoon()
+        if sys.monitoring.get_tool(_TOOL) == "je-kernel":
+            _watch(code)
+        return self._run_code(code, *arguments, **options)
+
+    def begin_line(self, _code: CodeType, _line: int) -> object:
+        """Look soon: what this line does may take as long as all before it, many times over."""
+        self._page.lookSoon()
+        return sys.monitoring.DISABLE  # once is enough
+
+    def interrupt_waiting(self) -> bool:
+        """End what the cell waits for; return whether it waits."""
+        if self._stopped:
+            return False  # told before, and still there: what else runs leaves it no turn
+        if self._waits:
+            wait = self._waits[-1]
+        elif self._cell is not None and getattr(self._cell, "_fut_waiter", None) is not None:
+            wait = self._cell
+        else:
+            return False
+        self._stopped = True
+        return wait.cancel()
+
+    def run_sync(self, awaitable: Awaitable[Any]) -> Any:
+        """Wait for something, as ``pyodide.ffi.run_sync`` does, until it is there or Stop is pressed."""
+        if not self._is_main() or not runtime.can_run_sync():
+            return self._run_sync(awaitable)
+        wait = asyncio.ensure_future(awaitable)
+        self._waits.append(wait)
+        try:
+            return self._run_sync(wait)
+        except asyncio.CancelledError:
+            if not self._stopped:
+                raise
+            self._stopped = False
+        finally:
+            self._waits.remove(wait)
+        raise _interrupt()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, as ``time.sleep`` does, for no longer than until Stop is pressed."""
+        if self._cell is None or runtime.can_run_sync():
+            self._sleep(seconds)
+            return
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > _SLICE_SECONDS:
+            self._sleep(_SLICE_SECONDS)
+            self.check()
+        self._sleep(max(left, 0.0) if seconds >= 0 else seconds)
+
+    def input(self, *arguments: Any) -> str:
+        """Ask, as ``input`` does; Stop is an answer, too."""
+        answer: str = self._input(*arguments)
+        self.check()
+        return answer
+
+    def check(self) -> None:
+        """Raise, if Stop has been pressed."""
+        if self._page.isAsked():
+            raise _interrupt()
+
+    def raise_interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        """Handle the signal that Python makes of the page's word."""
+        # What runs may be a thread or a callback: the cell is what the student means.
+        threads.interrupt_starter()
+        if not self.interrupt_waiting() or not self._is_main():
+            raise _interrupt()
+
+    def show_cancelled(
+        self,
+        shell: InteractiveShell,
+        kind: type[BaseException],
+        error: BaseException,
+        tb: TracebackType | None,
+        tb_offset: int | None = None,
+    ) -> None:
+        """Show a cell whose ``await`` was stopped as one that was interrupted."""
+        if self._stopped:
+            interrupt = _interrupt().with_traceback(tb)
+            kind, error, self._stopped = KeyboardInterrupt, interrupt, False
+        shell.showtraceback((kind, error, tb), tb_offset=tb_offset)  # type: ignore[no-untyped-call]
+
+    def _is_main(self) -> bool:
+        return threading.get_ident() == threading.main_thread().ident
+
+
+def _watch(code: CodeType) -> None:
+    """Have the first time that a line of some code runs told, and of the functions in it."""
+    sys.monitoring.set_local_events(_TOOL, code, sys.monitoring.events.LINE)
+    for constant in code.co_consts:
+        if isinstance(constant, type(code)):
+            _watch(constant)
+
+
+def _interrupt() -> KeyboardInterrupt:
+    """Make an error that is shown with the student's own lines only."""
+    from je_kernel.tracebacks import render
+
+    error = KeyboardInterrupt()
+    error._render_traceback_ = lambda: render(error)  # type: ignore[attr-defined]
+    return error
+
+
+_installed: _Interrupts | None = None
+
+
+def install(shell: InteractiveShell) -> bool:
+    """Have the Stop button stop what runs; return whether there is a page that tells of it.
+
+    Parameters
+    ----------
+    shell
+        The shell of JupyterLite's Pyodide kernel.
+    """
+    global _installed
+    _installed = _Interrupts(shell)
+    if not _installed.is_heard:
+        uninstall()
+        return False
+    _installed.install()
+    return True
+
+
+def uninstall() -> None:
+    """Take back what `install` did."""
+    global _installed
+    if _installed is not None:
+        _installed.uninstall()
+    _installed = None
