@@ -9,6 +9,7 @@ from pathlib import Path
 # Each name is a module of this package with a function `run(rounds: int) -> Report`.
 BENCHMARKS = {
     "files": "reading and writing data files, against JupyterLite's drive",
+    "interrupts": "from a press of Stop to the end of the cell, and what it costs a loop",
     "lessons": "a corpus of school lessons, against stock JupyterLite and CPython (takes an hour)",
     "network": "reading from URLs, against JavaScript's fetch and pyodide-http",
     "service": "shares and retrievals, against an empty handler (needs Debian's wrk)",

@@ -77,6 +77,20 @@ def take_doctor(page: ChromiumPage, site: str, _: Path) -> None:
     show(page, "doctor.png", height=1720)
 
 
+def take_stop(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take a loop without an end, stopped."""
+    notebook = Lab.open(page, site).new_notebook()
+    notebook.run("heights = [163, 171, 158]")
+    loop = notebook.start(
+        "total, i = 0, 0\nwhile i < len(heights):\n    total += heights[i]  # and i stays 0"
+    )
+    page.playwright.locator(".jp-Notebook-ExecutionIndicator[data-status='busy']").wait_for()
+    page.playwright.click("[data-command='notebook:interrupt-kernel']")
+    loop.result()
+    notebook.run("total > 0, sum(heights)")
+    show(page, "stop.png", height=520)
+
+
 def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
     """Take the card of a share, on light and on dark, its notebook opened, and its page."""
     environment = {"DATA_DIR": str(folder / "data"), "CORS_ORIGINS": site.rstrip("/")}
@@ -150,6 +164,7 @@ PICTURES = {
     "first": take_first_notebook,
     "web": take_data_from_the_web,
     "doctor": take_doctor,
+    "stop": take_stop,
     "sharing": take_sharing,
     "plots": take_plots,
     "turtle": take_turtle,

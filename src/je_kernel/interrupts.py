@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["install", "uninstall"]
 
 _SLICE_SECONDS = 0.1
+_MONITORING: Any = getattr(sys, "monitoring", None)  # Python 3.11 has none
 _TOOL = 4  # of the two numbers that `sys.monitoring` leaves to everybody
 
 
@@ -68,17 +69,18 @@ class _Interrupts:
         patches.set(pyodide.ffi, "run_sync", self.run_sync)
         patches.set(pyodide.webloop, "run_sync", self.run_sync)
         patches.set(time, "sleep", self.sleep)
-        self._shell.set_custom_exc((asyncio.CancelledError,), self.show_cancelled)
-        monitoring = sys.monitoring
-        if monitoring.get_tool(_TOOL) is None:
-            monitoring.use_tool_id(_TOOL, "je-kernel")
-            monitoring.register_callback(_TOOL, monitoring.events.LINE, self.begin_line)
-            patches.when_undone(partial(monitoring.free_tool_id, _TOOL))
+        self._shell.set_custom_exc(  # type: ignore[no-untyped-call]
+            (asyncio.CancelledError,), self.show_cancelled
+        )
+        if _MONITORING.get_tool(_TOOL) is None:
+            _MONITORING.use_tool_id(_TOOL, __name__)
+            _MONITORING.register_callback(_TOOL, _MONITORING.events.LINE, self.begin_line)
+            patches.when_undone(partial(_MONITORING.free_tool_id, _TOOL))
         signal.signal(signal.SIGINT, self.raise_interrupt)
 
     def uninstall(self) -> None:
         self.patches.undo()
-        self._shell.set_custom_exc((), None)
+        self._shell.set_custom_exc((), None)  # type: ignore[no-untyped-call]
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._page.close()
         self._heard.destroy()
@@ -106,14 +108,14 @@ class _Interrupts:
     def run_code(self, code: CodeType, *arguments: Any, **options: Any) -> Any:
         """Run a statement of a cell, and have Python look as soon as each line of it begins."""
         self._page.lookSoon()
-        if sys.monitoring.get_tool(_TOOL) == "je-kernel":
+        if _MONITORING.get_tool(_TOOL) == __name__:
             _watch(code)
         return self._run_code(code, *arguments, **options)
 
     def begin_line(self, _code: CodeType, _line: int) -> object:
         """Look soon: what this line does may take as long as all before it, many times over."""
         self._page.lookSoon()
-        return sys.monitoring.DISABLE  # once is enough
+        return _MONITORING.DISABLE  # once is enough
 
     def interrupt_waiting(self) -> bool:
         """End what the cell waits for; return whether it waits."""
@@ -129,7 +131,7 @@ class _Interrupts:
         return wait.cancel()
 
     def run_sync(self, awaitable: Awaitable[Any]) -> Any:
-        """Wait for something, as ``pyodide.ffi.run_sync`` does, until it is there or Stop is pressed."""
+        """Wait as ``pyodide.ffi.run_sync`` does, or until Stop is pressed."""
         if not self._is_main() or not runtime.can_run_sync():
             return self._run_sync(awaitable)
         wait = asyncio.ensure_future(awaitable)
@@ -164,9 +166,9 @@ class _Interrupts:
     def check(self) -> None:
         """Raise, if Stop has been pressed."""
         if self._page.isAsked():
-            raise _interrupt()
+            self.raise_interrupt()
 
-    def raise_interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+    def raise_interrupt(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Handle the signal that Python makes of the page's word."""
         # What runs may be a thread or a callback: the cell is what the student means.
         threads.interrupt_starter()
@@ -185,7 +187,7 @@ class _Interrupts:
         if self._stopped:
             interrupt = _interrupt().with_traceback(tb)
             kind, error, self._stopped = KeyboardInterrupt, interrupt, False
-        shell.showtraceback((kind, error, tb), tb_offset=tb_offset)  # type: ignore[no-untyped-call]
+        shell.showtraceback((kind, error, tb), tb_offset=tb_offset)
 
     def _is_main(self) -> bool:
         return threading.get_ident() == threading.main_thread().ident
@@ -193,7 +195,7 @@ class _Interrupts:
 
 def _watch(code: CodeType) -> None:
     """Have the first time that a line of some code runs told, and of the functions in it."""
-    sys.monitoring.set_local_events(_TOOL, code, sys.monitoring.events.LINE)
+    _MONITORING.set_local_events(_TOOL, code, _MONITORING.events.LINE)
     for constant in code.co_consts:
         if isinstance(constant, type(code)):
             _watch(constant)

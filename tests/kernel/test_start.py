@@ -50,6 +50,7 @@ def test_starting_by_hand_in_a_bare_page_gives_urllib_the_network(selenium):
         ("imports", "skipped", "this Python has no IPython shell"),
         ("stand-ins", "done", None),
         ("shell", "skipped", "this Python has no IPython shell"),
+        ("stop", "skipped", "this Python has no kernel of JupyterLite's"),
         ("namespace", "skipped", "this Python has no IPython shell"),
     ]
     assert size > 10_000

@@ -118,8 +118,11 @@ def test_a_program_can_catch_it(notebook):
     code = "try:\n    begun()\n    while True: pass\nexcept KeyboardInterrupt:\n    print('caught')"
     name, said = stop(notebook.lab.page, code)
     assert (name, "caught" in said) == ("", True)
-    asks = "import asyncio\ntry:\n    begun()\n    await asyncio.sleep(10_000)\nfinally:\n    print('tidy')"
-    name, said = stop(notebook.lab.page, asks)
+    code = (
+        "import asyncio\ntry:\n    begun()\n    await asyncio.sleep(10_000)\n"
+        "finally:\n    print('tidy')"
+    )
+    name, said = stop(notebook.lab.page, code)
     assert "KeyboardInterrupt" in name
     assert "tidy" in said
 
@@ -222,7 +225,8 @@ def test_only_the_kernel_that_is_meant_stops(notebook):
     other_kernel = notebook.lab.page.evaluate(
         """async () => {
           const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-          window.otherRuns = kernel.requestExecute({ code: 'import time\\ntime.sleep(3)\\nmine = 2' }).done;
+          const code = 'import time\\ntime.sleep(3)\\nmine = 2';
+          window.otherRuns = kernel.requestExecute({ code }).done;
           return kernel.id;
         }"""
     )
@@ -275,6 +279,6 @@ def test_a_second_press_offers_a_restart_that_keeps_files(page, files_site):
     )
     for _ in range(2):
         tab.click('[data-command="notebook:interrupt-kernel"]')
-    tab.click('.jp-Dialog .jp-mod-accept')
+    tab.click(".jp-Dialog .jp-mod-accept")
     assert value(notebook, "open('kept.txt').read()") == "kept"
     assert value(notebook, "'kept' in globals()") is False
