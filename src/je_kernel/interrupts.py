@@ -69,6 +69,8 @@ class _Interrupts:
         patches.set(pyodide.ffi, "run_sync", self.run_sync)
         patches.set(pyodide.webloop, "run_sync", self.run_sync)
         patches.set(time, "sleep", self.sleep)
+        for name in ("custom_exceptions", "CustomTB"):
+            patches.when_undone(partial(setattr, self._shell, name, getattr(self._shell, name)))
         self._shell.set_custom_exc(  # type: ignore[no-untyped-call]
             (asyncio.CancelledError,), self.show_cancelled
         )
@@ -76,12 +78,11 @@ class _Interrupts:
             _MONITORING.use_tool_id(_TOOL, __name__)
             _MONITORING.register_callback(_TOOL, _MONITORING.events.LINE, self.begin_line)
             patches.when_undone(partial(_MONITORING.free_tool_id, _TOOL))
-        signal.signal(signal.SIGINT, self.raise_interrupt)
+        handler = signal.signal(signal.SIGINT, self.raise_interrupt)
+        patches.when_undone(partial(signal.signal, signal.SIGINT, handler))
 
     def uninstall(self) -> None:
         self.patches.undo()
-        self._shell.set_custom_exc((), None)  # type: ignore[no-untyped-call]
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         self._page.close()
         self._heard.destroy()
 

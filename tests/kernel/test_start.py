@@ -92,7 +92,7 @@ def _kernel_as_it_starts(selenium):
 def test_jupyterlites_kernel_starts_us_as_it_makes_its_shell(selenium):
     skipped = _kernel_as_it_starts(selenium)
     # Nobody mounts a drive here; and with JSPI there is nothing to prepare.
-    assert skipped == ["drive", "modules", "copies"]
+    assert skipped == ["drive", "modules", "copies", "stop"]
 
 
 @run_in_pyodide(packages=KERNEL)

@@ -29,7 +29,7 @@ class Patches:
     """
 
     def __init__(self) -> None:
-        self._undoing: list[Callable[[], None]] = []
+        self._undoing: list[Callable[[], object]] = []
 
     def set(self, owner: Any, name: str, value: Any) -> None:
         """Replace an attribute of a module or class, or add it."""
@@ -42,7 +42,7 @@ class Patches:
         self._undoing.append(partial(setattr, owner, name, vars(owner)[name]))
         delattr(owner, name)
 
-    def when_undone(self, action: Callable[[], None]) -> None:
+    def when_undone(self, action: Callable[[], object]) -> None:
         """Have something else taken back as well, which is not an attribute."""
         self._undoing.append(action)
 
