@@ -1,9 +1,10 @@
 """A kernel's memory: how much there is, what it is used for, and what to do where it is too little.
 
-Pyodide's memory grows as it is needed, up to 4 GiB, and never shrinks before the kernel ends. Where
-it ends, Python raises an error. A small computer has less than that, and its browser then ends the
-whole page without a word. So there is a limit, at which Python raises its errors; a reserve that is
-freed to show them, which takes memory; and one warning before.
+Pyodide's memory grows as it is needed, up to 4 GiB, and never shrinks before the kernel ends. From
+2 GiB on, Pyodide (314.0.6) takes addresses for negative numbers: texts come out as zeros, files and
+downloads fail. A small computer has less than that, and its browser ends the whole page without a
+word. So there is a limit, at which Python raises its errors; a reserve that is freed to show them,
+which takes memory; and one warning before.
 """
 
 from __future__ import annotations
@@ -45,9 +46,8 @@ _PIECES = 32
 _ROOM = 2_000_000
 # Of what the computer has, for one kernel; beside it are the page, the browser and the system.
 _SHARE = 2
-# What a computer is taken to have where the browser does not tell, in bytes: no more than to warn.
-_USUAL_DEVICE = 4 * 2**30
-_MOST = 2**32
+_MOST = 2**31
+_NONE = 2**32 - 1
 _SAMPLE = 1000
 _DEPTH = 4
 _FEW = 3
@@ -115,7 +115,7 @@ def _used() -> int:
     module = _module()
     answer = module._malloc(40)  # struct mallinfo: ten words, of which the eighth is what is used
     module._mallinfo(answer)
-    used = int(module.HEAPU32[(answer >> 2) % 2**30 + 7])  # addresses above 2 GiB may be negative
+    used = int(module.HEAPU32[(answer >> 2) + 7])
     module._free(answer)
     return used - _PIECE * len(_kernel.reserve)
 
@@ -128,9 +128,8 @@ def _device() -> int | None:
 
 
 def _limit(device: int | None) -> int:
-    most = int(_module().getHeapMax())
     wanted = settings.current().memory_limit_mb * 1_000_000
-    return min(most, wanted or (device // _SHARE if device else most))
+    return min(_MOST, wanted or (device // _SHARE if device else _MOST))
 
 
 class _Kernel:
@@ -149,7 +148,7 @@ class _Kernel:
             return
         self.threshold = heap
         memory = probe()
-        if memory is None or memory.used < _threshold(memory.limit, memory.device):
+        if memory is None or memory.used < memory.limit // 2:
             return
         shell = sys.modules["IPython"].get_ipython()
         shell.events.unregister("post_run_cell", self.look)
@@ -167,18 +166,20 @@ def install(shell: InteractiveShell | None) -> None:
     shell
         The IPython shell whose cells are meant, if there is one.
     """
-    device = _device()
-    limit = _limit(device)
-    _module()._malloc_set_footprint_limit(limit)
+    module = _module()
+    limit = _limit(_device())
+    # Before what the allocator has lie what never changes, and the stack.
+    before = module._sbrk(0) - module._malloc_footprint()
+    module._malloc_set_footprint_limit(limit - before)
     keep_reserve()
     if shell is not None:
-        _kernel.threshold = _threshold(limit, device)
+        _kernel.threshold = limit // 2
         shell.events.register("post_run_cell", _kernel.look)
 
 
 def uninstall(shell: InteractiveShell | None) -> None:
     """Take back what `install` has done."""
-    _module()._malloc_set_footprint_limit(_MOST - 1)
+    _module()._malloc_set_footprint_limit(_NONE)
     free_reserve()
     if shell is not None and _kernel.look in shell.events.callbacks["post_run_cell"]:
         shell.events.unregister("post_run_cell", _kernel.look)
@@ -207,10 +208,6 @@ def free_frames(error: BaseException) -> None:
     import traceback
 
     traceback.clear_frames(error.__traceback__)
-
-
-def _threshold(limit: int, device: int | None) -> int:
-    return min(limit, (device or _USUAL_DEVICE) // _SHARE) // 2
 
 
 def _warning(memory: Memory, namespace: Mapping[str, Any]) -> str:
@@ -344,7 +341,7 @@ def shown_bytes(size: int) -> str:
 
     Examples
     --------
-    >>> shown_bytes(31_400_000), shown_bytes(2**32)
-    ('31 MB', '4.3 GB')
+    >>> shown_bytes(31_400_000), shown_bytes(2**31)
+    ('31 MB', '2.1 GB')
     """
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -80,7 +80,7 @@ class Settings(NamedTuple):
     memory_limit_mb: Annotated[
         int,
         "How many megabytes of memory the Python of one notebook can have. 0: je-kernel decides,"
-        " half of the computer's memory where the browser tells it, and never more than 4 GiB.",
+        " half of the computer's memory where the browser tells it, and never more than 2 GiB.",
     ] = 0
     map_tiles: Annotated[
         bool,
