@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from je_kernel import runtime, settings
+from je_kernel.tracebacks import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,7 +140,7 @@ class _Kernel:
         self.reserve: list[int] = []
         self.threshold = 0
 
-    def look(self, _result: object = None) -> None:
+    def look(self, result: Any = None) -> None:
         """Warn, once, where a cell has made the memory grow beyond the threshold."""
         if len(self.reserve) < _PIECES:
             keep_reserve()
@@ -152,7 +153,9 @@ class _Kernel:
             return
         shell = sys.modules["IPython"].get_ipython()
         shell.events.unregister("post_run_cell", self.look)
-        print(_warning(memory, shell.user_ns), file=sys.stderr)
+        # An error has said the same.
+        if not isinstance(getattr(result, "error_in_exec", None), MemoryError):
+            print(_warning(memory, shell.user_ns), file=sys.stderr)
 
 
 _kernel = _Kernel()
@@ -213,7 +216,7 @@ def free_frames(error: BaseException) -> None:
 def _warning(memory: Memory, namespace: Mapping[str, Any]) -> str:
     used, limit = shown_bytes(memory.used), shown_bytes(memory.limit)
     advice = _advice(memory, namespace)
-    return f"This notebook uses {used} of memory; it can have {limit}.{advice}"
+    return wrapped(f"This notebook uses {used} of memory; it can have {limit}.{advice}")
 
 
 def explain(error: BaseException, namespace: Mapping[str, Any]) -> str | None:
@@ -247,7 +250,7 @@ def explain(error: BaseException, namespace: Mapping[str, Any]) -> str | None:
         )
     else:
         return None
-    return (
+    return wrapped(
         f"{text}\nTake less at once: pd.read_csv(…, usecols=[…], nrows=100_000) reads some columns"
         ' and rows only, and dtype="float32" halves the size of numbers.'
     )

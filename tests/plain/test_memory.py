@@ -54,7 +54,7 @@ def test_the_largest_values_are_named_with_what_frees_them(little):
     shown = np.zeros(50_000_000)
     alone = np.zeros(20_000_000)
     names = {"kept": np.zeros(10_000_000), "shown": shown, "small": 1, "_": alone, "np": np}
-    said = explain(MemoryError(), {**names, "Out": {1: shown, 2: alone}})
+    said = " ".join(explain(MemoryError(), {**names, "Out": {1: shown, 2: alone}}).split())
     assert "can have 1.0 GB, and 900 MB are in use" in said
     assert "The largest: shown (400 MB), Out[2] (160 MB), kept (80 MB)." in said
     assert "`%xdel shown` or `%reset -f out` or `del kept`" in said
