@@ -70,7 +70,8 @@ class _Line:
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
-        with contextlib.suppress(OSError):
+        # At the end all are cancelled, and no one wants to hear of it.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
             await asyncio.gather(
                 self._carry(reader, to_server, slow=False),
                 self._carry(from_server, writer, slow=True),

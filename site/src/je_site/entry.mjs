@@ -169,7 +169,7 @@ class Snapshot {
   /** Load Pyodide with its memory. */
   async load(options) {
     const told = await this.description();
-    const memory = this.kept ? wholeOf(this.kept, told.size) : unpacked(this.memory, told.size);
+    let memory = this.kept ? wholeOf(this.kept, told.size) : unpacked(this.memory, told.size);
     memory.catch(() => {}); // it is awaited below
     const libraries = await Promise.all(
       told.libraries.map((_, number) =>
@@ -194,6 +194,8 @@ class Snapshot {
         hangFiles(module, told.files, new FilesInWheels(module, wheels));
         // The one thing in it that depends on the engine is whether stacks can be switched.
         putMemory(module, await memory, module.jspiSupported ? told.stackSwitching : []);
+        // Pyodide keeps this function, and with it what it holds: 50 MB in each kernel.
+        memory = undefined;
         for (const [handle, number] of told.handles) {
           const library = module.LDSO.loadedLibsByName[told.libraries[number][0]];
           module.LDSO.loadedLibsByHandle[handle] = library;
