@@ -31,14 +31,16 @@ def draw(numbers: Path, picture: Path) -> None:
     rows = json.loads(numbers.read_text(encoding="utf-8"))["rows"]
     medians = {(r["side"], r["metric"]): r["median"] for r in rows if r["case"] == LESSON}
     figure, axes = plt.subplots(figsize=(8, 2.6), layout="constrained")
-    for side, title in reversed(SIDES.items()):
+    titles = [SIDES[side] for side in reversed(SIDES)]
+    for place, side in enumerate(reversed(SIDES)):
         before = 0.0
         for metric, phase, colour in PHASES:
             end = medians[side, metric]
             label = phase if side == OURS else None
-            axes.barh(title, end - before, left=before, color=colour, label=label)
+            axes.barh(place, end - before, left=before, color=colour, label=label)
             before = end
-        axes.text(before, title, f" {before:.1f} s", va="center")
+        axes.text(before, place, f" {before:.1f} s", va="center")
+    axes.set_yticks(range(len(titles)), titles)
     axes.set_xlabel("seconds from the click on a lesson's link, warm cache")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.1)
