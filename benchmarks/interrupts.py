@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.results import Measurements, Report
 from benchmarks.sites import build_ours
-from benchmarks.startup import RUN, START, _browser, _open_lab
+from benchmarks.startup import RUN, START, chromium, open_lab
 from je_site.server import serve
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ def run(rounds: int) -> Report:
     measurements = Measurements()
     with (
         tempfile.TemporaryDirectory() as folder,
-        _browser() as browser,
+        chromium() as browser,
         serve(build_ours(Path(folder))) as served,
     ):
-        page = _open_lab(browser.new_context(), served.url)
+        page = open_lab(browser.new_context(), served.url)
         page.evaluate(START)
         page.evaluate(RUN, "import numpy")
         for number in range(rounds):

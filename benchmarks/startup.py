@@ -1,6 +1,8 @@
 """Start-up: stock JupyterLite, what Jupyter Everywhere does on it, and ours, interleaved.
 
-Ours is there twice, with and without its memory snapshot. All sites are served from
+Ours is there twice, with and without its memory snapshot. Besides the machine as it is, there are
+a line of 20 Mbit/s and a processor of a quarter of the speed, what a tab takes of memory, and a
+lesson that is opened by its link in a browser that has been there before. All sites are served from
 this machine by the same server, with the same Pyodide and the same wheels. Stock
 JupyterLite would ask Pyodide's CDN and the package index; here it finds everything
 beside itself, which is to its favour.
@@ -9,14 +11,18 @@ beside itself, which is to its favour.
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.data_server import serve_data
+from benchmarks.renderer import Renderer
 from benchmarks.results import Measurements, Report
 from benchmarks.sites import CHROMIUM, CHROMIUM_FLAGS, CONTENTS, build_ours, build_stock
+from benchmarks.slow_line import slow_line
 from je_site.server import RequestRecord, serve
 
 if TYPE_CHECKING:
@@ -27,6 +33,11 @@ if TYPE_CHECKING:
 STOCK, EVERYWHERE, OURS = "stock", "jupyter-everywhere", "je-kernel"
 NO_SNAPSHOT = "no snapshot"  # ours, but for that
 COLD, WARM = "cold cache", "warm cache"
+SLOW_LINE, SLOW_PROCESSOR = "cold cache, 20 Mbit/s", "warm cache, a quarter of the processor"
+TAB, LESSON = "one idle kernel", "a lesson's link, warm cache"
+LINE = 20_000_000 / 8  # bytes a second
+SLOWNESS = 4
+PATIENCE = 300_000  # milliseconds
 
 # What Jupyter Everywhere runs, silently, when a notebook's panel appears.
 EVERYWHERE_SETUP = """\
@@ -40,6 +51,12 @@ import pandas as pd
 frame = pd.read_csv({url!r})
 assert frame.shape == (344, 8), frame.shape
 """
+
+LESSON_NAME = "lesson.ipynb"
+LESSON_CODE = """\
+import time; began = time.time()
+import pandas as pd
+pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]})"""
 
 REPORT_STEPS = "import je_kernel.startup as s; print(s.started().milliseconds)"
 
@@ -67,6 +84,35 @@ async (code) => {
   const { content } = await future.done;
   if (content.status !== "ok") throw new Error(`${content.ename}: ${content.evalue}`);
   return { seconds: (performance.now() - begin) / 1000, printed };
+}
+"""
+
+# In a page that was just gone to: seconds since then, when the notebook is shown, when its first
+# cell begins and when that has a table below it.
+RUN_LESSON = """\
+async () => {
+  const now = () => performance.now() / 1000;
+  const until = async condition => {
+    while (!condition()) await new Promise(next => setTimeout(next, 10));
+  };
+  await until(() => window.jupyterapp?.shell?.currentWidget?.context?.path === "lesson.ipynb");
+  const { commands, shell } = window.jupyterapp;
+  const panel = shell.currentWidget;
+  await panel.context.ready;
+  const page = now();
+  const { sessionContext } = panel;
+  await sessionContext.ready;
+  panel.content.activeCellIndex = 0;
+  const target = { semanticWidget: panel.id, activate: false };
+  await commands.execute("notebook:run-cell", target);
+  const [output] = panel.content.model.cells.get(0).outputs.toJSON();
+  if (!output?.data?.["text/html"]) throw new Error(JSON.stringify(output));
+  const dataframe = now();
+  let printed = "";
+  const future = sessionContext.session.kernel.requestExecute({ code: "print(began)" });
+  future.onIOPub = ({ content }) => { printed += content.text ?? ""; };
+  await future.done;
+  return { page, kernel: Number(printed) - performance.timeOrigin / 1000, dataframe };
 }
 """
 
@@ -106,29 +152,55 @@ def run(rounds: int) -> Report:
     Parameters
     ----------
     rounds
-        How often each site is opened with a cold and with a warm browser cache.
+        How often each site is opened in each case.
 
     Returns
     -------
     Report
-        Seconds, bytes and requests for each side; ratios against stock and
-        against Jupyter Everywhere's way, each the worse of cold and warm.
+        Seconds, bytes and requests for each side; ratios against stock, against Jupyter
+        Everywhere's way and against ours without its snapshot. Those without a case in their name
+        are the worse of cold and warm.
     """
     measurements = Measurements()
-    with tempfile.TemporaryDirectory() as folder, _browser() as browser:
-        stock = build_stock(Path(folder) / "stock")
-        ours = build_ours(Path(folder) / "ours")
-        bare = build_ours(Path(folder) / "bare", snapshot=False)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        contents = _contents(folder / "contents")
+        stock = build_stock(folder / "stock", contents)
+        ours = build_ours(folder / "ours", contents)
+        bare = build_ours(folder / "bare", contents, snapshot=False)
         with _served(stock, ours, bare) as sides, serve_data(CONTENTS / "data") as data_url:
             for number in range(rounds):
                 # Each round begins with another side, so that none always comes first.
-                for side in sides[number % len(sides) :] + sides[: number % len(sides)]:
-                    _measure_side(browser, side, data_url, measurements)
+                turned = sides[number % len(sides) :] + sides[: number % len(sides)]
+                with chromium() as browser:
+                    for side in turned:
+                        _measure_side(browser, side, data_url, measurements)
+                for side in turned:
+                    _measure_poor(side, data_url, measurements)
+                    if not side.setup:
+                        _measure_lesson(side, measurements)
     return Report(measurements.rows(), _ratios(measurements))
 
 
+def _contents(folder: Path) -> Path:
+    """Copy the demonstration's notebooks, with a lesson beside them."""
+    shutil.copytree(CONTENTS, folder)
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "id": "table",
+        "source": LESSON_CODE,
+        "outputs": [],
+    }
+    cell |= {"metadata": {}, "execution_count": None}
+    kernel = {"kernelspec": {"name": "python", "display_name": "Python (Pyodide)"}}
+    notebook = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (folder / LESSON_NAME).write_text(json.dumps(notebook))
+    return folder
+
+
 @contextlib.contextmanager
-def _browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
+    """Run a headless Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -169,7 +241,7 @@ def _measure_case(
     def add(metric: str, unit: str, value: float) -> None:
         measurements.add(case, side.name, metric, unit, value)
 
-    page = _open_lab(context, side.url)
+    page = open_lab(context, side.url)
     side.traffic.forget()
     page.evaluate(START)
     add("start_to_reply", "s", page.evaluate(RUN, "1")["seconds"])
@@ -186,9 +258,67 @@ def _measure_case(
     page.close()
 
 
-def _open_lab(context: BrowserContext, url: str) -> Page:
+def _measure_poor(side: Side, data_url: str, measurements: Measurements) -> None:
+    """Measure a side on a slow line, with a slow processor, and what its tab takes of memory."""
+
+    def add(case: str, metric: str, unit: str, value: float) -> None:
+        measurements.add(case, side.name, metric, unit, value)
+
+    with chromium() as browser:  # of its own: each has the same processes then
+        context = browser.new_context()
+        with slow_line(side.url, LINE) as url:
+            page = open_lab(context, url)
+            add(SLOW_LINE, "start_to_dataframe", "s", _time_to_dataframe(page, side, data_url))
+            page.close()
+
+        page = open_lab(context, side.url)
+        _time_to_dataframe(page, side, data_url)  # the second has all in the browser's cache
+        with Renderer(browser).slowed(SLOWNESS):
+            seconds = _time_to_dataframe(page, side, data_url)
+        add(SLOW_PROCESSOR, "start_to_dataframe", "s", seconds)
+
+    with chromium() as browser:
+        page = open_lab(browser.new_context(), side.url)
+        renderer = Renderer(browser)
+        renderer.forget_peak()
+        page.evaluate(START)
+        page.evaluate(RUN, "1")
+        add(TAB, "memory_peak", "B", renderer.peak())
+        add(TAB, "memory_idle", "B", renderer.memory())
+
+
+def _time_to_dataframe(page: Page, side: Side, data_url: str) -> float:
+    """Start a kernel; return after how many seconds it has made a table, from a URL if it can."""
+    page.evaluate(START)
+    for code in side.setup:
+        page.evaluate(RUN, code)
+    read = READ_A_TABLE.format(url=f"{data_url}penguins.csv")
+    return float(page.evaluate(RUN, read if side.reads else LESSON_CODE)["seconds"])
+
+
+def _measure_lesson(side: Side, measurements: Measurements) -> None:
+    """Follow the link of a lesson twice, in a browser that keeps what it has fetched on disk."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, args=CHROMIUM_FLAGS
+        )
+        for _ in range(2):
+            page = context.new_page()
+            page.set_default_timeout(PATIENCE)
+            page.goto(f"{side.url}lab/index.html?path={LESSON_NAME}", wait_until="commit")
+            marks = page.evaluate(RUN_LESSON)
+            page.close()
+        for mark, seconds in marks.items():
+            measurements.add(LESSON, side.name, f"click_to_{mark}", "s", seconds)
+        context.close()
+
+
+def open_lab(context: BrowserContext, url: str) -> Page:
+    """Open JupyterLab in a page, and wait until it is there."""
     page = context.new_page()
-    page.set_default_timeout(300_000)
+    page.set_default_timeout(PATIENCE)
     page.goto(f"{url}lab/index.html")
     page.wait_for_function("window.jupyterapp?.serviceManager?.isReady")
     page.evaluate("window.jupyterapp.restored")
@@ -213,6 +343,15 @@ def _ratios(measurements: Measurements) -> dict[str, float]:
         ratios[f"{metric}.ours_vs_no_snapshot.warm"] = measurements.ratio(
             WARM, metric, OURS, NO_SNAPSHOT
         )
+    for case, name in ((SLOW_LINE, "cold_20mbit"), (SLOW_PROCESSOR, "warm_slow_processor")):
+        ratios[f"start_to_dataframe.ours_vs_je.{name}"] = measurements.ratio(
+            case, "start_to_dataframe", OURS, EVERYWHERE
+        )
+    ratios["click_to_dataframe.ours_vs_stock.warm"] = measurements.ratio(
+        LESSON, "click_to_dataframe", OURS, STOCK
+    )
+    for metric in ("memory_idle", "memory_peak"):
+        ratios[f"{metric}.ours_vs_before"] = measurements.ratio(TAB, metric, OURS, NO_SNAPSHOT)
     ratios["requests.ours_vs_stock"] = measurements.ratio(COLD, "requests", OURS, STOCK)
     ratios["own_steps_ms"] = max(
         measurements.median(case, OURS, "own_steps") for case in (COLD, WARM)

@@ -91,6 +91,21 @@ def take_stop(page: ChromiumPage, site: str, _: Path) -> None:
     show(page, "stop.png", height=520)
 
 
+FULL = """
+numbers = []
+while True:
+    numbers.append(list(range(1_000_000)))
+"""
+
+
+def take_memory(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take a cell that fills the memory, and one after it."""
+    notebook = Lab.open(page, site).new_notebook()
+    for code in (FULL.strip(), "del numbers"):
+        notebook.run(code)
+    show(page, "memory.png", height=560)
+
+
 def take_sharing(page: ChromiumPage, site: str, folder: Path) -> None:
     """Take the card of a share, on light and on dark, its notebook opened, and its page."""
     environment = {"DATA_DIR": str(folder / "data"), "CORS_ORIGINS": site.rstrip("/")}
@@ -165,6 +180,7 @@ PICTURES = {
     "web": take_data_from_the_web,
     "doctor": take_doctor,
     "stop": take_stop,
+    "memory": take_memory,
     "sharing": take_sharing,
     "plots": take_plots,
     "turtle": take_turtle,

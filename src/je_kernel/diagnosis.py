@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 
-from je_kernel import runtime, settings, startup
+from je_kernel import memory, runtime, settings, startup
 from je_kernel._version import __version__
+from je_kernel.memory import shown_bytes
 from je_kernel.net.credentials import shown_text
 
 __all__ = ["Report", "Section", "doctor"]
@@ -126,6 +127,24 @@ def _surroundings(facts: runtime.Runtime) -> Section:
             ("cross-origin isolated", _yes_no(facts.cross_origin_isolated)),
             ("contents mounted at", facts.drive or "not mounted"),
             ("contents databases", _counted(databases)),
+            *_memory(),
+        ),
+    )
+
+
+def _memory() -> tuple[tuple[str, str], ...]:
+    held = memory.probe()
+    if held is None:
+        return (("memory", "the computer's"),)
+    return (
+        (
+            "memory",
+            f"{shown_bytes(held.used)} in use, {shown_bytes(held.heap)} taken from the computer,"
+            f" {shown_bytes(held.limit)} at most",
+        ),
+        (
+            "memory of the computer",
+            f"about {held.device / 2**30:g} GB" if held.device else "not told by this browser",
         ),
     )
 

@@ -42,6 +42,7 @@ _MODULES = (
     "je_kernel.imports.import_hints",
     "je_kernel.imports.site_packages",
     "je_kernel.interrupts",
+    "je_kernel.memory",
     "je_kernel.net.adapters.http_client",
     "je_kernel.net.adapters.urllib_request",
     "je_kernel.net.saved",

@@ -77,6 +77,11 @@ class Settings(NamedTuple):
         bool,
         "Whether a download that takes longer than a second shows its progress.",
     ] = True
+    memory_limit_mb: Annotated[
+        int,
+        "How many megabytes of memory the Python of one notebook can have. 0: je-kernel decides,"
+        " half of the computer's memory where the browser tells it, and never more than 2 GiB.",
+    ] = 0
     map_tiles: Annotated[
         bool,
         "Whether maps may show pictures of the world, which other servers send (folium,"

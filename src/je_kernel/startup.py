@@ -216,6 +216,20 @@ def _unhint_imports(shell: InteractiveShell | None) -> None:
         unhint_imports(shell)
 
 
+def _limit_memory(shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("the computer's memory is Python's here")
+    from je_kernel import memory
+
+    memory.install(shell)
+
+
+def _leave_memory(shell: InteractiveShell | None) -> None:
+    from je_kernel import memory
+
+    memory.uninstall(shell)
+
+
 def _stand_in(shell: InteractiveShell | None) -> None:
     if not runtime.in_browser():
         raise Skip("the real things are here")
@@ -286,6 +300,7 @@ STEPS: tuple[Step, ...] = (
     Step("copies", _prepare_saved_copies, _release_saved_copies),
     Step("packages", _find_site_packages, _leave_site_packages),
     Step("imports", _hint_imports, _unhint_imports),
+    Step("memory", _limit_memory, _leave_memory),
     Step("stand-ins", _stand_in, _stand_out),
     Step("shell", _bring_shell, _leave_shell),
     Step("stop", _hear_stop, _hear_no_stop),

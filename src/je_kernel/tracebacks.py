@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-__all__ = ["is_library", "of_the_student", "render", "student_frame"]
+__all__ = ["is_library", "of_the_student", "render", "student_frame", "wrapped"]
 
 _FULL_MODES = frozenset({"Verbose"})
 # What fits beside the file list on a small screen.
@@ -123,11 +123,17 @@ def render(error: BaseException) -> list[str]:
         type(error), error, of_the_student(error.__traceback__), tb_offset=0
     )
     text = str(error)
-    return [part.replace(text, _wrapped(text)) for part in shown]
+    return [part.replace(text, wrapped(text)) for part in shown]
 
 
-def _wrapped(text: str) -> str:
-    """Break long lines between words: JupyterLab would break them anywhere."""
+def wrapped(text: str) -> str:
+    """Break long lines between words: JupyterLab would break them anywhere.
+
+    Parameters
+    ----------
+    text
+        Its indented lines stay as they are.
+    """
     import textwrap
 
     return "\n".join(

@@ -191,6 +191,27 @@
       await within(context.restartKernel(), 'the kernel to restart');
     },
 
+    /** Save it and close its tab, without a question. */
+    async close(id) {
+      const panel = panelOf(id);
+      await within(panel.context.save(), 'the notebook to be saved');
+      panel.close();
+      await until(() => panel.isDisposed, `${id} to close`);
+    },
+
+    /** Wait until so many kernels run. */
+    async kernels(number) {
+      const { kernels } = (await lab()).serviceManager;
+      const run = async () => {
+        await kernels.refreshRunning();
+        return [...kernels.running()].length;
+      };
+      const look = async () => {
+        while ((await run()) !== number) await new Promise(next => setTimeout(next, 50));
+      };
+      await within(look(), `${number} kernels to run`);
+    },
+
     async save(id) {
       await within(panelOf(id).context.save(), 'the notebook to be saved');
     },

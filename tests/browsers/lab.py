@@ -186,6 +186,10 @@ class Notebook:
         """Restart the kernel, as the menu does once the student has confirmed."""
         self.lab.call("restartKernel", self.id)
 
+    def close(self) -> None:
+        """Save the notebook and close its tab."""
+        self.lab.call("close", self.id)
+
     def save(self) -> None:
         """Save the notebook into the site's contents."""
         self.lab.call("save", self.id)
@@ -234,6 +238,10 @@ class Lab:
     def open_notebook(self, path: str) -> Notebook:
         """Open a notebook of the site's contents."""
         return Notebook(self, self.call("openNotebook", path))
+
+    def wait_for_kernels(self, number: int) -> None:
+        """Wait until so many kernels run in the page."""
+        self.call("kernels", number)
 
     def run_at_once(self, code: str) -> CellResult:
         """Open a new notebook and run code in it as soon as JupyterLab takes it."""

@@ -109,7 +109,8 @@ def test_to_install_again_changes_nothing(site):
     assert everything(site) == before
 
 
-STARTS_UNASKED = {"@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True}}
+TRACKER = "@jupyterlab/notebook-extension:tracker"
+NOTEBOOKS = {"autoStartDefaultKernel": True, "kernelShutdown": True}
 
 
 def test_switched_off_there_is_nothing_left_of_the_pages(site):
@@ -118,7 +119,7 @@ def test_switched_off_there_is_nothing_left_of_the_pages(site):
     install(site, front_page=True)
     install(site, pages=False, expose_app=False)
     assert everything(site) == before
-    assert config(site) == {"appName": "Our School", "settingsOverrides": STARTS_UNASKED}
+    assert config(site) == {"appName": "Our School", "settingsOverrides": {TRACKER: NOTEBOOKS}}
     assert not (site / "je").exists()
     assert SCRIPT.sub("", (site / "index.html").read_text()) == STOCK
 

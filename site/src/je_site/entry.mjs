@@ -17,6 +17,20 @@ if (userAgent.includes('Linux') && userAgent.includes('AppleWebKit') && !/Chrom/
 }
 
 export async function loadPyodide(options) {
+  const pyodide = await start(options);
+  const { fatal_error: fail } = pyodide._api;
+  pyodide._api.fatal_error = error => {
+    try {
+      return fail(error);
+    } catch (thrown) {
+      if (thrown.pyodide_fatal_error) endRequests(thrown);
+      throw thrown;
+    }
+  };
+  return pyodide;
+}
+
+async function start(options) {
   const { searchParams } = new URL(import.meta.url);
   // What `doctor()` says of it.
   self.jeKernelSnapshot = 'the site has none';
@@ -40,6 +54,38 @@ export async function loadPyodide(options) {
   const pyodide = await load(options);
   run(pyodide, LEAVE_FOLDER);
   return pyodide;
+}
+
+// Where Python ends for good (a library has called `abort`, or damaged its memory) JupyterLite does not
+// expect it: the cell stays busy for ever, and nothing is said. So what its page asks for, in
+// messages of Comlink's, is answered here from then on.
+const post = self.postMessage.bind(self);
+let lastRequest;
+let last; // what is answered
+
+self.addEventListener('message', ({ data }) => {
+  if (data?.type !== 'APPLY') return;
+  lastRequest = data;
+  if (last) answer();
+});
+
+function endRequests(error) {
+  const ename = 'PythonEnded';
+  const evalue =
+    'Python has crashed in this notebook, and its variables are gone; what the notebook shows is' +
+    ` not. Kernel > Restart Kernel… starts Python again. (${error.message})`;
+  last = { ename, evalue, traceback: [`${ename}: ${evalue}`] };
+  // Without Comlink's own answers.
+  self.postMessage = (message, ...more) => message.id || post(message, ...more);
+  answer();
+}
+
+function answer() {
+  if (!lastRequest) return;
+  const { id, path } = lastRequest;
+  const isCell = path.at(-1) === 'execute';
+  if (isCell) post({ _kernelMessage: { type: 'execute_error', bundle: last } });
+  post({ id, type: 'RAW', value: { status: 'error', ...last } });
 }
 
 // Pyodide looks for modules in the current folder first of all. In JupyterLite that is the drive, and
@@ -123,7 +169,7 @@ class Snapshot {
   /** Load Pyodide with its memory. */
   async load(options) {
     const told = await this.description();
-    const memory = this.kept ? wholeOf(this.kept, told.size) : unpacked(this.memory, told.size);
+    let memory = this.kept ? wholeOf(this.kept, told.size) : unpacked(this.memory, told.size);
     memory.catch(() => {}); // it is awaited below
     const libraries = await Promise.all(
       told.libraries.map((_, number) =>
@@ -148,6 +194,8 @@ class Snapshot {
         hangFiles(module, told.files, new FilesInWheels(module, wheels));
         // The one thing in it that depends on the engine is whether stacks can be switched.
         putMemory(module, await memory, module.jspiSupported ? told.stackSwitching : []);
+        // Pyodide keeps this function, and with it what it holds: 50 MB in each kernel.
+        memory = undefined;
         for (const [handle, number] of told.handles) {
           const library = module.LDSO.loadedLibsByName[told.libraries[number][0]];
           module.LDSO.loadedLibsByHandle[handle] = library;

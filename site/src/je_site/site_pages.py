@@ -82,7 +82,7 @@ def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> Non
         Where to warn.
     """
     _expose_application(output, wanted=options.expose_app)
-    _start_kernels_unasked(output)
+    _set_notebooks_up(output)
     apps = [app for app in _APPS if (output / app / "index.html").is_file()]
     script = _place_script(output)
     if options.pages and apps:
@@ -197,16 +197,19 @@ def _expose_application(output: Path, *, wanted: bool) -> None:
     _write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())
 
 
-def _start_kernels_unasked(output: Path) -> None:
-    """Have a notebook that names another kernel, or none, opened with the site's.
+def _set_notebooks_up(output: Path) -> None:
+    """Set what JupyterLab does with a notebook's kernel. What the deployer says stays.
 
-    JupyterLab asks otherwise, wherever a notebook's metadata name no language: a question that
-    a student cannot answer, before the first cell can run. What the deployer says stays.
+    A notebook that names another kernel, or none, is opened with the site's: JupyterLab asks
+    otherwise, a question that a student cannot answer, before the first cell can run. The kernel
+    of a notebook that is closed ends: JupyterLab keeps it, and all of its memory, otherwise.
     """
     path = output / "jupyter-lite.json"
     config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     overrides = config.setdefault("jupyter-config-data", {}).setdefault("settingsOverrides", {})
-    overrides.setdefault(_NOTEBOOK_SETTINGS, {}).setdefault("autoStartDefaultKernel", True)
+    notebooks = overrides.setdefault(_NOTEBOOK_SETTINGS, {})
+    for setting in ("autoStartDefaultKernel", "kernelShutdown"):
+        notebooks.setdefault(setting, True)
     _write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())
 
 

@@ -1,7 +1,7 @@
-"""Makes failed imports say how to get what is missing, in an IPython shell.
+"""Makes errors say what to do next, in an IPython shell: failed imports, and a lack of memory.
 
-This is the part that starts with the kernel, and no more: what there is to say
-is in `je_kernel.imports.missing_modules`, which is loaded when an import fails.
+This is the part that starts with the kernel, and no more: what there is to say is in
+`je_kernel.memory`, and in `je_kernel.imports.missing_modules`, loaded when an import fails.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from je_kernel import runtime
+from je_kernel import memory, runtime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = ["hint_imports", "unhint_imports"]
 
 
 def hint_imports(shell: InteractiveShell) -> None:
-    """Have failed imports say how to get what is missing; doing it twice does no harm.
+    """Have errors say what to do next; doing it twice does no harm.
 
     The note is added when the error is about to be shown, so code that catches
     an ImportError sees the error as it was raised.
@@ -35,8 +37,12 @@ def hint_imports(shell: InteractiveShell) -> None:
 
     def showtraceback(exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
         error = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
+        if isinstance(error, MemoryError):
+            return _show_without_memory(error, shell, lambda: show(exc_tuple, *args, **kwargs))
         if isinstance(error, (ImportError, AttributeError)):
             _add_hint(error)
+        elif isinstance(error, memory.TOO_LARGE):
+            _add_note(error, memory.explain(error, shell.user_ns))
         return show(exc_tuple, *args, **kwargs)
 
     showtraceback.je_kernel_replaced = own  # type: ignore[attr-defined]
@@ -77,8 +83,25 @@ def _add_hint(error: ImportError | AttributeError) -> None:
     except Exception:
         # Nothing may stand between a student and the error itself.
         return
-    if hint is not None and hint not in getattr(error, "__notes__", ()):
-        error.add_note(hint)
+    _add_note(error, hint)
+
+
+def _add_note(error: BaseException, note: str | None) -> None:
+    if note is not None and note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+
+
+def _show_without_memory(
+    error: MemoryError, shell: InteractiveShell, show: Callable[[], Any]
+) -> Any:
+    """Show an error that takes more memory to be shown than there is."""
+    memory.free_reserve()
+    try:
+        _add_note(error, memory.explain(error, shell.user_ns))
+        return show()
+    finally:
+        memory.free_frames(error)
+        memory.keep_reserve()
 
 
 def _neighbours(error: ImportError) -> list[str]:

@@ -1,0 +1,350 @@
+"""A kernel's memory: how much there is, what it is used for, and what to do where it is too little.
+
+Pyodide's memory grows as it is needed, up to 4 GiB, and never shrinks before the kernel ends. From
+2 GiB on, Pyodide (314.0.6) takes addresses for negative numbers: texts come out as zeros, files and
+downloads fail. A small computer has less than that, and its browser ends the whole page without a
+word. So there is a limit, at which Python raises its errors; a reserve that is freed to show them,
+which takes memory; and one warning before.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from je_kernel import runtime, settings
+from je_kernel.tracebacks import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = [
+    "TOO_LARGE",
+    "Memory",
+    "explain",
+    "free_frames",
+    "free_reserve",
+    "install",
+    "keep_reserve",
+    "probe",
+    "shown_bytes",
+    "size_of",
+    "uninstall",
+]
+
+TOO_LARGE = (MemoryError, OverflowError, ValueError)
+"""The errors by which Python and NumPy say that something is too large; see `explain`."""
+
+# Several times what showing an error takes, in pieces that are found again in memory that is nearly
+# full. Nothing is written to them: the computer gives no memory for them.
+_PIECE = 500_000
+_PIECES = 32
+# What stays free, when the reserve is put back, for the cell in which something is deleted.
+_ROOM = 2_000_000
+# Of what the computer has, for one kernel; beside it are the page, the browser and the system.
+_SHARE = 2
+_MOST = 2**31
+_NONE = 2**32 - 1
+_SAMPLE = 1000
+_DEPTH = 4
+_FEW = 3
+
+# How the messages begin of what does not fit into 32 bits.
+_BEYOND = (
+    "array is too big",
+    "iterator is too large",
+    "Maximum allowed ",
+    "cannot fit 'int' into an index-sized integer",
+    "Python int too large to convert to C ssize_t",
+    "strings are too large to concat",
+    "repeated ",
+)
+
+
+class Memory(NamedTuple):
+    """What there is of memory, in bytes.
+
+    Attributes
+    ----------
+    used
+        What Python's values and what they need take.
+    heap
+        What the browser has given to Python so far.
+    limit
+        What Python can have.
+    device
+        What the computer has, as the browser tells it, which is a power of two; None where it
+        does not.
+    """
+
+    used: int
+    heap: int
+    limit: int
+    device: int | None
+
+
+def probe() -> Memory | None:
+    """Look at the kernel's memory; None on CPython, where the computer's is Python's.
+
+    Examples
+    --------
+    >>> probe() is None
+    True
+    """
+    if not runtime.in_browser():
+        return None
+    device = _device()
+    return Memory(_used(), _heap(), _limit(device), device)
+
+
+def _module() -> Any:
+    import pyodide_js
+
+    return pyodide_js._module
+
+
+def _heap() -> int:
+    return int(_module().HEAPU8.length)
+
+
+def _used() -> int:
+    """Ask the allocator, which goes through all that there is: 2 ms for a million values."""
+    module = _module()
+    answer = module._malloc(40)  # struct mallinfo: ten words, of which the eighth is what is used
+    module._mallinfo(answer)
+    used = int(module.HEAPU32[(answer >> 2) + 7])
+    module._free(answer)
+    return used - _PIECE * len(_kernel.reserve)
+
+
+def _device() -> int | None:
+    import js
+
+    told = getattr(js.navigator, "deviceMemory", None)
+    return int(told * 2**30) if told else None
+
+
+def _limit(device: int | None) -> int:
+    wanted = settings.current().memory_limit_mb * 1_000_000
+    return min(_MOST, wanted or (device // _SHARE if device else _MOST))
+
+
+class _Kernel:
+    """What is held for this kernel: the reserve's addresses, and how far its memory may grow."""
+
+    def __init__(self) -> None:
+        self.reserve: list[int] = []
+        self.threshold = 0
+
+    def look(self, result: Any = None) -> None:
+        """Warn, once, where a cell has made the memory grow beyond the threshold."""
+        if len(self.reserve) < _PIECES:
+            keep_reserve()
+        heap = _heap()
+        if heap <= self.threshold:
+            return
+        self.threshold = heap
+        memory = probe()
+        if memory is None or memory.used < memory.limit // 2:
+            return
+        shell = sys.modules["IPython"].get_ipython()
+        shell.events.unregister("post_run_cell", self.look)
+        # An error has said the same.
+        if not isinstance(getattr(result, "error_in_exec", None), MemoryError):
+            print(_warning(memory, shell.user_ns), file=sys.stderr)
+
+
+_kernel = _Kernel()
+
+
+def install(shell: InteractiveShell | None) -> None:
+    """Set the limit, keep the reserve, and look at the memory after each cell.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell whose cells are meant, if there is one.
+    """
+    module = _module()
+    limit = _limit(_device())
+    # Before what the allocator has lie what never changes, and the stack.
+    before = module._sbrk(0) - module._malloc_footprint()
+    module._malloc_set_footprint_limit(limit - before)
+    keep_reserve()
+    if shell is not None:
+        _kernel.threshold = limit // 2
+        shell.events.register("post_run_cell", _kernel.look)
+
+
+def uninstall(shell: InteractiveShell | None) -> None:
+    """Take back what `install` has done."""
+    _module()._malloc_set_footprint_limit(_NONE)
+    free_reserve()
+    if shell is not None and _kernel.look in shell.events.callbacks["post_run_cell"]:
+        shell.events.unregister("post_run_cell", _kernel.look)
+
+
+def keep_reserve() -> None:
+    """Keep as much of the reserve as there is room for."""
+    allocate = _module()._malloc
+    room = allocate(_ROOM)
+    if not room:
+        return
+    while len(_kernel.reserve) < _PIECES and (piece := allocate(_PIECE)):
+        _kernel.reserve.append(piece)
+    _module()._free(room)
+
+
+def free_reserve() -> None:
+    """Free the reserve, so that an error can be shown."""
+    free = _module()._free
+    while _kernel.reserve:
+        free(_kernel.reserve.pop())
+
+
+def free_frames(error: BaseException) -> None:
+    """Free what the functions had made in which an error was raised; the error outlives them."""
+    import traceback
+
+    traceback.clear_frames(error.__traceback__)
+
+
+def _warning(memory: Memory, namespace: Mapping[str, Any]) -> str:
+    used, limit = shown_bytes(memory.used), shown_bytes(memory.limit)
+    advice = _advice(memory, namespace)
+    return wrapped(f"This notebook uses {used} of memory; it can have {limit}.{advice}")
+
+
+def explain(error: BaseException, namespace: Mapping[str, Any]) -> str | None:
+    """Say what to do about an error that something is too large.
+
+    Parameters
+    ----------
+    error
+        An error of `TOO_LARGE`.
+    namespace
+        The variables of the notebook.
+
+    Returns
+    -------
+    str or None
+        None where it is about something else, and on CPython.
+    """
+    memory = probe()
+    if memory is None:
+        return None
+    used, limit = shown_bytes(memory.used), shown_bytes(memory.limit)
+    if isinstance(error, MemoryError):
+        text = (
+            f"There is no memory left for this: a notebook here can have {limit}, and"
+            f" {used} are in use.{_advice(memory, namespace)}"
+        )
+    elif str(error).startswith(_BEYOND):
+        text = (
+            f"This is too large for Python in a browser: a notebook here can have {limit} of"
+            " memory, and nothing in it more than 2,147,483,647 bytes or elements."
+        )
+    else:
+        return None
+    return wrapped(
+        f"{text}\nTake less at once: pd.read_csv(…, usecols=[…], nrows=100_000) reads some columns"
+        ' and rows only, and dtype="float32" halves the size of numbers.'
+    )
+
+
+def _advice(memory: Memory, namespace: Mapping[str, Any]) -> str:
+    """Name the largest values, and how their memory comes back."""
+    largest = [each for each in _sizes(namespace) if each[0] > memory.used // 20][:_FEW]
+    restart = "Kernel > Restart Kernel… gives all of it back."
+    if not largest:
+        return f" {restart}"
+    named = ", ".join(f"{name} ({shown_bytes(size)})" for size, name, _ in largest)
+    ways = dict.fromkeys(f"`{way}`" for _, _, way in largest)
+    return f" The largest: {named}. What you need no more goes with {' or '.join(ways)}; {restart}"
+
+
+def _sizes(namespace: Mapping[str, Any]) -> list[tuple[int, str, str]]:
+    """Return the size of each value, its name, and what frees it, the largest first."""
+    # IPython keeps what cells have shown: that alone, or as well as a variable.
+    shown = namespace.get("Out", {})
+    kept = {id(value) for value in shown.values()}
+    found: dict[int, tuple[int, str, str]] = {}
+    for name, value in list(namespace.items()):
+        if name.startswith("_") or name in {"In", "Out"} or isinstance(value, (ModuleType, type)):
+            continue
+        way = f"%xdel {name}" if id(value) in kept else f"del {name}"
+        found.setdefault(id(value), (size_of(value), name, way))
+    for number, value in list(shown.items()):
+        found.setdefault(id(value), (size_of(value), f"Out[{number}]", "%reset -f out"))
+    return sorted(found.values(), key=lambda each: -each[0])
+
+
+def size_of(value: object, depth: int = _DEPTH) -> int:
+    """Estimate how many bytes a value takes, with what it contains, in a moment.
+
+    Of what has many elements a thousand are looked at.
+
+    Parameters
+    ----------
+    value
+        Anything.
+    depth
+        How deep to look into what contains others.
+
+    Examples
+    --------
+    >>> size_of(bytes(1_000_000)) // 1000
+    1000
+    >>> size_of([f"{number:1000}" for number in range(10_000)]) // 1_000_000
+    10
+    >>> row = [0] * 1_000_000
+    >>> size_of([row, row, row]) // 1_000_000
+    8
+    """
+    try:
+        return _size_of(value, depth)
+    except Exception:
+        # What a value does when it is asked for its size is its own affair.
+        return 0
+
+
+def _size_of(value: Any, depth: int) -> int:
+    size = getattr(value, "nbytes", None)
+    if isinstance(size, int):
+        return size
+    if hasattr(value, "memory_usage") and hasattr(value, "head"):
+        # Of pandas: a text is an object of its own, and there may be millions of them.
+        head = value.head(_SAMPLE)
+        return sys.getsizeof(head) * len(value) // max(len(head), 1)
+    size = sys.getsizeof(value)
+    if depth == 0 or not isinstance(value, (list, tuple, set, frozenset, dict)):
+        return size
+    looked_at = list(islice(_elements(value), _SAMPLE))
+    different = {id(each): each for each in looked_at}
+    inside = sum(_size_of(each, depth - 1) for each in different.values())
+    if len(different) == len(looked_at) and looked_at:
+        inside = inside * len(value) * (2 if isinstance(value, dict) else 1) // len(looked_at)
+    return size + inside
+
+
+def _elements(value: Any) -> Iterator[Any]:
+    if not isinstance(value, dict):
+        yield from value
+        return
+    for pair in value.items():
+        yield from pair
+
+
+def shown_bytes(size: int) -> str:
+    """Write a number of bytes as a person would.
+
+    Examples
+    --------
+    >>> shown_bytes(31_400_000), shown_bytes(2**31)
+    ('31 MB', '2.1 GB')
+    """
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
