@@ -18,8 +18,9 @@
   /** Where pages and kernels ask what is kept (GET), and for more of it (POST). */
   const CONTROL = 'api/je-kernel/offline';
   const JUPYTERLITES = /\/api\/(drive|stdin\/|service-worker-heartbeat)/;
-  /** Content that may change without a build: the server is asked first, if it has this version. */
-  const FRESH = /^(files\/|([^/]+\/)?jupyter-lite\.(json|ipynb)$)/;
+  /** What may change without a build: the server is asked first, if it has this version. */
+  const SHIPPED = /^files\//;
+  const CONFIG = /^([^/]+\/)?jupyter-lite\.(json|ipynb)$/;
   const HASHED_NAME = /[0-9a-f]{7,}/;
 
   const PATIENCE = 3000; // milliseconds to wait for a server, where there is something kept
@@ -145,10 +146,14 @@
     return { version: state.current, isLatest: true };
   }
 
+  const newborn = new Set();
+
   async function pin(id, version, isLatest) {
     if (!id) return;
     const state = await recall();
-    state.pins[id] = { version, isLatest, since: Date.now() };
+    state.pins[id] = { version, isLatest };
+    newborn.add(id);
+    setTimeout(() => newborn.delete(id), NEW_CLIENT);
     await remember();
   }
 
@@ -156,8 +161,8 @@
   async function sweep() {
     const state = await recall();
     const open = new Set((await clients.matchAll({ type: 'all' })).map(client => client.id));
-    for (const [id, { since }] of Object.entries(state.pins)) {
-      if (!open.has(id) && Date.now() - since > NEW_CLIENT) delete state.pins[id];
+    for (const id of Object.keys(state.pins)) {
+      if (!open.has(id) && !newborn.has(id)) delete state.pins[id];
     }
     const used = new Set([state.current, ...Object.values(state.pins).map(each => each.version)]);
     const gone = state.versions.filter(version => !used.has(version));
@@ -299,21 +304,20 @@
 
   // Answers -----------------------------------------------------------------------------------
 
-  const REASON = 'is not on this device, and the site cannot be reached. Connect to the network';
+  const REASON = 'is not on this device, and the site cannot be reached.';
 
-  function unavailable(path) {
-    return new Response(`${path} ${REASON}, and try again.\n`, {
-      status: 504,
-      statusText: 'Not on this device',
-      headers: { 'Content-Type': 'text/plain; charset=utf-8' },
-    });
+  /** What a page or a kernel gets as it would without us: its own words fit better than ours. */
+  async function unavailable(path) {
+    await say(`${path} ${REASON}`);
+    return Response.error();
   }
 
   function unavailablePage() {
     const page = `<!doctype html><meta charset="utf-8"><title>No network</title>
 <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
 <body style="font:1.1rem/1.5 system-ui;max-width:34rem;margin:15vh auto;padding:0 1.5rem">
-<h1>No network</h1><p>This page ${REASON}, and load it again. Pages that you have used before are here.</p>`;
+<h1>No network</h1><p>This page ${REASON} Connect to the network, and load it again.
+Pages that you have used before are here.</p>`;
     return new Response(page, { status: 504, headers: { 'Content-Type': 'text/html' } });
   }
 
@@ -384,7 +388,7 @@
     const entry = list && Object.hasOwn(list.files, path) ? list.files[path] : null;
     if (!entry) return fetch(request);
     const here = await kept(path, entry[0]);
-    const isFresh = FRESH.test(path) && isLatest;
+    const isFresh = isLatest && (SHIPPED.test(path) || CONFIG.test(path));
     if (request.headers.has('range')) return partOf(event, path, list, here, isFresh);
     if (here && !isFresh) {
       event.waitUntil(keepCompanions(path, list));
@@ -394,12 +398,12 @@
     const response = await (here ? within(PATIENCE, asked) : asked);
     if (!response || (here && response.status >= 500)) return here ?? unavailable(path);
     if (!response.ok || isSame(response, here)) return response;
-    if (FRESH.test(path) || HASHED_NAME.test(path)) {
-      const keeping = keep(path, entry, response.clone(), FRESH.test(path));
+    if (SHIPPED.test(path) || HASHED_NAME.test(path)) {
+      const keeping = keep(path, entry, response.clone(), SHIPPED.test(path));
       event.waitUntil(keeping.then(() => keepCompanions(path, list)));
       return response;
     }
-    return checked(event, path, entry, response, version);
+    return checked(event, path, list, response, here);
   }
 
   /** Keep what is only read now and then by who uses a file: the wheels of a snapshot. */
@@ -414,25 +418,27 @@
     );
 
   /** Answer with a file of this version, not with one of another that the server has by now. */
-  async function checked(event, path, entry, response, version) {
-    for (const again of [true, false]) {
-      if ((await digestOf(response.clone())) === entry[0]) break;
-      if (again) {
-        const anew = await fetch(addressOf(path), { cache: 'reload' }).catch(() => null);
-        if (anew?.ok) response = anew;
-      } else {
-        const latest = await latestVersion();
-        if (latest && latest !== version) return outdated(path);
-      }
+  async function checked(event, path, list, response, here) {
+    const entry = list.files[path];
+    const isRight = async () => (await digestOf(response.clone())) === entry[0];
+    let isSure = await isRight();
+    if (!isSure && !CONFIG.test(path)) {
+      // The browser may have kept an older one.
+      const anew = await fetch(addressOf(path), { cache: 'reload' }).catch(() => null);
+      if (anew?.ok) response = anew;
+      isSure = await isRight();
+    }
+    if (!isSure) {
+      const latest = await latestVersion();
+      if (latest && latest !== list.version) return here ?? outdated(path);
     }
     event.waitUntil(keep(path, entry, response.clone(), true));
     return response;
   }
 
-  function outdated(path) {
-    say('the site has been updated while this page was open. Reload the page.');
-    const text = `${path} has been updated with the site while this page was open. Reload the page.\n`;
-    return new Response(text, { status: 503, statusText: 'Site updated' });
+  async function outdated(path) {
+    await say(`the site has been updated, ${path} too, while this page was open. Reload the page.`);
+    return new Response(null, { status: 503, statusText: 'Site updated: reload the page' });
   }
 
   /** Answer with a part of a file, as videos and audio are played. */
