@@ -46,8 +46,7 @@ SETTLED = """async () => {
   const keys = new Set((await (await caches.open(name)).keys()).map(({ url }) => url));
   const { version } = await (await fetch(`${root}je-kernel-site.json`)).json();
   const list = await (await fetch(`${root}static/je-kernel/site-${version}.json`)).json();
-  const isKept = path => keys.has(
-    root + path.split('/').map(encodeURIComponent).join('/') + `?je-kernel=${list.files[path][0]}`);
+  const isKept = path => keys.has(`${root}${encodeURI(path)}?je-kernel=${list.files[path][0]}`);
   return [...list.always, ...Object.values(list.companions).flat()].every(isKept);
 }"""
 

@@ -30,7 +30,7 @@
   const NEW_CLIENT = 60_000; // milliseconds in which a client may not be listed yet
 
   const bucket = () => caches.open(BUCKET);
-  const addressOf = path => ROOT + path.split('/').map(encodeURIComponent).join('/');
+  const addressOf = path => ROOT + encodeURI(path).replaceAll('?', '%3F').replaceAll('#', '%23');
   const keyOf = (path, hash) => `${addressOf(path)}?${HASH}=${hash}`;
   const within = (milliseconds, promise) =>
     Promise.race([promise, new Promise(resolve => setTimeout(resolve, milliseconds, null))]);
@@ -194,7 +194,8 @@
   async function put(key, response, size) {
     if (isFull) return;
     try {
-      const { quota = Infinity, usage = 0 } = await navigator.storage.estimate();
+      // WebKit, before Safari 17, does not tell.
+      const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
       if (quota - usage < size + SPARE) throw new DOMException('', 'QuotaExceededError');
       await (await bucket()).put(key, response);
     } catch (error) {
