@@ -187,7 +187,9 @@ def test_a_page_is_loaded_again_without_a_network(page, site_folder, host):
 
 def lesson_of(page: Any) -> str:
     path = f"../files/{LESSON}"
-    return str(page.evaluate("async path => (await (await fetch(path)).json()).cells[0].source", path))
+    return str(
+        page.evaluate("async path => (await (await fetch(path)).json()).cells[0].source", path)
+    )
 
 
 def test_an_update_comes_at_the_next_visit_and_a_page_keeps_its_version(
@@ -217,21 +219,28 @@ def test_an_update_comes_at_the_next_visit_and_a_page_keeps_its_version(
     assert page.evaluate(VERSION) == new
     assert value(notebook, "__import__('os').environ['JE_UPDATED']") == "yes"
     run(notebook, "import pandas")
-    source = page.evaluate(f"async () => (await (await fetch('../files/{LESSON}')).json()).cells[0].source")
+    source = page.evaluate(
+        f"async () => (await (await fetch('../files/{LESSON}')).json()).cells[0].source"
+    )
     assert source == "# Corrected"
     host.plug_in(updated_folder)
     page.open(f"{url}lab/index.html")
     wait_for(page, f"async () => !(await ({KEPT})()).includes('static/je-kernel/site-{old}.json')")
 
 
-def test_an_update_that_is_not_whole_yet_is_waited_for(site_folder, updated_folder, host, student, tmp_path):
+def test_an_update_that_is_not_whole_yet_is_waited_for(
+    site_folder, updated_folder, host, student, tmp_path
+):
     url = host.plug_in(site_folder)
     page = student.open()
     use(page, url)
     old = page.evaluate(VERSION)
     # What says that there is a new version is there before the rest of it is.
     half = variant(site_folder, "half")
-    for path in ("je-kernel-site.json", *(f.relative_to(updated_folder) for f in updated_folder.glob("static/je-kernel/site-*"))):
+    for path in (
+        "je-kernel-site.json",
+        *(f.relative_to(updated_folder) for f in updated_folder.glob("static/je-kernel/site-*")),
+    ):
         (half / path).unlink(missing_ok=True)
         shutil.copy(updated_folder / path, half / path)
     host.plug_in(half)
