@@ -126,6 +126,21 @@ def take_turtle(page: ChromiumPage, site: str, _: Path) -> None:
     show(page, "turtle.png", first=code[1] - 1, height=2300)
 
 
+def take_icons(page: ChromiumPage, _: str, __: Path) -> None:
+    """Take the icons of an installed site from their drawing; a system may cut one to its shape."""
+    folder = ROOT / "site" / "src" / "je_site" / "icons"
+    drawing = (folder / "app.svg").read_text("utf-8")
+    whole = drawing.replace(' rx="112"', "")
+    for name, svg, size in (
+        ("app-192.png", drawing, 192),
+        ("app-512.png", drawing, 512),
+        ("app-maskable-512.png", whole, 512),
+    ):
+        page.playwright.set_viewport_size({"width": size, "height": size})
+        page.playwright.set_content(f"<style>* {{ margin: 0; display: block }}</style>{svg}")
+        page.playwright.screenshot(path=folder / name, omit_background=True)
+
+
 PLOTS = (
     *("seaborn", "plotly", "choropleth", "altair", "bokeh", "networkx", "wordcloud"),
     *("folium", "ipyleaflet", "ipycanvas", "ipydatagrid", "ipympl"),
@@ -146,6 +161,7 @@ def take_plots(page: ChromiumPage, site: str, _: Path) -> None:
 
 
 PICTURES = {
+    "icons": take_icons,
     "landing": take_landing_page,
     "first": take_first_notebook,
     "web": take_data_from_the_web,

@@ -111,8 +111,8 @@ def keep_all(
         words = f"{_megabytes(kept['bytes'])} of {_megabytes(whole['bytes'])}"
         if state["full"]:
             raise NoSpaceError(
-                f"This browser has no room for all of the site: {words} are kept. Free some space on"
-                " this device, or delete files that you no longer need, and run this cell again."
+                f"This browser has no room for all of the site: {words} are kept. Free some space"
+                " on this device, or delete files that you no longer need, and run this cell again."
             )
         if not state["reached"]:
             raise NetworkError(

@@ -22,6 +22,7 @@ from je_site.progress import reporting
 from je_site.site_kernel import KernelOptions, check, install
 from je_site.site_lock import LOCK_NAME
 from je_site.site_pages import PageOptions, install_pages
+from je_site.web_manifest import install_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -184,6 +185,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             install(self.manager.output_dir, self._options(reporter), reporter)
             pages = PageOptions(self.pages, self.front_page, self.expose_app, self.offline)
             install_pages(self.manager.output_dir, pages, reporter)
+            install_manifest(self.manager.output_dir)
             upgrade_notebooks(self.manager.output_dir, reporter)
 
     def _finish(self) -> None:

@@ -50,7 +50,8 @@ _LINKED = (".", "lab", "notebooks", "tree")
 
 _HEAD = re.compile(r"<head(?:\s[^<>]*+)?>", re.IGNORECASE)
 _TAG = re.compile(
-    r"(?:\n *+)?+<script (?=[^<>]*data-je-kernel=\"(?:links|lessons|offline|page)\")[^<>]*+></script>"
+    r"(?:\n *+)?+<script "
+    r"(?=[^<>]*data-je-kernel=\"(?:links|lessons|offline|page)\")[^<>]*+></script>"
 )
 #: What every page of JupyterLite's has, by which it finds its configuration.
 _STARTS_JUPYTERLITE = ("jupyter-config-data", "config-utils.js")

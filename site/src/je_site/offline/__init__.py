@@ -99,7 +99,8 @@ def _stock_worker(output: Path) -> bytes | None:
         return None
     record = read_record(output, "offline")
     if record.get("worker") == sha256_of(path):
-        return (output / record["stock"]).read_bytes()
+        stock: str = record["stock"]
+        return (output / stock).read_bytes()
     return path.read_bytes()
 
 
