@@ -137,7 +137,9 @@ def take_icons(page: ChromiumPage, _: str, __: Path) -> None:
         ("app-maskable-512.png", whole, 512),
     ):
         page.playwright.set_viewport_size({"width": size, "height": size})
-        page.playwright.set_content(f"<style>* {{ margin: 0; display: block }}</style>{svg}")
+        page.playwright.set_content(
+            f"<style>body, svg {{ margin: 0; display: block }}</style>{svg}"
+        )
         page.playwright.screenshot(path=folder / name, omit_background=True)
 
 

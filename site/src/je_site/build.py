@@ -463,7 +463,11 @@ def _fingerprint(options: BuildOptions) -> str:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
     roots = [own_wheel(), *sorted(locks_folder().glob("*.lock.json")), *_contents_of(options)]
     here = Path(__file__).parent
-    roots += [*options.wheels, *sorted(here.glob("*.*")), *(here / name for name in ("icons", "offline", "pages"))]
+    roots += [
+        *options.wheels,
+        *sorted(here.glob("*.*")),
+        *(here / name for name in ("icons", "offline", "pages")),
+    ]
     if options.lite_dir is not None:
         roots.append(options.lite_dir)
     for path in _files_in(roots):

@@ -39,9 +39,10 @@ _ASSETS = f"{STATIC}/pages-"
 _SCRIPTS = {
     "page": Path(__file__).with_name("page.js"),
     "offline": Path(__file__).with_name("offline") / "page.js",
+    "lessons": Path(__file__).with_name("offline") / "lessons.js",
 }
 #: Those of a site that is available offline.
-_OFFLINE = ("offline",)
+_OFFLINE = ("offline", "lessons")
 _DIGITS = 10
 
 #: The applications that open notebooks, the best first; and all that may get a link.

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from je_site.cache import sha256_of, writing
+from je_site.cache import copy_atomically, sha256_of, writing
 from je_site.distribution import STATIC
 from je_site.site_pages import LANDING
 from je_site.site_record import read_record, write_record
@@ -72,9 +72,8 @@ def _place_icons(output: Path) -> str:
     """Copy the icons; return their folder, from the root of the site."""
     digest = hashlib.sha256("".join(sha256_of(_ICONS / name) for name in _SIZES).encode())
     folder = f"{_FOLDER}{digest.hexdigest()[:_DIGITS]}"
-    (output / folder).mkdir(parents=True, exist_ok=True)
     for name in _SIZES:
-        shutil.copyfile(_ICONS / name, output / folder / name)
+        copy_atomically(_ICONS / name, output / folder / name)
     return folder
 
 
