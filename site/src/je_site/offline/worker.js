@@ -63,14 +63,15 @@
 
   /**
    * `current` is the version that pages get, `pins` has that of each client, `versions` those of
-   * which something is kept; `everything`: whether all files are wanted.
+   * which something is kept; `everything`: whether all files are wanted; `cache`: how they are
+   * fetched.
    */
   function recall() {
     remembered ??= (async () => {
-      const empty = { current: null, pins: {}, versions: [], everything: false };
-      const kept = await (await bucket()).match(STATE);
-      return kept ? { ...empty, ...(await kept.json()) } : empty;
-    })().catch(() => ({ current: null, pins: {}, versions: [], everything: false }));
+      const state = { current: null, pins: {}, versions: [], everything: false, cache: 'default' };
+      const kept = await (await bucket()).match(STATE).catch(() => null);
+      return Object.assign(state, await kept?.json());
+    })();
     return remembered;
   }
 
@@ -236,7 +237,7 @@
     if (await kept(path, entry[0])) return;
     let response;
     let digest;
-    for (const cache of ['default', 'reload']) {
+    for (const cache of [(await recall()).cache, 'reload']) {
       response = await fetch(addressOf(path), { cache });
       if (response.status >= 500) throw new Error(`${path}: ${response.status}`);
       if (!response.ok) return;
@@ -359,23 +360,29 @@ Pages that you have used before are here.</p>`;
     await pin(event.resultingClientId, version, isLatest);
     if (response && (response.status < 500 || !here)) {
       if (response.ok && file in files) {
-        event.waitUntil(keepPage(file, files[file], response.clone(), here?.clone()));
+        await forgetOtherIsolation(response, here ?? (await kept(FRONT, files[FRONT]?.[0])));
+        event.waitUntil(keep(file, files[file], response.clone(), true));
       }
       return response;
     }
     return here ?? (file in files ? unavailablePage() : Response.error());
   }
 
-  /** Keep a page as the server has it now; other headers of isolation are those of all files. */
-  async function keepPage(file, entry, response, here) {
-    const isolation = 'Cross-Origin-Embedder-Policy';
-    if (here && here.headers.get(isolation) !== response.headers.get(isolation)) {
-      const cache = await bucket();
-      for (const { url } of await cache.keys()) {
-        if (url.includes(`?${HASH}=`) && url !== STATE) await cache.delete(url);
-      }
+  const FRONT = 'index.html';
+  const ISOLATION = 'Cross-Origin-Embedder-Policy';
+
+  /**
+   * An isolated page takes no script that was kept without its headers, nor the other way round:
+   * not ours, and not what the browser's own cache has.
+   */
+  async function forgetOtherIsolation(response, here) {
+    if (!here || here.headers.get(ISOLATION) === response.headers.get(ISOLATION)) return;
+    const cache = await bucket();
+    for (const { url } of await cache.keys()) {
+      if (url.includes(`?${HASH}=`) && url !== STATE) await cache.delete(url);
     }
-    await keep(file, entry, response, true);
+    (await recall()).cache = 'reload';
+    await remember();
   }
 
   async function answerFor(event, path) {
@@ -395,7 +402,8 @@ Pages that you have used before are here.</p>`;
       event.waitUntil(keepCompanions(path, list));
       return here;
     }
-    const asked = fetch(request).catch(() => null);
+    const { cache } = await recall();
+    const asked = fetch(cache === 'reload' ? new Request(request, { cache }) : request).catch(() => null);
     const response = await (here ? within(PATIENCE, asked) : asked);
     if (!response || (here && response.status >= 500)) return here ?? unavailable(path);
     if (!response.ok || isSame(response, here)) return response;
