@@ -73,7 +73,8 @@ def _place_icons(output: Path) -> str:
     digest = hashlib.sha256("".join(sha256_of(_ICONS / name) for name in _SIZES).encode())
     folder = f"{_FOLDER}{digest.hexdigest()[:_DIGITS]}"
     for name in _SIZES:
-        copy_atomically(_ICONS / name, output / folder / name)
+        if not (output / folder / name).is_file():
+            copy_atomically(_ICONS / name, output / folder / name)
     return folder
 
 
