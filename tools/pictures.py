@@ -59,6 +59,17 @@ def take_landing_page(page: ChromiumPage, site: str, _: Path) -> None:
     page.screenshot(IMAGES / "landing-page.png")
 
 
+def take_offline(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take what the page to begin with says of a site that was used before."""
+    notebook = Lab.open(page, site).new_notebook()
+    notebook.run("import pandas, matplotlib.pyplot")
+    page.playwright.set_viewport_size({"width": 1280, "height": 960})
+    page.open(f"{site}je/")
+    page.playwright.locator("#keep").wait_for()
+    page.playwright.locator("#offline").scroll_into_view_if_needed()
+    page.screenshot(IMAGES / "offline.png")
+
+
 def take_first_notebook(page: ChromiumPage, site: str, _: Path) -> None:
     """Take the first notebook, run from top to bottom."""
     run_all(Lab.open(page, site).open_notebook("Start here.ipynb"))
@@ -165,6 +176,7 @@ def take_plots(page: ChromiumPage, site: str, _: Path) -> None:
 PICTURES = {
     "icons": take_icons,
     "landing": take_landing_page,
+    "offline": take_offline,
     "first": take_first_notebook,
     "web": take_data_from_the_web,
     "doctor": take_doctor,
