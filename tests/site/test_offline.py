@@ -268,7 +268,7 @@ def test_requests_that_are_not_for_the_site_are_left_alone(site_folder, host, st
     assert [each[:2] for each in offline] == online
     assert [text for _, _, text in offline[:2]] == ["species", "island"]
     assert online[2] == [206, f"bytes {size - 5}-{size - 1}/{size}"]
-    assert not [key for key in page.evaluate(KEPT) if "elsewhere" in key or "none" in key]
+    assert not [key for key in page.evaluate(KEPT) if "elsewhere" in key or "none.txt" in key]
 
 
 # Updates ---------------------------------------------------------------------------------------
@@ -413,6 +413,23 @@ def test_a_pyodide_from_elsewhere_is_said_to_need_the_network(page, site_folder,
     page.open(f"{host.plug_in(folder)}je/")
     words = page.playwright.locator("#offline-state")
     words.filter(has_text="Python comes from another site").wait_for()
+
+
+# JupyterLite's own opens a cache as it is installed, which has to go well.
+REFUSES = """
+const { open } = caches;
+caches.open = name => name.startsWith('je-kernel')
+  ? Promise.reject(new DOMException('no', 'SecurityError')) : open.call(caches, name);
+"""
+
+
+def test_a_browser_that_keeps_nothing_shows_the_site(page, site_folder, host):
+    folder = variant(site_folder, "forgetful")
+    change(folder / "service-worker.js", lambda text: REFUSES + text)
+    url = host.plug_in(folder)
+    for _ in range(2):
+        assert value(Lab.open(page, url).new_notebook(), "__import__('os').getcwd()") == "/drive"
+    assert page.evaluate(STATE) == {"version": None}
 
 
 # Headers, and how it ends ------------------------------------------------------------------------

@@ -26,7 +26,8 @@
       .then(list => list.files));
 
   const seen = () => JSON.parse(localStorage.getItem(SEEN) ?? '{}');
-  const note = (path, hash) => localStorage.setItem(SEEN, JSON.stringify({ ...seen(), [path]: hash }));
+  const note = (path, hash) =>
+    localStorage.setItem(SEEN, JSON.stringify({ ...seen(), [path]: hash }));
 
   /** Tell whether the browser has a copy of a notebook of the site. */
   const isCopied = async (app, path) => {
@@ -51,12 +52,13 @@
 
   const CARD =
     'position:fixed;right:1rem;bottom:2.5rem;z-index:1000;max-width:23rem;padding:.8rem 1rem;' +
-    'border:1px solid var(--jp-border-color1,#bbb);border-radius:.5rem;box-shadow:0 2px 10px #0003;' +
-    'background:var(--jp-layout-color1,#fff);color:var(--jp-ui-font-color1,#222);' +
+    'border:1px solid var(--jp-border-color1,#bbb);border-radius:.5rem;' +
+    'box-shadow:0 2px 10px #0003;background:var(--jp-layout-color1,#fff);color:var(--jp-ui-font-color1,#222);' +
     'font:13px/1.45 var(--jp-ui-font-family,system-ui)';
   const BUTTON =
     'font:inherit;margin:.6em .6em 0 0;padding:.3em .7em;border-radius:.3rem;cursor:pointer;' +
-    'color:inherit;border:1px solid var(--jp-border-color1,#bbb);background:var(--jp-layout-color2,#eee)';
+    'color:inherit;border:1px solid var(--jp-border-color1,#bbb);' +
+    'background:var(--jp-layout-color2,#eee)';
   let notice;
 
   const made = (tag, style, ...children) => {
@@ -82,7 +84,11 @@
       });
       return node;
     };
-    const text = made('div', '', `“${name}” was corrected on this site after you began your copy. Your copy stays as it is.`);
+    const text = made(
+      'div',
+      '',
+      `“${name}” was corrected on this site after you began your copy. Your copy stays as it is.`,
+    );
     notice = made(
       'div',
       CARD,
@@ -101,8 +107,10 @@
     const { contents } = app.serviceManager;
     const isFree = name => contents.get(name, { content: false }).then(() => false, () => true);
     const stem = path.slice(0, -EXTENSION.length);
-    let name = `${stem} (new)${EXTENSION}`;
-    for (let number = 2; !(await isFree(name)); number++) name = `${stem} (new ${number})${EXTENSION}`;
+    const named = number => `${stem} (new${number > 1 ? ` ${number}` : ''})${EXTENSION}`;
+    let number = 1;
+    while (!(await isFree(named(number)))) number++;
+    const name = named(number);
     await contents.save(name, { type: 'notebook', format: 'json', content });
     await app.commands.execute('docmanager:open', { path: name });
   };
@@ -112,7 +120,8 @@
     const app = globalThis.jupyterapp;
     if (!app?.shell?.currentChanged || !app.serviceManager) return;
     clearInterval(looking);
-    const look = () => check(app, pathOf(app)).catch(error => console.info(`je-kernel: ${error.message}`));
+    const look = () =>
+      check(app, pathOf(app)).catch(({ message }) => console.info(`je-kernel: ${message}`));
     app.shell.currentChanged.connect(look);
     app.restored.then(look);
   }, BETWEEN);

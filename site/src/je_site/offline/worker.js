@@ -85,7 +85,10 @@
 
   const lists = new Map();
 
-  /** The files of a version: `{ version, python, always, companions, files: { path: [hash, size] } }`. */
+  /**
+   * The files of a version: `{ version, python, always, companions, files }`, where `files` has
+   * `[hash, size]` for each path.
+   */
   function listOf(version) {
     if (!lists.has(version)) {
       const list = readList(version);
@@ -271,7 +274,7 @@
   const stem = path => path.replace(/[0-9a-f]{7,}/g, '*').replace(/\d+(\.\d+)+/g, '*');
   const folder = path => path.slice(0, path.lastIndexOf('/') + 1);
 
-  /** What a new version has in the place of some files: of the same name, or what is new beside it. */
+  /** What a new version has for some files: those of the same name, or what is new beside them. */
   function successors(old, next, paths) {
     const added = Object.keys(next.files).filter(path => !(path in old.files));
     const among = (part, path) => added.filter(other => part(stem(other)) === part(stem(path)));
@@ -403,7 +406,8 @@ Pages that you have used before are here.</p>`;
       return here;
     }
     const { cache } = await recall();
-    const asked = fetch(cache === 'reload' ? new Request(request, { cache }) : request).catch(() => null);
+    const anew = cache === 'reload' ? new Request(request, { cache }) : request;
+    const asked = fetch(anew).catch(() => null);
     const response = await (here ? within(PATIENCE, asked) : asked);
     if (!response || (here && response.status >= 500)) return here ?? unavailable(path);
     if (!response.ok || isSame(response, here)) return response;
@@ -526,10 +530,14 @@ Pages that you have used before are here.</p>`;
     event.stopImmediatePropagation();
     const path = isHere ? pathOf(url) : null;
     if (path === null) return;
-    if (path === CONTROL) event.respondWith(control(event, request.method === 'POST'));
-    else if (request.method !== 'GET') return;
-    else if (request.mode === 'navigate') event.respondWith(openPage(event, path));
-    else event.respondWith(answerFor(event, path));
+    if (path === CONTROL) {
+      const state = control(event, request.method === 'POST');
+      event.respondWith(state.catch(() => json({ version: null })));
+    } else if (request.method === 'GET') {
+      const answer = request.mode === 'navigate' ? openPage : answerFor;
+      // Where the browser lets nobody keep anything, the site works as without us.
+      event.respondWith(answer(event, path).catch(() => fetch(request)));
+    }
   });
 
   /** A page says what it has loaded before it was under our control. */
