@@ -203,7 +203,7 @@
       if (quota - usage < size + SPARE) throw new DOMException('', 'QuotaExceededError');
       await (await bucket()).put(key, response);
     } catch (error) {
-      if (error.name !== 'QuotaExceededError') return;
+      if (error.name !== 'QuotaExceededError' || isFull) return;
       isFull = true;
       await say('this browser has no room to keep more of the site for when there is no network.');
     }
@@ -271,7 +271,8 @@
 
   // A new version -----------------------------------------------------------------------------
 
-  const stem = path => path.replace(/[0-9a-f]{7,}/g, '*').replace(/\d+(\.\d+)+/g, '*');
+  /** A path without hashes and versions. */
+  const stem = path => path.replace(/[0-9a-f]{7,}/g, '*').replace(/\d{1,9}\.\d[\d.]*/g, '*');
   const folder = path => path.slice(0, path.lastIndexOf('/') + 1);
 
   /** What a new version has for some files: those of the same name, or what is new beside them. */
