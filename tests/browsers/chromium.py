@@ -206,6 +206,7 @@ class ChromiumBrowser:
         for opened in self._profile.pages:
             if opened is not self._first_page:
                 opened.close()
+        self._profile.unroute_all()
         self._profile.clear_cookies()
         self._profile.clear_permissions()
         session = self._profile.new_cdp_session(self._first_page)
