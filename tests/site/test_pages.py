@@ -425,7 +425,10 @@ def test_what_was_open_before_does_not_take_the_place_of_what_is_asked_for(page,
     until(page, saved, "JupyterLab to keep its layout")
     held: list[Any] = []
     released = threading.Event()
-    # Without it what was open before cannot be put back: as on a slow machine.
+    # Without it what was open before cannot be put back: as on a slow machine. None is kept.
+    page.evaluate(
+        "async () => { for (const name of await caches.keys()) await caches.delete(name) }"
+    )
     page.playwright.context.route(
         "**/api/contents/all.json*",
         lambda route: route.continue_() if released.is_set() else held.append(route),
