@@ -59,6 +59,17 @@ def take_landing_page(page: ChromiumPage, site: str, _: Path) -> None:
     page.screenshot(IMAGES / "landing-page.png")
 
 
+def take_offline(page: ChromiumPage, site: str, _: Path) -> None:
+    """Take what the page to begin with says of a site that was used before."""
+    notebook = Lab.open(page, site).new_notebook()
+    notebook.run("import pandas, matplotlib.pyplot")
+    page.playwright.set_viewport_size({"width": 1280, "height": 960})
+    page.open(f"{site}je/")
+    page.playwright.locator("#keep").wait_for()
+    page.playwright.locator("#offline").scroll_into_view_if_needed()
+    page.screenshot(IMAGES / "offline.png")
+
+
 def take_first_notebook(page: ChromiumPage, site: str, _: Path) -> None:
     """Take the first notebook, run from top to bottom."""
     run_all(Lab.open(page, site).open_notebook("Start here.ipynb"))
@@ -155,6 +166,23 @@ def take_turtle(page: ChromiumPage, site: str, _: Path) -> None:
     show(page, "turtle.png", first=code[1] - 1, height=2300)
 
 
+def take_icons(page: ChromiumPage, _: str, __: Path) -> None:
+    """Take the icons of an installed site from their drawing; a system may cut one to its shape."""
+    folder = ROOT / "site" / "src" / "je_site" / "icons"
+    drawing = (folder / "app.svg").read_text("utf-8")
+    whole = drawing.replace(' rx="112"', "")
+    for name, svg, size in (
+        ("app-192.png", drawing, 192),
+        ("app-512.png", drawing, 512),
+        ("app-maskable-512.png", whole, 512),
+    ):
+        page.playwright.set_viewport_size({"width": size, "height": size})
+        page.playwright.set_content(
+            f"<style>body, svg {{ margin: 0; display: block }}</style>{svg}"
+        )
+        page.playwright.screenshot(path=folder / name, omit_background=True)
+
+
 PLOTS = (
     *("seaborn", "plotly", "choropleth", "altair", "bokeh", "networkx", "wordcloud"),
     *("folium", "ipyleaflet", "ipycanvas", "ipydatagrid", "ipympl"),
@@ -175,7 +203,9 @@ def take_plots(page: ChromiumPage, site: str, _: Path) -> None:
 
 
 PICTURES = {
+    "icons": take_icons,
     "landing": take_landing_page,
+    "offline": take_offline,
     "first": take_first_notebook,
     "web": take_data_from_the_web,
     "doctor": take_doctor,

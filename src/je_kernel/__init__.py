@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from je_kernel.sharing import open_shared as open_shared
     from je_kernel.sharing import share as share
     from je_kernel.site import site_url as site_url
+    from je_kernel.site_offline import offline as offline
     from je_kernel.startup import start as start
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "files",
     "install",
     "net",
+    "offline",
     "open_shared",
     "share",
     "site_url",
@@ -43,6 +45,7 @@ _HOMES = {
     "files": "je_kernel",
     "install": "je_kernel.packages",
     "net": "je_kernel",
+    "offline": "je_kernel.site_offline",
     "open_shared": "je_kernel.sharing",
     "share": "je_kernel.sharing",
     "site_url": "je_kernel.site",

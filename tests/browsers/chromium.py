@@ -147,18 +147,20 @@ class ChromiumBrowser:
     ----------
     flags
         More command-line flags.
+    profile
+        Folder of a profile that is kept when the browser is closed, as a student's is.
     """
 
     engine: Engine = "chromium"
 
-    def __init__(self, flags: Sequence[str] = ()) -> None:
+    def __init__(self, flags: Sequence[str] = (), *, profile: Path | None = None) -> None:
         self._command_line = [*FLAGS, _LOOPBACK_ONLY, *flags]
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._forgetful: PlaywrightBrowser | None = None
         self._playwright = _PLAYWRIGHT.acquire()
         try:
             self._profile = self._playwright.chromium.launch_persistent_context(
-                self._folder.name,
+                profile or self._folder.name,
                 executable_path=executable(),
                 args=self._command_line,
                 viewport=_VIEWPORT,
@@ -204,6 +206,7 @@ class ChromiumBrowser:
         for opened in self._profile.pages:
             if opened is not self._first_page:
                 opened.close()
+        self._profile.unroute_all()
         self._profile.clear_cookies()
         self._profile.clear_permissions()
         session = self._profile.new_cdp_session(self._first_page)

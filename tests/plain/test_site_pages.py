@@ -20,7 +20,9 @@ STOCK = """<!DOCTYPE html>
 </html>
 """
 TAG = re.compile(r'<script src="([^"]+)" data-je-kernel="links"( data-front)?></script>')
-SCRIPT = re.compile(r'\n    <script src="([^"]+)" data-je-kernel="page"></script>')
+SCRIPT = re.compile(
+    r'\n    <script src="([^"]+)" data-je-kernel="(page|offline|lessons)"></script>'
+)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_the_landing_page_is_made_of_what_is_there(site):
     page = (site / LANDING).read_text()
     assert 'data-apps="lab notebooks"' in page
     named = re.findall(r'(?:src|href)="(\.\./static/[^"]+)"', page)
-    assert len(named) == 3
+    assert len(named) == 4
     assert all((site / "je" / name).resolve().is_file() for name in named)
     assert "{" not in page
 
@@ -85,13 +87,17 @@ def test_an_application_that_opens_no_notebooks_gets_no_links(site):
 
 
 @pytest.mark.parametrize("pages", [True, False])
+@pytest.mark.parametrize("offline", [True, False])
 @pytest.mark.parametrize("page", ["index.html", "lab/index.html", "repl/index.html"])
-def test_every_page_of_jupyterlites_has_the_script_before_all_else(site, page, pages):
-    install(site, pages=pages)
+def test_every_page_of_jupyterlites_has_the_scripts_before_all_else(site, page, pages, offline):
+    install(site, pages=pages, offline=offline)
     text = (site / page).read_text()
-    (found,) = SCRIPT.finditer(text)
-    assert ((site / page).parent / found[1]).resolve().is_file()
-    assert text.index("<head>") + len("<head>") == found.start()
+    found = list(SCRIPT.finditer(text))
+    assert [each[2] for each in found] == ["page", *(["offline", "lessons"] if offline else [])]
+    assert all(((site / page).parent / each[1]).resolve().is_file() for each in found)
+    assert text.index("<head>") + len("<head>") == found[0].start()
+    if pages:
+        assert ('data-je-kernel="offline"' in (site / LANDING).read_text()) == offline
 
 
 def test_the_front_page_is_jupyterlites_unless_ours_is_wanted(site):

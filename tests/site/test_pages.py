@@ -381,7 +381,7 @@ def test_the_page_understands_every_spelling_that_the_kernel_does(landing):
 @pytest.mark.parametrize("status", [200, 404, 511])
 def test_a_log_in_page_in_place_of_the_service_is_told_apart(landing, status):
     portal = "<!doctype html><title>School Wi-Fi</title>"
-    landing.playwright.route(
+    landing.playwright.context.route(
         "**/api/v1/**", lambda route: route.fulfill(status=status, body=portal)
     )
     open_shared(landing, "brave quiet otter")
@@ -404,7 +404,7 @@ def test_the_page_comes_again_when_the_service_says(landing):
         }
         route.fulfill(status=429, headers=rest, body="{}")
 
-    landing.playwright.route("**/api/v1/auth/issue", busy_once)
+    landing.playwright.context.route("**/api/v1/auth/issue", busy_once)
     open_shared(landing, "no such thing")
     assert "There is no shared notebook" in message(landing)
     assert asked_at[1] - asked_at[0] >= 1.9
@@ -425,8 +425,11 @@ def test_what_was_open_before_does_not_take_the_place_of_what_is_asked_for(page,
     until(page, saved, "JupyterLab to keep its layout")
     held: list[Any] = []
     released = threading.Event()
-    # Without it what was open before cannot be put back: as on a slow machine.
-    page.playwright.route(
+    # Without it what was open before cannot be put back: as on a slow machine. None is kept.
+    page.evaluate(
+        "async () => { for (const name of await caches.keys()) await caches.delete(name) }"
+    )
+    page.playwright.context.route(
         "**/api/contents/all.json*",
         lambda route: route.continue_() if released.is_set() else held.append(route),
     )
@@ -451,7 +454,7 @@ def test_files_go_where_the_site_keeps_them(landing):
         config["jupyter-config-data"]["contentsStorageName"] = "Our School"
         route.fulfill(response=response, json=config)
 
-    landing.playwright.route("**/lab/jupyter-lite.json", say_so)
+    landing.playwright.context.route("**/lab/jupyter-lite.json", say_so)
     landing.playwright.reload()
     upload(landing, {"a.ipynb": TEXT.encode(), "b.ipynb": TEXT.encode()})
     assert "a is ready" in message(landing)
@@ -468,7 +471,7 @@ def test_a_site_that_keeps_files_in_memory_says_so(landing):
         config["jupyter-config-data"]["contentsStorageDrivers"] = ["memoryStorageDriver"]
         route.fulfill(response=response, json=config)
 
-    landing.playwright.route(re.compile(r"/\d*/?jupyter-lite\.json$"), say_so)
+    landing.playwright.context.route(re.compile(r"/\d*/?jupyter-lite\.json$"), say_so)
     landing.playwright.reload()
     upload(landing, {"a.ipynb": TEXT.encode()})
     assert "keeps files only while its page is open" in message(landing)

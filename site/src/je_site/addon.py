@@ -16,11 +16,13 @@ from traitlets import Bool, Dict, Enum, List, Unicode
 
 from je_site.errors import SiteError
 from je_site.lesson_packages import SiteNeeds, added_for_build
+from je_site.offline import install_offline
 from je_site.old_notebooks import upgrade_notebooks
 from je_site.progress import reporting
 from je_site.site_kernel import KernelOptions, check, install
 from je_site.site_lock import LOCK_NAME
 from je_site.site_pages import PageOptions, install_pages
+from je_site.web_manifest import install_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,6 +81,9 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
     front_page
         Whether the landing page is also what the site's own address shows,
         where JupyterLite would lead to its application.
+    offline
+        Whether browsers keep what was used of the site, so that it works without a
+        network from the second visit on.
     expose_app
         Whether JupyterLab shows its application to scripts of its page, unless
         ``jupyter-lite.json`` says so or not. With it, ``share()`` can save a
@@ -116,6 +121,9 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
     front_page = Bool(False, help="whether the landing page is the site's front page").tag(
         config=True
     )
+    offline = Bool(True, help="whether the site works without a network once it was used").tag(
+        config=True
+    )
     expose_app = Bool(
         True, help="whether scripts of the page can reach JupyterLab, unless said elsewhere"
     ).tag(config=True)
@@ -139,6 +147,17 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             task_dep=list(self._tasks_before(manager)),
             uptodate=[False],
         )
+        prefix = manager.task_prefix
+        yield self.task(
+            name="offline",
+            doc="list the files of the site for its service worker",
+            actions=[(self._guarded, [self._finish])],
+            task_dep=[
+                f"{prefix}post_build:{prefix}je-kernel:install",
+                *self._tasks_before(manager, all_others=True),
+            ],
+            uptodate=[False],
+        )
 
     def check(self, manager: LiteManager) -> Iterator[dict[str, Any]]:
         """Check that the site has every wheel that its lock names."""
@@ -149,23 +168,30 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
                 actions=[(self._guarded, [check, manager.output_dir])],
             )
 
-    def _tasks_before(self, manager: LiteManager) -> Iterator[str]:
-        """Name the tasks that write what we change.
+    def _tasks_before(self, manager: LiteManager, *, all_others: bool = False) -> Iterator[str]:
+        """Name the tasks that write what we change, or all of others.
 
         Addons run in the order of their names, in which we come first.
         """
         prefix = manager.task_prefix
         for name, addon in manager._addons.items():
-            if name.startswith(_BEFORE) and "post_build" in addon.__all__:
+            before = addon is not self if all_others else name.startswith(_BEFORE)
+            if before and "post_build" in addon.__all__:
                 for task in addon.post_build(manager):
                     yield f"{prefix}post_build:{prefix}{name}:{task['name']}"
 
     def _install(self) -> None:
         with reporting() as reporter:
             install(self.manager.output_dir, self._options(reporter), reporter)
-            pages = PageOptions(self.pages, self.front_page, self.expose_app)
+            pages = PageOptions(self.pages, self.front_page, self.expose_app, self.offline)
             install_pages(self.manager.output_dir, pages, reporter)
+            install_manifest(self.manager.output_dir)
             upgrade_notebooks(self.manager.output_dir, reporter)
+
+    def _finish(self) -> None:
+        """Do what comes after all else that is written into the site."""
+        with reporting() as reporter:
+            install_offline(self.manager.output_dir, reporter, wanted=self.offline)
 
     def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
         """Do something; tell doit whether it worked, and the person why not."""

@@ -88,6 +88,7 @@ class BuildOptions:
     lock: Path | None = None
     snapshot: bool | None = None
     snapshot_packages: tuple[str, ...] = ()
+    offline: bool | None = None
 
     @property
     def lock_path(self) -> Path | None:
@@ -120,6 +121,7 @@ def build(
     lock: Path | str | None = None,
     snapshot: bool | None = None,
     snapshot_packages: Sequence[str] = (),
+    offline: bool | None = None,
 ) -> Path:
     """Build a site, anew.
 
@@ -161,6 +163,9 @@ def build(
         the project in `lite_dir` says, and yes where there is none.
     snapshot_packages
         Packages that a second, larger snapshot has imported as well.
+    offline
+        Whether browsers keep what was used of the site, so that it works without a
+        network. By default what the project in `lite_dir` says, and yes where there is none.
 
     Returns
     -------
@@ -186,6 +191,7 @@ def build(
         lock=None if lock is None else Path(lock),
         snapshot=snapshot,
         snapshot_packages=tuple(snapshot_packages),
+        offline=offline,
     )
     build_site(Path(output), options, quiet=quiet)
     return Path(output)
@@ -367,6 +373,8 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield f"--JeKernelAddon.snapshot={options.snapshot}"
     for name in options.snapshot_packages:
         yield f"--JeKernelAddon.snapshot_packages={name}"
+    if options.offline is not None:
+        yield f"--JeKernelAddon.offline={options.offline}"
     if options.pypi is not None:
         yield f"--JeKernelAddon.pypi={options.pypi}"
     # A site that is ours altogether greets with our page; a project has said what it wants.
@@ -439,6 +447,7 @@ def _options_from(plain: Mapping[str, Any]) -> BuildOptions:
         lock=None if plain.get("lock") is None else Path(plain["lock"]),
         snapshot=plain.get("snapshot"),
         snapshot_packages=tuple(plain.get("snapshot_packages", ())),
+        offline=plain.get("offline"),
     )
 
 
@@ -454,7 +463,11 @@ def _fingerprint(options: BuildOptions) -> str:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
     roots = [own_wheel(), *sorted(locks_folder().glob("*.lock.json")), *_contents_of(options)]
     here = Path(__file__).parent
-    roots += [*options.wheels, *sorted(here.glob("*.*")), here / "pages"]
+    roots += [
+        *options.wheels,
+        *sorted(here.glob("*.*")),
+        *(here / name for name in ("icons", "offline", "pages")),
+    ]
     if options.lite_dir is not None:
         roots.append(options.lite_dir)
     for path in _files_in(roots):

@@ -236,6 +236,15 @@ def _add_build_options(parser: argparse.ArgumentParser, *, with_contents: bool =
         metavar="NAME",
         help="package that a larger snapshot has imported, such as pandas; may be repeated",
     )
+    if with_contents:
+        group.add_argument(
+            "--offline",
+            dest="available_offline",
+            action=argparse.BooleanOptionalAction,
+            help="whether what was used of the site works without a network (default: yes)",
+        )
+    else:  # `check --offline` is another one.
+        parser.set_defaults(available_offline=None)
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -265,7 +274,7 @@ def _build_options(options: argparse.Namespace) -> BuildOptions | None:
     said = (
         *(options.contents, options.pyodide, options.env, options.package, options.wheel),
         *(options.pypi, options.lite_dir, options.front_page, options.preload, options.lock),
-        *(options.snapshot, options.snapshot_package),
+        *(options.snapshot, options.snapshot_package, options.available_offline),
     )
     if all(value is None for value in said):
         return None
@@ -282,6 +291,7 @@ def _build_options(options: argparse.Namespace) -> BuildOptions | None:
         lock=options.lock,
         snapshot=options.snapshot,
         snapshot_packages=tuple(options.snapshot_package or ()),
+        offline=options.available_offline,
     )
 
 

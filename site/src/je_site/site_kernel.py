@@ -48,6 +48,7 @@ __all__ = [
     "env_of_site",
     "install",
     "is_config",
+    "pyodide_url",
     "with_env",
 ]
 
@@ -226,6 +227,27 @@ def env_of_site(output: Path) -> dict[str, str]:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return env
+
+
+def pyodide_url(output: Path) -> str | None:
+    """Return where a site's kernels have Pyodide from, relative to the root of the site.
+
+    Parameters
+    ----------
+    output
+        Root of a built site.
+
+    Returns
+    -------
+    str or None
+        None: from where JupyterLite has it by default.
+    """
+    found = None
+    for name in reversed(_CONFIG_NAMES):
+        if (output / name).is_file():
+            config = json.loads((output / name).read_text(encoding="utf-8"))
+            found = found or _plugin_settings(config, name).get("pyodideUrl")
+    return found
 
 
 def _seen_from_root(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from je_site.distribution import STATIC
 from je_site.site_record import read_record, write_record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from je_site.progress import Reporter
 
 __all__ = ["LANDING", "PageOptions", "install_pages"]
@@ -33,8 +35,14 @@ LANDING = "je/index.html"
 
 _SOURCES = Path(__file__).with_name("pages")
 _ASSETS = f"{STATIC}/pages-"
-_SCRIPT_SOURCE = Path(__file__).with_name("page.js")
-_SCRIPT = f"{STATIC}/page-"
+#: Scripts for the pages, by what their elements are called, in that order.
+_SCRIPTS = {
+    "page": Path(__file__).with_name("page.js"),
+    "offline": Path(__file__).with_name("offline") / "page.js",
+    "lessons": Path(__file__).with_name("offline") / "lessons.js",
+}
+#: Those of a site that is available offline.
+_OFFLINE = ("offline", "lessons")
 _DIGITS = 10
 
 #: The applications that open notebooks, the best first; and all that may get a link.
@@ -43,7 +51,8 @@ _LINKED = (".", "lab", "notebooks", "tree")
 
 _HEAD = re.compile(r"<head(?:\s[^<>]*+)?>", re.IGNORECASE)
 _TAG = re.compile(
-    r"(?:\n *+)?+<script (?=[^<>]*data-je-kernel=\"(?:links|page)\")[^<>]*+></script>"
+    r"(?:\n *+)?+<script "
+    r"(?=[^<>]*data-je-kernel=\"(?:links|lessons|offline|page)\")[^<>]*+></script>"
 )
 #: What every page of JupyterLite's has, by which it finds its configuration.
 _STARTS_JUPYTERLITE = ("jupyter-config-data", "config-utils.js")
@@ -58,13 +67,14 @@ class PageOptions:
 
     Attributes
     ----------
-    pages, front_page, expose_app
+    pages, front_page, expose_app, offline
         See `je_site.addon.JeKernelAddon`.
     """
 
     pages: bool = True
     front_page: bool = False
     expose_app: bool = True
+    offline: bool = True
 
 
 def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> None:
@@ -84,22 +94,27 @@ def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> Non
     _expose_application(output, wanted=options.expose_app)
     _set_notebooks_up(output)
     apps = [app for app in _APPS if (output / app / "index.html").is_file()]
-    script = _place_script(output)
+    scripts = {
+        name: _place_script(output, name)
+        for name in _SCRIPTS
+        if options.offline or name not in _OFFLINE
+    }
     if options.pages and apps:
         assets = _place_assets(output)
-        _write_landing(output, assets, apps, reporter)
+        _write_landing(output, assets, apps, scripts, reporter)
     else:
         assets = None
         _remove_landing(output)
-    _put_scripts(output, script, assets, options)
-    _prune(output, script, assets)
+    _put_scripts(output, scripts, assets, options)
+    _prune(output, scripts, assets)
 
 
-def _place_script(output: Path) -> str:
-    """Copy the script for JupyterLite's pages; return its name, from the root of the site."""
-    name = f"{_SCRIPT}{sha256_of(_SCRIPT_SOURCE)[:_DIGITS]}.js"
-    _write_if_changed(output / name, _SCRIPT_SOURCE.read_bytes())
-    return name
+def _place_script(output: Path, name: str) -> str:
+    """Copy a script for JupyterLite's pages; return its path, from the root of the site."""
+    source = _SCRIPTS[name]
+    path = f"{STATIC}/{name}-{sha256_of(source)[:_DIGITS]}.js"
+    _write_if_changed(output / path, source.read_bytes())
+    return path
 
 
 def _place_assets(output: Path) -> str:
@@ -114,13 +129,17 @@ def _place_assets(output: Path) -> str:
     return folder
 
 
-def _write_landing(output: Path, assets: str, apps: list[str], reporter: Reporter) -> None:
+def _write_landing(
+    output: Path, assets: str, apps: list[str], scripts: Mapping[str, str], reporter: Reporter
+) -> None:
     page = output / LANDING
     if page.is_file() and not _is_ours(output, page):
         reporter.warn(f"{LANDING} is not the one that je-kernel wrote; it stays as it is.")
         return
     text = (_SOURCES / page.name).read_text(encoding="utf-8")
     filled = text.replace("{assets}", f"../{assets}").replace("{apps}", html.escape(" ".join(apps)))
+    tag = _tag("offline", f"../{scripts['offline']}") if "offline" in scripts else ""
+    filled = filled.replace("{offline}", tag.strip())
     _write_if_changed(page, filled.encode())
     write_record(output, "pages", {LANDING: sha256_of(page)})
 
@@ -138,7 +157,9 @@ def _is_ours(output: Path, page: Path) -> bool:
     return read_record(output, "pages").get(LANDING) == sha256_of(page)
 
 
-def _put_scripts(output: Path, script: str, assets: str | None, options: PageOptions) -> None:
+def _put_scripts(
+    output: Path, scripts: Mapping[str, str], assets: str | None, options: PageOptions
+) -> None:
     """Give JupyterLite's own pages our scripts, and take from them what earlier builds gave."""
     for page in sorted([*output.glob("index.html"), *output.glob("*/index.html")]):
         text = page.read_text(encoding="utf-8")
@@ -146,7 +167,7 @@ def _put_scripts(output: Path, script: str, assets: str | None, options: PageOpt
             continue
         folder = page.parent.relative_to(output).as_posix()
         root = "." if folder == "." else ".."
-        tags = [_tag("page", f"{root}/{script}")]
+        tags = [_tag(name, f"{root}/{script}") for name, script in scripts.items()]
         if assets is not None and folder in _LINKED:
             front = " data-front" if folder == "." and options.front_page else ""
             tags.append(_tag("links", f"{root}/{assets}/links.js", front))
@@ -165,11 +186,13 @@ def _with_tags(text: str, tags: list[str]) -> str:
     return bare[: head.end()] + "".join(tags) + bare[head.end() :]
 
 
-def _prune(output: Path, script: str, assets: str | None) -> None:
+def _prune(output: Path, scripts: Mapping[str, str], assets: str | None) -> None:
     """Remove what earlier builds left, but not what a page of the deployer's is made of."""
-    for other in output.glob(f"{_SCRIPT}*.js"):
-        if other != output / script:
-            other.unlink()
+    kept = {output / script for script in scripts.values()}
+    for name in _SCRIPTS:
+        for other in output.glob(f"{STATIC}/{name}-{'?' * _DIGITS}.js"):
+            if other not in kept:
+                other.unlink()
     page = output / LANDING
     used = page.read_text(encoding="utf-8") if page.is_file() else ""
     for folder in output.glob(f"{_ASSETS}*"):

@@ -20,7 +20,7 @@ __all__ = ["RECORD", "read_record", "write_record"]
 #: In the root of the site.
 RECORD = "je-kernel.json"
 
-Part = Literal["kernel", "pages", "application", "front ends"]
+Part = Literal["kernel", "pages", "application", "front ends", "manifest", "offline"]
 
 
 def read_record(output: Path, part: Part) -> dict[str, Any]:

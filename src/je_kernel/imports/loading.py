@@ -225,7 +225,8 @@ def _fetch(package: Locked) -> bytes:
         response = send(Request("GET", str(url), timeout=_TIMEOUT_SECONDS))
     except TransportFailure:
         raise Unavailable(
-            "the site does not answer. Check the Wi-Fi, then run this cell again"
+            "it is not on this device yet, and the site does not answer. Check the Wi-Fi, then run"
+            " this cell again"
         ) from None
     if response.status != 200:
         raise Unavailable(

@@ -5,6 +5,7 @@ import { notebookAt, saveNew } from './contents_database.js';
 import { digestOf, lastCopy, remember } from './copies.js';
 import { notebookName, shownName } from './file_names.js';
 import { checked, notebookIn } from './notebook_file.js';
+import { showOffline } from './offline.js';
 import { Refusal } from './refusal.js';
 import { referenceOf, retrieve, spoken, titleOf } from './shared_notebooks.js';
 import { addressOf, readSite, shippedFiles } from './site_config.js';
@@ -249,5 +250,6 @@ async function show() {
 
 listen();
 show();
+showOffline(ready);
 const query = new URLSearchParams(location.search);
 if (query.has('notebook')) openShared(query.get('notebook'), query.get('at'));

@@ -105,6 +105,8 @@ export async function readSite(root, there) {
       : null,
     kernel: config.defaultKernelName ?? 'python',
     service: serviceIn(config),
+    // As JupyterLite registers it: under another address it would be another one.
+    worker: `${root}service-worker.js?enableCache=${config.enableServiceWorkerCache || 'false'}`,
   };
 }
 

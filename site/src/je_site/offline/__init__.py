@@ -1,0 +1,174 @@
+"""Makes a site work without a network: a list of its files, and a service worker that keeps them.
+
+The service worker of a site is JupyterLite's own, at an address that its pages know. Ours
+takes its place there, runs before it, and leaves to it what is not a file of the site. It is told
+the version of the site by ``je-kernel-site.json``, and the files of a version by a list whose
+name changes with its content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from je_site.cache import sha256_of, writing
+from je_site.distribution import STATIC
+from je_site.site_kernel import pyodide_url
+from je_site.site_record import RECORD, read_record, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from je_site.progress import Reporter
+
+__all__ = ["install_offline"]
+
+_WORKER = "service-worker.js"
+_LATEST = "je-kernel-site.json"
+_SOURCE = Path(__file__).with_name("worker.js")
+_DIGITS = 10
+#: Of a file's sha256, in the list: 64 bits.
+_HASH_DIGITS = 16
+_PLACED = ("offline-worker", "service-worker", "site")
+
+#: What no page loads.
+_UNUSED_SUFFIXES = (".map", ".LICENSE.txt")
+_UNUSED = frozenset({RECORD, _LATEST, _WORKER, "jupyterlite.schema.v0.json", "package.json"})
+
+#: What every browser keeps, used or not: pages to begin with, and lessons, up to so many bytes.
+_BEGINNINGS = ("index.html", "je/", "api/", f"{STATIC}/pages-", "manifest.webmanifest")
+_MOST_OF_LESSONS = 10_000_000
+
+#: The service worker of a site that is no longer available offline.
+_FORGETTING = """\
+caches.keys().then(names => {
+  const root = new URL('./', self.location.href).href;
+  const ours = name => name.startsWith('je-kernel-site-') && name.endsWith(` ${root}`);
+  for (const name of names.filter(ours)) caches.delete(name);
+});
+"""
+
+
+def install_offline(output: Path, reporter: Reporter, *, wanted: bool) -> None:
+    """Have browsers keep what was used of a site, or no longer.
+
+    It can be done again on the same site. Nothing may be written into the site after it.
+
+    Parameters
+    ----------
+    output
+        Root of a site that JupyterLite has built.
+    reporter
+        Where to warn.
+    wanted
+        Whether the site is to be available offline.
+    """
+    stock = _stock_worker(output)
+    if stock is None:
+        if wanted:
+            reporter.warn(f"The site has no {_WORKER}, so it does not work offline.")
+        return
+    placed = [_place(output, "service-worker", stock, ".js")]
+    if wanted:
+        placed.insert(0, _place(output, "offline-worker", _SOURCE.read_bytes(), ".js"))
+    scripts = ", ".join(json.dumps(f"./{name}") for name in placed)
+    worker = f"{'' if wanted else _FORGETTING}importScripts({scripts});\n".encode()
+    _write(output / _WORKER, worker)
+    digest = hashlib.sha256(worker).hexdigest()
+    write_record(output, "offline", {"worker": digest, "stock": placed[-1]})
+    if wanted:
+        listed = json.dumps(_list(output), sort_keys=True, separators=(",", ":")).encode()
+        placed.append(_place(output, "site", listed, ".json"))
+        version = placed[-1].rpartition("-")[2].removesuffix(".json")
+        _write(output / _LATEST, json.dumps({"version": version}).encode())
+    else:
+        (output / _LATEST).unlink(missing_ok=True)
+    for kind in _PLACED:
+        for path in output.glob(f"{STATIC}/{kind}-{'?' * _DIGITS}.js*"):
+            if path.relative_to(output).as_posix() not in placed:
+                path.unlink()
+
+
+def _stock_worker(output: Path) -> bytes | None:
+    """Return the service worker that the site would have without us."""
+    path = output / _WORKER
+    if not path.is_file():
+        return None
+    record = read_record(output, "offline")
+    if record.get("worker") == sha256_of(path):
+        stock: str = record["stock"]
+        return (output / stock).read_bytes()
+    return path.read_bytes()
+
+
+def _place(output: Path, kind: str, content: bytes, suffix: str) -> str:
+    """Write a file whose name changes with its content; return its path in the site."""
+    name = f"{STATIC}/{kind}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}{suffix}"
+    _write(output / name, content)
+    return name
+
+
+def _write(path: Path, content: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path) as file:
+            file.write(content)
+
+
+def _list(output: Path) -> dict[str, Any]:
+    """List the files that pages and kernels may need."""
+    url = urlsplit(pyodide_url(output) or "https://elsewhere.invalid")
+    # Browsers keep the larger snapshot by themselves, unpacked.
+    large = parse_qs(url.query).get("large", [""])[0]
+    skipped = f"{STATIC}/snapshots/{large}/memory.bin" if large else None
+    files = {
+        name: [sha256_of(output / name)[:_HASH_DIGITS], (output / name).stat().st_size]
+        for name in _files(output)
+        if name != skipped
+    }
+    return {
+        "python": "elsewhere" if url.scheme or url.path.startswith("/") else "here",
+        "always": [*(name for name in files if name.startswith(_BEGINNINGS)), *_lessons(files)],
+        "companions": dict(_companions(output, large)),
+        "files": files,
+    }
+
+
+def _companions(output: Path, large: str) -> Iterator[tuple[str, list[str]]]:
+    """Name the wheels that a kernel may read once it has started from a snapshot.
+
+    They are wanted after the memory; browsers keep that of the larger snapshot by themselves.
+    """
+    for path in sorted(output.glob(f"{STATIC}/snapshots/*/snapshot.json")):
+        wheels = json.loads(path.read_text(encoding="utf-8"))["wheels"]
+        used = path if path.parent.name == large else path.with_name("memory.bin")
+        places = [(path.parent / wheel).resolve() for wheel in wheels]
+        yield (
+            used.relative_to(output).as_posix(),
+            [place.relative_to(output.resolve()).as_posix() for place in places],
+        )
+
+
+def _files(output: Path) -> Iterator[str]:
+    for path in sorted(output.rglob("*")):
+        name = path.relative_to(output).as_posix()
+        hidden = any(part.startswith(".") for part in name.split("/"))
+        ours = name.startswith(tuple(f"{STATIC}/{kind}-" for kind in _PLACED))
+        if hidden or ours or name in _UNUSED or name.endswith(_UNUSED_SUFFIXES):
+            continue
+        if path.is_file():
+            yield name
+
+
+def _lessons(files: Mapping[str, Any]) -> Iterator[str]:
+    """Choose from the shipped files: notebooks before data, small ones before large ones."""
+    shipped = [name for name in files if name.startswith("files/")]
+    room = _MOST_OF_LESSONS
+    for name in sorted(shipped, key=lambda name: (not name.endswith(".ipynb"), files[name][1])):
+        room -= files[name][1]
+        if room < 0:
+            return
+        yield name

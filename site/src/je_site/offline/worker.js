@@ -1,0 +1,572 @@
+// Keeps a site on the device, so that it works without a network. The service worker of the site
+// runs this before JupyterLite's own, which goes on to answer for the drive and for `input()`.
+//
+// The build of the site lists its files with their hashes: that list is a version. A page and its
+// kernels get all their files from one version, which is chosen as the page is opened. A file is
+// kept under its path and hash, so that what a new version has not changed is there already.
+
+'use strict';
+
+(() => {
+  const ROOT = new URL('./', self.location.href).href;
+  const FORMAT = 1;
+  const BUCKET = `je-kernel-site-${FORMAT} ${ROOT}`;
+  /** States the version that the server has. */
+  const LATEST = 'je-kernel-site.json';
+  const LIST = /^static\/je-kernel\/site-([0-9a-f]+)\.json$/;
+  const HASH = 'je-kernel';
+  /** Where pages and kernels ask what is kept (GET), and for more of it (POST). */
+  const CONTROL = 'api/je-kernel/offline';
+  const JUPYTERLITES = /\/api\/(drive|stdin\/|service-worker-heartbeat)/;
+  /** What may change without a build: the server is asked first, if it has this version. */
+  const SHIPPED = /^files\//;
+  const CONFIG = /^([^/]+\/)?jupyter-lite\.(json|ipynb)$/;
+  const HASHED_NAME = /[0-9a-f]{7,}/;
+
+  const PATIENCE = 3000; // milliseconds to wait for a server, where there is something kept
+  const BATCH = 1000; // milliseconds
+  const AT_ONCE = 6; // requests
+  const SPARE = 20e6; // bytes that stay free for students' own files
+  const NEW_CLIENT = 60_000; // milliseconds in which a client may not be listed yet
+
+  const bucket = () => caches.open(BUCKET);
+  const addressOf = path => ROOT + encodeURI(path).replaceAll('?', '%3F').replaceAll('#', '%23');
+  const keyOf = (path, hash) => `${addressOf(path)}?${HASH}=${hash}`;
+  const within = (milliseconds, promise) =>
+    Promise.race([promise, new Promise(resolve => setTimeout(resolve, milliseconds, null))]);
+
+  const json = value =>
+    new Response(JSON.stringify(value), { headers: { 'Content-Type': 'application/json' } });
+
+  /** The path of an address within the site, or null. */
+  function pathOf(url) {
+    const address = url.origin + url.pathname;
+    if (!address.startsWith(ROOT)) return null;
+    try {
+      return decodeURIComponent(address.slice(ROOT.length));
+    } catch {
+      return null;
+    }
+  }
+
+  async function digestOf(response) {
+    const digest = await crypto.subtle.digest('SHA-256', await response.arrayBuffer());
+    const bytes = [...new Uint8Array(digest).subarray(0, 8)];
+    return bytes.map(byte => byte.toString(16).padStart(2, '0')).join('');
+  }
+
+  // What is remembered ------------------------------------------------------------------------
+
+  const STATE = `${ROOT}?${HASH}=state`;
+  let remembered;
+  let written = Promise.resolve();
+
+  /**
+   * `current` is the version that pages get, `pins` has that of each client, `versions` those of
+   * which something is kept; `everything`: whether all files are wanted; `cache`: how they are
+   * fetched.
+   */
+  function recall() {
+    remembered ??= (async () => {
+      const state = { current: null, pins: {}, versions: [], everything: false, cache: 'default' };
+      const kept = await (await bucket()).match(STATE).catch(() => null);
+      return Object.assign(state, await kept?.json());
+    })();
+    return remembered;
+  }
+
+  async function remember() {
+    const state = await recall();
+    written = written.then(async () =>
+      (await bucket()).put(STATE, json(state)).catch(() => {}),
+    );
+    return written;
+  }
+
+  const lists = new Map();
+
+  /**
+   * The files of a version: `{ version, python, always, companions, files }`, where `files` has
+   * `[hash, size]` for each path.
+   */
+  function listOf(version) {
+    if (!lists.has(version)) {
+      const list = readList(version);
+      lists.set(version, list);
+      list.catch(() => lists.delete(version));
+    }
+    return lists.get(version);
+  }
+
+  async function readList(version) {
+    const address = `${ROOT}static/je-kernel/site-${version}.json`;
+    const cache = await bucket();
+    let response = await cache.match(address);
+    if (!response) {
+      response = await fetch(address);
+      if (!response.ok) throw new Error(`${address}: ${response.status}`);
+      await cache.put(address, response.clone()).catch(() => {});
+      const state = await recall();
+      state.versions = [...new Set([...state.versions, version])];
+    }
+    return { ...(await response.json()), version };
+  }
+
+  /** The version that the server has: null if it does not answer, '' if it has none. */
+  async function latestVersion() {
+    try {
+      const response = await fetch(ROOT + LATEST, { cache: 'no-cache' });
+      if (response.status >= 500) return null;
+      const { version } = response.ok ? await response.json() : {};
+      return /^[0-9a-f]+$/.test(version) ? version : '';
+    } catch (error) {
+      return error instanceof SyntaxError ? '' : null;
+    }
+  }
+
+  let first;
+
+  /** Take the server's version, where nothing has been kept before. */
+  function begin() {
+    first ??= (async () => {
+      const latest = await latestVersion();
+      if (latest) await adopt(latest);
+    })().finally(() => (first = undefined));
+    return first;
+  }
+
+  async function adopt(version) {
+    await listOf(version);
+    const state = await recall();
+    state.current = version;
+    await remember();
+  }
+
+  /** What a client was given as it was opened: `{ version, isLatest }`. */
+  async function pinOf(id) {
+    const state = await recall();
+    if (id in state.pins) return state.pins[id];
+    if (!state.current) await begin();
+    return { version: state.current, isLatest: true };
+  }
+
+  const newborn = new Set();
+
+  async function pin(id, version, isLatest) {
+    if (!id) return;
+    const state = await recall();
+    state.pins[id] = { version, isLatest };
+    newborn.add(id);
+    setTimeout(() => newborn.delete(id), NEW_CLIENT);
+    await remember();
+  }
+
+  /** Forget versions that are neither the current one nor that of an open page. */
+  async function sweep() {
+    const state = await recall();
+    const open = new Set((await clients.matchAll({ type: 'all' })).map(client => client.id));
+    for (const id of Object.keys(state.pins)) {
+      if (!open.has(id) && !newborn.has(id)) delete state.pins[id];
+    }
+    const used = new Set([state.current, ...Object.values(state.pins).map(each => each.version)]);
+    const gone = state.versions.filter(version => !used.has(version));
+    if (gone.length === 0) return;
+    const wanted = new Set([STATE]);
+    for (const version of [...used].filter(Boolean)) {
+      wanted.add(`${ROOT}static/je-kernel/site-${version}.json`);
+      const { files } = await listOf(version);
+      for (const [path, [hash]] of Object.entries(files)) wanted.add(keyOf(path, hash));
+    }
+    const cache = await bucket();
+    for (const { url } of await cache.keys()) if (!wanted.has(url)) await cache.delete(url);
+    for (const version of gone) lists.delete(version);
+    state.versions = [...used].filter(Boolean);
+    isFull = false;
+    await remember();
+  }
+
+  // What is kept ------------------------------------------------------------------------------
+
+  let isFull = false;
+  const keeping = new Map();
+
+  async function kept(path, hash) {
+    return (await bucket()).match(keyOf(path, hash), { ignoreVary: true });
+  }
+
+  /** Keep a response; what does not fit, the site works without. */
+  async function put(key, response, size) {
+    if (isFull) return;
+    try {
+      // WebKit, before Safari 17, does not tell.
+      const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
+      if (quota - usage < size + SPARE) throw new DOMException('', 'QuotaExceededError');
+      await (await bucket()).put(key, response);
+    } catch (error) {
+      if (error.name !== 'QuotaExceededError' || isFull) return;
+      isFull = true;
+      await say('this browser has no room to keep more of the site for when there is no network.');
+    }
+  }
+
+  async function say(text) {
+    for (const client of await clients.matchAll()) client.postMessage({ jeKernel: text });
+  }
+
+  const plain = response =>
+    response.redirected
+      ? new Response(response.body, { status: response.status, headers: response.headers })
+      : response;
+
+  /** Keep a response, if it has the hash that it should have or nobody can tell. */
+  function keep(path, [hash, size], response, isSure = false) {
+    const key = keyOf(path, hash);
+    if (!keeping.has(key)) {
+      const work = (async () => {
+        const copy = response.clone();
+        if (isSure || (await digestOf(response)) === hash) await put(key, plain(copy), size);
+      })();
+      keeping.set(key, work.catch(() => {}).finally(() => keeping.delete(key)));
+    }
+    return keeping.get(key);
+  }
+
+  /**
+   * Fetch a file and keep it. Throws if the server cannot be reached, or is being updated: it has
+   * another version, or still what `old` lists. What a host rewrites is kept as it is.
+   */
+  async function fetchAndKeep(path, list, old) {
+    const entry = list.files[path];
+    if (await kept(path, entry[0])) return;
+    let response;
+    let digest;
+    for (const cache of [(await recall()).cache, 'reload']) {
+      response = await fetch(addressOf(path), { cache });
+      if (response.status >= 500) throw new Error(`${path}: ${response.status}`);
+      if (!response.ok) return;
+      digest = await digestOf(response.clone());
+      if (digest === entry[0]) break;
+    }
+    if (digest !== entry[0]) {
+      const isOld = digest === old?.files[path]?.[0];
+      if (isOld || (await latestVersion()) !== list.version) throw new Error(`${path} is another.`);
+    }
+    await keep(path, entry, response, true);
+  }
+
+  /** Do something with each of many, a few at a time, until it fails or `until` has come. */
+  async function forEach(items, work, until = Infinity) {
+    const waiting = [...items];
+    const one = async () => {
+      while (waiting.length && Date.now() < until) await work(waiting.shift());
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, one));
+  }
+
+  /** The paths of a list that are kept. */
+  async function keptPaths({ files }) {
+    const keys = new Set((await (await bucket()).keys()).map(({ url }) => url));
+    return Object.keys(files).filter(path => keys.has(keyOf(path, files[path][0])));
+  }
+
+  // A new version -----------------------------------------------------------------------------
+
+  /** A path without hashes and versions. */
+  const stem = path => path.replace(/[0-9a-f]{7,}/g, '*').replace(/\d{1,9}\.\d[\d.]*/g, '*');
+  const folder = path => path.slice(0, path.lastIndexOf('/') + 1);
+
+  /** What a new version has for some files: those of the same name, or what is new beside them. */
+  function successors(old, next, paths) {
+    const added = Object.keys(next.files).filter(path => !(path in old.files));
+    const among = (part, path) => added.filter(other => part(stem(other)) === part(stem(path)));
+    return new Set(
+      paths.flatMap(path => {
+        if (path in next.files) return [path];
+        const same = among(name => name, path);
+        return same.length ? same : among(folder, path);
+      }),
+    );
+  }
+
+  const preparing = new Map();
+
+  /** Fetch what a new version has of the files that are kept, and have new pages get it. */
+  function prepare(version) {
+    if (!preparing.has(version)) {
+      const work = (async () => {
+        const state = await recall();
+        const [old, next] = [await listOf(state.current), await listOf(version)];
+        const wanted = state.everything
+          ? Object.keys(next.files)
+          : [...next.always, ...successors(old, next, await keptPaths(old))];
+        await forEach(new Set(wanted), path => fetchAndKeep(path, next, old));
+        await adopt(version);
+        return true;
+      })();
+      preparing.set(version, work.catch(() => false).finally(() => preparing.delete(version)));
+    }
+    return preparing.get(version);
+  }
+
+  // Answers -----------------------------------------------------------------------------------
+
+  const REASON = 'is not on this device, and the site cannot be reached.';
+
+  /** What a page or a kernel gets as it would without us: its own words fit better than ours. */
+  async function unavailable(path) {
+    await say(`${path} ${REASON}`);
+    return Response.error();
+  }
+
+  function unavailablePage() {
+    const page = `<!doctype html><meta charset="utf-8"><title>No network</title>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<body style="font:1.1rem/1.5 system-ui;max-width:34rem;margin:15vh auto;padding:0 1.5rem">
+<h1>No network</h1><p>This page ${REASON} Connect to the network, and load it again.
+Pages that you have used before are here.</p>`;
+    return new Response(page, { status: 504, headers: { 'Content-Type': 'text/html' } });
+  }
+
+  async function openPage(event, path) {
+    const state = await recall();
+    const answer = fetch(event.request).catch(() => null);
+    const latest = state.current ? await within(PATIENCE, latestVersion()) : await latestVersion();
+    const isNew = Boolean(latest) && latest !== state.current;
+    if (isNew && !state.current) await adopt(latest).catch(() => {});
+    else if (isNew) {
+      const ready = prepare(latest);
+      event.waitUntil(ready.then(sweep));
+      await within(PATIENCE, ready);
+    } else event.waitUntil(sweep());
+
+    let version = latest === '' ? null : state.current;
+    if (!version) {
+      await pin(event.resultingClientId, null, false);
+      return (await answer) ?? Response.error();
+    }
+    let { files } = await listOf(version);
+    if (`${path}/index.html` in files && !(await within(PATIENCE, answer))) {
+      return Response.redirect(`${addressOf(path)}/${new URL(event.request.url).search}`);
+    }
+    const file = path === '' || path.endsWith('/') ? `${path}index.html` : path;
+    const here = file in files ? await kept(file, files[file][0]) : undefined;
+    let isLatest = version === latest;
+    let response = null;
+    if (isLatest) response = await (here ? within(PATIENCE, answer) : answer);
+    else if (!here) {
+      response = await answer;
+      if (response && latest) {
+        // A page of a version that is still being made ready.
+        [version, isLatest] = [latest, true];
+        ({ files } = await listOf(version));
+      }
+    }
+    await pin(event.resultingClientId, version, isLatest);
+    if (response && (response.status < 500 || !here)) {
+      if (response.ok && file in files) {
+        await forgetOtherIsolation(response, here ?? (await kept(FRONT, files[FRONT]?.[0])));
+        event.waitUntil(keep(file, files[file], response.clone(), true));
+      }
+      return response;
+    }
+    return here ?? (file in files ? unavailablePage() : Response.error());
+  }
+
+  const FRONT = 'index.html';
+  const ISOLATION = 'Cross-Origin-Embedder-Policy';
+
+  /**
+   * An isolated page takes no script that was kept without its headers, nor the other way round:
+   * not ours, and not what the browser's own cache has.
+   */
+  async function forgetOtherIsolation(response, here) {
+    if (!here || here.headers.get(ISOLATION) === response.headers.get(ISOLATION)) return;
+    const cache = await bucket();
+    for (const { url } of await cache.keys()) {
+      if (url.includes(`?${HASH}=`) && url !== STATE) await cache.delete(url);
+    }
+    (await recall()).cache = 'reload';
+    await remember();
+  }
+
+  async function answerFor(event, path) {
+    const { request } = event;
+    const { version, isLatest } = await pinOf(event.clientId);
+    if (event.resultingClientId) await pin(event.resultingClientId, version, isLatest);
+    if (path === LATEST && version) return json({ version });
+    const list = version && (await listOf(version).catch(() => null));
+    const listed = LIST.exec(path);
+    if (listed) return (await (await bucket()).match(addressOf(path))) ?? fetch(request);
+    const entry = list && Object.hasOwn(list.files, path) ? list.files[path] : null;
+    if (!entry) return fetch(request);
+    const here = await kept(path, entry[0]);
+    const isFresh = isLatest && (SHIPPED.test(path) || CONFIG.test(path));
+    if (request.headers.has('range')) return partOf(event, path, list, here, isFresh);
+    if (here && !isFresh) {
+      event.waitUntil(keepCompanions(path, list));
+      return here;
+    }
+    const { cache } = await recall();
+    const anew = cache === 'reload' ? new Request(request, { cache }) : request;
+    const asked = fetch(anew).catch(() => null);
+    const response = await (here ? within(PATIENCE, asked) : asked);
+    if (!response || (here && response.status >= 500)) return here ?? unavailable(path);
+    if (!response.ok || isSame(response, here)) return response;
+    if (SHIPPED.test(path) || HASHED_NAME.test(path)) {
+      const keeping = keep(path, entry, response.clone(), SHIPPED.test(path));
+      event.waitUntil(keeping.then(() => keepCompanions(path, list)));
+      return response;
+    }
+    return checked(event, path, list, response, here);
+  }
+
+  /** Keep what is only read now and then by who uses a file: the wheels of a snapshot. */
+  async function keepCompanions(path, list) {
+    const companions = list.companions[path] ?? [];
+    await forEach(companions, each => fetchAndKeep(each, list)).catch(() => {});
+  }
+
+  const isSame = (one, other) =>
+    ['etag', 'last-modified'].some(
+      name => other && one.headers.has(name) && one.headers.get(name) === other.headers.get(name),
+    );
+
+  /** Answer with a file of this version, not with one of another that the server has by now. */
+  async function checked(event, path, list, response, here) {
+    const entry = list.files[path];
+    const isRight = async () => (await digestOf(response.clone())) === entry[0];
+    let isSure = await isRight();
+    if (!isSure && !CONFIG.test(path)) {
+      // The browser may have kept an older one.
+      const anew = await fetch(addressOf(path), { cache: 'reload' }).catch(() => null);
+      if (anew?.ok) response = anew;
+      isSure = await isRight();
+    }
+    if (!isSure) {
+      const latest = await latestVersion();
+      if (latest && latest !== list.version) return here ?? outdated(path);
+    }
+    event.waitUntil(keep(path, entry, response.clone(), true));
+    return response;
+  }
+
+  async function outdated(path) {
+    await say(`the site has been updated, ${path} too, while this page was open. Reload the page.`);
+    return new Response(null, { status: 503, statusText: 'Site updated: reload the page' });
+  }
+
+  /** Answer with a part of a file, as videos and audio are played. */
+  async function partOf(event, path, list, here, isFresh) {
+    const asked = here && !isFresh ? null : await fetch(event.request).catch(() => null);
+    if (asked) {
+      if (!here) event.waitUntil(fetchAndKeep(path, list).catch(() => {}));
+      return asked;
+    }
+    if (!here) return unavailable(path);
+    const bytes = await here.blob();
+    const [, begin, end] = /^bytes=(\d*)-(\d*)$/.exec(event.request.headers.get('range')) ?? [];
+    if (!begin && !end) return new Response(bytes, { headers: here.headers });
+    const from = begin ? Number(begin) : Math.max(0, bytes.size - Number(end));
+    const to = begin && end ? Math.min(Number(end), bytes.size - 1) : bytes.size - 1;
+    const headers = new Headers(here.headers);
+    headers.delete('Content-Encoding');
+    if (from > to) {
+      headers.set('Content-Range', `bytes */${bytes.size}`);
+      return new Response(null, { status: 416, headers });
+    }
+    headers.set('Content-Range', `bytes ${from}-${to}/${bytes.size}`);
+    headers.set('Content-Length', String(to - from + 1));
+    return new Response(bytes.slice(from, to + 1), { status: 206, headers });
+  }
+
+  // All of it, on request ---------------------------------------------------------------------
+
+  const total = (paths, files) => ({
+    files: paths.length,
+    bytes: paths.reduce((sum, path) => sum + files[path][1], 0),
+  });
+
+  /** Say what is kept; `isMore`: keep more for a moment before. */
+  async function control(event, isMore) {
+    const { version } = await pinOf(event.clientId);
+    if (!version) return json({ version: null });
+    const state = await recall();
+    const list = await listOf(version);
+    let isReached = true;
+    if (isMore) {
+      state.everything = true;
+      isFull = false;
+      await remember();
+      const there = new Set(await keptPaths(list));
+      const missing = Object.keys(list.files).filter(path => !there.has(path) && !absent.has(path));
+      const work = async path => {
+        await fetchAndKeep(path, list);
+        if (isFull) throw new Error('full');
+        if (!(await kept(path, list.files[path][0]))) absent.add(path);
+      };
+      await forEach(missing, work, Date.now() + BATCH).catch(() => (isReached = isFull));
+    }
+    const wanted = Object.keys(list.files).filter(path => !absent.has(path));
+    return json({
+      version,
+      python: list.python,
+      everything: state.everything,
+      kept: total(await keptPaths(list), list.files),
+      all: total(wanted, list.files),
+      full: isFull,
+      reached: isReached,
+    });
+  }
+
+  /** What the list has and the server has not. */
+  const absent = new Set();
+
+  // Events ------------------------------------------------------------------------------------
+
+  addEventListener('fetch', event => {
+    const { request } = event;
+    const url = new URL(request.url);
+    const isHere = url.origin === self.location.origin;
+    if (isHere && JUPYTERLITES.test(url.pathname)) return; // JupyterLite's own answers
+    event.stopImmediatePropagation();
+    const path = isHere ? pathOf(url) : null;
+    if (path === null) return;
+    if (path === CONTROL) {
+      const state = control(event, request.method === 'POST');
+      event.respondWith(state.catch(() => json({ version: null })));
+    } else if (request.method === 'GET') {
+      const answer = request.mode === 'navigate' ? openPage : answerFor;
+      // Where the browser lets nobody keep anything, the site works as without us.
+      event.respondWith(answer(event, path).catch(() => fetch(request)));
+    }
+  });
+
+  /** A page says what it has loaded before it was under our control. */
+  addEventListener('message', event => {
+    if (!Array.isArray(event.data?.jeKernelLoaded)) return;
+    event.waitUntil(keepLoaded(event.source.id, event.data.jeKernelLoaded).catch(() => {}));
+  });
+
+  async function keepLoaded(id, addresses) {
+    const { version, isLatest } = await pinOf(id);
+    if (!version) return;
+    await pin(id, version, isLatest);
+    const list = await listOf(version);
+    const paths = addresses.map(address => {
+      const path = pathOf(new URL(address));
+      return path === '' || path?.endsWith('/') ? `${path}index.html` : path;
+    });
+    const wanted = [...paths, ...list.always].filter(path => Object.hasOwn(list.files, path));
+    await forEach(new Set(wanted), path => fetchAndKeep(path, list));
+  }
+
+  addEventListener('activate', event => {
+    const obsolete = name => name.endsWith(` ${ROOT}`) && name !== BUCKET;
+    const forget = async () => {
+      for (const name of await caches.keys()) {
+        if (name.startsWith('je-kernel-site-') && obsolete(name)) await caches.delete(name);
+      }
+    };
+    event.waitUntil(forget());
+  });
+})();
