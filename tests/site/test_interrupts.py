@@ -264,7 +264,8 @@ def test_it_stops_on_an_isolated_page(browser, files_site_folder: Path):
 
 @pytest.mark.engines("chromium")
 def test_a_second_press_offers_a_restart_that_keeps_files(page, files_site):
-    notebook = Lab.open(page, files_site.url).new_notebook()
+    # As a link of the landing page opens it.
+    notebook = Lab.open(page, files_site.url, "?path=people.csv").new_notebook()
     run(notebook, "with open('kept.txt', 'w') as file: file.write('kept')")
     tab = page.playwright
     page.evaluate(

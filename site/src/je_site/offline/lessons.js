@@ -9,7 +9,6 @@
   const ROOT = new URL('../../', script.src).href;
   const SEEN = `je-kernel-lessons ${ROOT}`;
   const EXTENSION = '.ipynb';
-  const BETWEEN = 250; // milliseconds
 
   const read = async path => {
     const response = await fetch(ROOT + path);
@@ -115,14 +114,10 @@
     await app.commands.execute('docmanager:open', { path: name });
   };
 
-  // Where JupyterLab does not show its application, there is nothing to be seen.
-  const looking = setInterval(() => {
-    const app = globalThis.jupyterapp;
-    if (!app?.shell?.currentChanged || !app.serviceManager) return;
-    clearInterval(looking);
+  whenJupyterLabStarts(app => {
     const look = () =>
       check(app, pathOf(app)).catch(({ message }) => console.info(`je-kernel: ${message}`));
-    app.shell.currentChanged.connect(look);
+    app.shell.currentChanged?.connect(look);
     app.restored.then(look);
-  }, BETWEEN);
+  });
 })(document.currentScript);

@@ -1,7 +1,7 @@
 // Put first into the head of JupyterLite's own pages, where it leads links of shared
 // notebooks, and the front page where the site wants it, to our page; and sees to it that
 // JupyterLab shows what its address asks for. A classic script, because it must run before
-// the page goes on to load JupyterLite.
+// the page goes on to load JupyterLite. `whenJupyterLabStarts` is of `page.js`, which runs before it.
 
 (script => {
   const root = new URL('../../../', script.src);
@@ -19,13 +19,9 @@
   // on a slow machine the layout of before comes last and drops them: show them after it.
   const paths = asked.getAll('path');
   if (paths.length === 0 || !location.href.startsWith(new URL('lab/', root).href)) return;
-  Object.defineProperty(window, 'jupyterapp', {
-    configurable: true,
-    set(app) {
-      Object.defineProperty(window, 'jupyterapp', { value: app, configurable: true, writable: true });
-      // Coded twice, as JupyterLite reads them.
-      const open = path => app.commands.execute('docmanager:open', { path: decodeURIComponent(path) });
-      app.restored.then(() => paths.reduce((before, path) => before.then(() => open(path)), Promise.resolve()));
-    },
+  whenJupyterLabStarts(app => {
+    // Coded twice, as JupyterLite reads them.
+    const open = path => app.commands.execute('docmanager:open', { path: decodeURIComponent(path) });
+    app.restored.then(() => paths.reduce((before, path) => before.then(() => open(path)), Promise.resolve()));
   });
 })(document.currentScript);
