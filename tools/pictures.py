@@ -224,7 +224,7 @@ def main() -> None:
         project = write_lite_dir(Path(folder) / "project")
         # Without a service, opening shared notebooks is not offered.
         env = {"JE_KERNEL_SHARING_URL": "https://share.school.example"}
-        options = BuildOptions(contents=default_contents(), lite_dir=project, env=env)
+        options = BuildOptions(contents=default_contents(), lite_dir=project, env=env, offline=True)
         build_if_needed(Path(folder) / "site", options, quiet=True)
         browser = ChromiumBrowser()
         with serve(Path(folder) / "site") as served:

@@ -57,7 +57,7 @@ def test_the_landing_page_is_made_of_what_is_there(site):
     page = (site / LANDING).read_text()
     assert 'data-apps="lab notebooks"' in page
     named = re.findall(r'(?:src|href)="(\.\./static/[^"]+)"', page)
-    assert len(named) == 4
+    assert len(named) == 3
     assert all((site / "je" / name).resolve().is_file() for name in named)
     assert "{" not in page
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LARGEST = 450_000
+LARGEST = 470_000
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,11 @@ import pytest
 from je_site.build import BuildOptions, build_if_needed
 from je_site.distribution import STATIC
 from je_site.memory_snapshot import place_snapshot
-from je_site.offline import install_offline
 from je_site.progress import Reporter
 from je_site.server import serve
 from tests.browsers.lab import Lab
 from tests.site.bare_kernel import BareKernel
 from tests.site.conftest import write_lite_dir
-from tests.site.test_files_stores import variant
 
 ENGINES = ("chromium", "firefox", "webkit")
 SNAPSHOT = "print(je_kernel.runtime.memory_snapshot())"
@@ -107,12 +105,8 @@ def test_nothing_that_chance_decides_is_the_same_in_two_kernels(page, site):
         assert len({each[name] for each in told}) == len(told), name
 
 
-def test_the_start_reads_no_wheel(page, site_folder):
-    # The service worker fetches them later on, for when there is no network.
-    folder = variant(site_folder, "not-offline")
-    install_offline(folder, Reporter(), wanted=False)
-    with serve(folder) as served:
-        Lab.open(page, served.url).new_notebook().run("1")
+def test_the_start_reads_no_wheel(page, site):
+    Lab.open(page, site.url).new_notebook().run("1")
     assert not [address for address in page.requests if address.endswith(".whl")]
 
 

@@ -120,6 +120,16 @@ def visit(page: Any, url: str, code: str = PANDAS) -> None:
     wait_for(page, SETTLED)
 
 
+@pytest.fixture(scope="session")
+def site_folder(test_cache: Path) -> Path:
+    """The demo site, made to work without a network."""
+    with one_at_a_time(test_cache / "offline-site"):
+        lite_dir = write_lite_dir(test_cache / "offline-project")
+        options = BuildOptions(contents=default_contents(), lite_dir=lite_dir, offline=True)
+        build_if_needed(test_cache / "offline-site", options, quiet=True)
+    return test_cache / "offline-site"
+
+
 @pytest.fixture(scope="module")
 def first_visit(site_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Visit:
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -166,7 +176,9 @@ def updated_folder(test_cache: Path) -> Path:
             lesson["cells"][0]["source"] = "# Corrected"
             (contents / name).write_text(json.dumps(lesson))
         lite_dir = write_lite_dir(test_cache / "updated-project", appName="Updated")
-        options = BuildOptions(contents=(contents,), lite_dir=lite_dir, env={"JE_UPDATED": "yes"})
+        options = BuildOptions(
+            contents=(contents,), lite_dir=lite_dir, env={"JE_UPDATED": "yes"}, offline=True
+        )
         build_if_needed(test_cache / "updated-site", options, quiet=True)
         updated = variant(test_cache / "updated-site", "changed")
         change(updated / "bootstrap.js", lambda text: f"{text}// updated\n")
