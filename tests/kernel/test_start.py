@@ -48,6 +48,7 @@ def test_starting_by_hand_in_a_bare_page_gives_urllib_the_network(selenium):
         ("copies", "skipped", "this browser reads the kept copies when they are needed"),
         ("packages", "done", None),
         ("imports", "skipped", "this Python has no IPython shell"),
+        ("memory", "done", None),
         ("stand-ins", "done", None),
         ("shell", "skipped", "this Python has no IPython shell"),
         ("stop", "skipped", "this Python has no kernel of JupyterLite's"),
