@@ -265,9 +265,10 @@ def test_it_stops_on_an_isolated_page(browser, files_site_folder: Path):
 @pytest.mark.engines("chromium")
 def test_a_second_press_offers_a_restart_that_keeps_files(page, files_site):
     # As a link of the landing page opens it.
-    notebook = Lab.open(page, files_site.url, "?path=people.csv").new_notebook()
+    lab, tab = Lab.open(page, files_site.url, "?path=people.csv"), page.playwright
+    tab.get_by_text("Delimiter:").wait_for()
+    notebook = lab.new_notebook()
     run(notebook, "with open('kept.txt', 'w') as file: file.write('kept')")
-    tab = page.playwright
     page.evaluate(
         """async () => {
           const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
