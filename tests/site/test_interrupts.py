@@ -10,6 +10,7 @@ import pytest
 
 from je_site.server import serve
 from tests.browsers.lab import Lab
+from tests.site.bare_kernel import BareKernel
 from tests.site.test_files_stores import files_site, files_site_folder, run, value
 
 if TYPE_CHECKING:
@@ -264,10 +265,7 @@ def test_it_stops_on_an_isolated_page(browser, files_site_folder: Path):
 
 @pytest.mark.engines("chromium")
 def test_a_second_press_offers_a_restart_that_keeps_files(page, files_site):
-    # As a link of the landing page opens it.
-    lab, tab = Lab.open(page, files_site.url, "?path=people.csv"), page.playwright
-    tab.get_by_text("Delimiter:").wait_for()
-    notebook = lab.new_notebook()
+    notebook, tab = Lab.open(page, files_site.url).new_notebook(), page.playwright
     run(notebook, "with open('kept.txt', 'w') as file: file.write('kept')")
     page.evaluate(
         """async () => {
@@ -284,3 +282,22 @@ def test_a_second_press_offers_a_restart_that_keeps_files(page, files_site):
     tab.click(".jp-Dialog .jp-mod-accept")
     assert value(notebook, "open('kept.txt').read()") == "kept"
     assert value(notebook, "'kept' in globals()") is False
+
+
+@pytest.mark.engines("chromium")
+def test_it_stops_on_a_page_that_a_link_has_opened(page, files_site):
+    # Such a page has a script more, which waits for JupyterLab as well.
+    Lab.open(page, files_site.url, "?path=people.csv")
+    BareKernel(page.playwright).another("bare.ipynb")
+    ended = page.evaluate(
+        """async () => {
+          const [kernel] = window.bareKernels;
+          const future = kernel.requestExecute({ code: "print('begun')\\nwhile True: pass" });
+          await new Promise(resolve => {
+            future.onIOPub = ({ header }) => { if (header.msg_type === 'stream') resolve(); };
+          });
+          await kernel.interrupt();
+          return (await future.done).content.ename;
+        }"""
+    )
+    assert "KeyboardInterrupt" in ended
