@@ -33,6 +33,7 @@ __all__ = [
     "sha256_of",
     "sweep_leftovers",
     "temporary_folder",
+    "write_if_changed",
     "writing",
 ]
 
@@ -153,6 +154,26 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def write_if_changed(path: Path, content: bytes) -> None:
+    """Write a file, unless it has this content already.
+
+    Parameters
+    ----------
+    path
+        The file. Its folder is made.
+    content
+        All that is to be in it.
+
+    Raises
+    ------
+    AssemblyError
+        When the disk is full, or the folder must not be written to.
+    """
+    if not path.is_file() or path.read_bytes() != content:
+        with writing(path) as file:
+            file.write(content)
 
 
 def copy_atomically(source: Path, target: Path) -> None:

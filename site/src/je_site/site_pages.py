@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from je_site.cache import sha256_of, writing
+from je_site.cache import sha256_of, write_if_changed
 from je_site.distribution import STATIC
 from je_site.site_record import read_record, write_record
 
@@ -113,7 +113,7 @@ def _place_script(output: Path, name: str) -> str:
     """Copy a script for JupyterLite's pages; return its path, from the root of the site."""
     source = _SCRIPTS[name]
     path = f"{STATIC}/{name}-{sha256_of(source)[:_DIGITS]}.js"
-    _write_if_changed(output / path, source.read_bytes())
+    write_if_changed(output / path, source.read_bytes())
     return path
 
 
@@ -125,7 +125,7 @@ def _place_assets(output: Path) -> str:
         digest.update(f"{path.name}\0{sha256_of(path)}\n".encode())
     folder = f"{_ASSETS}{digest.hexdigest()[:_DIGITS]}"
     for path in sources:
-        _write_if_changed(output / folder / path.name, path.read_bytes())
+        write_if_changed(output / folder / path.name, path.read_bytes())
     return folder
 
 
@@ -140,7 +140,7 @@ def _write_landing(
     filled = text.replace("{assets}", f"../{assets}").replace("{apps}", html.escape(" ".join(apps)))
     tag = _tag("offline", f"../{scripts['offline']}") if "offline" in scripts else ""
     filled = filled.replace("{offline}", tag.strip())
-    _write_if_changed(page, filled.encode())
+    write_if_changed(page, filled.encode())
     write_record(output, "pages", {LANDING: sha256_of(page)})
 
 
@@ -171,7 +171,7 @@ def _put_scripts(
         if assets is not None and folder in _LINKED:
             front = " data-front" if folder == "." and options.front_page else ""
             tags.append(_tag("links", f"{root}/{assets}/links.js", front))
-        _write_if_changed(page, _with_tags(text, tags).encode())
+        write_if_changed(page, _with_tags(text, tags).encode())
 
 
 def _tag(name: str, source: str, more: str = "") -> str:
@@ -217,7 +217,7 @@ def _expose_application(output: Path, *, wanted: bool) -> None:
     else:
         said.pop(_EXPOSE, None)
     write_record(output, "application", {_EXPOSE: True} if wanted else {})
-    _write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())
+    write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())
 
 
 def _set_notebooks_up(output: Path) -> None:
@@ -233,11 +233,4 @@ def _set_notebooks_up(output: Path) -> None:
     notebooks = overrides.setdefault(_NOTEBOOK_SETTINGS, {})
     for setting in ("autoStartDefaultKernel", "kernelShutdown"):
         notebooks.setdefault(setting, True)
-    _write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())
-
-
-def _write_if_changed(path: Path, content: bytes) -> None:
-    if not path.is_file() or path.read_bytes() != content:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with writing(path) as file:
-            file.write(content)
+    write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())

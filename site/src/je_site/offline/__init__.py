@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from je_site.cache import sha256_of, writing
+from je_site.cache import sha256_of, write_if_changed
 from je_site.distribution import STATIC
 from je_site.site_kernel import pyodide_url
 from je_site.site_record import RECORD, read_record, write_record
@@ -76,14 +76,14 @@ def install_offline(output: Path, reporter: Reporter, *, wanted: bool) -> None:
         placed.insert(0, _place(output, "offline-worker", _SOURCE.read_bytes(), ".js"))
     scripts = ", ".join(json.dumps(f"./{name}") for name in placed)
     worker = f"{'' if wanted else _FORGETTING}importScripts({scripts});\n".encode()
-    _write(output / _WORKER, worker)
+    write_if_changed(output / _WORKER, worker)
     digest = hashlib.sha256(worker).hexdigest()
     write_record(output, "offline", {"worker": digest, "stock": placed[-1]})
     if wanted:
         listed = json.dumps(_list(output), sort_keys=True, separators=(",", ":")).encode()
         placed.append(_place(output, "site", listed, ".json"))
         version = placed[-1].rpartition("-")[2].removesuffix(".json")
-        _write(output / _LATEST, json.dumps({"version": version}).encode())
+        write_if_changed(output / _LATEST, json.dumps({"version": version}).encode())
     else:
         (output / _LATEST).unlink(missing_ok=True)
     for kind in _PLACED:
@@ -107,15 +107,8 @@ def _stock_worker(output: Path) -> bytes | None:
 def _place(output: Path, kind: str, content: bytes, suffix: str) -> str:
     """Write a file whose name changes with its content; return its path in the site."""
     name = f"{STATIC}/{kind}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}{suffix}"
-    _write(output / name, content)
+    write_if_changed(output / name, content)
     return name
-
-
-def _write(path: Path, content: bytes) -> None:
-    if not path.is_file() or path.read_bytes() != content:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with writing(path) as file:
-            file.write(content)
 
 
 def _list(output: Path) -> dict[str, Any]:
