@@ -185,6 +185,10 @@ def test_the_live_picture_and_the_one_that_is_kept_look_the_same(notebook, page)
     assert color_at(kept, 90, -30) == (255, 255, 224)  # the middle of the star is empty
 
 
+def has_focus(page):
+    return page.evaluate("() => !!document.activeElement.closest('.je-turtle')")
+
+
 def test_keys_clicks_and_timers_after_the_cell_has_ended(notebook, page):
     run(notebook, "import turtle\nturtle.done()")
     run(
@@ -209,7 +213,7 @@ def test_keys_clicks_and_timers_after_the_cell_has_ended(notebook, page):
         return "".join(o["text"] for o in cell.outputs if o["output_type"] == "stream")
 
     until(lambda: "it is time" in printed(), "the timer")
-    until(lambda: page.evaluate("() => !!document.activeElement.closest('.je-turtle')"), "focus")
+    until(lambda: has_focus(page), "focus")
     page.press("ArrowUp")
     page.press("a")
     until(lambda: "no longer a" in printed(), "the keys")
@@ -230,6 +234,20 @@ def test_keys_clicks_and_timers_after_the_cell_has_ended(notebook, page):
     still(notebook)
 
 
+def test_a_picture_that_is_taken_out_and_put_in_again_keeps_the_focus(notebook, page):
+    run(notebook, "import turtle\nturtle.done()")
+    run(notebook, "import turtle\nturtle.dot()\nturtle.onkey(lambda: None, 'q')\nturtle.listen()")
+    until(lambda: has_focus(page), "focus")
+    page.evaluate(
+        "() => { const { parentNode: place } = document.activeElement.closest('.je-turtle');"
+        " place.parentNode.insertBefore(place, place.nextSibling); }"
+    )
+    until(lambda: has_focus(page), "focus again")
+    page.evaluate("() => document.querySelector('.jp-Cell').focus()")
+    page.evaluate("() => new Promise(next => requestAnimationFrame(() => setTimeout(next)))")
+    assert not has_focus(page)
+
+
 @HEARS
 def test_a_game_loop_hears_its_keys_while_the_cell_runs(notebook, page):
     cell = notebook.start(
@@ -248,7 +266,7 @@ def test_a_game_loop_hears_its_keys_while_the_cell_runs(notebook, page):
         "    ball.setx((ball.xcor() + 2) % 100)\n"
         "print('over')"
     )
-    until(lambda: page.evaluate("() => !!document.activeElement.closest('.je-turtle')"), "focus")
+    until(lambda: has_focus(page), "focus")
     for _ in range(3):
         page.press(" ")
         time.sleep(0.2)

@@ -8,7 +8,9 @@
 
 const STYLE = `
 .je-turtle { position: relative; display: inline-block; max-width: 100%; line-height: 0;
-  border: 1px solid var(--jp-border-color2, #bdbdbd); background: #fff; }
+  border: 1px solid var(--jp-border-color2, #bdbdbd); background: #fff;
+  animation: je-turtle-is-here 1ms; }
+@keyframes je-turtle-is-here { from { outline-offset: 2px; } }
 .je-turtle:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 2px; }
 .je-turtle > canvas { max-width: 100%; height: auto; touch-action: manipulation; }
 .je-turtle > canvas + canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
@@ -376,15 +378,12 @@ class Player {
 
   /** Show the picture in an element of the page, and nowhere else any more. */
   show(element) {
-    const focused = this.wantsFocus || this.root.contains(document.activeElement);
     element.append(this.root);
     this.schedule();
-    // The element itself is not in the page yet.
-    if (focused) requestAnimationFrame(() => this.focus());
   }
 
   focus() {
-    this.wantsFocus = !this.root.isConnected;
+    this.wantsFocus = true;
     this.root.focus({ preventScroll: true });
   }
 
@@ -466,6 +465,15 @@ class Player {
     const on = (target, name, act) => target.addEventListener(name, act, { signal });
     const { root, canvas: { top } } = this;
     on(window, 'resize', () => this.schedule());
+    // JupyterLab takes outputs out of the page and puts them in again, and the focus is lost then.
+    on(root, 'animationstart', () => {
+      if (this.wantsFocus) this.focus();
+    });
+    on(document, 'focusin', ({ target }) => {
+      const isHere = root.contains(target);
+      if (isHere || this.hadFocus) this.wantsFocus = isHere;
+      this.hadFocus = isHere;
+    });
     on(top, 'pointerdown', (event) => {
       root.focus({ preventScroll: true });
       if (!this.model.get('interest').mouse) return;
