@@ -74,7 +74,8 @@
     set 0(_) {},
   };
 
-  channel.onmessage = ({ data: { door, cell } }) => {
+  channel.onmessage = ({ data: { door, cell, worker, more } }) => {
+    if (more && worker === doors[0]) doors.push(...more);
     const place = doors.indexOf(door);
     if (place < seen) return; // another worker's, or known
     seen = place + 1;

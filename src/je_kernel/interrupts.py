@@ -51,6 +51,7 @@ class _Interrupts:
         self._page = javascript.interrupts()(pyodide_js, self._heard)
         self._cell: asyncio.Task[Any] | None = None
         self._waits: list[asyncio.Future[Any]] = []
+        self._told: asyncio.Future[Any] | None = None
         self._stopped = False
         self.patches = Patches()
 
@@ -104,7 +105,7 @@ class _Interrupts:
             return {"status": "error", "payload": [], **self._shell._last_traceback}  # type: ignore[attr-defined]
         finally:
             self._page.end()
-            self._cell = None
+            self._cell = self._told = None
 
     def run_code(self, code: CodeType, *arguments: Any, **options: Any) -> Any:
         """Run a statement of a cell, and have Python look as soon as each line of it begins."""
@@ -120,16 +121,13 @@ class _Interrupts:
 
     def interrupt_waiting(self) -> bool:
         """End what the cell waits for; return whether it waits."""
-        if self._stopped:
-            return False  # told before, and still there: what else runs leaves it no turn
-        if self._waits:
-            wait = self._waits[-1]
-        elif self._cell is not None and getattr(self._cell, "_fut_waiter", None) is not None:
-            wait = self._cell
-        else:
+        cell = self._cell
+        wait = self._waits[-1] if self._waits else getattr(cell, "_fut_waiter", None)
+        # One that was told before, and is still there: what else runs leaves it no turn.
+        if wait is None or wait is self._told:
             return False
-        self._stopped = True
-        return wait.cancel()
+        self._told, self._stopped = wait, True
+        return bool((wait if self._waits or cell is None else cell).cancel())
 
     def run_sync(self, awaitable: Awaitable[Any]) -> Any:
         """Wait as ``pyodide.ffi.run_sync`` does, or until Stop is pressed."""

@@ -128,6 +128,41 @@ def test_a_program_can_catch_it(notebook):
     assert "tidy" in said
 
 
+def test_a_program_that_goes_on_waiting_is_stopped_by_the_next_press(notebook):
+    code = (
+        "import asyncio\ntry:\n    begun()\n    await asyncio.sleep(10_000)\n"
+        "except asyncio.CancelledError:\n    print('first')\nawait asyncio.sleep(10_000)"
+    )
+    notebook.lab.page.evaluate(_BEGIN, code)
+    name, said = notebook.lab.page.evaluate(
+        """async () => {
+          const { kernel, said, done } = window.running;
+          await kernel.interrupt();
+          while (!said.join('').includes('first')) await new Promise(next => setTimeout(next, 50));
+          // Long after the first press: a second one at once would offer to restart.
+          const { now } = performance;
+          performance.now = () => now.call(performance) + 60_000;
+          await kernel.interrupt();
+          delete performance.now;
+          return [(await done).content.ename ?? '', said.join('')];
+        }"""
+    )
+    assert "KeyboardInterrupt" in name
+    assert "KeyboardInterrupt" in said
+
+
+def test_it_stops_after_more_presses_than_a_kernel_was_told_of_at_first(notebook):
+    notebook.lab.page.evaluate(
+        """async () => {
+          const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+          for (let press = 0; press < 150; press += 1) await kernel.interrupt();
+        }"""
+    )
+    for _ in range(2):
+        name, _ = stop(notebook.lab.page, WHAT_CELLS_DO["a loop"])
+        assert "KeyboardInterrupt" in name
+
+
 def test_what_was_queued_does_not_run_and_what_comes_later_does(notebook):
     run(notebook, "ran = []")
     notebook.lab.page.evaluate(

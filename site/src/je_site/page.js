@@ -95,7 +95,7 @@ const whenJupyterLabStarts = (() => {
 // that it has not found revoked. One that waits without blocking hears of it by the channel.
 
 (() => {
-  const PRESSES = 100;
+  const PRESSES = 100; // that a kernel can be told of before it has to listen to the page
   const AGAIN = 5_000; // milliseconds within which a second press offers to restart
   const { Worker } = globalThis;
   const channel = new BroadcastChannel('je-kernel-interrupts');
@@ -106,9 +106,12 @@ const whenJupyterLabStarts = (() => {
   const cells = new Map(); // by kernel: the request that it is busy with
   const questions = new Map(); // by kernel: the header of the `input_request` to be answered
 
+  const newDoors = () =>
+    Array.from({ length: PRESSES }, () => URL.createObjectURL(new Blob()));
+
   globalThis.Worker = class extends Worker {
     constructor(url, options) {
-      const doors = Array.from({ length: PRESSES }, () => URL.createObjectURL(new Blob()));
+      const doors = newDoors();
       super(url, { name: doors.join(' '), ...options });
       workers.set(doors[0], doors);
     }
@@ -122,10 +125,13 @@ const whenJupyterLabStarts = (() => {
   const interrupt = id => {
     const clients = [...connections].filter(connection => connection.id === id);
     for (const worker of new Set(clients.map(({ clientId }) => workerOf.get(clientId)))) {
-      const door = workers.get(worker)?.shift();
-      if (!door) continue;
+      const doors = workers.get(worker);
+      if (!doors?.length) continue;
+      const door = doors.shift();
       URL.revokeObjectURL(door);
-      channel.postMessage({ door, cell: cells.get(id) });
+      const more = doors.length < PRESSES / 2 ? newDoors() : [];
+      doors.push(...more);
+      channel.postMessage({ door, cell: cells.get(id), worker, more });
     }
   };
 
@@ -146,9 +152,7 @@ const whenJupyterLabStarts = (() => {
       const connection = connectTo.apply(this, request);
       connections.add(connection);
       connection.disposed.connect(() => connections.delete(connection));
-      connection.statusChanged.connect((_, status) => {
-        if (status !== 'busy') pressed.delete(connection.id);
-      });
+      connection.statusChanged.connect(() => pressed.delete(connection.id));
       connection.anyMessage.connect((_, { msg: { header, parent_header, content } }) => {
         if (content.execution_state === 'busy') cells.set(connection.id, parent_header.msg_id);
         if (header.msg_type === 'input_request') questions.set(connection.id, header);
