@@ -25,12 +25,10 @@ def _cases(selenium):
     results = {}
 
     def case(function):
-        begin = time.perf_counter()
         try:
-            result = function()
+            results[function.__name__] = function()
         except Exception as error:
-            result = f"{type(error).__name__}: {error}"
-        results[function.__name__] = result, time.perf_counter() - begin
+            results[function.__name__] = f"{type(error).__name__}: {error}"
 
     def all_of(threads):
         for thread in threads:
@@ -170,9 +168,12 @@ def _cases(selenium):
 
     @case
     def calls_of_a_pool_overlap():
+        begun = []
+
         def slow(n):
+            begun.append(n)
             time.sleep(0.2)
-            return n * n
+            return n * n, len(begun)
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             return list(pool.map(slow, range(8)))
@@ -298,7 +299,8 @@ EXPECTED = {
     "an_event_is_set_by_a_timer": (False, True, True),
     "a_barrier_a_semaphore_and_a_local_work": ([0, 1, 2], [10, 11, 12], 2, False),
     "an_error_in_a_thread_is_told_and_ends_nothing_else": (["ZeroDivisionError"], False),
-    "calls_of_a_pool_overlap": [n * n for n in range(8)],
+    # When the first ends, all have begun.
+    "calls_of_a_pool_overlap": [(n * n, 8) for n in range(8)],
     "pools_of_processes_are_there": ([8, 9], 2500),
     "a_process_sends_through_a_pipe": ([1, "two"], 0, "Process-1"),
     "a_hundred_threads": 100,
@@ -318,14 +320,10 @@ EXPECTED = {
 
 
 def test_threads_take_turns_and_stand_ins_are_found(selenium):
-    results, (outcome, milliseconds) = _cases(selenium)
-    seconds = {name: took for name, (_, took) in results.items()}
-    given = {name: result for name, (result, _) in results.items()}
+    given, (outcome, milliseconds) = _cases(selenium)
     for name in ("a_queue_that_nobody_fills", "locks_in_opposite_order"):
         assert given.pop(next(n for n in given if n.startswith(name))).startswith("DeadlockError: ")
     assert given == EXPECTED
-    # One after the other it would be 1.6 seconds.
-    assert seconds["calls_of_a_pool_overlap"] < 1.2
     assert outcome == "done"
     print(f"the step took {milliseconds:.1f} ms")
 

@@ -12,7 +12,6 @@ import multiprocessing.pool
 import os
 import sys
 import threading
-import time
 import types
 from operator import mul
 
@@ -231,11 +230,9 @@ def test_a_lock_behaves_as_pythons_own():
 def test_a_wait_that_nothing_can_end_is_an_error():
     lock = threads.Lock()
     lock.acquire()
-    began = time.perf_counter()
     with pytest.raises(errors.DeadlockError, match="waits for another thread") as failure:
         lock.acquire()
     assert isinstance(failure.value, RuntimeError)
-    assert time.perf_counter() - began < 1
 
 
 def test_webbrowser_shows_a_link_and_a_page_of_ones_own(capsys, tmp_path, monkeypatch):
