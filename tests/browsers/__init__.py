@@ -9,18 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.browsers.page import Browser, Engine
 
 __all__ = ["launch"]
 
 
-def launch(engine: Engine) -> Browser:
+def launch(engine: Engine, *, profile: Path | None = None) -> Browser:
     """Start a headless browser.
 
     Parameters
     ----------
     engine
         Which one.
+    profile
+        Folder of a profile that is kept when the browser is closed, as a student's is. Such a
+        browser is for one page at a time.
 
     Returns
     -------
@@ -36,11 +41,11 @@ def launch(engine: Engine) -> Browser:
     if engine == "chromium":
         from tests.browsers.chromium import ChromiumBrowser
 
-        return ChromiumBrowser()
+        return ChromiumBrowser(profile=profile)
     if engine == "firefox":
         from tests.browsers.firefox import FirefoxBrowser
 
-        return FirefoxBrowser()
+        return FirefoxBrowser(profile)
     from tests.browsers.webkit import WebKitBrowser
 
-    return WebKitBrowser()
+    return WebKitBrowser(profile)

@@ -24,7 +24,7 @@ _SILENCE = CALL_TIMEOUT + 30
 class _Driver:
     """The Node program: it owns a Firefox and answers one request at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Path | None) -> None:
         if not (_HERE / "node_modules" / "puppeteer-core").is_dir():
             raise BrowserMissingError(
                 "The Firefox driver's Node packages are not installed. "
@@ -35,6 +35,7 @@ class _Driver:
             str(_DRIVER),
             find("firefox-esr", "firefox"),
             str(int(CALL_TIMEOUT * 1000)),
+            *([] if profile is None else [str(profile)]),
         ]
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the driver)
         self._process = child_process.start(
@@ -90,7 +91,7 @@ class _Driver:
 
 
 class FirefoxPage:
-    """A tab in a container of its own."""
+    """A tab, in a container of its own if there is no profile."""
 
     def __init__(self, driver: _Driver) -> None:
         self._driver = driver
@@ -120,12 +121,20 @@ class FirefoxPage:
 
 
 class FirefoxBrowser:
-    """A headless Firefox that can reach this machine and nothing else."""
+    """A headless Firefox that can reach this machine and nothing else.
+
+    Parameters
+    ----------
+    profile
+        Folder of a profile that is kept when the browser is closed.
+    """
 
     engine: Engine = "firefox"
 
-    def __init__(self) -> None:
-        self._driver = _Driver()
+    def __init__(self, profile: Path | None = None) -> None:
+        if profile is not None:
+            profile.mkdir(exist_ok=True)
+        self._driver = _Driver(profile)
 
     def new_page(self) -> FirefoxPage:
         return FirefoxPage(self._driver)

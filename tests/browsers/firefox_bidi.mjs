@@ -4,11 +4,11 @@
 import { createInterface } from 'node:readline';
 import puppeteer from 'puppeteer-core';
 
-const [executablePath, callTimeout] = process.argv.slice(2);
+const [executablePath, callTimeout, userDataDir] = process.argv.slice(2);
 
 /**
  * @typedef {object} Tab
- * @property {import('puppeteer-core').BrowserContext} context
+ * @property {import('puppeteer-core').BrowserContext | undefined} context
  * @property {import('puppeteer-core').Page} page
  * @property {string[]} console
  */
@@ -20,6 +20,7 @@ let lastTab = 0;
 const browser = await puppeteer.launch({
   browser: 'firefox',
   executablePath,
+  userDataDir,
   headless: true,
   protocolTimeout: Number(callTimeout),
   // Everything but this machine goes to a proxy that is not there: a page that
@@ -38,8 +39,9 @@ const browser = await puppeteer.launch({
 
 const verbs = {
   async newPage() {
-    const context = await browser.createBrowserContext();
-    const page = await context.newPage();
+    // A container is forgotten with the browser.
+    const context = userDataDir ? undefined : await browser.createBrowserContext();
+    const page = await (context ?? browser).newPage();
     await page.setViewport({ width: 1280, height: 900 });
     const tab = { context, page, console: [] };
     page.on('console', message => tab.console.push(`${message.type()}: ${message.text()}`));
@@ -67,7 +69,7 @@ const verbs = {
   },
   async close(tab, id) {
     tabs.delete(id);
-    await tab.context.close();
+    await (tab.context ?? tab.page).close();
   },
 };
 

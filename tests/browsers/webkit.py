@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selenium.common.exceptions import WebDriverException
@@ -27,11 +28,11 @@ from tests.browsers.page import CALL_TIMEOUT, Engine, ScriptError
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
 
 __all__ = ["WebKitBrowser", "WebKitPage"]
 
 _START_TIMEOUT = 30.0
+_KEEPING = Path(__file__).with_name("webkit_keeping.py")
 _ENVIRONMENT = {
     "GDK_BACKEND": "x11",
     "NO_AT_BRIDGE": "1",
@@ -60,12 +61,15 @@ Promise.resolve()
 
 
 class WebKitPage:
-    """The page of one automation session, whose storage ends with it."""
+    """The page of one automation session, whose storage ends with it if there is no profile."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, profile: Path | None) -> None:
         options = Options()
         options.binary_location = find_file("lib/*/webkit2gtk-4.*/MiniBrowser")
         options.add_argument("--automation")
+        if profile is not None:
+            options.binary_location = str(_KEEPING)
+            options.add_argument(str(profile))
         connection = RemoteConnection(
             client_config=ClientConfig(remote_server_addr=address, timeout=int(CALL_TIMEOUT) + 30)
         )
@@ -110,11 +114,18 @@ class WebKitPage:
 
 
 class WebKitBrowser:
-    """WebKit's driver on a display of its own; it starts a MiniBrowser for each page."""
+    """WebKit's driver on a display of its own; it starts a MiniBrowser for each page.
+
+    Parameters
+    ----------
+    profile
+        Folder of a profile that is kept when the page is closed.
+    """
 
     engine: Engine = "webkit"
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Path | None = None) -> None:
+        self._profile = profile
         with ExitStack() as started:
             display = self._start_display(started)
             self._address = self._start_driver(started, display)
@@ -153,7 +164,7 @@ class WebKitBrowser:
         return address
 
     def new_page(self) -> WebKitPage:
-        return WebKitPage(self._address)
+        return WebKitPage(self._address, self._profile)
 
     def close(self) -> None:
         self._running.close()

@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,7 +18,7 @@ from je_site.build import BuildOptions, build_if_needed, default_contents
 from je_site.offline import install_offline
 from je_site.progress import Reporter
 from je_site.server import serve
-from tests.browsers.chromium import ChromiumBrowser
+from tests.browsers import launch
 from tests.browsers.lab import Lab
 from tests.site.conftest import one_at_a_time, write_lite_dir
 from tests.site.test_files_stores import run, value, variant
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from je_site.server import RequestRecord
-    from tests.browsers.chromium import ChromiumPage
+    from tests.browsers.page import Browser, Engine
 
 LESSON = "Start here.ipynb"
 PANDAS = "import pandas as pd\nprint(pd.DataFrame({'a': [1]}).a.sum())"
@@ -81,14 +82,15 @@ class Host:
 class Student:
     """A student's browser on a student's computer: what it keeps stays when it is closed."""
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, engine: Engine = "chromium") -> None:
         self._profile = profile
-        self._browser: ChromiumBrowser | None = None
+        self._engine = engine
+        self._browser: Browser | None = None
 
-    def open(self) -> ChromiumPage:
-        """Start the browser, anew if it runs."""
+    def open(self) -> Any:
+        """Start the browser, anew if it runs, and return its page."""
         self.close()
-        self._browser = ChromiumBrowser(profile=self._profile)
+        self._browser = launch(self._engine, profile=self._profile)
         return self._browser.new_page()
 
     def close(self) -> None:
@@ -118,16 +120,6 @@ def visit(page: Any, url: str, code: str = PANDAS) -> None:
     """Use a site for the first time, until all is kept that is kept by itself."""
     run(Lab.open(page, url).new_notebook(), code)
     wait_for(page, SETTLED)
-
-
-@pytest.fixture(scope="session")
-def site_folder(test_cache: Path) -> Path:
-    """The demo site, made to work without a network."""
-    with one_at_a_time(test_cache / "offline-site"):
-        lite_dir = write_lite_dir(test_cache / "offline-project")
-        options = BuildOptions(contents=default_contents(), lite_dir=lite_dir, offline=True)
-        build_if_needed(test_cache / "offline-site", options, quiet=True)
-    return test_cache / "offline-site"
 
 
 @pytest.fixture(scope="module")
@@ -176,9 +168,7 @@ def updated_folder(test_cache: Path) -> Path:
             lesson["cells"][0]["source"] = "# Corrected"
             (contents / name).write_text(json.dumps(lesson))
         lite_dir = write_lite_dir(test_cache / "updated-project", appName="Updated")
-        options = BuildOptions(
-            contents=(contents,), lite_dir=lite_dir, env={"JE_UPDATED": "yes"}, offline=True
-        )
+        options = BuildOptions(contents=(contents,), lite_dir=lite_dir, env={"JE_UPDATED": "yes"})
         build_if_needed(test_cache / "updated-site", options, quiet=True)
         updated = variant(test_cache / "updated-site", "changed")
         change(updated / "bootstrap.js", lambda text: f"{text}// updated\n")
@@ -249,17 +239,23 @@ def test_a_second_visit_asks_the_server_for_what_may_have_changed_only(site_fold
     }
 
 
-@pytest.mark.engines("firefox", "webkit")
-def test_a_page_below_a_folder_is_loaded_again_without_a_network(page, site_folder, host, tmp_path):
+@pytest.mark.parametrize("engine", ["firefox", "webkit"])
+def test_below_a_folder_a_cold_start_needs_no_network(engine, site_folder, host, tmp_path):
     shutil.move(variant(site_folder, "school"), tmp_path / "host" / "school")
     url = f"{host.plug_in(tmp_path / 'host')}school/"
-    visit(page, url, "import regex")
-    host.unplug()
-    notebook = Lab.open(page, url, "?reset").new_notebook()
-    run(notebook, "import regex")
-    assert notebook.run("import scipy").error is not None
-    page.open(f"{url}lab")
-    assert page.evaluate("() => location.href") == f"{url}lab/"
+    student = Student(tmp_path / "profile", engine)
+    try:
+        visit(student.open(), url, "import regex")
+        student.close()
+        host.unplug()
+        page = student.open()
+        notebook = Lab.open(page, url, "?reset").new_notebook()
+        run(notebook, "import regex")
+        assert notebook.run("import scipy").error is not None
+        page.open(f"{url}lab")
+        assert page.evaluate("() => location.href") == f"{url}lab/"
+    finally:
+        student.close()
 
 
 def test_requests_that_are_not_for_the_site_are_left_alone(site_folder, host, student, data_server):
@@ -423,7 +419,8 @@ def test_a_full_browser_says_so_and_the_site_works(browser, page, site_folder, h
     error = notebook.run("je_kernel.offline()").error
     assert error is not None
     assert "no room for all of the site" in error.message
-    assert 0 < page.evaluate(STATE)["kept"]["bytes"] < 40_000_000
+    state = page.evaluate(STATE)
+    assert 0 < state["kept"]["bytes"] < state["all"]["bytes"]
 
 
 def test_a_pyodide_from_elsewhere_is_said_to_need_the_network(page, site_folder, host):
@@ -438,19 +435,54 @@ def test_a_pyodide_from_elsewhere_is_said_to_need_the_network(page, site_folder,
 
 
 # JupyterLite's own opens a cache as it is installed, which has to go well.
-REFUSES = """
+STORAGE = """
 const { open } = caches;
-caches.open = name => name.startsWith('je-kernel')
-  ? Promise.reject(new DOMException('no', 'SecurityError')) : open.call(caches, name);
+caches.open = name => name.startsWith('je-kernel') ? (%s) : open.call(caches, name);
 """
+BROKEN = {
+    "refuses": STORAGE % "Promise.reject(new DOMException('no', 'SecurityError'))",
+    "never answers": STORAGE % "new Promise(() => {})",
+}
 
 
-def test_a_browser_that_keeps_nothing_shows_the_site(page, site_folder, host):
+@pytest.mark.engines("chromium", "firefox", "webkit")
+@pytest.mark.parametrize("storage", BROKEN)
+def test_where_the_storage_fails_the_site_works(page, site_folder, host, storage):
     folder = variant(site_folder, "forgetful")
-    change(folder / "service-worker.js", lambda text: REFUSES + text)
+    change(folder / "service-worker.js", lambda text: BROKEN[storage] + text)
     url = host.plug_in(folder)
-    assert value(Lab.open(page, url).new_notebook(), "__import__('os').getcwd()") == "/drive"
+    for _ in range(2):
+        lab = Lab.open(page, url)
+        assert value(lab.new_notebook(), "__import__('os').getcwd()") == "/drive"
     assert page.evaluate(STATE) == {"version": None}
+
+
+# A server that takes its time --------------------------------------------------------------------
+
+
+def test_a_first_visit_does_not_wait_for_what_says_the_version(page, site_folder, host):
+    held: list[Any] = []
+    page.playwright.context.route("**/je-kernel-site.json", lambda route: held.append(route))
+    url = host.plug_in(site_folder)
+    for _ in range(2):
+        assert value(Lab.open(page, url).new_notebook(), "1 + 1") == 2
+    assert held
+    for route in held:
+        route.continue_()
+    # What was held up is kept from then on.
+    page.playwright.context.unroute_all()
+    page.open(f"{url}lab/index.html")
+    wait_for(page, f"async () => ({SETTLED})().catch(() => false)")
+
+
+def test_a_second_visit_does_not_wait_for_a_server_that_never_answers(site_folder, host, student):
+    url = host.plug_in(site_folder)
+    host.unplug()
+    # As where there is Wi-Fi, and nothing behind it.
+    with socket.create_server(("127.0.0.1", urlsplit(url).port), backlog=1000):
+        notebook = Lab.open(student.open(), url, "?reset").new_notebook()
+        assert run(notebook, PANDAS) == "1\n"
+        student.close()
 
 
 # Headers, and how it ends ------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import random
 import re
 import subprocess
 import sys
-import threading
 import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
@@ -416,6 +415,20 @@ def test_without_a_sharing_service_the_page_does_not_offer_it(page, site):
     until(page, "() => document.getElementById('shared').hidden", "the action to go")
 
 
+HOLD_THE_LIST_OF_FILES = """
+const { fetch } = globalThis;
+const released = new Promise(resolve => (globalThis.release = resolve));
+globalThis.held = 0;
+globalThis.fetch = async (...request) => {
+  if (new URL(new Request(...request).url).pathname.endsWith('/api/contents/all.json')) {
+    held += 1;
+    await released;
+  }
+  return fetch(...request);
+};
+"""
+
+
 def test_what_was_open_before_does_not_take_the_place_of_what_is_asked_for(page, site):
     lab = f"{site.url}lab/index.html?path="
     page.open(f"{lab}Files.ipynb")
@@ -423,22 +436,13 @@ def test_what_was_open_before_does_not_take_the_place_of_what_is_asked_for(page,
     saved = """() => jupyterapp.serviceManager.workspaces.fetch('default').then(
       ({ data }) => JSON.stringify(data['layout-restorer:data']?.main ?? '').includes('Files'))"""
     until(page, saved, "JupyterLab to keep its layout")
-    held: list[Any] = []
-    released = threading.Event()
-    # Without it what was open before cannot be put back: as on a slow machine. None is kept.
-    page.evaluate(
-        "async () => { for (const name of await caches.keys()) await caches.delete(name) }"
-    )
-    page.playwright.context.route(
-        "**/api/contents/all.json*",
-        lambda route: route.continue_() if released.is_set() else held.append(route),
-    )
+    # Without it what was open before cannot be put back: as on a slow machine. In the page, as
+    # the service worker may have it already.
+    page.playwright.add_init_script(HOLD_THE_LIST_OF_FILES)
     page.open(f"{lab}Plots.ipynb")
     until(page, "() => !!window.jupyterapp?.shell.currentWidget?.context", "the notebook asked for")
-    assert held
-    released.set()
-    for route in held:
-        route.continue_()
+    assert page.evaluate("() => held")
+    page.evaluate("() => release()")
     opened(page, "Plots.ipynb")
     both = "() => [...jupyterapp.shell.widgets('main')].map(({ context }) => context?.path).sort()"
     assert page.evaluate(both) == ["Files.ipynb", "Plots.ipynb"]

@@ -121,7 +121,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
     front_page = Bool(False, help="whether the landing page is the site's front page").tag(
         config=True
     )
-    offline = Bool(False, help="whether the site works without a network once it was used").tag(
+    offline = Bool(True, help="whether the site works without a network once it was used").tag(
         config=True
     )
     expose_app = Bool(

@@ -241,7 +241,7 @@ def _add_build_options(parser: argparse.ArgumentParser, *, with_contents: bool =
             "--offline",
             dest="available_offline",
             action=argparse.BooleanOptionalAction,
-            help="whether what was used of the site works without a network (default: no)",
+            help="whether what was used of the site works without a network (default: yes)",
         )
     else:  # `check --offline` is another one.
         parser.set_defaults(available_offline=None)

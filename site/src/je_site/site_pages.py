@@ -74,7 +74,7 @@ class PageOptions:
     pages: bool = True
     front_page: bool = False
     expose_app: bool = True
-    offline: bool = False
+    offline: bool = True
 
 
 def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> None:

@@ -24,8 +24,10 @@
   const HASHED_NAME = /[0-9a-f]{7,}/;
 
   const PATIENCE = 3000; // milliseconds to wait for a server, where there is something kept
+  const HELD_UP = 10_000; // milliseconds to wait for the browser's storage, and for a first version
   const BATCH = 1000; // milliseconds
-  const AT_ONCE = 6; // requests
+  const STALLED = 240_000; // milliseconds; kernels give up after 300 s
+  const AT_ONCE = 4; // requests; browsers make six, and pages come first
   const SPARE = 20e6; // bytes that stay free for students' own files
   const NEW_CLIENT = 60_000; // milliseconds in which a client may not be listed yet
 
@@ -53,6 +55,30 @@
     const digest = await crypto.subtle.digest('SHA-256', await response.arrayBuffer());
     const bytes = [...new Uint8Array(digest).subarray(0, 8)];
     return bytes.map(byte => byte.toString(16).padStart(2, '0')).join('');
+  }
+
+  let patience = HELD_UP;
+
+  /** What an answer waits for besides its own file: the browser's storage, versions, lists. */
+  class Waiting {
+    constructor() {
+      this.tooLong = new Promise(resolve => (this.giveUp = resolve));
+    }
+
+    async for(promise) {
+      const timer = setTimeout(() => {
+        // What holds up this answer holds up the next ones.
+        patience = 0;
+        this.giveUp();
+      }, patience);
+      try {
+        const found = await promise;
+        patience = HELD_UP;
+        return found;
+      } finally {
+        clearTimeout(timer);
+      }
+    }
   }
 
   // What is remembered ------------------------------------------------------------------------
@@ -131,7 +157,9 @@
     first ??= (async () => {
       const latest = await latestVersion();
       if (latest) await adopt(latest);
-    })().finally(() => (first = undefined));
+      // One that has none is not asked again for each file.
+      if (latest !== '') first = undefined;
+    })().catch(() => (first = undefined));
     return first;
   }
 
@@ -152,13 +180,13 @@
 
   const newborn = new Set();
 
-  async function pin(id, version, isLatest) {
+  async function pin(event, id, version, isLatest) {
     if (!id) return;
     const state = await recall();
     state.pins[id] = { version, isLatest };
     newborn.add(id);
     setTimeout(() => newborn.delete(id), NEW_CLIENT);
-    await remember();
+    event.waitUntil(remember());
   }
 
   /** Forget versions that are neither the current one nor that of an open page. */
@@ -189,6 +217,7 @@
 
   let isFull = false;
   const keeping = new Map();
+  const fetching = new Map();
 
   async function kept(path, hash) {
     return (await bucket()).match(keyOf(path, hash), { ignoreVary: true });
@@ -235,13 +264,22 @@
    * Fetch a file and keep it. Throws if the server cannot be reached, or is being updated: it has
    * another version, or still what `old` lists. What a host rewrites is kept as it is.
    */
-  async function fetchAndKeep(path, list, old) {
+  function fetchAndKeep(path, list, old) {
+    const key = keyOf(path, list.files[path][0]);
+    if (!fetching.has(key)) {
+      const work = fetchMissing(path, list, old).finally(() => fetching.delete(key));
+      fetching.set(key, work);
+    }
+    return fetching.get(key);
+  }
+
+  async function fetchMissing(path, list, old) {
     const entry = list.files[path];
     if (await kept(path, entry[0])) return;
     let response;
     let digest;
     for (const cache of [(await recall()).cache, 'reload']) {
-      response = await fetch(addressOf(path), { cache });
+      response = await fetch(addressOf(path), { cache, priority: 'low' });
       if (response.status >= 500) throw new Error(`${path}: ${response.status}`);
       if (!response.ok) return;
       digest = await digestOf(response.clone());
@@ -327,12 +365,12 @@ Pages that you have used before are here.</p>`;
     return new Response(page, { status: 504, headers: { 'Content-Type': 'text/html' } });
   }
 
-  async function openPage(event, path) {
-    const state = await recall();
+  async function openPage(event, path, waiting) {
     const answer = fetch(event.request).catch(() => null);
-    const latest = state.current ? await within(PATIENCE, latestVersion()) : await latestVersion();
+    const state = await waiting.for(recall());
+    const latest = await within(PATIENCE, latestVersion());
     const isNew = Boolean(latest) && latest !== state.current;
-    if (isNew && !state.current) await adopt(latest).catch(() => {});
+    if (isNew && !state.current) await waiting.for(adopt(latest)).catch(() => {});
     else if (isNew) {
       const ready = prepare(latest);
       event.waitUntil(ready.then(sweep));
@@ -341,15 +379,15 @@ Pages that you have used before are here.</p>`;
 
     let version = latest === '' ? null : state.current;
     if (!version) {
-      await pin(event.resultingClientId, null, false);
+      await pin(event, event.resultingClientId, null, false);
       return (await answer) ?? Response.error();
     }
-    let { files } = await listOf(version);
+    let { files } = await waiting.for(listOf(version));
     if (`${path}/index.html` in files && !(await within(PATIENCE, answer))) {
       return Response.redirect(`${addressOf(path)}/${new URL(event.request.url).search}`);
     }
     const file = path === '' || path.endsWith('/') ? `${path}index.html` : path;
-    const here = file in files ? await kept(file, files[file][0]) : undefined;
+    const here = file in files ? await waiting.for(kept(file, files[file][0])) : undefined;
     let isLatest = version === latest;
     let response = null;
     if (isLatest) response = await (here ? within(PATIENCE, answer) : answer);
@@ -358,13 +396,14 @@ Pages that you have used before are here.</p>`;
       if (response && latest) {
         // A page of a version that is still being made ready.
         [version, isLatest] = [latest, true];
-        ({ files } = await listOf(version));
+        ({ files } = await waiting.for(listOf(version)));
       }
     }
-    await pin(event.resultingClientId, version, isLatest);
+    await pin(event, event.resultingClientId, version, isLatest);
     if (response && (response.status < 500 || !here)) {
       if (response.ok && file in files) {
-        await forgetOtherIsolation(response, here ?? (await kept(FRONT, files[FRONT]?.[0])));
+        const before = here ?? (await waiting.for(kept(FRONT, files[FRONT]?.[0])));
+        await waiting.for(forgetOtherIsolation(response, before));
         event.waitUntil(keep(file, files[file], response.clone(), true));
       }
       return response;
@@ -389,17 +428,19 @@ Pages that you have used before are here.</p>`;
     await remember();
   }
 
-  async function answerFor(event, path) {
+  async function answerFor(event, path, waiting) {
     const { request } = event;
-    const { version, isLatest } = await pinOf(event.clientId);
-    if (event.resultingClientId) await pin(event.resultingClientId, version, isLatest);
+    const { version, isLatest } = await waiting.for(pinOf(event.clientId));
+    await pin(event, event.resultingClientId, version, isLatest);
     if (path === LATEST && version) return json({ version });
-    const list = version && (await listOf(version).catch(() => null));
-    const listed = LIST.exec(path);
-    if (listed) return (await (await bucket()).match(addressOf(path))) ?? fetch(request);
+    const list = version && (await waiting.for(listOf(version)).catch(() => null));
+    if (LIST.test(path)) {
+      const listed = await waiting.for(bucket().then(cache => cache.match(addressOf(path))));
+      return listed ?? fetch(request);
+    }
     const entry = list && Object.hasOwn(list.files, path) ? list.files[path] : null;
     if (!entry) return fetch(request);
-    const here = await kept(path, entry[0]);
+    const here = await waiting.for(kept(path, entry[0]));
     const isFresh = isLatest && (SHIPPED.test(path) || CONFIG.test(path));
     if (request.headers.has('range')) return partOf(event, path, list, here, isFresh);
     if (here && !isFresh) {
@@ -417,7 +458,8 @@ Pages that you have used before are here.</p>`;
       event.waitUntil(keeping.then(() => keepCompanions(path, list)));
       return response;
     }
-    return checked(event, path, list, response, here);
+    const sure = checked(event, path, list, response, here);
+    return here ? ((await within(PATIENCE, sure)) ?? here) : sure;
   }
 
   /** Keep what is only read now and then by who uses a file: the wheels of a snapshot. */
@@ -443,8 +485,9 @@ Pages that you have used before are here.</p>`;
       isSure = await isRight();
     }
     if (!isSure) {
-      const latest = await latestVersion();
+      const latest = await within(PATIENCE, latestVersion());
       if (latest && latest !== list.version) return here ?? outdated(path);
+      if (latest === null) return response;
     }
     event.waitUntil(keep(path, entry, response.clone(), true));
     return response;
@@ -457,10 +500,11 @@ Pages that you have used before are here.</p>`;
 
   /** Answer with a part of a file, as videos and audio are played. */
   async function partOf(event, path, list, here, isFresh) {
-    const asked = here && !isFresh ? null : await fetch(event.request).catch(() => null);
-    if (asked) {
+    const asked = here && !isFresh ? null : fetch(event.request).catch(() => null);
+    const response = await (here ? within(PATIENCE, asked) : asked);
+    if (response) {
       if (!here) event.waitUntil(fetchAndKeep(path, list).catch(() => {}));
-      return asked;
+      return response;
     }
     if (!here) return unavailable(path);
     const bytes = await here.blob();
@@ -487,11 +531,11 @@ Pages that you have used before are here.</p>`;
   });
 
   /** Say what is kept; `isMore`: keep more for a moment before. */
-  async function control(event, isMore) {
-    const { version } = await pinOf(event.clientId);
+  async function control(event, isMore, waiting) {
+    const { version } = await waiting.for(pinOf(event.clientId));
     if (!version) return json({ version: null });
     const state = await recall();
-    const list = await listOf(version);
+    const list = await waiting.for(listOf(version));
     let isReached = true;
     if (isMore) {
       state.everything = true;
@@ -504,7 +548,8 @@ Pages that you have used before are here.</p>`;
         if (isFull) throw new Error('full');
         if (!(await kept(path, list.files[path][0]))) absent.add(path);
       };
-      await forEach(missing, work, Date.now() + BATCH).catch(() => (isReached = isFull));
+      const batch = forEach(missing, work, Date.now() + BATCH).then(() => true, () => isFull);
+      isReached = Boolean(await within(STALLED, batch));
     }
     const wanted = Object.keys(list.files).filter(path => !absent.has(path));
     return json({
@@ -531,26 +576,33 @@ Pages that you have used before are here.</p>`;
     event.stopImmediatePropagation();
     const path = isHere ? pathOf(url) : null;
     if (path === null) return;
+    const waiting = new Waiting();
     if (path === CONTROL) {
-      const state = control(event, request.method === 'POST');
-      event.respondWith(state.catch(() => json({ version: null })));
+      const state = control(event, request.method === 'POST', waiting);
+      const nothing = waiting.tooLong.then(() => json({ version: null }));
+      event.respondWith(Promise.race([state, nothing]).catch(() => json({ version: null })));
     } else if (request.method === 'GET') {
+      // Where the browser lets nobody keep anything, or is slow to find it, the site works as
+      // without us.
       const answer = request.mode === 'navigate' ? openPage : answerFor;
-      // Where the browser lets nobody keep anything, the site works as without us.
-      event.respondWith(answer(event, path).catch(() => fetch(request)));
+      const ours = answer(event, path, waiting).catch(() => fetch(request));
+      const direct = waiting.tooLong.then(() => fetch(request)).catch(() => ours);
+      event.waitUntil(ours.catch(() => {}));
+      event.respondWith(Promise.race([ours, direct]));
     }
   });
 
   /** A page says what it has loaded before it was under our control. */
   addEventListener('message', event => {
     if (!Array.isArray(event.data?.jeKernelLoaded)) return;
-    event.waitUntil(keepLoaded(event.source.id, event.data.jeKernelLoaded).catch(() => {}));
+    event.waitUntil(keepLoaded(event, event.data.jeKernelLoaded).catch(() => {}));
   });
 
-  async function keepLoaded(id, addresses) {
+  async function keepLoaded(event, addresses) {
+    const { id } = event.source;
     const { version, isLatest } = await pinOf(id);
     if (!version) return;
-    await pin(id, version, isLatest);
+    await pin(event, id, version, isLatest);
     const list = await listOf(version);
     const paths = addresses.map(address => {
       const path = pathOf(new URL(address));
