@@ -13,6 +13,7 @@ from je_site.server import serve
 from tests.browsers.lab import Lab
 from tests.site.test_files_stores import run, value
 from tests.site.test_interrupts import stop
+from tests.site.test_service_worker import SLOW
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,22 @@ def test_it_has_the_drive_and_stops_and_restarts(page, site):
     notebook.restart_kernel()
     assert value(notebook, EARLY) is False
     assert value(notebook, "open('visit0.txt').read()") == "here"
+
+
+@pytest.mark.engines(*ENGINES)
+def test_it_has_the_drive_however_late_the_service_worker_is(page, site_folder, tmp_path):
+    copy = tmp_path / "site"
+    shutil.copytree(site_folder, copy, copy_function=os.link)
+    script = copy / "service-worker.js"
+    stock = script.read_text()
+    script.unlink()
+    script.write_text(SLOW + stock)
+    with serve(copy) as served:
+        for _ in range(2):
+            notebook = follow_link(page, served.url, "Files.ipynb")
+            assert value(notebook, EARLY) is True
+            assert value(notebook, "__import__('os').getcwd()") == "/drive"
+            assert value(notebook, "len(__import__('os').listdir('.')) > 3") is True
 
 
 def test_a_site_in_a_folder_has_it(page, site_folder, tmp_path):

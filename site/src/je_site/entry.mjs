@@ -19,7 +19,7 @@ if (userAgent.includes('Linux') && userAgent.includes('AppleWebKit') && !/Chrom/
 // `page.js` makes a worker of this module itself before JupyterLab asks for one. It tells the options
 // that JupyterLite will give, and which notebook is to be shown. Once JupyterLite wants a worker, it
 // tells which script that is to run, and what JupyterLite has sent meanwhile waits for the script.
-let early;
+// Kept globally: in WebKit what a worker starts with is not the module that it imports later.
 
 if (self.location.href === import.meta.url) {
   const waiting = [];
@@ -28,12 +28,13 @@ if (self.location.href === import.meta.url) {
     const { options, notebook, script } = event.data;
     if (options) {
       const streams = { stdout: console.log, stderr: console.error };
-      early = { options: JSON.stringify(options), streams };
+      const early = { options: JSON.stringify(options), streams };
       early.pyodide = start({
         ...options,
         stdout: text => early.streams.stdout(text),
         stderr: text => early.streams.stderr(text),
       });
+      self.jeKernelEarly = early;
       if (notebook) loadImportsOf(notebook).catch(error => console.info(`je-kernel: ${error}`));
     } else if (script) {
       // Python code finds the site by it.
@@ -54,7 +55,7 @@ if (self.location.href === import.meta.url) {
 async function loadImportsOf({ database, path, address }) {
   const reading = inDatabase(database, path).catch(() => {});
   const { cells } = (await reading)?.content ?? (await (await fetched(new URL(address))).json());
-  const pyodide = await early.pyodide;
+  const pyodide = await self.jeKernelEarly.pyodide;
   for (const { cell_type: kind, source } of cells) {
     if (kind === 'code') await pyodide.loadPackagesFromImports([source].flat().join(''));
   }
@@ -79,6 +80,7 @@ async function inDatabase(name, path) {
 
 /** Start Pyodide, or take the one that was started early with the same options. */
 function begun(options) {
+  const { jeKernelEarly: early } = self;
   self.jeKernelIsEarly = early?.options === JSON.stringify(options);
   if (!self.jeKernelIsEarly) return start(options);
   early.streams = options;
