@@ -163,7 +163,8 @@ def _start_up() -> Section:
     started = startup.started()
     if not started.steps:
         return Section("Start-up", (("not started", "je_kernel.start() starts je-kernel"),))
-    lines = [("memory snapshot", runtime.memory_snapshot())]
+    began = "with the page" if runtime.began_early() else "when it was asked for"
+    lines = [("began", began), ("memory snapshot", runtime.memory_snapshot())]
     lines += [(step.name, _outcome(step)) for step in started.steps]
     lines.append(("all steps", f"{started.milliseconds:.1f} ms"))
     return Section("Start-up", tuple(lines))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 __all__ = [
     "ConsoleHandler",
     "Runtime",
+    "began_early",
     "can_run_sync",
     "contents_databases",
     "drive_mount",
@@ -85,6 +86,16 @@ def memory_snapshot() -> str:
 
     # As the site's entry module for Pyodide says.
     return str(getattr(js, "jeKernelSnapshot", "none: another Pyodide than the site's"))
+
+
+def began_early() -> bool:
+    """Return whether this kernel started with its page, before JupyterLab asked for it."""
+    if not in_browser():
+        return False
+    import js
+
+    # As the site's entry module for Pyodide says.
+    return bool(getattr(js, "jeKernelIsEarly", False))
 
 
 def contents_databases() -> tuple[str, ...] | None:

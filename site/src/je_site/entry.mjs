@@ -16,8 +16,79 @@ if (userAgent.includes('Linux') && userAgent.includes('AppleWebKit') && !/Chrom/
   setInterval(() => {}, 100);
 }
 
+// `page.js` makes a worker of this module itself before JupyterLab asks for one. It tells the options
+// that JupyterLite will give, and which notebook is to be shown. Once JupyterLite wants a worker, it
+// tells which script that is to run, and what JupyterLite has sent meanwhile waits for the script.
+// Kept globally: in WebKit what a worker starts with is not the module that it imports later.
+
+if (self.location.href === import.meta.url) {
+  const waiting = [];
+  const hear = async event => {
+    event.stopImmediatePropagation();
+    const { options, notebook, script } = event.data;
+    if (options) {
+      const streams = { stdout: console.log, stderr: console.error };
+      const early = { options: JSON.stringify(options), streams };
+      early.pyodide = start({
+        ...options,
+        stdout: text => early.streams.stdout(text),
+        stderr: text => early.streams.stderr(text),
+      });
+      self.jeKernelEarly = early;
+      if (notebook) loadImportsOf(notebook).catch(error => console.info(`je-kernel: ${error}`));
+    } else if (script) {
+      // Python code finds the site by it.
+      Object.defineProperty(self, 'location', { value: new URL(script) });
+      await import(script);
+      self.removeEventListener('message', hear);
+      for (const { data, ports } of waiting) {
+        self.dispatchEvent(new MessageEvent('message', { data, ports }));
+      }
+    } else {
+      waiting.push(event);
+    }
+  };
+  self.addEventListener('message', hear);
+}
+
+/** Load the packages that a notebook imports, as JupyterLite does when each cell is run. */
+async function loadImportsOf({ database, path, address }) {
+  const reading = inDatabase(database, path).catch(() => {});
+  const { cells } = (await reading)?.content ?? (await (await fetched(new URL(address))).json());
+  const pyodide = await self.jeKernelEarly.pyodide;
+  for (const { cell_type: kind, source } of cells) {
+    if (kind === 'code') await pyodide.loadPackagesFromImports([source].flat().join(''));
+  }
+}
+
+/** Return a student's own copy of a notebook, if there is one. */
+async function inDatabase(name, path) {
+  const there = await indexedDB.databases();
+  if (!there.some(database => database.name === name)) return undefined;
+  const result = request =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const connection = await result(indexedDB.open(name));
+  try {
+    return await result(connection.transaction('files').objectStore('files').get(path));
+  } finally {
+    connection.close();
+  }
+}
+
+/** Start Pyodide, or take the one that was started early with the same options. */
+function begun(options) {
+  const { jeKernelEarly: early } = self;
+  self.jeKernelIsEarly = early?.options === JSON.stringify(options);
+  if (!self.jeKernelIsEarly) return start(options);
+  early.streams = options;
+  return early.pyodide;
+}
+
 export async function loadPyodide(options) {
-  const pyodide = await start(options);
+  const pyodide = await begun(options);
   const { fatal_error: fail } = pyodide._api;
   pyodide._api.fatal_error = error => {
     try {

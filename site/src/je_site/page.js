@@ -89,6 +89,64 @@ const whenJupyterLabStarts = (() => {
   });
 })();
 
+// The kernel of a notebook, console or REPL that the page's address names starts while JupyterLab
+// is still being loaded, in a worker that JupyterLab gets when it asks for one. `entry.mjs` has
+// the other half. It needs no file of the drive before that.
+
+/** Return the worker that has been started early for one of JupyterLite's, if there is one. */
+const takeEarlyWorker = (() => {
+  const KERNEL = '@jupyterlite/pyodide-kernel-extension:kernel';
+  const SCRIPT = /\/@jupyterlite\/pyodide-kernel-extension\/static\/comlink\.worker\.[^/]+$/;
+  const ENTRY = /\/static\/je-kernel\/pyodide-[^/]+\/je-kernel-[^/]+$/;
+  const PATIENCE = 60_000; // milliseconds that it waits for JupyterLab once that is there
+  let worker;
+
+  const { pathname, searchParams } = new URL(location.href);
+  const path = searchParams.getAll('path').find(each => each.endsWith('.ipynb'));
+
+  const start = ({ baseUrl, contentsStorageName, litePluginSettings }) => {
+    const { pyodideUrl, loadPyodideOptions } = litePluginSettings?.[KERNEL] ?? {};
+    const base = new URL(baseUrl, location.href);
+    const entry = new URL(pyodideUrl ?? '', base);
+    if (entry.origin !== location.origin || !ENTRY.test(entry.pathname)) return;
+    // As JupyterLite makes them of its settings.
+    const options = { indexURL: new URL('.', entry).href, ...loadPyodideOptions };
+    for (const [name, value] of Object.entries(options)) {
+      if (name.endsWith('URL')) options[name] = new URL(value, base).href;
+    }
+    const database = contentsStorageName || `JupyterLite Storage - ${baseUrl}`;
+    const address = new URL(`files/${path?.split('/').map(encodeURIComponent).join('/')}`, base).href;
+    worker = new Worker(entry, { type: 'module' });
+    worker.postMessage({ options, notebook: path && { database, path, address } });
+    whenJupyterLabStarts(({ restored }) => restored.then(() => setTimeout(end, PATIENCE)));
+  };
+
+  const end = () => {
+    worker?.terminate();
+    worker = undefined;
+  };
+
+  // JupyterLite writes its whole configuration into the page, and then fetches JupyterLab.
+  const whenConfigured = new MutationObserver((_, observer) => {
+    const bundle = document.getElementById('jupyter-lite-main')?.href;
+    if (!bundle || ![...document.scripts].some(({ src }) => src === bundle)) return;
+    observer.disconnect();
+    start(JSON.parse(document.getElementById('jupyter-config-data').textContent));
+  });
+  if (path || /\/(consoles|repl)\//.test(pathname)) {
+    whenConfigured.observe(document, { childList: true, subtree: true });
+  }
+
+  return url => {
+    const script = new URL(url, location.href);
+    if (!worker || !SCRIPT.test(script.pathname)) return undefined;
+    const taken = worker;
+    worker = undefined;
+    taken.postMessage({ script: script.href });
+    return taken;
+  };
+})();
+
 // The Stop button. A kernel's worker that runs Python hears nothing of its page; what it can do
 // is ask for the address of a blob, which is answered until the page revokes it. So each worker
 // gets a list of such addresses as its name, and `interrupts.js` in the kernel looks at the first
@@ -111,6 +169,8 @@ const whenJupyterLabStarts = (() => {
 
   globalThis.Worker = class extends Worker {
     constructor(url, options) {
+      const early = takeEarlyWorker(url);
+      if (early) return early;
       const doors = newDoors();
       super(url, { name: doors.join(' '), ...options });
       workers.set(doors[0], doors);
