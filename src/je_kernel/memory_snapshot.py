@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from je_kernel import javascript, settings, startup
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
 __all__ = ["prepare", "resume"]
@@ -91,6 +91,19 @@ def prepare(packages: Sequence[str] = ()) -> None:
     linecache.clearcache()
     gc.collect()
     gc.collect()
+    _Kernel.generators = list(_random_generators())
+
+
+def _random_generators() -> Iterator[Any]:
+    """Find what modules have made to draw random numbers."""
+    kinds: tuple[type, ...] = (random.Random,)
+    if "numpy.random" in sys.modules:
+        module: Any = sys.modules["numpy.random"]
+        kinds += (module.RandomState, module.Generator)
+    for each in gc.get_objects():
+        # Asking a proxy for its class would have it do what it stands for.
+        if issubclass(type(each), kinds):
+            yield each
 
 
 def _show_a_table(pandas: Any) -> None:
@@ -119,9 +132,12 @@ def resume(environ: str) -> None:
     os.environ.pop("PYTHONHASHSEED", None)
     os.environ.update(json.loads(environ))
     sys.path[:] = [path for path in sys.path if path]
-    random.seed()
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()
+    for each in _Kernel.generators:
+        if hasattr(each, "seed"):
+            each.seed()
+        else:
+            bits = each.bit_generator
+            bits.state = type(bits)().state
     _set_time_zone()
     settings.reload()
     import pyodide_js
@@ -160,6 +176,7 @@ class _Kernel:
 
     init_loaded_packages: Any = None
     main: ModuleType
+    generators: Sequence[Any] = ()
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module

@@ -172,7 +172,7 @@ def test_kernels_are_told_of_the_snapshots_and_earlier_ones_are_removed(tiny_sit
         made.pop(0)
     made.append("both")
     address = put(tiny_site, snapshot_packages=("je-kernel",))["pyodideUrl"]
-    assert address == f"{plain}?snapshot=both&large=both-je-kernel"
+    assert address == f"{plain}?snapshot=both&large=both-je-kernel&packages=je-kernel"
     assert len(list((folder / "snapshots").iterdir())) == 2
     with pytest.raises(LockError, match="does not have nothing"):
         put(tiny_site, snapshot_packages=("nothing",))

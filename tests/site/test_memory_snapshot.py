@@ -7,25 +7,25 @@ import re
 import shutil
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from je_site.build import BuildOptions, build_if_needed
 from je_site.distribution import STATIC
 from je_site.memory_snapshot import place_snapshot
 from je_site.progress import Reporter
 from je_site.server import serve
 from tests.browsers.lab import Lab
 from tests.site.bare_kernel import BareKernel
-from tests.site.conftest import write_lite_dir
 
 ENGINES = ("chromium", "firefox", "webkit")
 SNAPSHOT = "print(je_kernel.runtime.memory_snapshot())"
 
 # What a kernel tells of itself that must not be the same in the next.
 FRESH = """
-import json, os, random, secrets, tempfile, uuid
+import gc, json, os, random, secrets, tempfile, uuid
 import numpy as np
+states = sorted(str(each.getstate()) for each in gc.get_objects() if type(each) is random.Random)
 print(json.dumps({
     "random": random.random(),
     "another": random.Random().random(),
@@ -36,6 +36,7 @@ print(json.dumps({
     "secret": secrets.token_hex(),
     "urandom": os.urandom(8).hex(),
     "temporary": tempfile.mktemp(),
+    "made by modules": states,
 }))
 """
 
@@ -102,7 +103,7 @@ def test_nothing_that_chance_decides_is_the_same_in_two_kernels(page, site):
         kernel = kernel.another(f"{number}.ipynb")
         told.append(json.loads(kernel.run(FRESH)))
     for name in told[0]:
-        assert len({each[name] for each in told}) == len(told), name
+        assert len({str(each[name]) for each in told}) == len(told), name
 
 
 def test_the_start_reads_no_wheel(page, site):
@@ -146,25 +147,19 @@ def test_it_is_the_same_wherever_it_is_made_and_tells_nothing_of_where(
     config = json.loads((site_folder / "jupyter-lite.json").read_text())["jupyter-config-data"]
     plugin = config["litePluginSettings"]["@jupyterlite/pyodide-kernel-extension:kernel"]
     preload = plugin["loadPyodideOptions"]["packages"]
-    (there,) = (root / "snapshots").iterdir()
-    before = {path.name: path.read_bytes() for path in there.iterdir()}
-    shutil.rmtree(there)
-    assert place_snapshot(root, lock, core, preload, Reporter()) == there.name
-    assert {path.name: path.read_bytes() for path in there.iterdir()} == before
-    memory = gzip.decompress(before["memory.bin"])
-    for secret in (tmp_path, site_folder.parent, Path.home() / ".cache"):
-        assert str(secret).encode()[:12] not in memory, secret
-
-
-@pytest.fixture(scope="session")
-def large_site(test_cache):
-    """A site whose large snapshot has NumPy and pandas in it."""
-    folder = test_cache / "large-site"
-    lite_dir = write_lite_dir(test_cache / "large-project")
-    options = BuildOptions(lite_dir=lite_dir, snapshot_packages=("numpy", "pandas"))
-    build_if_needed(folder, options, quiet=True)
-    with serve(folder) as served:
-        yield served
+    said = parse_qs(urlsplit(plugin["pyodideUrl"]).query)
+    packages = said["packages"][0].split(",")
+    assert packages == ["numpy", "pandas"]
+    for kind, besides in (("snapshot", ()), ("large", packages)):
+        there = root / "snapshots" / said[kind][0]
+        before = {path.name: path.read_bytes() for path in there.iterdir()}
+        shutil.rmtree(there)
+        made = place_snapshot(root, lock, core, preload, Reporter(), besides=besides)
+        assert made == there.name
+        assert {path.name: path.read_bytes() for path in there.iterdir()} == before
+        memory = gzip.decompress(before["memory.bin"])
+        for secret in (tmp_path, site_folder.parent, Path.home() / ".cache"):
+            assert str(secret).encode()[:12] not in memory, secret
 
 
 KEPT = """async () => {
@@ -188,12 +183,25 @@ LARGE = {
     "print(numpy.fft.fft([1, 1]).real)": "[2. 0.]\n",
     "there = pd.to_datetime(['2024-01-01']).tz_localize('Europe/Berlin')\n"
     "print(there[0].utcoffset())": "1:00:00\n",
+    "%load_ext autoreload\n%autoreload 2\n"
+    "with open('own.py', 'w') as file: print('value = 1', file=file)\n"
+    "import own\nprint(own.value)": "1\n",
+    "with open('own.py', 'w') as file: print('value = 1 + 22', file=file)": "",
+    "print(own.value)": "23\n",
+    "taken = %timeit -o -q -n 1 -r 1 sum(range(10))\nprint(taken.loops)": "1\n",
+    "import ipywidgets\nslider = ipywidgets.IntSlider(value=3)\n"
+    "print(slider.value, slider.comm is not None)": "3 True\n",
+    "pd.DataFrame({'a': [5]}).to_csv('/drive/own.csv')\nprint(pd.read_csv('own.csv').a[0])": "5\n",
+    "import asyncio\nprint(await asyncio.sleep(0.01, 'slept'))": "slept\n",
+    "from pyodide.ffi import run_sync\nprint(run_sync(asyncio.sleep(0.01, 'slept')))": "slept\n",
+    "import turtle\nturtle.forward(10)\nprint(turtle.pos())": "(10.00,0.00)\n",
+    "print('used, with packages' in str(je_kernel.doctor()))": "True\n",
 }
 
 
 @pytest.mark.engines("chromium", "firefox")
-def test_from_the_second_start_on_packages_are_in_it_too(page, large_site):
-    notebook = Lab.open(page, large_site.url).new_notebook()
+def test_once_pandas_was_used_kernels_start_with_it(page, site):
+    notebook = Lab.open(page, site.url).new_notebook()
     assert notebook.run(SNAPSHOT).stdout == "used\n"
     options = notebook.run(OPTIONS).stdout
     assert page.evaluate(KEPT) == 1
@@ -203,6 +211,8 @@ def test_from_the_second_start_on_packages_are_in_it_too(page, large_site):
     assert {code: result.error for code, result in printed.items()} == dict.fromkeys(LARGE)
     assert {code: result.stdout for code, result in printed.items()} == LARGE
     assert notebook.run(OPTIONS).stdout == options
+    read = f"print(len(pd.read_csv('{site.url}files/data/penguins.csv')))"
+    assert notebook.run(read).stdout == "344\n"
     told = [json.loads(notebook.run(FRESH).stdout)]
     notebook.restart_kernel()
     told.append(json.loads(notebook.run(FRESH).stdout))
@@ -217,19 +227,21 @@ SPOIL_WHAT_IS_KEPT = """async () => {
 
 
 @pytest.mark.engines("webkit")
-def test_webkit_leaves_the_large_one_alone(page, large_site):
-    notebook = Lab.open(page, large_site.url).new_notebook()
+def test_webkit_leaves_the_large_one_alone(page, site):
+    notebook = Lab.open(page, site.url).new_notebook()
     assert notebook.run(SNAPSHOT).stdout == "used\n"
     assert notebook.run("import pandas as pd\nprint(pd.Series([1, 2]).sum())").stdout == "3\n"
 
 
-def test_what_a_browser_keeps_of_it_may_be_spoilt(page, large_site):
-    notebook = Lab.open(page, large_site.url).new_notebook()
+def test_what_a_browser_keeps_of_it_may_be_spoilt(page, site):
+    notebook = Lab.open(page, site.url).new_notebook()
+    notebook.run("import pandas")
     assert page.evaluate(KEPT) == 1
     page.evaluate(SPOIL_WHAT_IS_KEPT)
     notebook.restart_kernel()
     assert notebook.run(SNAPSHOT).stdout == "used\n"
     assert [line for line in page.console() if "the memory snapshot is not used" in line]
+    notebook.run("import pandas")
     assert page.evaluate(KEPT) == 1  # anew
     notebook.restart_kernel()
     assert notebook.run(SNAPSHOT).stdout == "used, with packages\n"
@@ -242,9 +254,81 @@ def copied_site(site_folder, tmp_path):
     return folder
 
 
-def _snapshot_of(site):
-    (path,) = (site / STATIC / "snapshots").glob("*/memory.bin")
-    return path
+def _snapshot_of(site, kind="snapshot"):
+    config = (site / "jupyter-lite.json").read_text()
+    (name,) = re.findall(rf"[?&]{kind}=(\w+)", config)
+    return site / STATIC / "snapshots" / name / "memory.bin"
+
+
+UNTIL_IT_IS_SAID = """async ([kernel, words]) => {
+  const code = 'print(je_kernel.runtime.memory_snapshot())';
+  for (;;) {
+    let said = '';
+    const future = window.bareKernels[kernel].requestExecute({ code });
+    future.onIOPub = ({ content }) => { said += content.text ?? ''; };
+    await future.done;
+    if (said.includes(words)) return said;
+    await new Promise(next => setTimeout(next, 500));
+  }
+}"""
+
+
+def test_one_with_packages_that_cannot_be_had_is_told_of_once_they_were_used(page, copied_site):
+    _snapshot_of(copied_site, "large").unlink()
+    with serve(copied_site) as served:
+        without = BareKernel.start(page.playwright, served.url, "0.ipynb")
+        assert without.run("import numpy") == ""
+        kernel = without.another("1.ipynb")
+        assert kernel.run("import pandas") == ""
+        words = "the one with packages is not kept: "
+        said = page.evaluate(UNTIL_IT_IS_SAID, [kernel.number, words])
+        assert said.startswith(f"used; {words}")
+        assert said.endswith("memory.bin cannot be had (404).\n")
+        # Who has imported less fetches nothing.
+        assert without.run(SNAPSHOT) == "used\n"
+    assert len([line for line in page.console() if words in line]) == 1
+
+
+KEEP_INSTEAD = """async size => {
+  const kept = await caches.open('je-kernel-memory');
+  const response = new Response(new Uint8Array(size), { headers: { 'Content-Length': size } });
+  await kept.put('memory', response);
+}"""
+KEPT_NOW = "async () => (await (await caches.open('je-kernel-memory')).keys()).length"
+SAVE_IN_PAGE = """async () => {
+  const { contents } = window.jupyterapp.serviceManager;
+  const bytes = new Uint8Array(10_000_000);
+  for (let at = 0; at < bytes.length; at += 50_000) {
+    crypto.getRandomValues(bytes.subarray(at, at + 50_000));
+  }
+  const model = { type: 'file', format: 'base64', content: bytes.toBase64() };
+  await contents.save('large.bin', model);
+}"""
+IN_KERNEL = "files.save('large.bin', os.urandom(10_000_000))"
+BY_OPEN = "with open('/drive/large.bin', 'wb') as file: file.write(os.urandom(10_000_000))"
+
+
+@pytest.mark.parametrize("write", ["in_kernel", "by_open", "in_page"])
+def test_files_come_before_the_memory_that_is_kept(page, site, write):
+    # The override holds as long as the page that made it. A database that has been used believes
+    # for half a minute that there is room.
+    keeper = page.playwright.context.new_page()
+    session = page.playwright.context.new_cdp_session(keeper)
+    quota = {"origin": site.url.rstrip("/"), "quotaSize": 60_000_000}
+    session.send("Storage.overrideQuotaForOrigin", quota)
+    page.open(f"{site.url}jupyter-lite.json")
+    page.evaluate(KEEP_INSTEAD, 55_000_000)
+    kernel = BareKernel.start(page.playwright, site.url)
+    kernel.run("import os\nfrom je_kernel import files")
+    # What is given up for files is not in the way of files.
+    assert int(kernel.run("print(files.usage().used)")) < 5_000_000
+    assert page.evaluate(KEPT_NOW)
+    if write == "in_page":
+        page.evaluate(SAVE_IN_PAGE)
+    else:
+        kernel.run(IN_KERNEL if write == "in_kernel" else BY_OPEN)
+    assert kernel.run("print(files.info('large.bin').size)") == "10000000\n"
+    assert not page.evaluate(KEPT_NOW)
 
 
 def _remove(path):

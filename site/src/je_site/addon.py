@@ -73,8 +73,9 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
     snapshot
         Whether to make, with Node, the memory snapshot from which kernels start.
     snapshot_packages
-        Packages that a second, larger snapshot has imported as well, such as pandas. A
-        browser fetches it once its first kernel is ready, and starts from it then.
+        Packages that a second, larger snapshot has imported as well; an empty list for
+        no such snapshot. By default NumPy and pandas, where the site has them. A browser
+        fetches it once a kernel has used them, and its kernels start from it then.
     pages
         Whether to add our landing page, ``je/``, and to have links of shared
         notebooks (``lab/index.html?notebook=…``) lead to it.
@@ -112,7 +113,10 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
 
     snapshot = Bool(True, help="whether to make the memory snapshot, with Node").tag(config=True)
     snapshot_packages = List(
-        Unicode(), help="packages that a larger snapshot has imported as well"
+        Unicode(),
+        None,
+        allow_none=True,
+        help="packages that a larger snapshot has imported as well (default: numpy, pandas)",
     ).tag(config=True)
 
     pages = Bool(True, help="whether to add the landing page and links of shared notebooks").tag(
@@ -219,7 +223,9 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             pypi=self.pypi,
             compiled=self.compile,
             snapshot=self.snapshot,
-            snapshot_packages=tuple(self.snapshot_packages),
+            snapshot_packages=None
+            if self.snapshot_packages is None
+            else tuple(self.snapshot_packages),
             added=added_for_build(lite_dir / self.lock, needs, reporter),
         )
 

@@ -72,7 +72,8 @@ class BuildOptions:
         Whether to make the memory snapshot from which kernels start. None: what the
         project in `lite_dir` says, and yes where there is none.
     snapshot_packages
-        Packages that a second, larger snapshot has imported as well.
+        Packages that a second, larger snapshot has imported as well; none for no such
+        snapshot. None: what the project says.
     """
 
     contents: tuple[Path, ...] | None = None
@@ -87,7 +88,7 @@ class BuildOptions:
     preload: tuple[str, ...] = ()
     lock: Path | None = None
     snapshot: bool | None = None
-    snapshot_packages: tuple[str, ...] = ()
+    snapshot_packages: tuple[str, ...] | None = None
     offline: bool | None = None
 
     @property
@@ -120,7 +121,7 @@ def build(
     preload: Sequence[str] = (),
     lock: Path | str | None = None,
     snapshot: bool | None = None,
-    snapshot_packages: Sequence[str] = (),
+    snapshot_packages: Sequence[str] | None = None,
     offline: bool | None = None,
 ) -> Path:
     """Build a site, anew.
@@ -162,7 +163,8 @@ def build(
         Whether to make the memory snapshot from which kernels start. By default what
         the project in `lite_dir` says, and yes where there is none.
     snapshot_packages
-        Packages that a second, larger snapshot has imported as well.
+        Packages that a second, larger snapshot has imported as well; none for no such
+        snapshot. None: what the project says.
     offline
         Whether browsers keep what was used of the site, so that it works without a
         network. By default what the project in `lite_dir` says, and yes where there is none.
@@ -190,7 +192,7 @@ def build(
         preload=tuple(preload),
         lock=None if lock is None else Path(lock),
         snapshot=snapshot,
-        snapshot_packages=tuple(snapshot_packages),
+        snapshot_packages=_tuple_or_none(snapshot_packages),
         offline=offline,
     )
     build_site(Path(output), options, quiet=quiet)
@@ -371,8 +373,9 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield "--JeKernelAddon.compile=False"
     if options.snapshot is not None:
         yield f"--JeKernelAddon.snapshot={options.snapshot}"
-    for name in options.snapshot_packages:
-        yield f"--JeKernelAddon.snapshot_packages={name}"
+    if options.snapshot_packages is not None:
+        for name in options.snapshot_packages or ("[]",):
+            yield f"--JeKernelAddon.snapshot_packages={name}"
     if options.offline is not None:
         yield f"--JeKernelAddon.offline={options.offline}"
     if options.pypi is not None:
@@ -446,9 +449,13 @@ def _options_from(plain: Mapping[str, Any]) -> BuildOptions:
         preload=tuple(plain.get("preload", ())),
         lock=None if plain.get("lock") is None else Path(plain["lock"]),
         snapshot=plain.get("snapshot"),
-        snapshot_packages=tuple(plain.get("snapshot_packages", ())),
+        snapshot_packages=_tuple_or_none(plain.get("snapshot_packages")),
         offline=plain.get("offline"),
     )
+
+
+def _tuple_or_none(names: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)
 
 
 def _lock_digest(options: BuildOptions) -> str:

@@ -234,7 +234,15 @@ def _add_build_options(parser: argparse.ArgumentParser, *, with_contents: bool =
         "--snapshot-package",
         action="append",
         metavar="NAME",
-        help="package that a larger snapshot has imported, such as pandas; may be repeated",
+        help="package that a larger snapshot has imported (default: numpy and pandas); may be "
+        "repeated",
+    )
+    group.add_argument(
+        "--no-snapshot-packages",
+        action="store_const",
+        const=[],
+        dest="snapshot_package",
+        help="make no larger snapshot",
     )
     if with_contents:
         group.add_argument(
@@ -290,7 +298,9 @@ def _build_options(options: argparse.Namespace) -> BuildOptions | None:
         preload=tuple(options.preload or ()),
         lock=options.lock,
         snapshot=options.snapshot,
-        snapshot_packages=tuple(options.snapshot_package or ()),
+        snapshot_packages=None
+        if options.snapshot_package is None
+        else tuple(options.snapshot_package),
         offline=options.available_offline,
     )
 

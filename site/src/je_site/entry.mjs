@@ -105,16 +105,17 @@ async function start(options) {
   const { searchParams } = new URL(import.meta.url);
   // What `doctor()` says of it.
   self.jeKernelSnapshot = 'the site has none';
+  const packages = searchParams.get('packages')?.split(',');
   const [large, small] = ['large', 'snapshot'].map(kind => {
     // WebKit, which does not switch stacks, was seen to hang with the large one.
     const isFit = kind !== 'large' || 'Suspending' in WebAssembly;
-    return isFit && searchParams.has(kind) && new Snapshot(searchParams.get(kind));
+    return isFit && searchParams.has(kind) && new Snapshot(searchParams.get(kind), packages);
   });
   for (const snapshot of [large && (await large.isKept()) && large, small].filter(Boolean)) {
     try {
       const pyodide = await snapshot.load(options);
       self.jeKernelSnapshot = snapshot === large ? 'used, with packages' : 'used';
-      if (large && snapshot === small) setTimeout(() => large.keep(), QUIET);
+      if (large && snapshot === small) large.keepOnceUsed(pyodide);
       return pyodide;
     } catch (error) {
       self.jeKernelSnapshot = `not used: ${error.message}`;
@@ -176,15 +177,18 @@ function run(pyodide, code, names = {}) {
   }
 }
 
-// A large snapshot is fetched once the first kernel has been there for so long, in milliseconds.
-const QUIET = 10_000;
+// A large snapshot is fetched once a kernel that has its packages has had nothing to do for so long,
+// in milliseconds.
+const QUIET = 5_000;
+const LATE = 500; // what a timer may be late where nothing else runs
 const KEPT = 'je-kernel-memory';
 // Students' files come first: so many times its size must be free.
 const SPARE = 10;
 
 /** A memory snapshot of the site. */
 class Snapshot {
-  constructor(name) {
+  constructor(name, packages) {
+    this.packages = packages;
     this.url = new URL(`../snapshots/${name}/`, import.meta.url);
     this.memory = this.at('memory.bin');
     this.kept = undefined;
@@ -208,6 +212,23 @@ class Snapshot {
     return Boolean(this.kept);
   }
 
+  /** Keep it once its packages have been loaded into a kernel that started without it. */
+  keepOnceUsed({ loadedPackages }) {
+    let before = performance.now();
+    let wasThere = false;
+    const timer = setInterval(() => {
+      const now = performance.now();
+      const wasQuiet = now - before < QUIET + LATE;
+      before = now;
+      const isThere = this.packages.every(name => name in loadedPackages);
+      if (isThere && wasThere && wasQuiet) {
+        clearInterval(timer);
+        this.keep();
+      }
+      wasThere = isThere;
+    }, QUIET);
+  }
+
   /** Keep its memory in this browser, unpacked, and nothing of others. */
   async keep() {
     if (navigator.connection?.saveData) return;
@@ -218,18 +239,21 @@ class Snapshot {
         const cache = await caches.open(KEPT);
         for (const other of await cache.keys()) await cache.delete(other);
         // The rest is kept by the browser itself.
-        const { libraries, size } = await this.description();
+        const told = await this.description();
+        const length = lengthOf(told);
         const { quota, usage } = await navigator.storage.estimate();
-        if (quota - usage < SPARE * size) throw new Error('there is little room.');
-        for (const number of libraries.keys()) {
+        if (quota - usage < SPARE * length) throw new Error('there is little room.');
+        for (const number of told.libraries.keys()) {
           await (await fetched(this.at(`${number}.wasm`))).arrayBuffer();
         }
         const { body } = await fetched(this.memory);
         const unpacking = body.pipeThrough(new DecompressionStream('gzip'));
-        await cache.put(this.memory, new Response(unpacking));
+        const headers = { 'Content-Length': length }; // for who asks how much is kept
+        await cache.put(this.memory, new Response(unpacking, { headers }));
       });
     } catch (error) {
-      console.info(`je-kernel: the large memory snapshot is not kept: ${error.message}`);
+      self.jeKernelSnapshot += `; the one with packages is not kept: ${error.message}`;
+      console.info(`je-kernel: the memory snapshot is ${self.jeKernelSnapshot}`);
     }
   }
 
@@ -240,13 +264,14 @@ class Snapshot {
   /** Load Pyodide with its memory. */
   async load(options) {
     const told = await this.description();
-    let memory = this.kept ? wholeOf(this.kept, told.size) : unpacked(this.memory, told.size);
-    memory.catch(() => {}); // it is awaited below
-    const libraries = await Promise.all(
+    const length = lengthOf(told);
+    let memory = this.kept ? wholeOf(this.kept, length) : unpacked(this.memory, length);
+    const libraries = Promise.all(
       told.libraries.map((_, number) =>
         WebAssembly.compileStreaming(fetched(this.at(`${number}.wasm`))),
       ),
     );
+    for (const each of [memory, libraries]) each.catch(() => {}); // they are awaited below
     const { default: create } = await import('./pyodide.asm.mjs');
     let module;
     const pyodide = await load({
@@ -257,14 +282,18 @@ class Snapshot {
       _snapshotDeserializer: ({ root, key }) =>
         (root === 'api' ? module.API : module.API.public_api)[key],
       createPyodideModule: async settings => {
-        settings.preRun.push(born => loadLibraries(born, libraries, told.libraries));
-        module = await create(settings);
+        // They are compiled while Pyodide is.
+        const loading = new Promise(begin => settings.preRun.push(begin)).then(async born => {
+          loadLibraries(born, await libraries, told.libraries);
+          born.removeRunDependency(KEPT);
+        });
+        settings.preRun.push(born => born.addRunDependency(KEPT));
+        [module] = await Promise.all([create(settings), loading]);
         const { API } = module;
         if (API.version !== told.version) throw new Error(`it is of Pyodide ${told.version}.`);
         const wheels = told.wheels.map(path => this.at(path));
         hangFiles(module, told.files, new FilesInWheels(module, wheels));
-        // The one thing in it that depends on the engine is whether stacks can be switched.
-        putMemory(module, await memory, module.jspiSupported ? told.stackSwitching : []);
+        putMemory(module, await memory, told);
         // Pyodide keeps this function, and with it what it holds: 50 MB in each kernel.
         memory = undefined;
         for (const [handle, number] of told.handles) {
@@ -290,8 +319,25 @@ class Snapshot {
   }
 }
 
-/** Load shared libraries as `make_snapshot.mjs` did, so that each is where it was. */
+/**
+ * Load shared libraries as `make_snapshot.mjs` did, so that each is where it was. What they would
+ * write into the memory is in the snapshot.
+ */
 function loadLibraries(module, compiled, libraries) {
+  const { Instance } = WebAssembly;
+  WebAssembly.Instance = function withoutStart(...given) {
+    const { exports } = new Instance(...given);
+    const { __wasm_call_ctors, __wasm_apply_data_relocs, ...others } = exports;
+    return { exports: others };
+  };
+  try {
+    placeLibraries(module, compiled, libraries);
+  } finally {
+    WebAssembly.Instance = Instance;
+  }
+}
+
+function placeLibraries(module, compiled, libraries) {
   for (const [number, [path, refcount, tableBase]] of libraries.entries()) {
     const missing = tableBase - module.wasmTable.length;
     if (missing < 0) throw new Error('this engine has more functions.');
@@ -303,8 +349,10 @@ function loadLibraries(module, compiled, libraries) {
   }
 }
 
+// What lies at its address never changes, so that nobody asks again for what the browser has.
 async function fetched(url) {
-  const response = await fetch(url);
+  let response = await fetch(url, { cache: 'force-cache' });
+  if (!response.ok) response = await fetch(url, { cache: 'reload' });
   if (!response.ok) throw new Error(`${url.pathname} cannot be had (${response.status}).`);
   return response;
 }
@@ -320,17 +368,24 @@ async function wholeOf(response, size) {
   return bytes;
 }
 
+const lengthOf = ({ pages }) => pages.reduce((sum, [, length]) => sum + length, 0);
+
 const bytesOf = text => Uint8Array.from(atob(text), character => character.charCodeAt(0));
 
 /** Put a snapshot's memory in the place of that which a new module has. */
-function putMemory(module, bytes, changes) {
-  if (module.HEAPU8.length < bytes.length) module.growMemory(bytes.length);
+function putMemory(module, bytes, { size, pages, stackSwitching }) {
   // Where this engine has the function by which Python calls others; iOS has none.
   const offset = module.HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >>> 2];
   const trampoline = (module.__PyRuntime + offset) >>> 2;
   const own = module.HEAP32[trampoline];
-  module.HEAPU8.set(bytes);
-  module.HEAPU8.fill(0, bytes.length);
+  module.HEAPU8.fill(0);
+  if (module.HEAPU8.length < size) module.growMemory(size);
+  let from = 0;
+  for (const [at, length] of pages) {
+    module.HEAPU8.set(bytes.subarray(from, (from += length)), at);
+  }
+  // The one thing in it that depends on the engine is whether stacks can be switched.
+  const changes = module.jspiSupported ? stackSwitching : [];
   for (const [at, byte] of changes) module.HEAPU8[at] = byte;
   module.HEAP32[trampoline] = own;
 }

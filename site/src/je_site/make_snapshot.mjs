@@ -50,6 +50,8 @@ const first = await loadPyodide({ ...options, packages: plan.packages });
 // Another one, so that nothing is held of what it takes to load packages. Its shared libraries are
 // there before Python is, so that where they are in its memory depends on nothing but their order.
 const libraries = Object.keys(first._module.LDSO.loadedLibsByName).slice(1).sort();
+const { Instance } = WebAssembly;
+const constructors = [];
 // Engines have some functions more or less in their tables before: none has so many.
 const TABLE = 1 << 14;
 const tableBases = [];
@@ -64,9 +66,11 @@ const second = await loadPyodide({
         tableBases.push(module.wasmTable.length);
         const library = module.newDSO(path, undefined, 'loading');
         const compiled = new WebAssembly.Module(first.FS.readFile(path));
+        WebAssembly.Instance = withoutConstructors;
         // What one lacks another may bring: it is looked for once, at the end.
         const flags = { loadAsync: false, allowUndefined: number < libraries.length - 1 };
         library.exports = module.loadWebAssemblyModule(compiled, flags, path, {});
+        WebAssembly.Instance = Instance;
         Object.assign(library, { refcount: 1, global: false });
       }
       dynamicFrom = module.wasmTable.length;
@@ -75,6 +79,8 @@ const second = await loadPyodide({
   },
   env: { HOME: '/home/pyodide', PYTHONHASHSEED: '0' },
 });
+// Some of Matplotlib's use Python.
+for (const construct of constructors) construct?.();
 // Python would read these, and its memory keep pieces of the folder's name.
 Object.assign(second._api.config, { packageBaseUrl: '/', packageCacheDir: '/' });
 // Packages came in whatever order, which folders would keep.
@@ -106,6 +112,13 @@ for (const [number, path] of libraries.entries()) {
   writeFileSync(join(plan.libraries, `${number}.wasm`), first.FS.readFile(path));
 }
 process.exit(0);
+
+/** Instantiate a library whose constructors are to be called later. */
+function withoutConstructors(...given) {
+  const { __wasm_call_ctors, ...exports } = new Instance(...given).exports;
+  constructors.push(__wasm_call_ctors);
+  return { exports };
+}
 
 /** List the files that packages brought, and what their import has made. */
 function* filesOf(FS) {

@@ -148,11 +148,14 @@ def _make(
                 break
     else:
         raise AssemblyError("Pyodide came to two different ends.")
+    pages = _pages_in_use(memory)
+    packed = b"".join(memory[begin : begin + length] for begin, length in pages)
     with writing(made / "memory.bin") as file:
-        file.write(gzip.compress(memory, mtime=0))
+        file.write(gzip.compress(packed, mtime=0))
     description = {
         **state,
         "size": len(memory),
+        "pages": pages,
         "stackSwitching": differences,
         "wheels": [f"../../{wheel}" for wheel in wheels],
         "files": _tree(state["files"], places),
@@ -160,6 +163,20 @@ def _make(
     # The last one: where it is, all is.
     with writing(made / _DESCRIPTION) as file:
         file.write(json.dumps(description, sort_keys=True, separators=(",", ":")).encode())
+
+
+def _pages_in_use(memory: bytes) -> list[tuple[int, int]]:
+    """Return where there is more than zeros, and how much in a row."""
+    found: list[tuple[int, int]] = []
+    for begin in range(0, len(memory), _PAGE):
+        page = memory[begin : begin + _PAGE]
+        if not any(page):
+            continue
+        if found and sum(found[-1]) == begin:
+            found[-1] = (found[-1][0], found[-1][1] + len(page))
+        else:
+            found.append((begin, len(page)))
+    return found
 
 
 def _differences(one: bytes, other: bytes) -> list[tuple[int, int]] | None:

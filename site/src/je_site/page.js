@@ -147,6 +147,31 @@ const takeEarlyWorker = (() => {
   };
 })();
 
+// Files come first: a browser whose storage is full gives up the memory snapshot that it keeps (see
+// `entry.mjs`) before it refuses one. What kernels write into the drive is saved here as well.
+
+whenJupyterLabStarts(({ serviceManager: { contents } }) => {
+  const { save } = contents;
+
+  // A whole cache stays on the disk as long as a page knows it.
+  const giveUp = async () => {
+    const cache = await globalThis.caches?.open('je-kernel-memory');
+    const requests = (await cache?.keys()) ?? [];
+    for (const request of requests) await cache.delete(request);
+    return requests.length > 0;
+  };
+
+  contents.save = async function (...request) {
+    try {
+      return await save.apply(this, request);
+    } catch (error) {
+      const isFull = /quota/i.test(`${error?.name} ${error?.message}`);
+      if (!isFull || !(await giveUp())) throw error;
+      return save.apply(this, request);
+    }
+  };
+});
+
 // The Stop button. A kernel's worker that runs Python hears nothing of its page; what it can do
 // is ask for the address of a blob, which is answered until the page revokes it. So each worker
 // gets a list of such addresses as its name, and `interrupts.js` in the kernel looks at the first

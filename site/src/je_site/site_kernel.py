@@ -55,6 +55,9 @@ __all__ = [
 #: The kernel's plugin, whose settings these are.
 _PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 
+#: What the larger snapshot has where nobody says what: lessons import them most, and for long.
+_SNAPSHOT_PACKAGES = ("numpy", "pandas")
+
 _CONFIG = "jupyter-lite.json"
 _CONFIG_NAMES = (_CONFIG, "jupyter-lite.ipynb")
 
@@ -78,7 +81,7 @@ class KernelOptions:
     pypi: bool | None = None
     compiled: bool = True
     snapshot: bool = True
-    snapshot_packages: tuple[str, ...] = ()
+    snapshot_packages: tuple[str, ...] | None = None
     added: AddedPackages | None = None
 
 
@@ -296,17 +299,22 @@ def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _S
     files = (lock_url, pyodide_url, *names.values(), *scripts)
     preload = (*lock.preload, OWN_NAME)
     if options.snapshot and loads_by_a_module(lock.core):
-        for name in options.snapshot_packages:
+        besides = options.snapshot_packages
+        if besides is None:
+            besides = tuple(name for name in _SNAPSHOT_PACKAGES if name in entries)
+        for name in besides:
             if name not in entries:
                 raise LockError(f"The site does not have {name}, which a snapshot is to have.")
         place = partial(place_snapshot, output / STATIC, output / lock_url, core, preload, reporter)
         snapshots = {"snapshot": place()}
-        if options.snapshot_packages and snapshots["snapshot"] is not None:
-            snapshots["large"] = place(besides=options.snapshot_packages)
+        if besides and snapshots["snapshot"] is not None:
+            snapshots["large"] = place(besides=besides)
         placed = {kind: name for kind, name in snapshots.items() if name is not None}
         files += tuple(f"{SNAPSHOTS}/{name}/" for name in placed.values())
+        if "large" in placed:
+            placed["packages"] = ",".join(besides)
         if placed:
-            pyodide_url += f"?{urlencode(placed)}"
+            pyodide_url += f"?{urlencode(placed, safe=',')}"
     return _Served(lock_url, pyodide_url, preload, files, packages)
 
 

@@ -10,6 +10,7 @@
   const { Refusal } = codec;
   const FILES = 'files';
   const CHECKPOINTS = 'checkpoints';
+  const KEPT = 'je-kernel-memory'; // what a site's kernels start from: files come before it
   const MOST_IN_MEMORY = 4_000_000; // characters of content, while files are listed
   const MOST_AT_ONCE = 64;
   const SAMPLE = 5;
@@ -218,8 +219,16 @@
       const entries = await described(files, await asked(files.getAllKeys()));
       return entries.filter(entry => !entry.folder).map(entry => [entry.path, entry.size]);
     });
-    const estimate = (await navigator.storage?.estimate?.()) ?? {};
-    return JSON.stringify({ sizes, usage: estimate.usage ?? null, quota: estimate.quota ?? null });
+    const { usage, quota = null } = (await navigator.storage?.estimate?.()) ?? {};
+    // The room of what is given up for files is free.
+    const used = usage === undefined ? null : Math.max(0, usage - (await keptSize()));
+    return JSON.stringify({ sizes, usage: used, quota });
+  }
+
+  async function keptSize() {
+    if (!(await globalThis.caches?.has(KEPT))) return 0;
+    const responses = await (await caches.open(KEPT)).matchAll();
+    return responses.reduce((sum, { headers }) => sum + Number(headers.get('Content-Length')), 0);
   }
 
   /** Read a file: its entry, and its content ready to be copied out. */
@@ -372,11 +381,30 @@
     return codec.contentOf(new Uint8Array(await response.arrayBuffer()));
   }
 
+  /** A whole cache would stay on the disk as long as a page knows it. */
+  async function giveUp() {
+    const cache = await globalThis.caches?.open(KEPT);
+    const requests = (await cache?.keys()) ?? [];
+    for (const request of requests) await cache.delete(request);
+    return requests.length > 0;
+  }
+
+  /** Do something once more if the storage is full and has something to give up. */
+  async function withRoom(operation) {
+    try {
+      return await operation();
+    } catch (error) {
+      const isFull = error?.name === 'QuotaExceededError';
+      if (!isFull || !(await giveUp())) throw error;
+      return operation();
+    }
+  }
+
   /** Throw plain errors only: Pyodide does not carry every kind of DOMException across. */
   function plainly(operation) {
     return async (...all) => {
       try {
-        return await operation(...all);
+        return await withRoom(() => operation(...all));
       } catch (error) {
         if (error instanceof Refusal) throw error;
         const plain = new Error(String(error?.message ?? error));

@@ -104,19 +104,34 @@ function explained(error) {
  */
 export async function saveNew(database, name, notebook, taken) {
   try {
-    const record = recordOf(name, notebook);
-    return await transact(database, 'readwrite', async files => {
-      for (let number = 0; number < MOST_COPIES; number++) {
-        const free = numbered(name, number);
-        if (!(await isFree(files, free, taken))) continue;
-        files.put({ ...record, name: free, path: free }, free);
-        return free;
-      }
-      throw new Refusal(`There are too many copies of ${name}. Delete some of them.`);
-    });
+    return await saved(database, name, notebook, taken);
   } catch (error) {
-    throw explained(error);
+    // Files come before the memory that kernels start from.
+    const isFull = error?.name === 'QuotaExceededError';
+    if (!isFull || !(await giveUpMemory())) throw explained(error);
   }
+  return saveNew(database, name, notebook, taken);
+}
+
+async function giveUpMemory() {
+  // A whole cache would stay on the disk as long as a page knows it.
+  const cache = await globalThis.caches?.open('je-kernel-memory');
+  const requests = (await cache?.keys()) ?? [];
+  for (const request of requests) await cache.delete(request);
+  return requests.length > 0;
+}
+
+function saved(database, name, notebook, taken) {
+  const record = recordOf(name, notebook);
+  return transact(database, 'readwrite', async files => {
+    for (let number = 0; number < MOST_COPIES; number++) {
+      const free = numbered(name, number);
+      if (!(await isFree(files, free, taken))) continue;
+      files.put({ ...record, name: free, path: free }, free);
+      return free;
+    }
+    throw new Refusal(`There are too many copies of ${name}. Delete some of them.`);
+  });
 }
 
 /** Return the notebook of a path, or null if there is none. */
