@@ -17,8 +17,8 @@ if (userAgent.includes('Linux') && userAgent.includes('AppleWebKit') && !/Chrom/
 }
 
 // `page.js` makes a worker of this module itself before JupyterLab asks for one. It tells the options
-// that JupyterLite will give, and which notebook is to be shown. Once JupyterLite wants a worker, it
-// tells which script that is to run, and what JupyterLite has sent meanwhile waits for the script.
+// that JupyterLite will give. Once JupyterLite wants a worker, it tells which script that is to run,
+// and of which notebook; what JupyterLite has sent meanwhile waits for the script.
 // Kept globally: in WebKit what a worker starts with is not the module that it imports later.
 
 if (self.location.href === import.meta.url) {
@@ -35,7 +35,6 @@ if (self.location.href === import.meta.url) {
         stderr: text => early.streams.stderr(text),
       });
       self.jeKernelEarly = early;
-      if (notebook) loadImportsOf(notebook).catch(error => console.info(`je-kernel: ${error}`));
     } else if (script) {
       // Python code finds the site by it.
       Object.defineProperty(self, 'location', { value: new URL(script) });
@@ -44,6 +43,8 @@ if (self.location.href === import.meta.url) {
       for (const { data, ports } of waiting) {
         self.dispatchEvent(new MessageEvent('message', { data, ports }));
       }
+      // Not before: JupyterLab is slower to show the notebook on a machine that is busy.
+      if (notebook) loadImportsOf(notebook).catch(error => console.info(`je-kernel: ${error}`));
     } else {
       waiting.push(event);
     }

@@ -100,6 +100,7 @@ const takeEarlyWorker = (() => {
   const ENTRY = /\/static\/je-kernel\/pyodide-[^/]+\/je-kernel-[^/]+$/;
   const PATIENCE = 60_000; // milliseconds that it waits for JupyterLab once that is there
   let worker;
+  let notebook;
 
   const { pathname, searchParams } = new URL(location.href);
   const path = searchParams.getAll('path').find(each => each.endsWith('.ipynb'));
@@ -115,9 +116,10 @@ const takeEarlyWorker = (() => {
       if (name.endsWith('URL')) options[name] = new URL(value, base).href;
     }
     const database = contentsStorageName || `JupyterLite Storage - ${baseUrl}`;
-    const address = new URL(`files/${path?.split('/').map(encodeURIComponent).join('/')}`, base).href;
+    const parts = path?.split('/').map(encodeURIComponent);
+    notebook = parts && { database, path, address: new URL(`files/${parts.join('/')}`, base).href };
     worker = new Worker(entry, { type: 'module' });
-    worker.postMessage({ options, notebook: path && { database, path, address } });
+    worker.postMessage({ options });
     whenJupyterLabStarts(({ restored }) => restored.then(() => setTimeout(end, PATIENCE)));
   };
 
@@ -142,7 +144,7 @@ const takeEarlyWorker = (() => {
     if (!worker || !SCRIPT.test(script.pathname)) return undefined;
     const taken = worker;
     worker = undefined;
-    taken.postMessage({ script: script.href });
+    taken.postMessage({ script: script.href, notebook });
     return taken;
   };
 })();
