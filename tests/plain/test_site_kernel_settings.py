@@ -166,7 +166,8 @@ def test_kernels_are_told_of_the_snapshots_and_earlier_ones_are_removed(tiny_sit
     monkeypatch.setattr(site_kernel, "place_snapshot", place)
     plain = put(tiny_site, snapshot=False)["pyodideUrl"]
     while made:
-        assert put(tiny_site)["pyodideUrl"] == f"{plain}?snapshot={made[0]}"
+        address = put(tiny_site, snapshot_packages=())["pyodideUrl"]
+        assert address == f"{plain}?snapshot={made[0]}"
         assert (tiny_site / plain).is_file()
         assert [path.name for path in (folder / "snapshots").iterdir()] == made[:1]
         made.pop(0)
@@ -174,6 +175,9 @@ def test_kernels_are_told_of_the_snapshots_and_earlier_ones_are_removed(tiny_sit
     address = put(tiny_site, snapshot_packages=("je-kernel",))["pyodideUrl"]
     assert address == f"{plain}?snapshot=both&large=both-je-kernel&packages=je-kernel"
     assert len(list((folder / "snapshots").iterdir())) == 2
+    made[0] = "by-default"  # this site has no pandas
+    address = put(tiny_site)["pyodideUrl"]
+    assert address.endswith("?snapshot=by-default&large=by-default-numpy&packages=numpy")
     with pytest.raises(LockError, match="does not have nothing"):
         put(tiny_site, snapshot_packages=("nothing",))
     assert put(tiny_site, snapshot=False)["pyodideUrl"] == plain

@@ -226,9 +226,8 @@ def build_site(output: Path, options: BuildOptions, *, quiet: bool = False) -> N
             assemble(with_added(read_lock(), added), reporter, compiled=options.compiled)
         with reporter.bar("JupyterLite"):
             log = _run_jupyterlite(fresh, options)
-        if not ahead:
-            for warning in re.findall(r"^je-kernel: (.*)$", log, re.MULTILINE):
-                reporter.warn(warning)
+        for warning in re.findall(r"^je-kernel: (.*)$", log, re.MULTILINE):
+            reporter.warn(warning)
         _check_that_we_are_in_it(fresh, options)
         _replace(output, fresh)
     memory = {

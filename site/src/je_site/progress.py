@@ -88,6 +88,7 @@ class Reporter:
     def __init__(self, progress: Progress | None = None, *, lines: bool = False) -> None:
         self._progress = progress
         self._lines = lines
+        self._warnings: set[str] = set()
 
     @contextlib.contextmanager
     def bar(self, label: str, total: float | None = None) -> Iterator[Bar]:
@@ -117,13 +118,16 @@ class Reporter:
         self._progress.update(task, completed=finished, total=finished)
 
     def warn(self, text: str) -> None:
-        """Say something that the person should know, in one sentence.
+        """Say something that the person should know, in one sentence, and only once.
 
         Parameters
         ----------
         text
             The sentence.
         """
+        if text in self._warnings:
+            return
+        self._warnings.add(text)
         if self._progress is not None:
             self._progress.console.print(f"je-kernel: {text}", style="yellow", highlight=False)
         else:
