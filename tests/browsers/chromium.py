@@ -211,7 +211,11 @@ class ChromiumBrowser:
         self._profile.clear_permissions()
         session = self._profile.new_cdp_session(self._first_page)
         for origin in {"{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in page.requests}:
-            session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+            # Chromium may wait for ever for the caches of a service worker that it is removing.
+            for kinds in ("cache_storage", "service_workers", "all"):
+                session.send(
+                    "Storage.clearDataForOrigin", {"origin": origin, "storageTypes": kinds}
+                )
         session.detach()
         self._profile_is_free = True
 

@@ -17,7 +17,7 @@ from je_site.progress import Reporter
 from je_site.server import serve
 from tests.browsers.lab import Lab
 from tests.site.bare_kernel import BareKernel
-from tests.site.conftest import write_lite_dir
+from tests.site.conftest import one_at_a_time, write_lite_dir
 
 ENGINES = ("chromium", "firefox", "webkit")
 SNAPSHOT = "print(je_kernel.runtime.memory_snapshot())"
@@ -157,13 +157,19 @@ def test_it_is_the_same_wherever_it_is_made_and_tells_nothing_of_where(
 
 
 @pytest.fixture(scope="session")
-def large_site(test_cache):
+def large_folder(test_cache):
     """A site whose large snapshot has NumPy and pandas in it."""
     folder = test_cache / "large-site"
-    lite_dir = write_lite_dir(test_cache / "large-project")
-    options = BuildOptions(lite_dir=lite_dir, snapshot_packages=("numpy", "pandas"))
-    build_if_needed(folder, options, quiet=True)
-    with serve(folder) as served:
+    with one_at_a_time(folder):
+        lite_dir = write_lite_dir(test_cache / "large-project")
+        options = BuildOptions(lite_dir=lite_dir, snapshot_packages=("numpy", "pandas"))
+        build_if_needed(folder, options, quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def large_site(large_folder):
+    with serve(large_folder) as served:
         yield served
 
 
