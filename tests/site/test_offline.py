@@ -23,6 +23,7 @@ from tests.browsers.lab import Lab
 from tests.site.conftest import one_at_a_time, write_lite_dir
 from tests.site.test_files_stores import run, value, variant
 from tests.site.test_memory_snapshot import KEPT as MEMORY_IS_KEPT
+from tests.site.test_memory_snapshot import SNAPSHOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from je_site.server import RequestRecord
     from tests.browsers.page import Browser, Engine
+
 
 LESSON = "Start here.ipynb"
 PANDAS = "import pandas as pd\nprint(pd.DataFrame({'a': [1]}).a.sum())"
@@ -424,6 +426,23 @@ def test_a_full_browser_says_so_and_the_site_works(browser, page, site_folder, h
     assert "no room for all of the site" in error.message
     state = page.evaluate(STATE)
     assert 0 < state["kept"]["bytes"] < state["all"]["bytes"]
+
+
+def test_the_larger_memory_snapshot_is_kept_once(page, site_folder, host):
+    url = host.plug_in(site_folder)
+    notebook = Lab.open(page, url).new_notebook()
+    run(notebook, PANDAS)
+    assert page.evaluate(MEMORY_IS_KEPT) == 1
+    assert "All of this site" in str(notebook.run("je_kernel.offline()").value)
+    kept = {key.partition("?")[0] for key in page.evaluate(KEPT)}
+    (large,) = re.findall(r"[?&]large=([\w-]+)", (site_folder / "jupyter-lite.json").read_text())
+    folder = f"static/je-kernel/snapshots/{large}"
+    there = {f"{folder}/{path.name}" for path in (site_folder / folder).iterdir()}
+    assert there - kept == {f"{folder}/memory.bin"}
+    host.unplug()
+    notebook = Lab.open(page, url, "?reset").new_notebook()
+    assert run(notebook, SNAPSHOT) == "used, with packages\n"
+    assert run(notebook, PANDAS) == "1\n"
 
 
 def test_a_pyodide_from_elsewhere_is_said_to_need_the_network(page, site_folder, host):

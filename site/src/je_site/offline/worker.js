@@ -51,8 +51,8 @@
     }
   }
 
-  async function digestOf(response) {
-    const digest = await crypto.subtle.digest('SHA-256', await response.arrayBuffer());
+  async function digestOf(content) {
+    const digest = await crypto.subtle.digest('SHA-256', content);
     const bytes = [...new Uint8Array(digest).subarray(0, 8)];
     return bytes.map(byte => byte.toString(16).padStart(2, '0')).join('');
   }
@@ -242,18 +242,15 @@
     for (const client of await clients.matchAll()) client.postMessage({ jeKernel: text });
   }
 
-  const plain = response =>
-    response.redirected
-      ? new Response(response.body, { status: response.status, headers: response.headers })
-      : response;
-
   /** Keep a response, if it has the hash that it should have or nobody can tell. */
   function keep(path, [hash, size], response, isSure = false) {
     const key = keyOf(path, hash);
     if (!keeping.has(key)) {
       const work = (async () => {
-        const copy = response.clone();
-        if (isSure || (await digestOf(response)) === hash) await put(key, plain(copy), size);
+        const content = await response.arrayBuffer();
+        if (!isSure && (await digestOf(content)) !== hash) return;
+        const { status, headers } = response;
+        await put(key, new Response(content, { status, headers }), size);
       })();
       keeping.set(key, work.catch(() => {}).finally(() => keeping.delete(key)));
     }
@@ -282,7 +279,7 @@
       response = await fetch(addressOf(path), { cache, priority: 'low' });
       if (response.status >= 500) throw new Error(`${path}: ${response.status}`);
       if (!response.ok) return;
-      digest = await digestOf(response.clone());
+      digest = await digestOf(await response.clone().arrayBuffer());
       if (digest === entry[0]) break;
     }
     if (digest !== entry[0]) {
@@ -476,7 +473,7 @@ Pages that you have used before are here.</p>`;
   /** Answer with a file of this version, not with one of another that the server has by now. */
   async function checked(event, path, list, response, here) {
     const entry = list.files[path];
-    const isRight = async () => (await digestOf(response.clone())) === entry[0];
+    const isRight = async () => (await digestOf(await response.clone().arrayBuffer())) === entry[0];
     let isSure = await isRight();
     if (!isSure && !CONFIG.test(path)) {
       // The browser may have kept an older one.
