@@ -57,7 +57,9 @@ def test_the_landing_page_is_made_of_what_is_there(site):
     page = (site / LANDING).read_text()
     assert 'data-apps="lab notebooks"' in page
     named = re.findall(r'(?:src|href)="(\.\./static/[^"]+)"', page)
-    assert len(named) == 3
+    assert [re.sub(r"-[0-9a-f]+", "", name).rpartition("/")[2] for name in named] == [
+        *("icon.svg", "page.css", "offline.js", "landing.js"),
+    ]
     assert all((site / "je" / name).resolve().is_file() for name in named)
     assert "{" not in page
 
