@@ -309,7 +309,11 @@ def _build(options: argparse.Namespace) -> None:
     from je_site.build import BuildOptions, build_site
 
     build_site(options.output, _build_options(options) or BuildOptions())
-    print(f"Built {options.output}. Serve it with: je-kernel serve --output {options.output}")
+    size = sum(path.stat().st_size for path in options.output.rglob("*") if path.is_file())
+    print(
+        f"Built {options.output} ({size / 1e6:.0f} MB). "
+        f"Serve it with: je-kernel serve --output {options.output}"
+    )
 
 
 def _check(options: argparse.Namespace) -> int:
