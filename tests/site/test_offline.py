@@ -55,8 +55,9 @@ SETTLED = f"""async () => {{
   const version = await ({VERSION})();
   const address = `../static/je-kernel/site-${{version}}.json`;
   const {{ always, companions, files }} = await (await fetch(address)).json();
-  const wanted = [...always, ...Object.values(companions).flat()];
-  return wanted.every(path => kept.has(`${{path}}?je-kernel=${{files[path][0]}}`));
+  const isKept = path => kept.has(`${{path}}?je-kernel=${{files[path][0]}}`);
+  const used = Object.keys(companions).filter(isKept);
+  return [...always, ...used.flatMap(path => companions[path])].every(isKept);
 }}"""
 
 

@@ -25,6 +25,7 @@
 
   const PATIENCE = 3000; // milliseconds to wait for a server, where there is something kept
   const HELD_UP = 10_000; // milliseconds to wait for the browser's storage, and for a first version
+  const LATER = 10_000; // milliseconds until what nobody waits for is fetched: a start comes first
   const BATCH = 1000; // milliseconds
   const STALLED = 240_000; // milliseconds; kernels give up after 300 s
   const AT_ONCE = 4; // requests; browsers make six, and pages come first
@@ -36,6 +37,8 @@
   const keyOf = (path, hash) => `${addressOf(path)}?${HASH}=${hash}`;
   const within = (milliseconds, promise) =>
     Promise.race([promise, new Promise(resolve => setTimeout(resolve, milliseconds, null))]);
+
+  const later = () => new Promise(resolve => setTimeout(resolve, LATER));
 
   const json = value =>
     new Response(JSON.stringify(value), { headers: { 'Content-Type': 'application/json' } });
@@ -461,7 +464,9 @@ Pages that you have used before are here.</p>`;
 
   /** Keep what is only read now and then by who uses a file: the wheels of a snapshot. */
   async function keepCompanions(path, list) {
-    const companions = list.companions[path] ?? [];
+    const companions = list.companions[path];
+    if (!companions) return;
+    await later();
     await forEach(companions, each => fetchAndKeep(each, list)).catch(() => {});
   }
 
@@ -605,8 +610,10 @@ Pages that you have used before are here.</p>`;
       const path = pathOf(new URL(address));
       return path === '' || path?.endsWith('/') ? `${path}index.html` : path;
     });
-    const wanted = [...paths, ...list.always].filter(path => Object.hasOwn(list.files, path));
-    await forEach(new Set(wanted), path => fetchAndKeep(path, list));
+    const loaded = paths.filter(path => Object.hasOwn(list.files, path));
+    await forEach(new Set(loaded), path => fetchAndKeep(path, list));
+    await later();
+    await forEach(list.always, path => fetchAndKeep(path, list));
   }
 
   addEventListener('activate', event => {
