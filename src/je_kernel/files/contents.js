@@ -383,10 +383,17 @@
 
   /** A whole cache would stay on the disk as long as a page knows it. */
   async function giveUp() {
-    const cache = await globalThis.caches?.open(KEPT);
-    const requests = (await cache?.keys()) ?? [];
-    for (const request of requests) await cache.delete(request);
-    return requests.length > 0;
+    let gave = false;
+    for (const name of (await globalThis.caches?.keys()) ?? []) {
+      // Without a network the site itself must stay.
+      const isSite = name.startsWith('je-kernel-site-') && navigator.onLine;
+      if (name !== KEPT && !isSite) continue;
+      const cache = await caches.open(name);
+      for (const request of await cache.keys()) {
+        gave = (await cache.delete(request)) || gave;
+      }
+    }
+    return gave;
   }
 
   /** Do something once more if the storage is full and has something to give up. */

@@ -115,10 +115,17 @@ export async function saveNew(database, name, notebook, taken) {
 
 async function giveUpMemory() {
   // A whole cache would stay on the disk as long as a page knows it.
-  const cache = await globalThis.caches?.open('je-kernel-memory');
-  const requests = (await cache?.keys()) ?? [];
-  for (const request of requests) await cache.delete(request);
-  return requests.length > 0;
+  let gave = false;
+  for (const name of (await globalThis.caches?.keys()) ?? []) {
+    // Without a network the site itself must stay.
+    const isSite = name.startsWith('je-kernel-site-') && navigator.onLine;
+    if (name !== 'je-kernel-memory' && !isSite) continue;
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) {
+      gave = (await cache.delete(request)) || gave;
+    }
+  }
+  return gave;
 }
 
 function saved(database, name, notebook, taken) {
