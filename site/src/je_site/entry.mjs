@@ -107,9 +107,11 @@ async function start(options) {
   // What `doctor()` says of it.
   self.jeKernelSnapshot = 'the site has none';
   const packages = searchParams.get('packages')?.split(',');
-  const [large, small] = ['large', 'snapshot'].map(
-    kind => searchParams.has(kind) && new Snapshot(searchParams.get(kind), packages),
-  );
+  const [large, small] = ['large', 'snapshot'].map(kind => {
+    // WebKit, which does not switch stacks, was seen to hang with the large one.
+    const isFit = kind !== 'large' || 'Suspending' in WebAssembly;
+    return isFit && searchParams.has(kind) && new Snapshot(searchParams.get(kind), packages);
+  });
   for (const snapshot of [large && (await large.isKept()) && large, small].filter(Boolean)) {
     try {
       const pyodide = await snapshot.load(options);
@@ -240,8 +242,7 @@ class Snapshot {
         // The rest is kept by the browser itself.
         const told = await this.description();
         const length = lengthOf(told);
-        // WebKit, before Safari 17, does not tell.
-        const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
+        const { quota, usage } = await navigator.storage.estimate();
         if (quota - usage < SPARE * length) throw new Error('there is little room.');
         for (const number of told.libraries.keys()) {
           await (await fetched(this.at(`${number}.wasm`))).arrayBuffer();
