@@ -107,11 +107,9 @@ async function start(options) {
   // What `doctor()` says of it.
   self.jeKernelSnapshot = 'the site has none';
   const packages = searchParams.get('packages')?.split(',');
-  const [large, small] = ['large', 'snapshot'].map(kind => {
-    // WebKit, which does not switch stacks, was seen to hang with the large one.
-    const isFit = kind !== 'large' || 'Suspending' in WebAssembly;
-    return isFit && searchParams.has(kind) && new Snapshot(searchParams.get(kind), packages);
-  });
+  const [large, small] = ['large', 'snapshot'].map(
+    kind => searchParams.has(kind) && new Snapshot(searchParams.get(kind), packages),
+  );
   for (const snapshot of [large && (await large.isKept()) && large, small].filter(Boolean)) {
     try {
       const pyodide = await snapshot.load(options);
@@ -242,7 +240,8 @@ class Snapshot {
         // The rest is kept by the browser itself.
         const told = await this.description();
         const length = lengthOf(told);
-        const { quota, usage } = await navigator.storage.estimate();
+        // WebKit, before Safari 17, does not tell.
+        const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
         if (quota - usage < SPARE * length) throw new Error('there is little room.');
         for (const number of told.libraries.keys()) {
           await (await fetched(this.at(`${number}.wasm`))).arrayBuffer();
@@ -268,9 +267,7 @@ class Snapshot {
     const length = lengthOf(told);
     let memory = this.kept ? wholeOf(this.kept, length) : unpacked(this.memory, length);
     const libraries = Promise.all(
-      told.libraries.map((_, number) =>
-        WebAssembly.compileStreaming(fetched(this.at(`${number}.wasm`))),
-      ),
+      told.libraries.map((_, number) => compile(fetched(this.at(`${number}.wasm`)))),
     );
     for (const each of [memory, libraries]) each.catch(() => {}); // they are awaited below
     const { default: create } = await import('./pyodide.asm.mjs');
@@ -349,6 +346,12 @@ function placeLibraries(module, compiled, libraries) {
     Object.assign(library, { refcount, global: false });
   }
 }
+
+// WebKit, which does not switch stacks, was seen to wait for ever where it compiles many at once.
+const compile =
+  'Suspending' in WebAssembly
+    ? WebAssembly.compileStreaming
+    : async response => new WebAssembly.Module(await (await response).arrayBuffer());
 
 // What lies at its address never changes, so that nobody asks again for what the browser has.
 async function fetched(url) {
