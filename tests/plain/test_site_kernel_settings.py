@@ -158,7 +158,8 @@ def test_kernels_are_told_of_the_snapshots_and_earlier_ones_are_removed(tiny_sit
     folder = tiny_site / "static" / "je-kernel"
     made = ["first", "second", "third"]
 
-    def place(root, *_, besides=()):
+    def place(root, *_, decoder, besides=()):
+        assert (root / decoder).is_file()
         name = "-".join((made[0], *besides))
         (root / "snapshots" / name).mkdir(parents=True)
         return name
@@ -173,11 +174,16 @@ def test_kernels_are_told_of_the_snapshots_and_earlier_ones_are_removed(tiny_sit
         made.pop(0)
     made.append("both")
     address = put(tiny_site, snapshot_packages=("je-kernel",))["pyodideUrl"]
-    assert address == f"{plain}?snapshot=both&large=both-je-kernel&packages=je-kernel"
+    assert (
+        address
+        == f"{plain}?snapshot=both&large=both-je-kernel&packages=je-kernel&imports=je_kernel"
+    )
     assert len(list((folder / "snapshots").iterdir())) == 2
     made[0] = "by-default"  # this site has no pandas
     address = put(tiny_site)["pyodideUrl"]
-    assert address.endswith("?snapshot=by-default&large=by-default-numpy&packages=numpy")
+    assert address.endswith(
+        "?snapshot=by-default&large=by-default-numpy&packages=numpy&imports=numpy"
+    )
     with pytest.raises(LockError, match="does not have nothing"):
         put(tiny_site, snapshot_packages=("nothing",))
     assert put(tiny_site, snapshot=False)["pyodideUrl"] == plain

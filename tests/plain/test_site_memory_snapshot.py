@@ -6,6 +6,7 @@ import zipfile
 import zlib
 
 import pytest
+import zstandard
 
 from je_site import memory_snapshot
 from je_site.memory_snapshot import SNAPSHOTS, place_snapshot
@@ -38,6 +39,7 @@ def root(tmp_path):
             archive.writestr(f"{name}/stored.py", TEXT)
             archive.writestr(f"{name}/packed.py", TEXT, zipfile.ZIP_DEFLATED)
             archive.writestr(f"{name}-1.0.data/data/etc/{name}.ini", b"[a]\n")
+            archive.writestr(f"{name}-1.0.dist-info/entry_points.txt", b"[a]\nb = c\n")
         packages[name] = {"file_name": file_name, "depends": depends, "imports": [name]}
     lock = {"info": {"python": "3.14.2"}, "packages": packages}
     (tmp_path / "lock.json").write_text(json.dumps(lock))
@@ -78,7 +80,8 @@ json.dump(state, open(plan["state"], "w"))
 
 def place(root, **options):
     told = Told()
-    name = place_snapshot(root, root / "lock.json", root, ["kernel"], told, **options)
+    decoder = {"decoder": "npm/decoder.mjs"}
+    name = place_snapshot(root, root / "lock.json", root, ["kernel"], told, **decoder, **options)
     return name, told.warnings
 
 
@@ -88,7 +91,9 @@ def test_it_says_where_each_file_lies_and_what_depends_on_the_engine(root, made_
     assert not warnings
     folder = root / SNAPSHOTS / name
     said = json.loads((folder / "snapshot.json").read_text())
-    memory = zlib.decompress((folder / "memory.bin").read_bytes(), wbits=31)
+    memory = zstandard.decompress((folder / "memory-0.bin").read_bytes())
+    assert said["parts"] == [len(memory)]
+    assert said["decoder"] == "../../npm/decoder.mjs"
     assert said["size"] == 200_000
     assert said["pages"] == [[65_536, len(memory)]]  # the rest is zeros
     assert memory[70_000 - 65_536] == 7

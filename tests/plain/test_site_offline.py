@@ -41,8 +41,8 @@ def site(tmp_path):
         "files/a.ipynb": "a" * 200,
         "files/small.csv": "1",
         "static/je-kernel/wheels/w.whl": "wheel",
-        f"{SNAPSHOTS}/aa/memory.bin": "small",
-        f"{SNAPSHOTS}/bb/memory.bin": "large",
+        f"{SNAPSHOTS}/aa/memory-0.bin": "small",
+        f"{SNAPSHOTS}/bb/memory-1.bin": "large",
     }
     for kind in ("aa", "bb"):
         files[f"{SNAPSHOTS}/{kind}/snapshot.json"] = json.dumps({"wheels": ["../../wheels/w.whl"]})
@@ -77,7 +77,7 @@ def test_the_list_has_each_file_that_a_page_may_need_with_its_hash_and_size(site
     assert set(files) == {
         *("jupyter-lite.json", "index.html", "lab/index.html", "build/1.abcdef0.js"),
         *("api/contents/all.json", "files/a.ipynb", "files/b.ipynb", "files/small.csv"),
-        *("static/je-kernel/wheels/w.whl", f"{SNAPSHOTS}/aa/memory.bin"),
+        *("static/je-kernel/wheels/w.whl", f"{SNAPSHOTS}/aa/memory-0.bin"),
         *(f"{SNAPSHOTS}/{kind}/snapshot.json" for kind in ("aa", "bb")),
     }
 
@@ -96,7 +96,7 @@ def test_the_wheels_of_a_snapshot_are_kept_with_it(site):
     install(site)
     wheel = ["static/je-kernel/wheels/w.whl"]
     assert listed(site)["companions"] == {
-        f"{SNAPSHOTS}/aa/memory.bin": wheel,
+        f"{SNAPSHOTS}/aa/memory-0.bin": wheel,
         f"{SNAPSHOTS}/bb/snapshot.json": wheel,
     }
 

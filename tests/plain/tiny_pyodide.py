@@ -161,6 +161,14 @@ def carrier_bytes() -> bytes:
 CARRIER = carrier_bytes()
 
 
+_DECODER = {
+    "npm": "zstddec",
+    "version": "0",
+    "integrity": INTEGRITY,
+    "files": {"dist/zstddec.mjs": hashlib.sha256(b"").hexdigest()},
+}
+
+
 def tiny_lock(**changes: object) -> SiteLock:
     """Return the lock; `changes` replace fields of the wheels, by their names."""
     wheels = {}
@@ -197,6 +205,7 @@ def tiny_lock(**changes: object) -> SiteLock:
             "preload": ["micropip", "piplite", "comm", "jedi", "ipython"],
             "wheels": wheels,
             "kernel_wheels": {"piplite": {"imports": ["piplite"], "depends": ["micropip"]}},
+            "scripts": [_DECODER],
         }
     )
 
@@ -352,6 +361,8 @@ def _fill_wheels(cache: Path) -> SiteLock:
         path = cache / "wheels" / wheel.sha256 / wheel.file_name
         path.parent.mkdir(parents=True)
         path.write_bytes(WHEELS[wheel.file_name])
+    (cache / "npm" / "zstddec@0" / "dist").mkdir(parents=True)
+    (cache / "npm" / "zstddec@0" / "dist" / "zstddec.mjs").touch()
     return lock
 
 

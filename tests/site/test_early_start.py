@@ -126,6 +126,26 @@ def test_the_packages_of_a_notebook_come_before_its_first_cell(page, site_folder
         run(notebook, loaded.replace("sympy", "networkx"))
 
 
+@pytest.mark.engines(*ENGINES)
+@pytest.mark.parametrize(
+    ("cells", "snapshot"),
+    [
+        (("# numbers\nn = 1", "  from random import choice\nimport numpy, pandas.api as p"), True),
+        (("import math", "import pandas"), False),
+        (("text = 'import pandas'",), False),
+    ],
+)
+def test_a_first_visit_to_a_notebook_that_begins_with_pandas_starts_with_it(
+    page, site_folder, tmp_path, cells, snapshot
+):
+    with serve(with_lesson(site_folder, tmp_path / "site", *cells)) as served:
+        notebook = follow_link(page, served.url)
+        used = run(notebook, "print(je_kernel.runtime.memory_snapshot())")
+        assert used == ("used, with packages\n" if snapshot else "used\n")
+        assert value(notebook, "'pandas' in __import__('sys').modules") is snapshot
+        run(notebook, "import pandas as pd\npd.Series([1]).sum()")
+
+
 def test_one_worker_is_made_for_it(page, site):
     notebook = follow_link(page, site.url, "Files.ipynb")
     assert value(notebook, EARLY) is True

@@ -17,8 +17,8 @@ if (userAgent.includes('Linux') && userAgent.includes('AppleWebKit') && !/Chrom/
 }
 
 // `page.js` makes a worker of this module itself before JupyterLab asks for one. It tells the options
-// that JupyterLite will give. Once JupyterLite wants a worker, it tells which script that is to run,
-// and of which notebook; what JupyterLite has sent meanwhile waits for the script.
+// that JupyterLite will give, and of which notebook. Once JupyterLite wants a worker, it tells which
+// script that is to run; what JupyterLite has sent meanwhile waits for the script.
 // Kept globally: in WebKit what a worker starts with is not the module that it imports later.
 
 if (self.location.href === import.meta.url) {
@@ -29,11 +29,13 @@ if (self.location.href === import.meta.url) {
     if (options) {
       const streams = { stdout: console.log, stderr: console.error };
       const early = { options: JSON.stringify(options), streams };
-      early.pyodide = start({
+      early.cells = notebook ? cellsOf(notebook).catch(() => []) : [];
+      const withStreams = {
         ...options,
         stdout: text => early.streams.stdout(text),
         stderr: text => early.streams.stderr(text),
-      });
+      };
+      early.pyodide = start(withStreams, early.cells);
       self.jeKernelEarly = early;
     } else if (script) {
       // Python code finds the site by it.
@@ -44,7 +46,7 @@ if (self.location.href === import.meta.url) {
         self.dispatchEvent(new MessageEvent('message', { data, ports }));
       }
       // Not before: JupyterLab is slower to show the notebook on a machine that is busy.
-      if (notebook) loadImportsOf(notebook).catch(error => console.info(`je-kernel: ${error}`));
+      loadImports(self.jeKernelEarly).catch(error => console.info(`je-kernel: ${error}`));
     } else {
       waiting.push(event);
     }
@@ -52,14 +54,18 @@ if (self.location.href === import.meta.url) {
   self.addEventListener('message', hear);
 }
 
-/** Load the packages that a notebook imports, as JupyterLite does when each cell is run. */
-async function loadImportsOf({ database, path, address }) {
+/** Return what the code cells of a notebook have. */
+async function cellsOf({ database, path, address }) {
   const reading = inDatabase(database, path).catch(() => {});
   const { cells } = (await reading)?.content ?? (await (await fetched(new URL(address))).json());
-  const pyodide = await self.jeKernelEarly.pyodide;
-  for (const { cell_type: kind, source } of cells) {
-    if (kind === 'code') await pyodide.loadPackagesFromImports([source].flat().join(''));
-  }
+  const code = cells.filter(({ cell_type: kind }) => kind === 'code');
+  return code.map(({ source }) => [source].flat().join(''));
+}
+
+/** Load the packages that a notebook imports, as JupyterLite does when each cell is run. */
+async function loadImports({ cells, pyodide }) {
+  const { loadPackagesFromImports } = await pyodide;
+  for (const cell of await cells) await loadPackagesFromImports(cell);
 }
 
 /** Return a student's own copy of a notebook, if there is one. */
@@ -102,19 +108,22 @@ export async function loadPyodide(options) {
   return pyodide;
 }
 
-async function start(options) {
+async function start(options, cells = []) {
   const { searchParams } = new URL(import.meta.url);
   // What `doctor()` says of it.
   self.jeKernelSnapshot = 'the site has none';
-  const packages = searchParams.get('packages')?.split(',');
+  const [packages, imports] = ['packages', 'imports'].map(name =>
+    searchParams.get(name)?.split(','),
+  );
   const [large, small] = ['large', 'snapshot'].map(
     kind => searchParams.has(kind) && new Snapshot(searchParams.get(kind), packages),
   );
-  for (const snapshot of [large && (await large.isKept()) && large, small].filter(Boolean)) {
+  const isLarge = large && ((await large.isKept()) || beginsWith(await cells, imports));
+  for (const snapshot of [isLarge && large, small].filter(Boolean)) {
     try {
       const pyodide = await snapshot.load(options);
       self.jeKernelSnapshot = snapshot === large ? 'used, with packages' : 'used';
-      if (large && snapshot === small) large.keepOnceUsed(pyodide);
+      if (large && !large.kept) large.keepOnceUsed(pyodide);
       return pyodide;
     } catch (error) {
       self.jeKernelSnapshot = `not used: ${error.message}`;
@@ -125,6 +134,13 @@ async function start(options) {
   const pyodide = await load(options);
   run(pyodide, LEAVE_FOLDER);
   return pyodide;
+}
+
+/** Tell whether the first cell that imports anything imports some modules. */
+function beginsWith(cells, modules) {
+  const importsOf = cell => cell.split('\n').filter(line => /^\s*(import|from)\s/.test(line));
+  const words = cells.map(importsOf).find(lines => lines.length)?.flatMap(line => line.split(/[\s,.;]/));
+  return Boolean(words) && modules.every(name => words.includes(name));
 }
 
 // Where Python ends for good (a library has called `abort`, or damaged its memory) JupyterLite does not
@@ -189,7 +205,7 @@ class Snapshot {
   constructor(name, packages) {
     this.packages = packages;
     this.url = new URL(`../snapshots/${name}/`, import.meta.url);
-    this.memory = this.at('memory.bin');
+    this.memory = this.at('memory'); // as it is kept
     this.kept = undefined;
   }
 
@@ -246,8 +262,14 @@ class Snapshot {
         for (const number of told.libraries.keys()) {
           await (await fetched(this.at(`${number}.wasm`))).arrayBuffer();
         }
-        const { body } = await fetched(this.memory);
-        const unpacking = body.pipeThrough(new DecompressionStream('gzip'));
+        const parts = this.unpacked(told);
+        const unpacking = new ReadableStream({
+          async pull(controller) {
+            const { done, value } = await parts.next();
+            if (done) controller.close();
+            else controller.enqueue(value);
+          },
+        });
         const headers = { 'Content-Length': length }; // for who asks how much is kept
         await cache.put(this.memory, new Response(unpacking, { headers }));
       });
@@ -261,11 +283,42 @@ class Snapshot {
     if (this.kept) await (await caches.open(KEPT)).delete(this.memory);
   }
 
+  /** Fetch its memory, and yield it part by part. */
+  async *unpacked({ decoder, parts }) {
+    const coming = parts.map((_, number) => fetched(this.at(`memory-${number}.bin`)));
+    for (const each of coming) each.catch(() => {}); // they are awaited below
+    const { ZSTDDecoder } = await import(this.at(decoder));
+    const zstd = new ZSTDDecoder();
+    await zstd.init();
+    for (const [number, size] of parts.entries()) {
+      const packed = await (await coming[number]).arrayBuffer();
+      const part = zstd.decode(new Uint8Array(packed), size);
+      if (part.length !== size) throw new Error('it is damaged.');
+      yield part;
+    }
+  }
+
+  /** Return its memory in one piece. */
+  async whole(told) {
+    const length = lengthOf(told);
+    if (this.kept) {
+      const kept = await this.kept.arrayBuffer();
+      if (kept.byteLength !== length) throw new Error('it is not whole.');
+      return new Uint8Array(kept);
+    }
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for await (const part of this.unpacked(told)) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
   /** Load Pyodide with its memory. */
   async load(options) {
     const told = await this.description();
-    const length = lengthOf(told);
-    let memory = this.kept ? wholeOf(this.kept, length) : unpacked(this.memory, length);
+    let memory = this.whole(told);
     const libraries = Promise.all(
       told.libraries.map((_, number) => compile(fetched(this.at(`${number}.wasm`)))),
     );
@@ -359,17 +412,6 @@ async function fetched(url) {
   if (!response.ok) response = await fetch(url, { cache: 'reload' });
   if (!response.ok) throw new Error(`${url.pathname} cannot be had (${response.status}).`);
   return response;
-}
-
-async function unpacked(url, size) {
-  const { body } = await fetched(url);
-  return wholeOf(new Response(body.pipeThrough(new DecompressionStream('gzip'))), size);
-}
-
-async function wholeOf(response, size) {
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (bytes.length !== size) throw new Error('it is not whole.');
-  return bytes;
 }
 
 const lengthOf = ({ pages }) => pages.reduce((sum, [, length]) => sum + length, 0);

@@ -202,7 +202,7 @@ class SiteLock:
     wheels, kernel_wheels
         The packages, by normalised name.
     scripts
-        What figures fetch from the site.
+        What figures and the memory snapshot fetch from the site.
     """
 
     series: str

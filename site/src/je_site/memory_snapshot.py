@@ -8,7 +8,6 @@ are not in the snapshot: it says where each lies in its wheel.
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import os
@@ -17,6 +16,8 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import zstandard
 
 from je_site.bytecode import node_command
 from je_site.cache import cache_folder, copy_atomically, temporary_folder, writing
@@ -38,6 +39,9 @@ _LOCAL_HEADER = 30
 _DESCRIPTION = "snapshot.json"
 _SECONDS = 300
 _PAGE = 65_536
+#: What is unpacked at a time. A kernel holds that much memory for it as long as it runs.
+_PART = 8 << 20
+_LEVEL = 19
 #: It is the address of one function, in one place.
 _MOST_DIFFERENCES = 4
 #: What Pyodide waits for may come in another order on a machine that is busy.
@@ -51,6 +55,7 @@ def place_snapshot(
     packages: Sequence[str],
     reporter: Reporter,
     *,
+    decoder: str,
     besides: Sequence[str] = (),
 ) -> str | None:
     """Make a snapshot of a site's kernel, or take it from the cache, and put it into the site.
@@ -67,6 +72,8 @@ def place_snapshot(
         Those which every kernel loads.
     reporter
         Where to show progress.
+    decoder
+        The module that unpacks it, relative to that folder.
     besides
         Further packages of the lock, which are imported as well.
 
@@ -84,7 +91,7 @@ def place_snapshot(
     digest.update(Path(__file__).read_bytes())
     digest.update((core / "pyodide-lock.json").read_bytes())
     # The wheels have their content in their names.
-    digest.update(json.dumps([sorted(packages), sorted(besides), wheels]).encode())
+    digest.update(json.dumps([sorted(packages), sorted(besides), wheels, decoder]).encode())
     name = digest.hexdigest()[:10]
     made = cache_folder() / SNAPSHOTS / name
     if not (made / _DESCRIPTION).is_file():
@@ -99,6 +106,7 @@ def place_snapshot(
             "packages": [*packages, *besides],
             "imports": [module for each in besides for module in entries[each]["imports"][:1]],
             "sitePackages": _site_packages(said["info"]),
+            "decoder": f"../../{decoder}",
         }
         try:
             with reporter.bar(" ".join(("Memory snapshot", *besides))):
@@ -150,11 +158,16 @@ def _make(
         raise AssemblyError("Pyodide came to two different ends.")
     pages = _pages_in_use(memory)
     packed = b"".join(memory[begin : begin + length] for begin, length in pages)
-    with writing(made / "memory.bin") as file:
-        file.write(gzip.compress(packed, mtime=0))
+    parts = [packed[begin : begin + _PART] for begin in range(0, len(packed), _PART)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, part in enumerate(pool.map(_compressed, parts)):
+            with writing(made / f"memory-{number}.bin") as file:
+                file.write(part)
     description = {
         **state,
         "size": len(memory),
+        "parts": [len(part) for part in parts],
+        "decoder": plan["decoder"],
         "pages": pages,
         "stackSwitching": differences,
         "wheels": [f"../../{wheel}" for wheel in wheels],
@@ -163,6 +176,10 @@ def _make(
     # The last one: where it is, all is.
     with writing(made / _DESCRIPTION) as file:
         file.write(json.dumps(description, sort_keys=True, separators=(",", ":")).encode())
+
+
+def _compressed(part: bytes) -> bytes:
+    return zstandard.ZstdCompressor(_LEVEL, write_checksum=True).compress(part)
 
 
 def _pages_in_use(memory: bytes) -> list[tuple[int, int]]:
@@ -228,10 +245,15 @@ def _site_packages(info: Mapping[str, str]) -> str:
 
 
 def _places_in(wheel: Path, number: int, site_packages: str) -> Iterator[tuple[str, list[int]]]:
-    """Say where the files of a wheel go, and for each its size, its wheel, offset and length."""
+    """Say where the files of a wheel go, and for each its size, its wheel, offset and length.
+
+    The snapshot itself has the entry points: who looks for some reads those of all packages.
+    """
     parts = {"data": "", "purelib": site_packages, "platlib": site_packages}
     with zipfile.ZipFile(wheel) as archive, wheel.open("rb") as file:
         for item in archive.infolist():
+            if item.filename.endswith(".dist-info/entry_points.txt"):
+                continue
             file.seek(item.header_offset + _LOCAL_HEADER - 4)
             beside = sum(int.from_bytes(file.read(2), "little") for _ in range(2))
             begin = item.header_offset + _LOCAL_HEADER + beside

@@ -100,7 +100,6 @@ const takeEarlyWorker = (() => {
   const ENTRY = /\/static\/je-kernel\/pyodide-[^/]+\/je-kernel-[^/]+$/;
   const PATIENCE = 60_000; // milliseconds that it waits for JupyterLab once that is there
   let worker;
-  let notebook;
 
   const { pathname, searchParams } = new URL(location.href);
   const path = searchParams.getAll('path').find(each => each.endsWith('.ipynb'));
@@ -117,9 +116,9 @@ const takeEarlyWorker = (() => {
     }
     const database = contentsStorageName || `JupyterLite Storage - ${baseUrl}`;
     const parts = path?.split('/').map(encodeURIComponent);
-    notebook = parts && { database, path, address: new URL(`files/${parts.join('/')}`, base).href };
+    const notebook = parts && { database, path, address: new URL(`files/${parts.join('/')}`, base).href };
     worker = new Worker(entry, { type: 'module' });
-    worker.postMessage({ options });
+    worker.postMessage({ options, notebook });
     whenJupyterLabStarts(({ restored }) => restored.then(() => setTimeout(end, PATIENCE)));
   };
 
@@ -144,7 +143,7 @@ const takeEarlyWorker = (() => {
     if (!worker || !SCRIPT.test(script.pathname)) return undefined;
     const taken = worker;
     worker = undefined;
-    taken.postMessage({ script: script.href, notebook });
+    taken.postMessage({ script: script.href });
     return taken;
   };
 })();

@@ -61,8 +61,8 @@ _PLOTS = (
 )
 # fmt: on
 
-#: What figures would fetch from elsewhere: npm packages, and files of them. The
-#: versions are those that folium 0.20 and plotly 6.9 ask for.
+#: What figures would fetch from elsewhere, and what unpacks the memory snapshot: npm packages, and
+#: files of them. The versions are those that folium 0.20 and plotly 6.9 ask for.
 _SCRIPTS = {
     "@fortawesome/fontawesome-free@6.2.0": r"css/all\.min\.css|webfonts/.*\.woff2",
     "bootstrap@5.2.2": r"dist/js/bootstrap\.bundle\.min\.js|dist/css/bootstrap\.min\.css",
@@ -73,6 +73,7 @@ _SCRIPTS = {
     "leaflet.heat@0.2.0": r"dist/leaflet-heat\.js",
     "leaflet.markercluster@1.1.0": r"dist/leaflet\.markercluster\.js|dist/MarkerCluster.*\.css",
     "plotly.js@3.7.0": r"dist/plotly-geo-assets\.js",
+    "zstddec@0.3.4": r"dist/zstddec\.mjs",
 }
 
 #: What je-kernel itself depends on: it shows shared notebooks with them.

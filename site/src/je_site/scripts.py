@@ -1,4 +1,4 @@
-"""Scripts of npm packages, which figures would otherwise fetch from elsewhere.
+"""Scripts of npm packages, which figures would otherwise fetch from elsewhere, or a kernel needs.
 
 In a site they have the path that a content delivery network for npm gives them::
 

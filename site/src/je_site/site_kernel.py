@@ -305,14 +305,22 @@ def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _S
         for name in besides:
             if name not in entries:
                 raise LockError(f"The site does not have {name}, which a snapshot is to have.")
-        place = partial(place_snapshot, output / STATIC, output / lock_url, core, preload, reporter)
+        (decoder,) = (name for name in scripts if name.startswith("npm/zstddec@"))
+        to = (output / STATIC, output / lock_url, core, preload, reporter)
+        place = partial(place_snapshot, *to, decoder=decoder)
         snapshots = {"snapshot": place()}
         if besides and snapshots["snapshot"] is not None:
             snapshots["large"] = place(besides=besides)
         placed = {kind: name for kind, name in snapshots.items() if name is not None}
         files += tuple(f"{SNAPSHOTS}/{name}/" for name in placed.values())
         if "large" in placed:
-            placed["packages"] = ",".join(besides)
+            # Who imports these has all the others.
+            needed = {depend for name in besides for depend in entries[name]["depends"]}
+            last = [name for name in besides if name not in needed]
+            placed["packages"] = ",".join(last)
+            placed["imports"] = ",".join(
+                each for name in last for each in entries[name]["imports"][:1]
+            )
         if placed:
             pyodide_url += f"?{urlencode(placed, safe=',')}"
     return _Served(lock_url, pyodide_url, preload, files, packages)

@@ -116,11 +116,11 @@ def _list(output: Path) -> dict[str, Any]:
     url = urlsplit(pyodide_url(output) or "https://elsewhere.invalid")
     # Browsers keep the larger snapshot by themselves, unpacked.
     large = parse_qs(url.query).get("large", [""])[0]
-    skipped = f"{STATIC}/snapshots/{large}/memory.bin" if large else None
+    skipped = f"{STATIC}/snapshots/{large}/memory-" if large else "\0"
     files = {
         name: [sha256_of(output / name)[:_HASH_DIGITS], (output / name).stat().st_size]
         for name in _files(output)
-        if name != skipped
+        if not name.startswith(skipped)
     }
     return {
         "python": "elsewhere" if url.scheme or url.path.startswith("/") else "here",
@@ -137,7 +137,7 @@ def _companions(output: Path, large: str) -> Iterator[tuple[str, list[str]]]:
     """
     for path in sorted(output.glob(f"{STATIC}/snapshots/*/snapshot.json")):
         wheels = json.loads(path.read_text(encoding="utf-8"))["wheels"]
-        used = path if path.parent.name == large else path.with_name("memory.bin")
+        used = path if path.parent.name == large else path.with_name("memory-0.bin")
         places = [(path.parent / wheel).resolve() for wheel in wheels]
         yield (
             used.relative_to(output).as_posix(),
