@@ -19,8 +19,6 @@ __all__ = ["Renderer"]
 
 _KILOBYTE = 1024
 _PERIOD = 0.02  # seconds
-_SETTLED = 0.01
-_PATIENCE = 20.0
 
 
 class Renderer:
@@ -40,13 +38,8 @@ class Renderer:
         self._pid = max(pids, key=lambda pid: _field(pid, "smaps_rollup", "Pss"))
 
     def memory(self) -> int:
-        """Return its proportional set size in bytes, once that has stopped changing."""
-        end = time.monotonic() + _PATIENCE
-        before, now = 0, _field(self._pid, "smaps_rollup", "Pss")
-        while abs(now - before) > _SETTLED * now and time.monotonic() < end:
-            time.sleep(1)
-            before, now = now, _field(self._pid, "smaps_rollup", "Pss")
-        return now
+        """Return its proportional set size in bytes."""
+        return _field(self._pid, "smaps_rollup", "Pss")
 
     def forget_peak(self) -> None:
         """Have `peak` begin with what is used now."""

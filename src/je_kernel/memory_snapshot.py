@@ -36,6 +36,7 @@ _MODULES = (
     "tarfile",  # Pyodide does, when it first loads a package
     "piplite.piplite",
     _KERNEL,
+    "IPython.core.pylabtools",
     "je_kernel.drive",
     "je_kernel.errors",
     "je_kernel.imports.drive_modules",
@@ -50,7 +51,7 @@ _MODULES = (
     "je_kernel.net.engine_xhr",
     "je_kernel.net.transport",
     "je_kernel.net.saved",
-    "je_kernel.plots",
+    "je_kernel.plots.matplotlib",
     "je_kernel.shell.hooks",
     "je_kernel.shell.interpreter",
     "je_kernel.stand_ins.singular_matrices",

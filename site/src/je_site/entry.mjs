@@ -246,9 +246,9 @@ class Snapshot {
 
   /** Keep its memory in this browser, unpacked, and nothing of others. */
   async keep() {
-    if (navigator.connection?.saveData) return;
     const alone = { ifAvailable: true };
     try {
+      if (navigator.connection?.saveData) throw new Error('the browser is to save data.');
       await navigator.locks.request(KEPT, alone, async lock => {
         if (!lock || (await this.isKept())) return;
         const cache = await caches.open(KEPT);
@@ -281,6 +281,7 @@ class Snapshot {
 
   async forget() {
     if (this.kept) await (await caches.open(KEPT)).delete(this.memory);
+    this.kept = undefined;
   }
 
   /** Fetch its memory, and yield it part by part. */

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ _PAGE = 65_536
 #: What is unpacked at a time. A kernel holds that much memory for it as long as it runs.
 _PART = 8 << 20
 _LEVEL = 19
+_IN_IT = re.compile(r"[^/]*\.dist-info/entry_points\.txt|je_kernel/.*\.(js|css)")
 #: It is the address of one function, in one place.
 _MOST_DIFFERENCES = 4
 #: What Pyodide waits for may come in another order on a machine that is busy.
@@ -247,12 +249,13 @@ def _site_packages(info: Mapping[str, str]) -> str:
 def _places_in(wheel: Path, number: int, site_packages: str) -> Iterator[tuple[str, list[int]]]:
     """Say where the files of a wheel go, and for each its size, its wheel, offset and length.
 
-    The snapshot itself has the entry points: who looks for some reads those of all packages.
+    Some files are in the snapshot itself: who looks for entry points reads those of all packages,
+    and je-kernel hands its scripts to the browser.
     """
     parts = {"data": "", "purelib": site_packages, "platlib": site_packages}
     with zipfile.ZipFile(wheel) as archive, wheel.open("rb") as file:
         for item in archive.infolist():
-            if item.filename.endswith(".dist-info/entry_points.txt"):
+            if _IN_IT.fullmatch(item.filename):
                 continue
             file.seek(item.header_offset + _LOCAL_HEADER - 4)
             beside = sum(int.from_bytes(file.read(2), "little") for _ in range(2))
