@@ -262,16 +262,10 @@ class Snapshot {
         for (const number of told.libraries.keys()) {
           await (await fetched(this.at(`${number}.wasm`))).arrayBuffer();
         }
-        const parts = this.unpacked(told);
-        const unpacking = new ReadableStream({
-          async pull(controller) {
-            const { done, value } = await parts.next();
-            if (done) controller.close();
-            else controller.enqueue(value);
-          },
-        });
+        const parts = [];
+        for await (const part of this.unpacked(told)) parts.push(new Blob([part]));
         const headers = { 'Content-Length': length }; // for who asks how much is kept
-        await cache.put(this.memory, new Response(unpacking, { headers }));
+        await cache.put(this.memory, new Response(new Blob(parts), { headers }));
       });
     } catch (error) {
       self.jeKernelSnapshot += `; the one with packages is not kept: ${error.message}`;
