@@ -25,7 +25,7 @@
 
   const PATIENCE = 3000; // milliseconds to wait for a server, where there is something kept
   const HELD_UP = 10_000; // milliseconds to wait for the browser's storage, and for a first version
-  const LATER = 10_000; // milliseconds until what nobody waits for is fetched: a start comes first
+  const LATER = 10_000; // milliseconds of quiet until what nobody waits for is fetched
   const BATCH = 1000; // milliseconds
   const STALLED = 240_000; // milliseconds; kernels give up after 300 s
   const AT_ONCE = 4; // requests; browsers make six, and pages come first
@@ -38,7 +38,23 @@
   const within = (milliseconds, promise) =>
     Promise.race([promise, new Promise(resolve => setTimeout(resolve, milliseconds, null))]);
 
-  const later = () => new Promise(resolve => setTimeout(resolve, LATER));
+  // A start comes first, on a slow line too.
+  let underway = 0; // files that pages and kernels do not have whole yet
+  let quietSince = Date.now();
+
+  async function later() {
+    for (let wait = LATER; wait > 0; wait = underway ? LATER : quietSince + LATER - Date.now()) {
+      await new Promise(resolve => setTimeout(resolve, wait));
+    }
+  }
+
+  async function untilWhole(work) {
+    underway += 1;
+    await work.finally(() => {
+      underway -= 1;
+      quietSince = Date.now();
+    });
+  }
 
   const json = value =>
     new Response(JSON.stringify(value), { headers: { 'Content-Type': 'application/json' } });
@@ -454,7 +470,7 @@ Pages that you have used before are here.</p>`;
     if (!response || (here && response.status >= 500)) return here ?? unavailable(path);
     if (!response.ok || isSame(response, here)) return response;
     if (SHIPPED.test(path) || HASHED_NAME.test(path)) {
-      const keeping = keep(path, entry, response.clone(), SHIPPED.test(path));
+      const keeping = untilWhole(keep(path, entry, response.clone(), SHIPPED.test(path)));
       event.waitUntil(keeping.then(() => keepCompanions(path, list)));
       return response;
     }
