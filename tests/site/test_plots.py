@@ -134,7 +134,7 @@ PICTURES = {
 
 WAIT = """
 seen => new Promise(resolve => {
-  const end = Date.now() + 60_000;
+  const end = Date.now() + 300_000;
   const look = () => {
     const found = Boolean(eval(seen));
     found || Date.now() > end ? resolve(found) : setTimeout(look, 50);
