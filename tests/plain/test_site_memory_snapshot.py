@@ -69,6 +69,7 @@ def made_by(monkeypatch, tmp_path):
 MAKES_ONE = f"""
 files = {{path: None for path in plan["known"] if path.startswith("{SITE_PACKAGES}/kernel/")}}
 files["/home/pyodide/made.txt"] = "{base64.b64encode(b"made").decode()}"
+assert not [path for path in plan["known"] if "entry_points" in path], "they are in the snapshot"
 state = {{"version": "1", "header": "", "loadedPackages": {{"kernel": "x"}}, "files": files}}
 memory = bytearray(200_000)
 memory[70_000] = 7 + plan["stackSwitching"]
