@@ -1,22 +1,25 @@
 """The tiers of the tests: each is a folder, and runs alone.
 
-``pytest tests/kernel`` and ``pytest -m kernel`` are the same. A tier that was
-not asked for costs nothing: its modules are not even imported.
+``pytest tests/kernel`` and ``pytest -m kernel`` are the same. A tier that is
+not selected costs nothing: its modules are not even imported.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import re
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TESTS = Path(__file__).parent / "tests"
+_ROOT = Path(__file__).parent
+_TESTS = _ROOT / "tests"
+_SOURCES = (_ROOT / "src", _ROOT / "site" / "src", _ROOT / "service" / "src")
 
 BROWSER_CRASHED = 75
 """The exit status of a run whose every failure is the crash of a browser: see `tools/test`."""
@@ -28,32 +31,53 @@ _CRASH = re.compile(
 )
 
 
-# What each tier imports, besides pytest.
-_NEEDS = {
-    "plain": (),
-    "kernel": ("pytest_pyodide", "selenium", "je_site", "je_sharing"),
-    "site": ("playwright", "selenium", "je_site", "PIL", "cryptography"),
-    "service": ("je_sharing", "schemathesis", "jellyfish", "moto", "playwright"),
+class Tier(NamedTuple):
+    """A tier of the tests.
+
+    Attributes
+    ----------
+    seconds
+        How long it may take on two cores; a run that takes longer says so.
+    needs
+        The packages that it imports, besides pytest.
+    """
+
+    seconds: int
+    needs: tuple[str, ...] = ()
+
+
+TIERS = {
+    "plain": Tier(200),
+    "kernel": Tier(100, ("pytest_pyodide", "selenium", "je_site", "je_sharing")),
+    "site": Tier(1000, ("playwright", "selenium", "je_site", "PIL", "cryptography")),
+    "service": Tier(200, ("je_sharing", "schemathesis", "jellyfish", "moto", "playwright")),
 }
+# A test is slow or has no such mark.
+_COSTS = ("slow", "")
+_STARTED = pytest.StashKey[float]()
 
 
 def _tier_of(item: pytest.Item) -> str:
     """Return the tier of a test: its own mark, or its folder's; doctests are plain."""
-    marked = [mark.name for mark in item.iter_markers() if mark.name in _NEEDS]
+    marked = [mark.name for mark in item.iter_markers() if mark.name in TIERS]
     folder = item.path.relative_to(_TESTS).parts[0] if _TESTS in item.path.parents else "plain"
-    return marked[0] if marked else folder if folder in _NEEDS else "plain"
+    return marked[0] if marked else folder if folder in TIERS else "plain"
 
 
 def _missing(tier: str) -> list[str]:
-    return [name for name in _NEEDS[tier] if importlib.util.find_spec(name) is None]
+    return [name for name in TIERS[tier].needs if importlib.util.find_spec(name) is None]
 
 
-def _deselected(tier: str, expression: str) -> bool:
-    """Tell whether ``-m`` leaves out all of a tier, where it speaks of tiers only."""
+def _selected(expression: str) -> list[str]:
+    """Return the tiers that ``-m`` leaves any test of; all, if it names other marks than these."""
     names = set(re.findall(r"\w+", expression)) - {"and", "or", "not"}
-    if not names or not names <= set(_NEEDS):
-        return False
-    return not eval(expression, {name: name == tier for name in names})
+    if not names or not names <= {*TIERS, "slow"}:
+        return list(TIERS)
+    return [tier for tier in TIERS if any(_matches(expression, tier, cost) for cost in _COSTS)]
+
+
+def _matches(expression: str, tier: str, cost: str) -> bool:
+    return bool(eval(expression, {name: name in (tier, cost) for name in (*TIERS, "slow")}))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -62,10 +86,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return True  # no tests, and each driver needs a package of its own
     if collection_path in (_TESTS / "lessons" / "corpus", _TESTS / "lessons" / "web"):
         return True  # modules of students, not ours
-    if collection_path.parent != _TESTS or collection_path.name not in _NEEDS:
+    if collection_path in _SOURCES and "plain" not in _selected(config.option.markexpr):
+        return True  # examples in docstrings
+    if collection_path.parent != _TESTS or collection_path.name not in TIERS:
         return None
     tier = collection_path.name
-    return True if _deselected(tier, config.option.markexpr) or _missing(tier) else None
+    return True if tier not in _selected(config.option.markexpr) or _missing(tier) else None
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -75,7 +101,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 def pytest_report_header() -> Iterator[str]:
     """Say which tiers are not there, so that a green run cannot hide it."""
-    for tier in _NEEDS:
+    for tier in TIERS:
         if missing := _missing(tier):
             yield f"tier {tier}: NOT COLLECTED, for these are not installed: {', '.join(missing)}"
 
@@ -106,11 +132,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest-pyodide, where it is installed, what plain ``pytest tests/kernel`` means."""
+    config.stash[_STARTED] = time.monotonic()
     if not hasattr(config.option, "dist_dir"):
         return
-    said = [str(argument).partition("=")[0] for argument in config.invocation_params.args]
-    if not {"--rt", "--runtime"} & set(said):
+    arguments = [str(each).partition("=")[0] for each in config.invocation_params.args]
+    if not {"--rt", "--runtime"} & set(arguments):
         config.option.runtime = "chrome"
-    if "--dist-dir" not in said:
+    if "--dist-dir" not in arguments:
         # Only named here: the kernel tier fills it once it is collected.
         config.option.dist_dir = config.rootpath / ".cache" / "tests" / "distribution"
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Compare how long a whole tier took with its budget."""
+    tier = config.option.markexpr.removesuffix(" and not slow")
+    if tier not in TIERS or config.option.keyword or config.option.lf:
+        return
+    seconds, budget = time.monotonic() - config.stash[_STARTED], TIERS[tier].seconds
+    past = ": WARNING, past its budget" if seconds > budget else ""
+    terminalreporter.write_line(f"tier {tier}: {seconds:.0f} s of {budget} s{past}")

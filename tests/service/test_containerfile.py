@@ -157,6 +157,7 @@ def test_the_installed_service_is_whole(installed, packages):
     assert all((packages / "je_sharing" / path).is_file() for path in of_source)
 
 
+@pytest.mark.slow
 def test_the_container_starts_and_its_health_check_tells_when_it_is_ready(
     installed, packages, tmp_path
 ):

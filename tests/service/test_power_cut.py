@@ -16,7 +16,7 @@ import pytest
 from power_cut import Answer, Disk, Replay, strace, wait_for_the_end_of
 from running_service import UNHURRIED, RunningService, unique_notebook
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 CLIENTS = 6
 # More than a request keeps in memory, and than a page of the database holds.

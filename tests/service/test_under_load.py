@@ -90,6 +90,7 @@ async def read_all(ports: list[int], token: str, ids: dict[int, dict[str, str]])
     return found
 
 
+@pytest.mark.slow
 def test_ten_thousand_concurrent_shares_on_two_processes_are_ten_thousand_notebooks(start):
     first = start("postgres-folder", access_log="false", fsync="false")
     second = start(like=first)
@@ -159,6 +160,7 @@ def test_every_share_that_was_answered_survives_a_kill(start, kind, rounds):
         assert asyncio.run(read_all([service.port], token, answered)) == set(answered)
 
 
+@pytest.mark.slow
 def test_a_hundred_large_uploads_at_once_fit_in_bounded_memory(start):
     # A slow machine may take minutes for them; what counts here is the memory.
     service: RunningService = start(

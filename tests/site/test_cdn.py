@@ -119,6 +119,7 @@ def cdn_page(stand_in):
     browser.close()
 
 
+@pytest.mark.slow
 def test_with_pyodide_from_the_cdn_the_first_cell_reads_a_table(cdn_site, stand_in, cdn_page):
     with serve(cdn_site[0]) as site:
         notebook = Lab.open(cdn_page, site.url).new_notebook()

@@ -95,6 +95,7 @@ def older_jupyterlite(test_cache):
     return python
 
 
+@pytest.mark.slow
 def test_on_jupyterlite_0_7_it_starts_and_patches(page, older_jupyterlite, tmp_path, data_server):
     read = READ.format(url=data_server.put("/older.txt", "works"))
     project = write_lite_dir(tmp_path / "project")

@@ -58,7 +58,8 @@ ALL = os.environ.get("JE_KERNEL_LESSONS") == "all"
 @pytest.fixture(scope="module")
 def site(test_cache):
     folder = test_cache / "lessons-site"
-    options = BuildOptions(contents=(CORPUS,), lock=test_cache / "lessons.lock")
+    # No lesson needs the copies that a site keeps for offline use, and making them takes time.
+    options = BuildOptions(contents=(CORPUS,), lock=test_cache / "lessons.lock", offline=False)
     build_if_needed(folder, options, quiet=True)
     return folder
 

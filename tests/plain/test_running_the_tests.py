@@ -1,5 +1,6 @@
-"""A browser that crashes by itself is told from a test that fails."""
+"""How the tests are run: crashes of a browser, slow tests, and the time of a tier."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 pytest_plugins = "pytester"
 
 _ROOT = Path(__file__).parents[2]
+CONFTEST = (_ROOT / "conftest.py").read_text("utf-8")
+BUDGETS = {tier: int(seconds) for tier, seconds in re.findall(r'"(\w+)": Tier\((\d+)', CONFTEST)}
 CRASHED = 75
 
 
@@ -15,7 +18,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     """Run tests that fail with these words, and return pytest's exit status."""
     # None is needed, and loading them takes longer than all the rest.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makeconftest((_ROOT / "conftest.py").read_text())
+    pytester.makeconftest(CONFTEST)
 
     def run(*failures: str, options: tuple[str, ...] = ()) -> int:
         tests = [
@@ -57,6 +60,26 @@ def test_a_page_that_stands_still_is_a_failure(run):
 
 def test_a_run_without_failures_is_one(run):
     assert run() == pytest.ExitCode.OK
+
+
+def test_a_tier_that_takes_longer_than_its_budget_warns(pytester):
+    pytester.makeini("[pytest]\nmarkers = plain: .\n slow: .")
+    pytester.makepyfile("def test_good(): pass")
+    for budget, warns in ((100_000, False), (0, True)):
+        conftest = re.sub(r'"plain": Tier\(\d+\)', f'"plain": Tier({budget})', CONFTEST)
+        pytester.makeconftest(conftest)
+        result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-m", "plain and not slow")
+        result.assert_outcomes(passed=1)
+        (line,) = [each for each in result.outlines if each.startswith("tier plain:")]
+        assert line.endswith("WARNING, past its budget") is warns
+
+
+def test_contributors_are_told_the_budgets():
+    text = (_ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    assert BUDGETS
+    assert {
+        t: int(s) for t, s in re.findall(r"^\| (\w+) \|.*\| (\d+) s \|$", text, re.M)
+    } == BUDGETS
 
 
 def test_the_script_that_runs_the_tests_knows_the_status():
