@@ -7,7 +7,7 @@ import uuid
 import jwt
 import pytest
 
-from je_sharing import headers, passwords, tokens
+from je_sharing import passwords, tokens, uploads
 from je_sharing.signing_keys import KeyRing
 from je_sharing.tokens import InvalidTokenError, TokenCodec, mark_of_password
 
@@ -144,4 +144,4 @@ def test_a_password_matches_itself_alone_and_its_hash_is_salted():
     ],
 )
 def test_a_number_of_a_stranger_is_ascii_digits_and_not_many(text, number):
-    assert headers.whole_number(text) == number
+    assert uploads.whole_number(text) == number

@@ -4,7 +4,6 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import msgspec
 from fastapi import APIRouter
@@ -22,7 +21,7 @@ from je_sharing.api_models import (
     Saved,
     refusals,
 )
-from je_sharing.bearer import caller
+from je_sharing.authentication import Authenticated
 from je_sharing.envelope import BadEnvelopeError, Envelope, open_envelope, plain_notebook
 from je_sharing.errors import (
     BadRequestError,
@@ -31,8 +30,7 @@ from je_sharing.errors import (
     PayloadTooLargeError,
     TooManyRequestsError,
 )
-from je_sharing.headers import header_of
-from je_sharing.metrics import NOTEBOOK_BYTES, shares_counter
+from je_sharing.metrics import NOTEBOOK_BYTES, SHARES
 from je_sharing.notebooks import Notebook, Share
 from je_sharing.passwords import hash_password
 from je_sharing.rate_limits import MINUTES_A_DAY
@@ -45,7 +43,6 @@ from je_sharing.validation import NotANotebookError, check_notebook
 DOMAIN_ID = "je-sharing"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEEDS_TOKEN: dict[str, Any] = {"security": [{"bearer": []}]}
 _REFUSALS = (403, 404, 429)
 
 router = APIRouter(prefix="/notebooks", tags=["notebooks"])
@@ -57,12 +54,11 @@ router = APIRouter(prefix="/notebooks", tags=["notebooks"])
     status_code=201,
     response_model=Saved,
     responses=refusals(400, 403, 408, 413, 422, 429, 503, 507),
-    openapi_extra=SHARE_BODY | _NEEDS_TOKEN,
+    openapi_extra=SHARE_BODY,
 )
-async def share_notebook(request: Request) -> Response:
+async def share_notebook(request: Request, claims: Authenticated) -> Response:
     """Share a notebook; the same session sharing the same content again gets the same answer."""
     services = services_of(request)
-    claims = await caller(request)
     _count_write(services, claims)
     async with services.uploads.of(request) as body:
         envelope = await _opened(services, body)
@@ -72,7 +68,7 @@ async def share_notebook(request: Request) -> Response:
             Share(claims.session_id, envelope.notebook, password_hash=password_hash)
         )
     NOTEBOOK_BYTES.observe(len(envelope.notebook))
-    shares_counter("created" if shared.is_new else "repeated").inc()
+    SHARES.labels("created" if shared.is_new else "repeated").inc()
     message = "Notebook shared" if shared.is_new else "Notebook was shared before, unchanged"
     return _saved(services, 201, message, shared.notebook)
 
@@ -82,11 +78,11 @@ async def share_notebook(request: Request) -> Response:
     operation_id="get_notebook_by_readable_id",
     response_model=Retrieved,
     responses=refusals(400, *_REFUSALS, 503),
-    openapi_extra={"parameters": [READABLE_PATH, AT_QUERY]} | _NEEDS_TOKEN,
+    openapi_extra={"parameters": [READABLE_PATH, AT_QUERY]},
 )
-async def get_notebook_by_readable_id(request: Request) -> Response:
+async def get_notebook_by_readable_id(request: Request, claims: Authenticated) -> Response:
     """Get a notebook by its readable id."""
-    return await _retrieved(request, await _asked_for(request))
+    return await _retrieved(request, await _find(request, claims))
 
 
 @router.put(
@@ -94,11 +90,11 @@ async def get_notebook_by_readable_id(request: Request) -> Response:
     operation_id="update_notebook_by_readable_id",
     response_model=Saved,
     responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
-    openapi_extra={"parameters": [READABLE_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
+    openapi_extra={"parameters": [READABLE_PATH]} | NOTEBOOK_BODY,
 )
-async def update_notebook_by_readable_id(request: Request) -> Response:
+async def update_notebook_by_readable_id(request: Request, claims: Authenticated) -> Response:
     """Replace a notebook's content, by its readable id."""
-    return await _update(request)
+    return await _update(request, claims)
 
 
 @router.get(
@@ -106,11 +102,11 @@ async def update_notebook_by_readable_id(request: Request) -> Response:
     operation_id="get_notebook",
     response_model=Retrieved,
     responses=refusals(400, *_REFUSALS, 503),
-    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]} | _NEEDS_TOKEN,
+    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]},
 )
-async def get_notebook(request: Request) -> Response:
+async def get_notebook(request: Request, claims: Authenticated) -> Response:
     """Get a notebook by its UUID."""
-    return await _retrieved(request, await _asked_for(request))
+    return await _retrieved(request, await _find(request, claims))
 
 
 @router.put(
@@ -118,11 +114,11 @@ async def get_notebook(request: Request) -> Response:
     operation_id="update_notebook",
     response_model=Saved,
     responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
-    openapi_extra={"parameters": [UUID_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
+    openapi_extra={"parameters": [UUID_PATH]} | NOTEBOOK_BODY,
 )
-async def update_notebook(request: Request) -> Response:
+async def update_notebook(request: Request, claims: Authenticated) -> Response:
     """Replace a notebook's content, by its UUID."""
-    return await _update(request)
+    return await _update(request, claims)
 
 
 @router.delete(
@@ -130,14 +126,13 @@ async def update_notebook(request: Request) -> Response:
     operation_id="delete_notebook",
     status_code=204,
     responses=refusals(401, *_REFUSALS),
-    openapi_extra={"parameters": [UUID_PATH]} | _NEEDS_TOKEN,
+    openapi_extra={"parameters": [UUID_PATH]},
 )
-async def delete_notebook(request: Request) -> Response:
+async def delete_notebook(request: Request, claims: Authenticated) -> Response:
     """Delete a notebook with its history; only its owner may."""
     services = services_of(request)
-    claims = await caller(request)
     _count_write(services, claims)
-    notebook = await _asked_for(request)
+    notebook = await _find(request, claims)
     await services.notebooks.take_back(notebook, claims)
     return Response(status_code=204)
 
@@ -153,13 +148,12 @@ async def delete_notebook(request: Request) -> Response:
         },
         **refusals(400, *_REFUSALS, 503),
     },
-    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]} | _NEEDS_TOKEN,
+    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]},
 )
-async def export_notebook(request: Request) -> Response:
+async def export_notebook(request: Request, claims: Authenticated) -> Response:
     """Download a notebook as an .ipynb file."""
-    await caller(request)
     services = services_of(request)
-    notebook = await at_asked_time(services, request, await _asked_for(request))
+    notebook = await at_asked_time(services, request, await _find(request, claims))
     return ipynb(notebook, await services.notebooks.content(notebook))
 
 
@@ -168,12 +162,11 @@ async def export_notebook(request: Request) -> Response:
     operation_id="notebook_history",
     response_model=History,
     responses=refusals(*_REFUSALS),
-    openapi_extra={"parameters": [UUID_PATH]} | _NEEDS_TOKEN,
+    openapi_extra={"parameters": [UUID_PATH]},
 )
-async def notebook_history(request: Request) -> Response:
+async def notebook_history(request: Request, claims: Authenticated) -> Response:
     """List when a notebook was shared."""
-    await caller(request)
-    notebook = await _asked_for(request)
+    notebook = await _find(request, claims)
     times = await services_of(request).notebooks.history(notebook)
     return _json(
         200,
@@ -181,12 +174,11 @@ async def notebook_history(request: Request) -> Response:
     )
 
 
-async def _update(request: Request) -> Response:
+async def _update(request: Request, claims: Claims) -> Response:
     services = services_of(request)
-    claims = await caller(request)
     _count_write(services, claims)
     async with services.uploads.of(request) as body:
-        notebook = await _asked_for(request)
+        notebook = await _find(request, claims)
         await services.notebooks.require_owner(notebook, claims)
         try:
             await _check(services, body)
@@ -195,7 +187,7 @@ async def _update(request: Request) -> Response:
         _count_bytes(services, request, body)
         updated = await services.notebooks.update(notebook, claims, body)
     NOTEBOOK_BYTES.observe(len(body))
-    shares_counter("updated").inc()
+    SHARES.labels("updated").inc()
     return _saved(services, 200, "Notebook updated", updated)
 
 
@@ -262,9 +254,8 @@ def _count_bytes(services: Services, request: Request, content: bytes) -> None:
         raise TooManyRequestsError(error.retry_after, message) from None
 
 
-async def _asked_for(request: Request) -> Notebook:
+async def _find(request: Request, claims: Claims) -> Notebook:
     """Find the notebook of a request's path."""
-    claims = await caller(request)
     return await find_counting_misses(
         request,
         notebook_id=request.path_params.get("notebook_id"),
@@ -331,8 +322,7 @@ async def at_asked_time(services: Services, request: Request, notebook: Notebook
     NotFoundError
         When the notebook was not shared yet then.
     """
-    # Most links name no time, and a query costs as much to take apart as the rest of this call.
-    text = request.query_params.get("at") if request.scope["query_string"] else None
+    text = request.query_params.get("at")
     if text is None:
         return notebook
     try:
@@ -351,7 +341,7 @@ async def _retrieved(request: Request, notebook: Notebook) -> Response:
     notebook = await at_asked_time(services, request, notebook)
     etag = etag_of(notebook)
     headers = {"ETag": etag, **sunset(services, notebook)}
-    if header_of(request, b"if-none-match") == etag:
+    if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     content = await services.notebooks.content(notebook)
     head = msgspec.json.encode(_ids(notebook))
@@ -398,9 +388,8 @@ def time_text(microseconds: int) -> str:
     >>> time_text(1_700_000_000_123_456)
     '2023-11-14T22:13:20.123456Z'
     """
-    # Without a zone, which would have to be taken off again.
-    moment = datetime(1970, 1, 1) + timedelta(microseconds=microseconds)
-    return f"{moment.isoformat(timespec='microseconds')}Z"
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _ids(notebook: Notebook) -> dict[str, str]:

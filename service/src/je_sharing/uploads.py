@@ -9,14 +9,12 @@ from typing import IO
 
 from starlette.requests import ClientDisconnect, Request
 
-from je_sharing.deadlines import Deadlines
 from je_sharing.errors import (
     BadRequestError,
     BodyTooLargeError,
     PayloadTooLargeError,
     UploadTimeoutError,
 )
-from je_sharing.headers import header_of, whole_number
 
 # Up to here a body waits in memory; a larger one waits on disk until it is its turn.
 SPOOL_BYTES = 256 * 1024
@@ -28,6 +26,7 @@ _WORKING_FACTOR = 4
 # A refused body is still read to its end up to this multiple of the limit, or the caller would
 # see a broken connection instead of the refusal.
 _COURTESY_FACTOR = 4
+_MAX_DIGITS = 18
 
 
 class MemoryBudget:
@@ -112,7 +111,7 @@ class Uploads:
     ) -> None:
         self._max_bytes = max_bytes
         self._max_notebook_bytes = max_notebook_bytes
-        self._deadlines = Deadlines(timeout_seconds)
+        self._timeout_seconds = timeout_seconds
         self._budget = budget
 
     def of(self, request: Request) -> "Upload":
@@ -145,7 +144,7 @@ class Uploads:
             raise BodyTooLargeError(SMALL_BYTES)
         body = b""
         try:
-            with self._deadlines.begin():
+            async with asyncio.timeout(self._timeout_seconds):
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > SMALL_BYTES:
@@ -180,7 +179,7 @@ class Uploads:
         if announced > self._max_bytes * _COURTESY_FACTOR:
             raise self._too_large(announced)
         try:
-            with self._deadlines.begin():
+            async with asyncio.timeout(self._timeout_seconds):
                 return await self._receive(request, announced)
         except TimeoutError:
             raise UploadTimeoutError("The notebook took too long to arrive. Try again.") from None
@@ -261,8 +260,29 @@ class Upload:
             await self._held.aclose()
 
 
+def whole_number(text: str) -> int | None:
+    """Read a number from an untrusted header.
+
+    Parameters
+    ----------
+    text
+        Decimal digits of ASCII, 18 at most: Python refuses to read thousands of digits.
+
+    Returns
+    -------
+    int or None
+        None for everything else.
+
+    Examples
+    --------
+    >>> whole_number("42"), whole_number("-1"), whole_number("9" * 5000)
+    (42, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
+
+
 def _content_length(request: Request) -> int:
-    length = whole_number(header_of(request, b"content-length") or "0")
+    length = whole_number(request.headers.get("content-length") or "0")
     if length is None:
         raise BadRequestError("The Content-Length header is not a number.")
     return length

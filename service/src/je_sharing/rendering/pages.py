@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from je_sharing.metrics import renderings_counter
+from je_sharing.metrics import RENDERINGS
 from je_sharing.rendering.document import Document
 from je_sharing.rendering.workers import RenderingStoppedError, Workers
 
@@ -171,11 +171,11 @@ class Pages:
         if digest not in self._stopped:
             try:
                 document = await self._workers.render(content)
-                renderings_counter("done").inc()
+                RENDERINGS.labels("done").inc()
                 self._keep(digest, document)
                 return document
             except RenderingStoppedError:
-                renderings_counter("stopped").inc()
+                RENDERINGS.labels("stopped").inc()
                 _log.warning("a rendering was stopped, for it took too much time or memory")
                 self._stopped[digest] = None
                 if len(self._stopped) > _MOST_STOPPED:
