@@ -91,7 +91,7 @@ class Sweep:
         expired = await self._remove_expired()
         await self._set_unused_aside()
         dropped = await self._drop_unused()
-        await self._store.reclaim()
+        await self._store.delete_leftovers()
         swept = Swept(
             notebooks=expired,
             contents=dropped,
@@ -126,7 +126,7 @@ class Sweep:
             used = await self._used(group)
             unused = [digest for digest in group if digest not in used]
             await self._forget_leaving(used)
-            await self._store.set_aside(unused)
+            await self._store.quarantine(unused)
             mark = (
                 update(leaving).where(leaving.c.content_hash.in_(unused)).values(set_aside_at=now())
             )
@@ -144,8 +144,8 @@ class Sweep:
         for group in _groups(candidates):
             used = await self._used(group)
             unused = [digest for digest in group if digest not in used]
-            await self._store.bring_back(sorted(used))
-            await self._store.drop(unused)
+            await self._store.restore(sorted(used))
+            await self._store.delete(unused)
             await self._forget_leaving({*group})
             dropped += len(unused)
         return dropped

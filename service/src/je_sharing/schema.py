@@ -4,7 +4,6 @@ import time
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Index,
     Integer,
@@ -62,17 +61,6 @@ signing_keys = Table(
     Column("name", String(40), primary_key=True),
     Column("secret", LargeBinary(64), nullable=False),
     Column("created_at", BigInteger, nullable=False),
-)
-
-# Where a content is, when contents are kept in a folder.
-packed = Table(
-    "packed",
-    metadata,
-    Column("content_hash", LargeBinary(32), primary_key=True),
-    Column("pack", String(40), nullable=False, index=True),
-    Column("start", BigInteger, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("aside", Boolean, nullable=False),
 )
 
 # Contents that lost their last notebook, on their way out (see retention).

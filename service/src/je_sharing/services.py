@@ -68,7 +68,7 @@ async def assemble(settings: Settings, database: Database) -> Services:
         lifetime_seconds=round(settings.token_minutes * 60),
         skew_seconds=settings.clock_skew_seconds,
     )
-    store = open_store(settings, database)
+    store = open_store(settings)
     sessions = Sessions(database, settings, codec)
     books = Notebooks(database, store, cache_bytes=settings.content_cache_bytes)
     limits = RateLimits(database)
@@ -123,7 +123,6 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await services.pages.close()
-            await services.store.close()
     finally:
         await database.close()
 
