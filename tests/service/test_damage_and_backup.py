@@ -13,7 +13,7 @@ from test_history_and_retention import DAY, make_older, stored
 
 from je_sharing.database import migrate
 from je_sharing.errors import DamagedContentError
-from je_sharing.schema import leaving
+from je_sharing.schema import gc_queue
 from je_sharing.storage import ContentStore, content_hash, open_store
 
 pytestmark = pytest.mark.service
@@ -99,7 +99,7 @@ async def make_hours_pass(services, hours: float) -> None:
     await make_older(services, hours / 24)
     by = int(hours / 24 * DAY)
     async with services.database.write() as connection:
-        await connection.execute(update(leaving).values(since=leaving.c.since - by))
+        await connection.execute(update(gc_queue).values(queued_at=gc_queue.c.queued_at - by))
 
 
 class TestBackup:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 
 from je_sharing.database import migrate
 from je_sharing.errors import DamagedContentError
-from je_sharing.schema import leaving, notebooks, now
+from je_sharing.schema import gc_queue, notebooks, now
 from je_sharing.services import Services
 from je_sharing.settings import Settings
 from je_sharing.storage import content_hash
@@ -88,7 +88,9 @@ async def make_older(services: Services, days: float) -> None:
     by = int(days * DAY)
     async with services.database.write() as connection:
         await connection.execute(update(notebooks).values(shared_at=notebooks.c.shared_at - by))
-        await connection.execute(update(leaving).values(set_aside_at=leaving.c.set_aside_at - by))
+        await connection.execute(
+            update(gc_queue).values(quarantined_at=gc_queue.c.quarantined_at - by)
+        )
 
 
 def files(settings: Settings) -> list[Path]:
@@ -248,7 +250,7 @@ class TestRetention:
             assert (await services.sweep.sweep()).contents == 0
             assert await stored(services, what) == what
             async with services.database.read() as connection:
-                left = await connection.execute(select(func.count()).select_from(leaving))
+                left = await connection.execute(select(func.count()).select_from(gc_queue))
                 assert left.scalar_one() == 0
 
         in_services(settings, scenario)

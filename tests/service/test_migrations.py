@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from service_parts import SESSION, content, in_services, settings_of
 
 from je_sharing.database import create_engine, migrate, migration_config, pending_migrations
 from je_sharing.errors import DamagedContentError
+from je_sharing.schema import metadata
 
 pytestmark = pytest.mark.service
 
@@ -96,6 +99,54 @@ def test_every_content_of_a_pack_is_read_after_the_migration(settings):
         assert await services.store.get(digest(second)) == second
 
     in_services(settings, scenario)
+
+
+def test_history_and_the_queue_of_deletions_survive_the_migration(settings):
+    old, new, unused = content(), content(), content()
+    pack(settings, old, new, unused, quarantined=[unused])
+    row = {
+        "id": ID,
+        "readable_id": "calm-silver-otter",
+        "session_id": SESSION,
+        "content_hash": digest(new),
+        "created_at": 1,
+        "taken_at": 2,
+        "shared_at": 10**18,
+    }
+    insert(settings, "notebooks", row)
+    insert(
+        settings,
+        "superseded",
+        {"notebook_id": ID, "taken_at": 1, "content_hash": digest(old)},
+    )
+    insert(settings, "leaving", {"content_hash": digest(unused), "since": 1, "set_aside_at": 1})
+    migrate(settings)
+
+    async def scenario(services):
+        notebook = await services.notebooks.find(ID)
+        assert await services.notebooks.history(notebook) == [1, 2]
+        before = await services.notebooks.revision_at(notebook, 1)
+        assert await services.notebooks.content(before) == old
+        assert (await services.sweep.sweep()).contents == 1
+        assert await services.store.get(digest(unused)) is None
+        assert await services.notebooks.content(before) == old
+
+    in_services(settings, scenario)
+
+
+def test_the_migrations_make_the_schema_of_this_version(settings):
+    migrate(settings)
+
+    async def differences():
+        engine = create_engine(settings)
+        async with engine.connect() as connection:
+            found = await connection.run_sync(
+                lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+            )
+        await engine.dispose()
+        return found
+
+    assert asyncio.run(differences()) == []
 
 
 def test_a_content_that_was_damaged_in_its_pack_is_still_reported(settings):

@@ -13,8 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from running_service import notebook
 
-from je_sharing.envelope import open_envelope, plain_notebook
-from je_sharing.notebook_shape import is_plainly_valid
+from je_sharing.common_notebooks import is_common_and_valid
 from je_sharing.validation import Bounds, NotANotebookError, check_notebook
 
 pytestmark = pytest.mark.service
@@ -39,7 +38,7 @@ def schema_accepts(content):
 
 
 def plainly(content, bounds=WIDE):
-    return is_plainly_valid(
+    return is_common_and_valid(
         content,
         max_depth=bounds.max_depth,
         max_cells=bounds.max_cells,
@@ -254,41 +253,6 @@ def test_the_slowest_notebook_there_can_be_is_checked_in_seconds():
     begun = time.process_time()
     assert accepted(content, Bounds())
     assert time.process_time() - begun < 30
-
-
-USUAL = json.dumps(notebook()).encode()
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"notebook": %b}' % USUAL,
-        b'{"notebook":%b,"password":""}' % USUAL,
-        b'\n{ "notebook" :\t%b , "password" : null } ' % USUAL,
-    ],
-)
-def test_the_usual_body_is_cut_by_its_ends(body):
-    assert plain_notebook(body, Bounds()) == USUAL == open_envelope(body).notebook
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"notebook": %b, "password": "secret"}' % USUAL,
-        b'{"password": "", "notebook": %b}' % USUAL,
-        b'{"notebook": %b, "notebook": %b}' % (USUAL, USUAL),
-        b'{"notebook": %b, "x": {"password": ""}}' % USUAL,
-        b'{"notebook": %b, "x": {}, "password": ""}' % USUAL,
-        b'{"notebook": %b}}' % USUAL,
-        b'{"notebook": {}, "password": ""}',
-        b'[{"notebook": %b}]' % USUAL,
-        b'{"notebook": %b, "password": ""' % USUAL,
-        b'{"notebook": %b, "password": ""}' % USUAL.replace(b"print", b"\xffprint"),
-        b"",
-    ],
-)
-def test_any_other_body_is_left_to_be_read_whole(body):
-    assert plain_notebook(body, Bounds()) is None
 
 
 def test_a_cell_id_of_other_characters_is_not_plain():

@@ -15,12 +15,12 @@ from je_sharing import auth_routes, health_routes, notebook_routes, relay_routes
 from je_sharing.errors import ServiceError, error_response, response_for
 from je_sharing.logs import log_as_json
 from je_sharing.middleware import (
-    AddressLimit,
-    AnyOptions,
-    ClientSecret,
+    ClientSecretMiddleware,
     ErrorMiddleware,
     HeadMiddleware,
-    RequestRecord,
+    OptionsMiddleware,
+    RateLimitMiddleware,
+    RequestLogMiddleware,
 )
 from je_sharing.relay import Relay
 from je_sharing.services import Services, running, services_of
@@ -110,7 +110,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
     chosen = [
         Middleware(HeadMiddleware),
         Middleware(
-            RequestRecord,
+            RequestLogMiddleware,
             headers=_HEADERS,
             access_log=settings.access_log,
         ),
@@ -131,11 +131,11 @@ def _middleware(settings: Settings) -> list[Middleware]:
             max_age=_PREFLIGHT_SECONDS,
         )
         chosen.append(cors)
-    chosen.append(Middleware(AnyOptions))
-    chosen.append(Middleware(AddressLimit, limit=settings.requests_per_address))
+    chosen.append(Middleware(OptionsMiddleware))
+    chosen.append(Middleware(RateLimitMiddleware, limit=settings.requests_per_address))
     if secret := settings.client_secret.get_secret_value():
         header = settings.client_secret_header
-        chosen.append(Middleware(ClientSecret, header=header, secret=secret))
+        chosen.append(Middleware(ClientSecretMiddleware, header=header, secret=secret))
     chosen.append(Middleware(ErrorMiddleware, timeout_seconds=settings.request_timeout_seconds))
     return chosen
 

@@ -1,7 +1,7 @@
 """The usual shapes of a notebook, recognised while its JSON is being read.
 
 Checking a notebook against nbformat's JSON schema takes longer than everything else a share
-does. Nearly all notebooks are plain, though: `is_plainly_valid` reads the JSON once with msgspec
+does. Nearly all notebooks are plain, though: `is_common_and_valid` reads the JSON once with msgspec
 into the shapes below and says yes when the schema certainly would. When it says no, nothing is
 decided: `je_sharing.validation` asks the schema itself.
 """
@@ -104,7 +104,7 @@ class Notebook(_Shape):
 _decoder = msgspec.json.Decoder(Notebook)
 
 
-def is_plainly_valid(
+def is_common_and_valid(
     content: bytes | msgspec.Raw, *, max_depth: int, max_cells: int, max_outputs: int
 ) -> bool:
     """Recognise a notebook that nbformat's schema accepts and that is within bounds.

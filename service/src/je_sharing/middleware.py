@@ -22,7 +22,7 @@ _NOT_COUNTED = {"/health", "/health/live", "/health/ready"}
 _WRONG_SECRETS = 30
 
 
-class RequestRecord:
+class RequestLogMiddleware:
     """Counts and logs each request by its operation, never by its path, and adds the headers.
 
     A path holds a readable id, and whoever has that has the notebook. The status that was answered
@@ -79,7 +79,7 @@ class RequestRecord:
             log_request(method=method, route=operation, status=status, seconds=seconds)
 
 
-class ClientSecret:
+class ClientSecretMiddleware:
     """Demands a shared secret from every API call, for deployments that want one.
 
     Who gives a wrong one too often is asked to wait. Who gives the right one never is: others
@@ -125,7 +125,7 @@ class ClientSecret:
         return len(given) == 1 and hmac.compare_digest(given[0], self._secret)
 
 
-class AddressLimit:
+class RateLimitMiddleware:
     """Refuses an address prefix that asks too often, and names the prefix for later limits.
 
     Parameters
@@ -212,7 +212,7 @@ class HeadMiddleware:
         await self._app(scope, receive, send)
 
 
-class AnyOptions:
+class OptionsMiddleware:
     """Answers OPTIONS everywhere; the contract asks for no token there.
 
     Parameters

@@ -19,10 +19,9 @@ from je_sharing.api_models import (
     History,
     Retrieved,
     Saved,
-    refusals,
+    error_responses,
 )
 from je_sharing.authentication import Authenticated
-from je_sharing.envelope import BadEnvelopeError, Envelope, open_envelope, plain_notebook
 from je_sharing.errors import (
     BadRequestError,
     InvalidNotebookError,
@@ -35,6 +34,7 @@ from je_sharing.notebooks import Notebook, Share
 from je_sharing.passwords import hash_password
 from je_sharing.rate_limits import MINUTES_A_DAY
 from je_sharing.services import Services, services_of
+from je_sharing.share_body import BadShareBodyError, ShareBody, parse_share_body
 from je_sharing.tokens import Claims
 from je_sharing.uploads import SPOOL_BYTES
 from je_sharing.validation import NotANotebookError, check_notebook
@@ -53,7 +53,7 @@ router = APIRouter(prefix="/notebooks", tags=["notebooks"])
     operation_id="share_notebook",
     status_code=201,
     response_model=Saved,
-    responses=refusals(400, 403, 408, 413, 422, 429, 503, 507),
+    responses=error_responses(400, 403, 408, 413, 422, 429, 503, 507),
     openapi_extra=SHARE_BODY,
 )
 async def share_notebook(request: Request, claims: Authenticated) -> Response:
@@ -61,13 +61,13 @@ async def share_notebook(request: Request, claims: Authenticated) -> Response:
     services = services_of(request)
     _count_write(services, claims)
     async with services.uploads.of(request) as body:
-        envelope = await _opened(services, body)
-        _count_bytes(services, request, envelope.notebook)
-        password_hash = await hash_password(envelope.password) if envelope.password else None
+        share = await _parse_share(services, body)
+        _count_bytes(services, request, share.notebook)
+        password_hash = await hash_password(share.password) if share.password else None
         shared = await services.notebooks.create(
-            Share(claims.session_id, envelope.notebook, password_hash=password_hash)
+            Share(claims.session_id, share.notebook, password_hash=password_hash)
         )
-    NOTEBOOK_BYTES.observe(len(envelope.notebook))
+    NOTEBOOK_BYTES.observe(len(share.notebook))
     SHARES.labels("created" if shared.is_new else "repeated").inc()
     message = "Notebook shared" if shared.is_new else "Notebook was shared before, unchanged"
     return _saved(services, 201, message, shared.notebook)
@@ -77,7 +77,7 @@ async def share_notebook(request: Request, claims: Authenticated) -> Response:
     "/get-by-readable-id/{readable_id}",
     operation_id="get_notebook_by_readable_id",
     response_model=Retrieved,
-    responses=refusals(400, *_REFUSALS, 503),
+    responses=error_responses(400, *_REFUSALS, 503),
     openapi_extra={"parameters": [READABLE_PATH, AT_QUERY]},
 )
 async def get_notebook_by_readable_id(request: Request, claims: Authenticated) -> Response:
@@ -89,7 +89,7 @@ async def get_notebook_by_readable_id(request: Request, claims: Authenticated) -
     "/update-by-readable-id/{readable_id}",
     operation_id="update_notebook_by_readable_id",
     response_model=Saved,
-    responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
+    responses=error_responses(400, 401, 408, 413, *_REFUSALS, 507),
     openapi_extra={"parameters": [READABLE_PATH]} | NOTEBOOK_BODY,
 )
 async def update_notebook_by_readable_id(request: Request, claims: Authenticated) -> Response:
@@ -101,7 +101,7 @@ async def update_notebook_by_readable_id(request: Request, claims: Authenticated
     "/{notebook_id}",
     operation_id="get_notebook",
     response_model=Retrieved,
-    responses=refusals(400, *_REFUSALS, 503),
+    responses=error_responses(400, *_REFUSALS, 503),
     openapi_extra={"parameters": [UUID_PATH, AT_QUERY]},
 )
 async def get_notebook(request: Request, claims: Authenticated) -> Response:
@@ -113,7 +113,7 @@ async def get_notebook(request: Request, claims: Authenticated) -> Response:
     "/{notebook_id}",
     operation_id="update_notebook",
     response_model=Saved,
-    responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
+    responses=error_responses(400, 401, 408, 413, *_REFUSALS, 507),
     openapi_extra={"parameters": [UUID_PATH]} | NOTEBOOK_BODY,
 )
 async def update_notebook(request: Request, claims: Authenticated) -> Response:
@@ -125,7 +125,7 @@ async def update_notebook(request: Request, claims: Authenticated) -> Response:
     "/{notebook_id}",
     operation_id="delete_notebook",
     status_code=204,
-    responses=refusals(401, *_REFUSALS),
+    responses=error_responses(401, *_REFUSALS),
     openapi_extra={"parameters": [UUID_PATH]},
 )
 async def delete_notebook(request: Request, claims: Authenticated) -> Response:
@@ -133,7 +133,7 @@ async def delete_notebook(request: Request, claims: Authenticated) -> Response:
     services = services_of(request)
     _count_write(services, claims)
     notebook = await _find(request, claims)
-    await services.notebooks.take_back(notebook, claims)
+    await services.notebooks.delete_as_owner(notebook, claims)
     return Response(status_code=204)
 
 
@@ -146,14 +146,14 @@ async def delete_notebook(request: Request, claims: Authenticated) -> Response:
             "description": "The .ipynb file, exactly as it was sent.",
             "content": {"application/x-ipynb+json": {"schema": {"type": "object"}}},
         },
-        **refusals(400, *_REFUSALS, 503),
+        **error_responses(400, *_REFUSALS, 503),
     },
     openapi_extra={"parameters": [UUID_PATH, AT_QUERY]},
 )
 async def export_notebook(request: Request, claims: Authenticated) -> Response:
     """Download a notebook as an .ipynb file."""
     services = services_of(request)
-    notebook = await at_asked_time(services, request, await _find(request, claims))
+    notebook = await at_requested_time(services, request, await _find(request, claims))
     return ipynb(notebook, await services.notebooks.content(notebook))
 
 
@@ -161,7 +161,7 @@ async def export_notebook(request: Request, claims: Authenticated) -> Response:
     "/{notebook_id}/history",
     operation_id="notebook_history",
     response_model=History,
-    responses=refusals(*_REFUSALS),
+    responses=error_responses(*_REFUSALS),
     openapi_extra={"parameters": [UUID_PATH]},
 )
 async def notebook_history(request: Request, claims: Authenticated) -> Response:
@@ -191,20 +191,16 @@ async def _update(request: Request, claims: Claims) -> Response:
     return _saved(services, 200, "Notebook updated", updated)
 
 
-async def _opened(services: Services, body: bytes) -> Envelope:
+async def _parse_share(services: Services, body: bytes) -> ShareBody:
     """Take a share's body apart, and check its notebook."""
-    if len(body) <= min(SPOOL_BYTES, services.settings.max_notebook_bytes):
-        notebook = plain_notebook(body, services.bounds)
-        if notebook is not None:
-            return Envelope(notebook, password="")
     try:
-        envelope = open_envelope(body)
-        await _check(services, envelope.notebook)
-    except BadEnvelopeError as error:
+        share = parse_share_body(body)
+        await _check(services, share.notebook)
+    except BadShareBodyError as error:
         raise BadRequestError(str(error)) from error
     except NotANotebookError as error:
         raise InvalidNotebookError(f"Invalid notebook format: {error}") from error
-    return envelope
+    return share
 
 
 async def _check(services: Services, content: bytes) -> None:
@@ -312,7 +308,7 @@ async def find_counting_misses(
         raise
 
 
-async def at_asked_time(services: Services, request: Request, notebook: Notebook) -> Notebook:
+async def at_requested_time(services: Services, request: Request, notebook: Notebook) -> Notebook:
     """Take a notebook back to the time the query's `at` names, if it names one.
 
     Raises
@@ -333,12 +329,12 @@ async def at_asked_time(services: Services, request: Request, notebook: Notebook
         microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
         raise BadRequestError("`at` must be a time such as 2026-01-31T13:45:00Z.") from None
-    return await services.notebooks.as_it_was(notebook, microseconds)
+    return await services.notebooks.revision_at(notebook, microseconds)
 
 
 async def _retrieved(request: Request, notebook: Notebook) -> Response:
     services = services_of(request)
-    notebook = await at_asked_time(services, request, notebook)
+    notebook = await at_requested_time(services, request, notebook)
     etag = etag_of(notebook)
     headers = {"ETag": etag, **sunset(services, notebook)}
     if request.headers.get("if-none-match") == etag:
@@ -366,7 +362,7 @@ def etag_of(notebook: Notebook) -> str:
     return f'"{notebook.content_hash.hex()}"'
 
 
-def kept_until(services: Services, notebook: Notebook) -> datetime | None:
+def expiry(services: Services, notebook: Notebook) -> datetime | None:
     """Tell when a notebook expires, unless it is shared again before; None for never."""
     days = services.settings.retention_days
     if not days:
@@ -376,7 +372,7 @@ def kept_until(services: Services, notebook: Notebook) -> datetime | None:
 
 def sunset(services: Services, notebook: Notebook) -> dict[str, str]:
     """Make the header that says when a notebook expires, by RFC 8594; none if it never does."""
-    until = kept_until(services, notebook)
+    until = expiry(services, notebook)
     return {"Sunset": format_datetime(until, usegmt=True)} if until else {}
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from je_sharing import readable_ids
 from je_sharing.database import Database, is_transient
 from je_sharing.errors import NotFoundError, UnauthorizedError, UnavailableError
-from je_sharing.schema import leaving, notebooks, now, sessions, superseded
+from je_sharing.schema import gc_queue, notebooks, now, revisions, sessions
 from je_sharing.storage import ContentStore, content_hash
 from je_sharing.storage.cached import ContentCache
 from je_sharing.tokens import Claims, mark_of_password
@@ -71,7 +71,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Shared:
+class ShareResult:
     """The outcome of a share.
 
     Parameters
@@ -124,7 +124,7 @@ class Notebooks:
         self._store = store
         self._contents = ContentCache(store, cache_bytes)
 
-    async def create(self, share: Share) -> Shared:
+    async def create(self, share: Share) -> ShareResult:
         """Share a content.
 
         Parameters
@@ -134,7 +134,7 @@ class Notebooks:
 
         Returns
         -------
-        Shared
+        ShareResult
             The notebook; not a new one when the session shared this content before.
         """
         digest = await _hashed(share.content)
@@ -160,7 +160,7 @@ class Notebooks:
 
     async def _insert(
         self, connection: AsyncConnection, notebook: Notebook, password_hash: str | None
-    ) -> Shared | None:
+    ) -> ShareResult | None:
         """Insert a notebook, or find it if its session shared this content before.
 
         None when the readable id is taken.
@@ -174,7 +174,7 @@ class Notebooks:
         )
         result = await connection.execute(insert.on_conflict_do_nothing())
         if result.rowcount:
-            return Shared(notebook, is_new=True)
+            return ShareResult(notebook, is_new=True)
         values: dict[str, Any] = {"shared_at": notebook.shared_at}
         if password_hash:
             values["password_hash"] = password_hash
@@ -183,7 +183,7 @@ class Notebooks:
         if row is None:
             return None
         # It has this id if an attempt was committed although its connection broke.
-        return Shared(Notebook(*row), is_new=row.id == notebook.id)
+        return ShareResult(Notebook(*row), is_new=row.id == notebook.id)
 
     async def find(self, notebook_id: str) -> Notebook:
         """Find a notebook by its UUID.
@@ -219,7 +219,7 @@ class Notebooks:
             raise _unknown()
         return Notebook(*row)
 
-    async def as_it_was(self, notebook: Notebook, moment: int) -> Notebook:
+    async def revision_at(self, notebook: Notebook, moment: int) -> Notebook:
         """Find what a notebook held at an earlier time.
 
         Parameters
@@ -242,9 +242,9 @@ class Notebooks:
         if moment >= notebook.taken_at:
             return notebook
         query = (
-            select(superseded.c.content_hash, superseded.c.taken_at)
-            .where(superseded.c.notebook_id == notebook.id, superseded.c.taken_at <= moment)
-            .order_by(superseded.c.taken_at.desc())
+            select(revisions.c.content_hash, revisions.c.taken_at)
+            .where(revisions.c.notebook_id == notebook.id, revisions.c.taken_at <= moment)
+            .order_by(revisions.c.taken_at.desc())
             .limit(1)
         )
         async with self._database.read() as connection:
@@ -256,9 +256,9 @@ class Notebooks:
     async def history(self, notebook: Notebook) -> list[int]:
         """List when a notebook was shared, oldest first, in microseconds since 1970."""
         query = (
-            select(superseded.c.taken_at)
-            .where(superseded.c.notebook_id == notebook.id)
-            .order_by(superseded.c.taken_at)
+            select(revisions.c.taken_at)
+            .where(revisions.c.notebook_id == notebook.id)
+            .order_by(revisions.c.taken_at)
         )
         async with self._database.read() as connection:
             earlier = list((await connection.execute(query)).scalars())
@@ -286,7 +286,7 @@ class Notebooks:
     async def require_owner(self, notebook: Notebook, claims: Claims) -> None:
         """Refuse who may not change a notebook, before more is done for them.
 
-        `update` and `take_back` look again, where nobody can come between.
+        `update` and `delete_as_owner` look again, where nobody can come between.
 
         Raises
         ------
@@ -336,7 +336,7 @@ class Notebooks:
                 taken_at = max(now(), before.taken_at + 1)
                 values |= {"content_hash": digest, "taken_at": taken_at, "share_key": None}
                 await connection.execute(
-                    superseded.insert().values(
+                    revisions.insert().values(
                         notebook_id=before.id,
                         taken_at=before.taken_at,
                         content_hash=before.content_hash,
@@ -353,7 +353,7 @@ class Notebooks:
             shared_at=values["shared_at"],
         )
 
-    async def take_back(self, notebook: Notebook, claims: Claims) -> None:
+    async def delete_as_owner(self, notebook: Notebook, claims: Claims) -> None:
         """Delete a notebook with its history, for its owner.
 
         Raises
@@ -400,18 +400,18 @@ class Notebooks:
             *await connection.execute(chosen.returning(notebooks.c.id, notebooks.c.content_hash))
         ]
         earlier = await connection.execute(
-            delete(superseded)
-            .where(superseded.c.notebook_id.in_([row.id for row in gone]))
-            .returning(superseded.c.content_hash)
+            delete(revisions)
+            .where(revisions.c.notebook_id.in_([row.id for row in gone]))
+            .returning(revisions.c.content_hash)
         )
         digests = sorted({row.content_hash for row in [*gone, *earlier]})
         if digests:
             moment = now()
-            statement = self._database.insert(leaving).on_conflict_do_update(
-                index_elements=["content_hash"], set_={"since": moment, "set_aside_at": None}
+            statement = self._database.insert(gc_queue).on_conflict_do_update(
+                index_elements=["content_hash"], set_={"queued_at": moment, "quarantined_at": None}
             )
             await connection.execute(
-                statement, [{"content_hash": item, "since": moment} for item in digests]
+                statement, [{"content_hash": item, "queued_at": moment} for item in digests]
             )
         return len(gone)
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from je_sharing.api_models import parameter, refusals
+from je_sharing.api_models import error_responses, parameter
 from je_sharing.authentication import Authenticated
 from je_sharing.errors import BadRequestError
 from je_sharing.relay import Relay
@@ -30,7 +30,7 @@ router = APIRouter(tags=["relay"])
             "description": "What the other host answered, with its status.",
             "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **refusals(400, 403, 429, 502),
+        **error_responses(400, 403, 429, 502),
     },
     openapi_extra={"parameters": [_URL]},
 )

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import fastjsonschema
 
+from je_sharing.common_notebooks import is_common_and_valid
 from je_sharing.json_depth import nests_within
-from je_sharing.notebook_shape import is_plainly_valid
 
 _MAJOR = 4
 _NEWEST_MINOR = 5
@@ -77,7 +77,7 @@ def check_notebook(content: bytes, bounds: Bounds) -> None:
 
 def is_plain(content: bytes, bounds: Bounds) -> bool:
     """Recognise a valid notebook of the usual shape; False says nothing."""
-    return is_plainly_valid(
+    return is_common_and_valid(
         content,
         max_depth=bounds.max_depth,
         max_cells=bounds.max_cells,

@@ -61,7 +61,7 @@ class View:
         When the content was shared, in ISO 8601.
     latest_url
         The page of the newest version when this is an older one, else empty.
-    kept_until
+    expiry
         The day on which the notebook expires, in ISO 8601; empty for never.
     """
 
@@ -71,7 +71,7 @@ class View:
     open_url: str
     taken_at: str
     latest_url: str = ""
-    kept_until: str = ""
+    expiry: str = ""
 
 
 class Pages:
