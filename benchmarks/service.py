@@ -193,7 +193,7 @@ async def _request(
 
 def _share_body() -> bytes:
     """Make a share's body the way lessons look: text, code, printed lines, a table, a plot."""
-    plot = "iVBORw0KGgo" + "Ab3+/9xQ" * (_SHARE_BYTES // 20)
+    plot = "iVBORw0KGgo" + "Ab3+/9xQ" * (_SHARE_BYTES // 80)
     cells: list[dict[str, object]] = []
     notebook = {
         "cells": cells,
@@ -208,7 +208,7 @@ def _share_body() -> bytes:
     while length < _SHARE_BYTES * 0.97:
         number = len(cells)
         bundle: dict[str, object] = {"text/plain": "<Figure size 640x480 with 1 Axes>"}
-        if number % 20 == 10:
+        if number % 8 == 0:
             bundle["image/png"] = plot
         else:
             bundle["text/html"] = (

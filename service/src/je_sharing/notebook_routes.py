@@ -36,7 +36,6 @@ from je_sharing.rate_limits import MINUTES_A_DAY
 from je_sharing.services import Services, services_of
 from je_sharing.share_body import BadShareBodyError, ShareBody, parse_share_body
 from je_sharing.tokens import Claims
-from je_sharing.uploads import SPOOL_BYTES
 from je_sharing.validation import NotANotebookError, check_notebook
 
 # The contract's field for a host name. Ours names the service, and so identifies nobody.
@@ -204,16 +203,13 @@ async def _parse_share(services: Services, body: bytes) -> ShareBody:
 
 
 async def _check(services: Services, content: bytes) -> None:
-    """Check a notebook's size and validity, away from the event loop when it is large."""
+    """Check a notebook's size and validity, in a thread."""
     limit = services.settings.max_notebook_bytes
     if len(content) > limit:
         size = await asyncio.to_thread(_utf8_size, content)
         if size > limit:
             raise PayloadTooLargeError(size, limit)
-    if len(content) > SPOOL_BYTES:
-        await asyncio.to_thread(check_notebook, content, services.bounds)
-    else:
-        check_notebook(content, services.bounds)
+    await asyncio.to_thread(check_notebook, content, services.bounds)
 
 
 def _utf8_size(content: bytes) -> int:
