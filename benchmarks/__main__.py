@@ -12,7 +12,7 @@ BENCHMARKS = {
     "interrupts": "from a press of Stop to the end of the cell, and what it costs a loop",
     "lessons": "a corpus of school lessons, against stock JupyterLite and CPython (takes an hour)",
     "network": "reading from URLs, against JavaScript's fetch and pyodide-http",
-    "service": "shares and retrievals, against an empty handler (needs Debian's wrk)",
+    "service": "a district's worst minute: 10,000 open a link, 2,000 share a notebook",
     "startup": "from opening a kernel to its first reply and to a DataFrame from a URL",
 }
 

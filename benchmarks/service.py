@@ -1,152 +1,81 @@
-"""The sharing service against an empty ASGI handler that reads the same body, in the same run.
+"""The sharing service in a district's worst minute.
 
-A machine is as fast as it happens to be today, so what counts is the ratio: how many shares and
-retrievals a second one worker answers, divided by what an empty handler in one worker of the same
-server answers when it is sent the same bytes. A handler that also checks and hashes them shows how
-much of that is to be had. The load comes from `wrk` (Debian: `apt-get install wrk`); PostgreSQL is
-a cluster of the run's own.
+Within 60 seconds 10,000 students open one link, and 2,000 others share a notebook of 200 KB each.
+The load is open: requests arrive at times drawn beforehand, however slow the answers are, and a
+latency counts from the time of arrival. One process with SQLite and a folder takes it, and four
+with PostgreSQL and S3, for which moto's server stands in. The load generator runs on the same
+machine.
 """
 
+import asyncio
 import json
 import os
 import pwd
+import random
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.results import Measurements, Report, Row
+from benchmarks.results import Measurements, Report
 
-_START_SECONDS = 60
-_SECONDS = 5  # of each run of the load generator
-_SMALL, _LARGE = 50_000, 5_000_000
-_STORED = 400
-_UPLOADS, _UPLOAD = 100, 8_300_000  # the plots of so large a notebook make it 10 MB
-
-_EMPTY_HANDLER = """
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        return
-    more = True
-    while more:
-        message = await receive()
-        more = message.get("more_body", False)
-    head = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-    await send({"type": "http.response.start", "status": 200, "headers": head})
-    await send({"type": "http.response.body", "body": b"{}"})
-"""
-
-# What no service can leave out: whether it is a notebook, and the name of its content.
-_CHECKING_HANDLER = """
-from je_sharing.envelope import plain_notebook
-from je_sharing.storage import content_hash
-from je_sharing.validation import Bounds
-
-bounds = Bounds()
-
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        return
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    content_hash(plain_notebook(body, bounds) or b"")
-    head = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-    await send({"type": "http.response.start", "status": 200, "headers": head})
-    await send({"type": "http.response.body", "body": b"{}"})
-"""
-
-# What a share sends differs each time, or it would be the same share again.
-_SHARE = """
-local file = io.open(os.getenv("BODY"), "rb")
-local body = file:read("*a")
-file:close()
-local cut = body:find("@@@@@@@@@@@@@@@@", 1, true)
-local head, tail = body:sub(1, cut - 1), body:sub(cut + 16)
-local run, count = os.getenv("RUN"), 0
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = "Bearer " .. os.getenv("TOKEN")
-request = function()
-  count = count + 1
-  return wrk.format(nil, nil, nil, head .. string.format("%s%08d", run, count) .. tail)
-end
-"""
-
-_RETRIEVE = """
-local paths, count = {}, 0
-for line in io.lines(os.getenv("PATHS")) do paths[#paths + 1] = line end
-wrk.headers["Authorization"] = "Bearer " .. os.getenv("TOKEN")
-request = function()
-  count = count + 1
-  return wrk.format("GET", paths[count % #paths + 1])
-end
-"""
-
-_REPORT = """
-done = function(summary, latency, requests)
-  io.write(string.format(
-    'RESULT {"requests": %d, "microseconds": %d, "refused": %d, "broken": %d, '
-    .. '"p50": %f, "p95": %f, "p99": %f}\\n',
-    summary.requests, summary.duration, summary.errors.status,
-    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
-    latency:percentile(50), latency:percentile(95), latency:percentile(99)))
-end
-"""
-
-
-@dataclass(frozen=True)
-class Load:
-    """What one run of the load generator saw.
-
-    Parameters
-    ----------
-    per_second
-        Requests answered a second.
-    p50_ms, p95_ms, p99_ms
-        Latency in milliseconds.
-    """
-
-    per_second: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
+_SECONDS = 60
+_OPENS = 10_000
+_SHARES = 2_000
+_SHARE_BYTES = 200_000
+_START_SECONDS = 120
+_ANSWER_SECONDS = 60
+_API = "/api/v1"
+_MARK = "@" * 16
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server.
+    """A running service.
 
     Parameters
     ----------
-    url
-        Its address.
+    port
+        Where it listens on this machine.
     process
-        Its process.
-    token
-        A bearer token for it; empty for the empty handler.
+        Its first process.
     """
 
-    url: str
+    port: int
     process: int
-    token: str = ""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
 
     def peak_mb(self) -> float:
-        """Read how much memory it has needed at most, in megabytes."""
-        lines = Path(f"/proc/{self.process}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1000
+        """Sum up the most memory that each of its processes has needed, in megabytes."""
+        return sum(_peak_kb(process) for process in _family(self.process)) / 1000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened to a request.
+
+    Parameters
+    ----------
+    seconds
+        From its scheduled arrival to the end of the answer.
+    error
+        What went wrong; empty if nothing did.
+    """
+
+    seconds: float
+    error: str
 
 
 def run(rounds: int) -> Report:
@@ -155,160 +84,116 @@ def run(rounds: int) -> Report:
     Parameters
     ----------
     rounds
-        How often everything is measured.
+        How many minutes each service is measured for.
 
     Returns
     -------
     Report
-        Requests a second and latencies of each server, and the ratios of the
-        medians against the empty handler, each in its own round; and the most memory a process
-        had before and during a hundred large uploads at once.
+        Latencies and memory; as ratios, the errors of all rounds, the median of their 99th
+        percentiles in seconds, and that of the memory in megabytes.
     """
-    loads: dict[str, list[Load]] = {}
-    memory: dict[str, tuple[float, float]] = {}
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="je-benchmark-")))
-        empty = stack.enter_context(_handler(folder, "empty", _EMPTY_HANDLER))
-        checking = stack.enter_context(_handler(folder, "checking", _CHECKING_HANDLER))
-        servers = {
-            "sqlite": stack.enter_context(_service(folder / "sqlite", {})),
-            "postgres": stack.enter_context(
-                _service(
-                    folder / "postgres",
-                    {
-                        "JE_SHARING_DATABASE_URL": stack.enter_context(_postgres()),
-                        "JE_SHARING_AUTO_MIGRATE": "true",
-                    },
-                )
-            ),
-        }
-        generator = _Generator(folder)
-        for size, label in ((_SMALL, "50KB"), (_LARGE, "5MB")):
-            paths = {name: generator.store(server, size) for name, server in servers.items()}
-            for _ in range(rounds):
-                found = {
-                    "share.empty": generator.share(empty, size),
-                    "share.checking": generator.share(checking, size),
-                }
-                for name, server in servers.items():
-                    found[f"share.{name}"] = generator.share(server, size)
-                    found[f"retrieve.{name}"] = generator.retrieve(server, paths[name])
-                for key, load in found.items():
-                    operation, _, name = key.partition(".")
-                    loads.setdefault(f"{operation}_{label}.{name}", []).append(load)
-        for name, server in servers.items():
-            before = server.peak_mb()
-            _upload_at_once(server)
-            memory[name] = (before, server.peak_mb())
-    return Report(_rows(loads, memory), _ratios(loads))
-
-
-def _upload_at_once(server: Server) -> None:
-    body = _share_body(_UPLOAD, "@" * 16)
-
-    def upload(number: int) -> None:
-        _post(server, "/notebooks", body.replace(b"@" * 16, b"%016d" % number))
-
-    with ThreadPoolExecutor(_UPLOADS) as threads:
-        list(threads.map(upload, range(_UPLOADS)))
-
-
-def _rows(loads: dict[str, list[Load]], memory: dict[str, tuple[float, float]]) -> tuple[Row, ...]:
     measurements = Measurements()
-    for key, runs in loads.items():
-        case, _, side = key.partition(".")
-        for load in runs:
-            measurements.add(case, side, "answered", "1/s", load.per_second)
-            measurements.add(case, side, "p50", "ms", load.p50_ms)
-            measurements.add(case, side, "p95", "ms", load.p95_ms)
-            measurements.add(case, side, "p99", "ms", load.p99_ms)
-    for side, (before, during) in memory.items():
-        measurements.add("uploads_10MB", side, "most memory before", "MB", before)
-        measurements.add("uploads_10MB", side, "most memory", "MB", during)
-    return measurements.rows()
+    errors = dict.fromkeys(_SERVICES, 0)
+    for name, service in _SERVICES.items():
+        for number in range(rounds):
+            # A link that is not in the caches, and an empty disk, for each minute.
+            with service() as server:
+                outcomes = asyncio.run(_worst_minute(server, random.Random(number)))
+                measurements.add("worst_minute", name, "memory", "MB", server.peak_mb())
+            for kind, of_kind in outcomes.items():
+                for percent in (50, 99, 100):
+                    value = _percentile(of_kind, percent)
+                    measurements.add("worst_minute", name, f"{kind} p{percent}", "s", value)
+            together = [outcome for of_kind in outcomes.values() for outcome in of_kind]
+            measurements.add("worst_minute", name, "p99", "s", _percentile(together, 99))
+            failed = [outcome.error for outcome in together if outcome.error]
+            errors[name] += len(failed)
+            for error in sorted(set(failed)):
+                print(f"{name}: {failed.count(error)} x {error}", file=sys.stderr)
+    ratios: dict[str, float] = {}
+    for name in _SERVICES:
+        ratios[f"worst_minute.errors.{name}"] = errors[name]
+        for key, metric in (("p99_seconds", "p99"), ("memory_mb", "memory")):
+            value = measurements.median("worst_minute", name, metric)
+            ratios[f"worst_minute.{key}.{name}"] = round(value, 3)
+    return Report(measurements.rows(), ratios)
 
 
-def _ratios(loads: dict[str, list[Load]]) -> dict[str, float]:
-    ratios = {}
-    for key, runs in loads.items():
-        operation, _, name = key.partition(".")
-        if name == "empty":
-            continue
-        empty = loads[f"share_{operation.rpartition('_')[2]}.empty"]
-        each = [a.per_second / b.per_second for a, b in zip(runs, empty, strict=True)]
-        ratios[f"{operation}.{name}_vs_empty"] = round(statistics.median(each), 3)
-    return ratios
+async def _worst_minute(server: Server, drawn: random.Random) -> dict[str, list[Outcome]]:
+    """Send the load."""
+    head, tail = _share_body().split(_MARK.encode())
+    token = await _token(server.port)
+    link = await _share(server.port, token, head + b"%016d" % _SHARES + tail)
+
+    async def open_link(_number: int) -> None:
+        page = await _request(server.port, "GET", f"/s/{link}")
+        if b"</html>" not in page[-200:]:
+            raise RuntimeError("the page is not whole")
+
+    async def share(number: int) -> None:
+        token = await _token(server.port)
+        await _share(server.port, token, head + b"%016d" % number + tail)
+
+    begin = asyncio.get_running_loop().time() + 1
+    arrivals = [
+        (kind, number, begin + drawn.uniform(0, _SECONDS))
+        for kind, count in ((open_link, _OPENS), (share, _SHARES))
+        for number in range(count)
+    ]
+    outcomes = await asyncio.gather(*(_arrive(*arrival) for arrival in arrivals))
+    return {"open": outcomes[:_OPENS], "share": outcomes[_OPENS:]}
 
 
-class _Generator:
-    """Drives `wrk`.
-
-    Parameters
-    ----------
-    folder
-        For its scripts and bodies.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        if not shutil.which("wrk"):
-            raise SystemExit("The load generator is missing: apt-get install wrk")
-        self._folder = folder
-        self._runs = 0
-        for name, script in (("share", _SHARE), ("retrieve", _RETRIEVE)):
-            (folder / f"{name}.lua").write_text(script + _REPORT)
-
-    def share(self, server: Server, size: int) -> Load:
-        """Share different notebooks of one size for a while."""
-        body = self._folder / f"body{size}"
-        body.write_bytes(_share_body(size, "@" * 16))
-        url = f"{server.url}/api/v1/notebooks"
-        return self._wrk("share", url, size, server.token, BODY=str(body))
-
-    def retrieve(self, server: Server, paths: Path) -> Load:
-        """Get stored notebooks by their readable ids for a while."""
-        size = _LARGE if "large" in paths.name else _SMALL
-        return self._wrk("retrieve", server.url, size, server.token, PATHS=str(paths))
-
-    def store(self, server: Server, size: int) -> Path:
-        """Share the notebooks that will be retrieved; the file of their paths."""
-        count = _STORED if size == _SMALL else 8
-        kind = "small" if size == _SMALL else "large"
-        found = []
-        for number in range(count):
-            answer = _post(server, "/notebooks", _share_body(size, f"{number:016}"))
-            found.append(
-                f"/api/v1/notebooks/get-by-readable-id/{answer['notebook']['readable_id']}"
-            )
-        paths = self._folder / f"{kind}-{server.url.rpartition(':')[2]}"
-        paths.write_text("\n".join(found))
-        return paths
-
-    def _wrk(self, script: str, url: str, size: int, token: str, **more: str) -> Load:
-        self._runs += 1
-        connections = 32 if size == _SMALL else 4
-        done = subprocess.run(
-            [
-                "wrk", "-t1", f"-c{connections}", f"-d{_SECONDS}s", "--timeout", "60s",
-                "-s", str(self._folder / f"{script}.lua"), url,
-            ],
-            env={**os.environ, "TOKEN": token, "RUN": f"{self._runs:08}", **more},
-            capture_output=True,
-            text=True,
-            check=True,
-        )  # fmt: skip
-        line = next(item for item in done.stdout.splitlines() if item.startswith("RESULT "))
-        seen = json.loads(line.removeprefix("RESULT "))
-        if seen["refused"] or seen["broken"] or not seen["requests"]:
-            raise RuntimeError(f"the load did not go through: {done.stdout}")
-        return Load(
-            seen["requests"] / seen["microseconds"] * 1e6,
-            *(round(seen[name] / 1000, 3) for name in ("p50", "p95", "p99")),
-        )
+async def _arrive(action: Callable[[int], Awaitable[None]], number: int, at: float) -> Outcome:
+    clock = asyncio.get_running_loop().time
+    await asyncio.sleep(at - clock())
+    error = ""
+    try:
+        async with asyncio.timeout_at(at + _ANSWER_SECONDS):
+            await action(number)
+    except (OSError, TimeoutError, RuntimeError, EOFError) as problem:
+        error = f"{action.__name__}: {type(problem).__name__} {problem}"
+    return Outcome(clock() - at, error)
 
 
-def _share_body(size: int, mark: str) -> bytes:
+def _percentile(outcomes: list[Outcome], percent: int) -> float:
+    seconds = sorted(outcome.seconds for outcome in outcomes)
+    return seconds[min(len(seconds) - 1, len(seconds) * percent // 100)]
+
+
+async def _token(port: int) -> str:
+    answer = await _request(port, "POST", f"{_API}/auth/issue")
+    return str(json.loads(answer)["token"])
+
+
+async def _share(port: int, token: str, body: bytes) -> str:
+    answer = await _request(port, "POST", f"{_API}/notebooks", token=token, body=body)
+    return str(json.loads(answer)["notebook"]["readable_id"])
+
+
+async def _request(
+    port: int, method: str, path: str, *, token: str = "", body: bytes = b""
+) -> bytes:
+    """Send a request over a connection of its own, as another student's browser does."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", "Connection: close"]
+    lines.append(f"Content-Length: {len(body)}")
+    if token:
+        lines += [f"Authorization: Bearer {token}", "Content-Type: application/json"]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        head, _, answer = (await reader.read(-1)).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+    status = head.split(b" ", 2)[1:2]
+    if status not in ([b"200"], [b"201"]):
+        raise RuntimeError(f"answered {b''.join(status).decode() or 'nothing'}")
+    return answer
+
+
+def _share_body() -> bytes:
     """Make a share's body the way lessons look: text, code, printed lines, a table, a plot."""
-    plot = "iVBORw0KGgo" + "Ab3+/9xQ" * (size // 20)
+    plot = "iVBORw0KGgo" + "Ab3+/9xQ" * (_SHARE_BYTES // 80)
     cells: list[dict[str, object]] = []
     notebook = {
         "cells": cells,
@@ -320,10 +205,10 @@ def _share_body(size: int, mark: str) -> bytes:
         "nbformat_minor": 5,
     }
     length = 0
-    while length < size * 0.97:
+    while length < _SHARE_BYTES * 0.97:
         number = len(cells)
         bundle: dict[str, object] = {"text/plain": "<Figure size 640x480 with 1 Axes>"}
-        if number % 20 == 10:
+        if number % 8 == 0:
             bundle["image/png"] = plot
         else:
             bundle["text/html"] = (
@@ -337,12 +222,12 @@ def _share_body(size: int, mark: str) -> bytes:
             "cell_type": "code",
             "id": f"c{number}",
             "metadata": {},
-            "source": [f"x{number} = {mark!r}\n" if not cells else "y = 1\n", "print(y)\n"] * 4,
+            "source": ["y = 1\n", "print(y)\n"] * 4,
             "outputs": outputs,
             "execution_count": number + 1,
         }
         if not cells:
-            code["source"] = f"mark = '{mark}'"
+            code["source"] = f"mark = '{_MARK}'"
         text: dict[str, object] = {
             "cell_type": "markdown",
             "id": f"m{number}",
@@ -355,38 +240,65 @@ def _share_body(size: int, mark: str) -> bytes:
 
 
 @contextmanager
-def _handler(folder: Path, name: str, source: str) -> Iterator[Server]:
-    (folder / f"{name}_handler.py").write_text(source)
-    port = _free_port()
-    command = [
-        sys.executable, "-m", "uvicorn", f"{name}_handler:app", "--port", str(port),
-        "--no-access-log", "--log-level", "warning", "--app-dir", str(folder),
-    ]  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    with _process(command, {}, folder / f"{name}.log", f"{url}/") as process:
-        yield Server(url, process)
+def _sqlite() -> Iterator[Server]:
+    """Run one process with SQLite and a folder."""
+    with _service({}, workers=1) as server:
+        yield server
 
 
 @contextmanager
-def _service(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
-    folder.mkdir()
-    port = _free_port()
-    environment = {
-        "JE_SHARING_DATA_DIR": str(folder),
-        "JE_SHARING_WRITES_PER_SESSION": "0",
-        "JE_SHARING_REQUESTS_PER_ADDRESS": "1000000000",
-        **environment,
-    }
-    command = [sys.executable, "-m", "je_sharing", "serve", "--port", str(port)]
-    url = f"http://127.0.0.1:{port}"
-    with _process(command, environment, folder / "log", f"{url}/health/ready") as process:
-        yield Server(url, process, _token(url))
+def _postgres_s3() -> Iterator[Server]:
+    """Run four processes with PostgreSQL and S3."""
+    with ExitStack() as stack:
+        settings = {
+            "JE_SHARING_DATABASE_URL": stack.enter_context(_postgres()),
+            "JE_SHARING_AUTO_MIGRATE": "true",
+            "JE_SHARING_STORAGE_URL": "s3://notebooks",
+            "JE_SHARING_STORAGE_ENDPOINT": stack.enter_context(_s3()),
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+        }
+        yield stack.enter_context(_service(settings, workers=4))
 
 
-def _token(url: str) -> str:
-    request = urllib.request.Request(f"{url}/api/v1/auth/issue", data=b"", method="POST")
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return str(json.load(answer)["token"])
+_SERVICES: dict[str, Callable[[], AbstractContextManager[Server]]] = {
+    "sqlite": _sqlite,
+    "postgres_s3": _postgres_s3,
+}
+
+
+@contextmanager
+def _service(settings: dict[str, str], *, workers: int) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="je-benchmark-") as name:
+        folder = Path(name)
+        port = _free_port()
+        # A district's students come from many addresses, these from one.
+        environment = {
+            "JE_SHARING_DATA_DIR": str(folder / "data"),
+            "JE_SHARING_REQUESTS_PER_ADDRESS": "0",
+            "JE_SHARING_CONNECTIONS_PER_ADDRESS": "0",
+            "JE_SHARING_BYTES_PER_ADDRESS": "0",
+            **settings,
+        }
+        arguments = ["serve", "--port", str(port), "--workers", str(workers)]
+        command = [sys.executable, "-m", "je_sharing", *arguments]
+        ready = f"http://127.0.0.1:{port}/health/ready"
+        with _process(command, environment, folder / "log", ready) as process:
+            yield Server(port, process)
+
+
+@contextmanager
+def _s3() -> Iterator[str]:
+    """Run moto's S3 server, with a bucket."""
+    with tempfile.TemporaryDirectory(prefix="je-benchmark-s3-") as name:
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        with _process(command, {}, Path(name) / "log", url):
+            request = urllib.request.Request(f"{url}/notebooks", method="PUT")
+            with urllib.request.urlopen(request, timeout=60):
+                yield url
 
 
 @contextmanager
@@ -415,18 +327,6 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _post(server: Server, path: str, body: bytes) -> dict[str, dict[str, str]]:
-    request = urllib.request.Request(
-        f"{server.url}/api/v1{path}",
-        data=body,
-        headers={"Content-Type": "application/json", "Authorization": f"Bearer {server.token}"},
-        method="POST",
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        found: dict[str, dict[str, str]] = json.load(answer)
-        return found
 
 
 @contextmanager
@@ -459,6 +359,17 @@ def _postgres() -> Iterator[str]:
     finally:
         program("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _family(process: int) -> list[int]:
+    """List a process and those that it started."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [process, *(each for child in children for each in _family(int(child)))]
+
+
+def _peak_kb(process: int) -> int:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def _free_port() -> int:

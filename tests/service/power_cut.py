@@ -210,8 +210,12 @@ class _Call:
         assert not any(cut for _, cut in found), f"the log cuts what {self.name} was given"
         return b"".join(bytes.fromhex(text.replace("\\x", "")) for text, _ in found)
 
+    def paths(self) -> list[str]:
+        found = _STRING.findall(self.arguments)
+        return [bytes.fromhex(text.replace("\\x", "")).decode() for text, _ in found]
+
     def path(self) -> str:
-        return self.bytes().decode()
+        return self.paths()[0]
 
 
 class Replay:
@@ -274,7 +278,9 @@ class Replay:
             self._change(call, Folder())
         elif call.name in {"unlink", "unlinkat"}:
             self._change(call, None)
-        elif call.name.startswith(("rename", "link")):
+        elif call.name.startswith("rename"):
+            self._rename(call)
+        elif call.name.startswith("link"):
             assert self._disk.find(call.path()) is None, f"{call.name} is not in the model"
         elif (opened := self._opened.get(call.descriptor)) is None:
             return
@@ -304,6 +310,16 @@ class Replay:
         if place is not None:
             folder, name, _ = place
             folder.change(name, node)
+
+    def _rename(self, call: _Call) -> None:
+        places = [self._disk.find(path) for path in call.paths()]
+        if places == [None, None]:
+            return
+        source, target = places
+        assert source is not None
+        assert target is not None
+        source[0].change(source[1], None)
+        target[0].change(target[1], source[2])
 
     def _write(self, call: _Call, opened: _Opened, result: int) -> None:
         assert isinstance(opened.node, File)

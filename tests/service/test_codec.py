@@ -7,7 +7,7 @@ import uuid
 import jwt
 import pytest
 
-from je_sharing import headers, passwords, tokens
+from je_sharing import passwords, tokens, uploads
 from je_sharing.signing_keys import KeyRing
 from je_sharing.tokens import InvalidTokenError, TokenCodec, mark_of_password
 
@@ -105,13 +105,6 @@ def test_a_token_of_a_dropped_key_is_refused_although_it_was_read_before(codec):
         codec.read(token)
 
 
-def test_only_so_many_checked_tokens_are_remembered(codec, monkeypatch):
-    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
-    for _ in range(5):
-        codec.read(codec.sign(SESSION)[0])
-    assert len(codec._checked) == 3
-
-
 def test_a_key_that_is_not_known_is_told_from_a_token_that_is_none(codec):
     assert codec.knows_key_of(made())
     assert not codec.knows_key_of(made(kid="b"))
@@ -144,4 +137,4 @@ def test_a_password_matches_itself_alone_and_its_hash_is_salted():
     ],
 )
 def test_a_number_of_a_stranger_is_ascii_digits_and_not_many(text, number):
-    assert headers.whole_number(text) == number
+    assert uploads.whole_number(text) == number

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from running_service import API, bearer, unique_notebook
 
-from je_sharing.http_protocol import ConnectionLimits
+from je_sharing.connections import ConnectionLimits
 from je_sharing.settings import MEBIBYTE
 from je_sharing.uploads import SMALL_BYTES
 

@@ -93,7 +93,7 @@ def test_a_request_counts_for_what_it_costs(limits):
 def test_what_is_given_back_was_not_counted_and_never_more(limits):
     limits.check("read", "a", 2)
     for _ in range(3):
-        limits.give_back("read", "a")
+        limits.refund("read", "a")
     assert [refused(limits) is None for _ in range(3)] == [True, True, False]
 
 
@@ -204,7 +204,7 @@ def test_one_exchange_that_fails_does_not_end_the_exchanges(backend_settings, mo
             await exchange()
 
         one.exchange = exchange_that_fails_once
-        background = asyncio.create_task(one.keep_in_step())
+        background = asyncio.create_task(one.run_exchange())
         async with asyncio.timeout(30):
             while one._counts and any(count.unsent for count in one._counts.values()):
                 assert not background.done(), "the exchanges have ended"
@@ -222,7 +222,7 @@ def test_the_exchanges_take_the_salt_of_a_new_day(backend_settings, monkeypatch)
 
     async def scenario(_database, one, other):
         one._day, one._salt = "yesterday", b"old"
-        background = asyncio.create_task(one.keep_in_step())
+        background = asyncio.create_task(one.run_exchange())
         async with asyncio.timeout(30):
             while one._day == "yesterday":
                 await asyncio.sleep(0.001)

@@ -9,13 +9,12 @@ import pytest
 from running_service import API, unique_notebook
 from service_parts import content, in_services, settings_of, share
 from sqlalchemy import update
-from test_history_and_retention import DAY, make_file_older, make_older, packs, stored
+from test_history_and_retention import DAY, make_older, stored
 
 from je_sharing.database import migrate
 from je_sharing.errors import DamagedContentError
-from je_sharing.schema import leaving
-from je_sharing.storage import content_hash
-from je_sharing.storage.s3 import S3Store
+from je_sharing.schema import gc_queue
+from je_sharing.storage import ContentStore, content_hash, open_store
 
 pytestmark = pytest.mark.service
 
@@ -27,16 +26,20 @@ def damage(path: Path) -> None:
     path.write_bytes(data)
 
 
+def stored_file(service) -> Path:
+    """Find the file of the only content."""
+    folder = Path(service.environment["JE_SHARING_DATA_DIR"]) / "notebooks" / "contents"
+    (file,) = (path for path in folder.rglob("*") if path.is_file())
+    return file
+
+
 @pytest.fixture
-def bucket(backend_settings, monkeypatch) -> S3Store:
+def bucket(backend_settings, monkeypatch) -> ContentStore:
     environment = backend_settings("postgres-s3")
     for name, value in environment.items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
-    return S3Store.open(
-        environment["JE_SHARING_STORAGE_URL"],
-        endpoint=environment["JE_SHARING_STORAGE_ENDPOINT"],
-    )
+    return open_store(settings_of(environment))
 
 
 class TestDamage:
@@ -44,9 +47,9 @@ class TestDamage:
         service = start()
         token, notebook = service.token(), unique_notebook()
         shared = service.shared(notebook, token)
-        (pack,) = Path(service.environment["JE_SHARING_DATA_DIR"]).rglob("*.pack")
-        whole = pack.read_bytes()
-        damage(pack)
+        file = stored_file(service)
+        whole = file.read_bytes()
+        damage(file)
         for path in (f"{API}/notebooks/{shared['id']}", f"{API}/notebooks/{shared['id']}/export"):
             answer = service.http.get(path, headers={"Authorization": f"Bearer {token}"})
             assert answer.status_code == 500
@@ -56,20 +59,20 @@ class TestDamage:
         assert page.status_code == 500
         assert "damaged" in page.text
         assert notebook["cells"][0]["source"] not in page.text
-        counted = 'je_sharing_damaged_contents_total{place="packs"} 3.0'
+        counted = 'je_sharing_damaged_contents_total{place="contents"} 3.0'
         assert counted in service.http.get("/metrics").text
-        assert "is damaged in packs" in service.log()
+        assert "is damaged in contents" in service.log()
         assert "Traceback" not in service.log()
         # Nothing of it was kept: what is mended is shown.
-        pack.write_bytes(whole)
+        file.write_bytes(whole)
         assert service.get(f"/notebooks/{shared['id']}", token).json()["content"] == notebook
 
     def test_sharing_it_again_mends_it(self, start):
         service = start()
         token, notebook = service.token(), unique_notebook()
         shared = service.shared(notebook, token)
-        (pack,) = Path(service.environment["JE_SHARING_DATA_DIR"]).rglob("*.pack")
-        damage(pack)
+        file = stored_file(service)
+        damage(file)
         assert service.get(f"/notebooks/{shared['id']}", token).status_code == 500
         assert service.shared(notebook, token)["id"] == shared["id"]
         assert service.get(f"/notebooks/{shared['id']}", token).json()["content"] == notebook
@@ -80,48 +83,23 @@ class TestDamage:
             digest = content_hash(what)
             for place in ("contents", "aside"):
                 name = f"{place}/{digest.hex()[:2]}/{digest.hex()}"
-                await bucket._bucket.put_async(name, what[:-1] if place == "contents" else what)
+                await bucket._backend.put(name, what[:-1] if place == "contents" else what)
             assert await bucket.get(digest) == what
-            await bucket._bucket.put_async(name, b"")
+            await bucket._backend.put(name, b"")
             with pytest.raises(DamagedContentError):
                 await bucket.get(digest)
-            await bucket.put({digest: what})
+            await bucket.put(digest, what)
             assert await bucket.get(digest) == what
 
         asyncio.run(scenario())
 
-    def test_emptying_a_pack_leaves_what_is_damaged_where_it_is(self, backend_settings):
-        settings = settings_of(backend_settings("sqlite-folder"), backup_hours=0)
-        migrate(settings)
 
-        async def scenario(services):
-            gone = [await share(services, content()) for _ in range(3)]
-            what = content()
-            await share(services, what)
-            await services.notebooks.delete([notebook.id for notebook in gone])
-            await services.sweep.sweep()
-            await make_older(services, 1)
-            await services.sweep.sweep()
-            (pack,) = packs(settings)
-            whole = pack.read_bytes()
-            pack.write_bytes(whole.replace(what, bytes(len(what))))
-            for _ in range(2):
-                make_file_older(pack)
-                await services.sweep.sweep()
-            pack.write_bytes(whole)
-            assert await stored(services, what) == what
-
-        in_services(settings, scenario)
-
-
-async def make_hours_pass(services, settings, hours: float) -> None:
-    """Let what is on its way out, and every pack, be older than it is."""
+async def make_hours_pass(services, hours: float) -> None:
+    """Let what is in the queue be older than it is."""
     await make_older(services, hours / 24)
     by = int(hours / 24 * DAY)
     async with services.database.write() as connection:
-        await connection.execute(update(leaving).values(since=leaving.c.since - by))
-    for pack in packs(settings):
-        make_file_older(pack, hours * 3600)
+        await connection.execute(update(gc_queue).values(queued_at=gc_queue.c.queued_at - by))
 
 
 class TestBackup:
@@ -136,7 +114,6 @@ class TestBackup:
 
         async def back_up_while_all_is_deleted(services):
             shared = [await share(services, what) for what in contents]
-            await services.store.close()  # no more is appended to this pack
             with (
                 sqlite3.connect(settings.data_dir / "sharing.db") as live,
                 sqlite3.connect(restored.data_dir / "sharing.db") as backup,
@@ -144,12 +121,12 @@ class TestBackup:
                 live.backup(backup)
             await services.notebooks.delete([notebook.id for notebook in shared[:-1]])
             for _ in range(5):
-                await make_hours_pass(services, settings, 4)
+                await make_hours_pass(services, 4)
                 await services.sweep.sweep()
             shutil.copytree(settings.storage_location, restored.storage_location)
             # When no backup can need it any more, it goes.
             for _ in range(12):
-                await make_hours_pass(services, settings, 4)
+                await make_hours_pass(services, 4)
                 await services.sweep.sweep()
             assert [await stored(services, what) for what in contents[:-1]] == [None] * 7
             assert await stored(services, contents[-1]) == contents[-1]
@@ -159,44 +136,3 @@ class TestBackup:
 
         in_services(settings, back_up_while_all_is_deleted)
         in_services(restored, read_all)
-
-    def test_a_pack_that_was_emptied_stays_for_as_long_as_a_backup_takes(
-        self, backend_settings, tmp_path
-    ):
-        settings = settings_of(backend_settings("sqlite-folder"))
-        migrate(settings)
-        restored = settings.model_copy(update={"data_dir": tmp_path / "restored"})
-        restored.data_dir.mkdir()
-        kept = content()
-
-        async def empty_a_pack(services):
-            gone = [await share(services, content()) for _ in range(3)]
-            await share(services, kept)
-            await services.store.close()  # no more is appended to this pack
-            await services.notebooks.delete([notebook.id for notebook in gone])
-            (old,) = packs(settings)
-            # All that is dropped, and the last sweep before the pack is emptied.
-            for hours in (25, 1):
-                await make_hours_pass(services, settings, hours)
-                await services.sweep.sweep()
-            with (
-                sqlite3.connect(settings.data_dir / "sharing.db") as live,
-                sqlite3.connect(restored.data_dir / "sharing.db") as backup,
-            ):
-                live.backup(backup)
-            for _ in range(5):
-                await make_hours_pass(services, settings, 4)
-                await services.sweep.sweep()
-            assert len(packs(settings)) == 2
-            shutil.copytree(settings.storage_location, restored.storage_location)
-            for _ in range(2):
-                await make_hours_pass(services, settings, 25)
-                await services.sweep.sweep()
-            assert old not in packs(settings)
-            assert await stored(services, kept) == kept
-
-        async def read(services):
-            assert await stored(services, kept) == kept
-
-        in_services(settings, empty_a_pack)
-        in_services(restored, read)

@@ -190,7 +190,7 @@ class TestOwnership:
                 with pytest.raises(UnauthorizedError):
                     await services.notebooks.update(found, owner, content())
                 with pytest.raises(UnauthorizedError):
-                    await services.notebooks.take_back(found, owner)
+                    await services.notebooks.delete_as_owner(found, owner)
 
         in_services(settings, scenario)
 

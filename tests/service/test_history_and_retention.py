@@ -13,8 +13,8 @@ from sqlalchemy import func, select, update
 
 from je_sharing.database import migrate
 from je_sharing.errors import DamagedContentError
-from je_sharing.schema import leaving, notebooks, now
-from je_sharing.services import Services, running
+from je_sharing.schema import gc_queue, notebooks, now
+from je_sharing.services import Services
 from je_sharing.settings import Settings
 from je_sharing.storage import content_hash
 from je_sharing.tokens import Claims
@@ -88,17 +88,19 @@ async def make_older(services: Services, days: float) -> None:
     by = int(days * DAY)
     async with services.database.write() as connection:
         await connection.execute(update(notebooks).values(shared_at=notebooks.c.shared_at - by))
-        await connection.execute(update(leaving).values(set_aside_at=leaving.c.set_aside_at - by))
+        await connection.execute(
+            update(gc_queue).values(quarantined_at=gc_queue.c.quarantined_at - by)
+        )
 
 
-def packs(settings: Settings) -> list[Path]:
-    return sorted(Path(settings.storage_location).glob("*.pack"))
+def files(settings: Settings) -> list[Path]:
+    """List the files of the folder of contents."""
+    return sorted(path for path in Path(settings.storage_location).rglob("*") if path.is_file())
 
 
 def stored_bytes(settings: Settings) -> bytes:
     """Everything the folder of contents holds."""
-    found = [path for path in Path(settings.storage_location).rglob("*") if path.is_file()]
-    return b"".join(path.read_bytes() for path in found)
+    return b"".join(path.read_bytes() for path in files(settings))
 
 
 def make_file_older(path: Path, seconds: float = 24 * 60 * 60) -> None:
@@ -191,7 +193,7 @@ class TestRetention:
             swept = await services.sweep.sweep()
             assert swept.notebooks == 1
             assert await services.notebooks.find(fresh.id)
-            # Set aside, and still there for whoever was just reading it.
+            # Quarantined, and still there for whoever was just reading it.
             assert await stored(services, what) == what
             await make_older(services, 1)
             assert (await services.sweep.sweep()).contents == 1
@@ -229,7 +231,7 @@ class TestRetention:
         async def scenario(services):
             what = content()
             await services.notebooks.delete([(await share(services, what)).id])
-            # As if a share had seen the content just before it was set aside.
+            # As if a share had seen the content just before it was quarantined.
             await services.sweep.sweep()
             async with services.database.write() as connection:
                 await connection.execute(
@@ -248,7 +250,7 @@ class TestRetention:
             assert (await services.sweep.sweep()).contents == 0
             assert await stored(services, what) == what
             async with services.database.read() as connection:
-                left = await connection.execute(select(func.count()).select_from(leaving))
+                left = await connection.execute(select(func.count()).select_from(gc_queue))
                 assert left.scalar_one() == 0
 
         in_services(settings, scenario)
@@ -300,14 +302,14 @@ def test_the_same_content_is_stored_once(backend_settings):
     in_services(settings, scenario)
 
 
-class TestPacks:
+class TestFolder:
     @pytest.fixture
     def settings(self, backend_settings):
         settings = settings_of(backend_settings("sqlite-folder"), backup_hours=0)
         migrate(settings)
         return settings
 
-    def test_a_dropped_content_is_overwritten(self, settings):
+    def test_a_deleted_content_leaves_the_disk(self, settings):
         async def scenario(services):
             going, staying = content(), content()
             await services.notebooks.delete([(await share(services, going)).id])
@@ -316,67 +318,29 @@ class TestPacks:
             assert going in stored_bytes(settings)
             await make_older(services, 1)
             await services.sweep.sweep()
-            assert stored_bytes(settings) == bytes(len(going)) + staying
-
-        in_services(settings, scenario)
-
-    def test_a_pack_nobody_uses_is_removed_and_one_hardly_used_is_emptied(self, settings):
-        async def scenario(services):
-            gone = [await share(services, content()) for _ in range(3)]
-            what = content()
-            kept = await share(services, what)
-            await services.notebooks.delete([notebook.id for notebook in gone])
-            await services.sweep.sweep()
-            await make_older(services, 1)
-            await services.sweep.sweep()
-            (pack,) = packs(settings)
-            make_file_older(pack)
-            # As another process, for this one may still append to its own.
-            async with running(settings) as other:
-                await other.sweep.sweep()
-                assert len(packs(settings)) == 2
-                assert await stored(other, what) == what
-                make_file_older(pack)
-                await other.sweep.sweep()
-                assert pack not in packs(settings)
-                assert await stored(other, what) == what
-                assert (await other.notebooks.find(kept.id)).id == kept.id
-
-        in_services(settings, scenario)
-
-    def test_a_pack_that_may_still_be_written_stays(self, settings):
-        async def scenario(services):
-            await services.notebooks.delete([(await share(services, content())).id])
-            await services.sweep.sweep()
-            await make_older(services, 1)
-            await services.sweep.sweep()
-            assert len(packs(settings)) == 1
-            again = await share(services, content())
-            assert await services.notebooks.find(again.id) == again
+            assert stored_bytes(settings) == staying
 
         in_services(settings, scenario)
 
     def test_a_content_whose_bytes_are_missing_is_an_error_not_a_shorter_notebook(self, settings):
         async def scenario(services):
             notebook = await share(services, content())
-            (pack,) = packs(settings)
-            pack.write_bytes(pack.read_bytes()[:-1])
+            (file,) = files(settings)
+            file.write_bytes(file.read_bytes()[:-1])
             with pytest.raises(DamagedContentError):
                 await services.store.get(notebook.content_hash)
 
         in_services(settings, scenario)
 
-    def test_what_a_process_appended_last_and_never_named_is_in_nobodys_way(self, settings):
+    def test_an_incomplete_file_of_a_process_that_ended_is_deleted_when_it_is_old(self, settings):
         async def scenario(services):
-            # The process dies between the disk and the database.
-            append = await services.store.put({content_hash(b"lost"): b"lost"})
-            await services.database.at_the_disk(append)
-            assert stored_bytes(settings) == b"lost"
-            assert await services.store.get(content_hash(b"lost")) is None
-            what = content()
-            await share(services, what)
-            assert stored_bytes(settings) == b"lost" + what
-            assert await stored(services, what) == what
+            incomplete = Path(settings.storage_location) / "incoming" / "x"
+            incomplete.write_bytes(b"half of a noteb")
+            await services.sweep.sweep()
+            assert files(settings) == [incomplete]
+            make_file_older(incomplete)
+            await services.sweep.sweep()
+            assert files(settings) == []
 
         in_services(settings, scenario)
 

@@ -30,7 +30,7 @@ async def may_change(services, notebook, claims):
     for change in (
         lambda: services.notebooks.require_owner(notebook, claims),
         lambda: services.notebooks.update(notebook, claims, content()),
-        lambda: services.notebooks.take_back(notebook, claims),
+        lambda: services.notebooks.delete_as_owner(notebook, claims),
     ):
         try:
             await change()
@@ -91,11 +91,11 @@ def test_what_was_deleted_meanwhile_is_said_to_be_gone(run):
     async def scenario(services):
         claims = Claims(str(uuid.uuid4()), 0, 0)
         found = await share(services, content(), claims.session_id)
-        await services.notebooks.take_back(found, claims)
+        await services.notebooks.delete_as_owner(found, claims)
         for change in (
             lambda: services.notebooks.require_owner(found, claims),
             lambda: services.notebooks.update(found, claims, content()),
-            lambda: services.notebooks.take_back(found, claims),
+            lambda: services.notebooks.delete_as_owner(found, claims),
         ):
             with pytest.raises(NotFoundError):
                 await change()
@@ -164,14 +164,14 @@ def test_a_refreshed_token_that_comes_back_late_ends_its_session_and_no_other(
 
 def test_a_session_is_forgotten_an_hour_and_the_skew_of_clocks_after_its_end(run):
     async def scenario(services):
-        await services.sessions.forget_expired()
+        await services.sessions.delete_expired()
         kept, gone = [await services.sessions.read(await services.sessions.issue()) for _ in "ab"]
         patience = 3600 + services.settings.clock_skew_seconds
         async with services.database.write() as connection:
             for claims, since in ((kept, patience - 60), (gone, patience + 60)):
                 change = update(sessions).where(sessions.c.id == claims.session_id)
                 await connection.execute(change.values(expires_at=now() - since * SECOND))
-        assert await services.sessions.forget_expired() == 1
+        assert await services.sessions.delete_expired() == 1
         async with services.database.read() as connection:
             ids = set((await connection.execute(select(sessions.c.id))).scalars())
         assert kept.session_id in ids

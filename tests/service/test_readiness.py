@@ -8,7 +8,7 @@ from running_service import raw_request
 
 from je_sharing.errors import UnavailableError
 from je_sharing.readiness import Readiness
-from je_sharing.storage.s3 import S3Store
+from je_sharing.storage.s3 import open_bucket
 
 pytestmark = pytest.mark.service
 
@@ -46,7 +46,7 @@ def test_a_bucket_of_many_notebooks_answers_no_more_than_an_empty_one(s3_endpoin
         counting = Counting(s3_endpoint)
         async with await asyncio.start_server(counting, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            store = S3Store.open("s3://notebooks/many", endpoint=f"http://127.0.0.1:{port}")
+            store = open_bucket("s3://notebooks/many", endpoint=f"http://127.0.0.1:{port}")
 
             async def size_of_a_ping() -> int:
                 before = counting.received
@@ -57,14 +57,14 @@ def test_a_bucket_of_many_notebooks_answers_no_more_than_an_empty_one(s3_endpoin
             assert empty > 100
             # Of every notebook as of those whose hash begins with the same two digits.
             names = [f"contents/00/{number:064x}" for number in range(60)]
-            await asyncio.gather(*(store._bucket.put_async(name, b"x") for name in names))
+            await asyncio.gather(*(store.put(name, b"x") for name in names))
             assert await size_of_a_ping() <= empty + 50
 
     asyncio.run(scenario())
 
 
 def test_a_bucket_that_is_not_there_is_not_ready(s3_endpoint):
-    store = S3Store.open("s3://no-such-bucket", endpoint=s3_endpoint)
+    store = open_bucket("s3://no-such-bucket", endpoint=s3_endpoint)
 
     async def scenario():
         with pytest.raises(UnavailableError) as caught:
@@ -78,7 +78,7 @@ def test_a_bucket_that_is_not_there_is_not_ready(s3_endpoint):
 def test_however_many_ask_a_store_that_hangs_is_asked_once_and_then_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.setblocking(False)
-        store = S3Store.open(
+        store = open_bucket(
             "s3://notebooks", endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}"
         )
 

@@ -150,6 +150,6 @@ AT_QUERY = parameter(
 )
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document refusals, all of one shape."""
     return {status: {"model": Error} for status in statuses}

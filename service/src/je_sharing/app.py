@@ -1,30 +1,27 @@
 """The ASGI application."""
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.responses import HTMLResponse, Response
 
 from je_sharing import auth_routes, health_routes, notebook_routes, relay_routes, view_routes
+from je_sharing.errors import ServiceError, error_response, response_for
 from je_sharing.logs import log_as_json
 from je_sharing.middleware import (
-    AddressLimit,
-    AnyOptions,
-    ClientSecret,
-    Refusals,
-    RequestRecord,
+    ClientSecretMiddleware,
+    ErrorMiddleware,
+    HeadMiddleware,
+    OptionsMiddleware,
+    RateLimitMiddleware,
+    RequestLogMiddleware,
 )
-from je_sharing.plain_route import plain_routes
 from je_sharing.relay import Relay
 from je_sharing.services import Services, running, services_of
 from je_sharing.settings import Settings
@@ -42,22 +39,9 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# A large share is a few thousand objects that are gone when it is answered: looking for cycles
-# among them every 700, as CPython does by default, costs a third of the time of a share.
-_OBJECTS_BEFORE_A_COLLECTION = 50_000
 
 
-class _Application(Starlette):
-    """Starlette without its own two middlewares, in whose place `RequestRecord` and ours stand."""
-
-    def build_middleware_stack(self) -> ASGIApp:
-        app: ASGIApp = self.router
-        for item, arguments, options in reversed(self.user_middleware):
-            app = item(app, *arguments, **options)
-        return app
-
-
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings) -> FastAPI:
     """Make the application.
 
     Parameters
@@ -67,27 +51,32 @@ def create_app(settings: Settings) -> Starlette:
 
     Returns
     -------
-    starlette.applications.Starlette
+    fastapi.FastAPI
         Opens database and storage when it starts, and closes them when it ends.
     """
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Services]]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Services]]:
         async with running(settings) as services:
             yield {"services": services}
 
-    routers = _routers(settings)
-    app = _Application(
-        routes=[
-            *(route for router, prefix in routers for route in plain_routes(router, prefix)),
-            Route("/openapi.json", _openapi_document),
-            Route("/docs", _interface_page),
-        ],
-        middleware=_middleware(settings),
+    app = FastAPI(
+        title="je-sharing",
+        description=_DESCRIPTION,
+        version=_version(),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
+        middleware=_middleware(settings),
+        exception_handlers={
+            ServiceError: _answer_service_error,
+            HTTPException: _answer_http_exception,
+        },
     )
-    app.router.redirect_slashes = False
-    app.state.openapi = openapi_document(settings)
+    for router, prefix in _routers(settings):
+        app.include_router(router, prefix=prefix)
+    app.add_route("/docs", _interface_page, include_in_schema=False)
     if settings.relay_host_list:
         app.state.relay = Relay(
             settings.relay_host_list,
@@ -97,37 +86,11 @@ def create_app(settings: Settings) -> Starlette:
     return app
 
 
-def app_from_environment() -> Starlette:
-    """Make the application from `JE_SHARING_*`; the factory uvicorn's workers call."""
+def app_from_environment() -> FastAPI:
+    """Make the application from `JE_SHARING_*`; the factory that uvicorn's workers call."""
     settings = Settings()
     log_as_json(settings.log_level)
-    app = create_app(settings)
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_BEFORE_A_COLLECTION, *gc.get_threshold()[1:])
-    return app
-
-
-def openapi_document(settings: Settings) -> dict[str, Any]:
-    """Describe the API.
-
-    Parameters
-    ----------
-    settings
-        Decide whether the relay is part of it.
-
-    Returns
-    -------
-    dict
-        The OpenAPI document, which FastAPI writes from the routes' declarations.
-    """
-    declared = FastAPI(title="je-sharing", description=_DESCRIPTION, version=_version())
-    for router, prefix in _routers(settings):
-        declared.include_router(router, prefix=prefix)
-    document = declared.openapi()
-    document.setdefault("components", {})["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    }
-    return document
+    return create_app(settings)
 
 
 def _routers(settings: Settings) -> list[tuple[APIRouter, str]]:
@@ -143,10 +106,11 @@ def _routers(settings: Settings) -> list[tuple[APIRouter, str]]:
 
 
 def _middleware(settings: Settings) -> list[Middleware]:
-    """Choose what a request passes through, outermost first."""
+    """List the middleware, outermost first."""
     chosen = [
+        Middleware(HeadMiddleware),
         Middleware(
-            RequestRecord,
+            RequestLogMiddleware,
             headers=_HEADERS,
             access_log=settings.access_log,
         ),
@@ -167,17 +131,23 @@ def _middleware(settings: Settings) -> list[Middleware]:
             max_age=_PREFLIGHT_SECONDS,
         )
         chosen.append(cors)
-    chosen.append(Middleware(AnyOptions))
-    chosen.append(Middleware(AddressLimit, limit=settings.requests_per_address))
+    chosen.append(Middleware(OptionsMiddleware))
+    chosen.append(Middleware(RateLimitMiddleware, limit=settings.requests_per_address))
     if secret := settings.client_secret.get_secret_value():
         header = settings.client_secret_header
-        chosen.append(Middleware(ClientSecret, header=header, secret=secret))
-    chosen.append(Middleware(Refusals, timeout_seconds=settings.request_timeout_seconds))
+        chosen.append(Middleware(ClientSecretMiddleware, header=header, secret=secret))
+    chosen.append(Middleware(ErrorMiddleware, timeout_seconds=settings.request_timeout_seconds))
     return chosen
 
 
-async def _openapi_document(request: Request) -> JSONResponse:
-    return JSONResponse(request.app.state.openapi)
+async def _answer_service_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    return response_for(error)
+
+
+async def _answer_http_exception(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return error_response(error.status_code, str(error.detail), headers=error.headers)
 
 
 async def _interface_page(request: Request) -> HTMLResponse:
@@ -189,7 +159,7 @@ async def _interface_page(request: Request) -> HTMLResponse:
             "summary": operation.get("description") or operation.get("summary", ""),
             "statuses": ", ".join(operation["responses"]),
         }
-        for path, methods in request.app.state.openapi["paths"].items()
+        for path, methods in request.app.openapi()["paths"].items()
         for method, operation in methods.items()
     ]
     return HTMLResponse(

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from je_sharing.api_models import ISSUE_BODY, REFRESH_BODY, Token, refusals
+from je_sharing.api_models import ISSUE_BODY, REFRESH_BODY, Token, error_responses
 from je_sharing.errors import BadRequestError, NotFoundError, UnauthorizedError
 from je_sharing.passwords import password_matches
 from je_sharing.services import Services, services_of
@@ -34,7 +34,7 @@ class _Refresh(msgspec.Struct):
     "/issue",
     operation_id="issue_token",
     response_model=Token,
-    responses=refusals(400, 401, 408, 413, 429),
+    responses=error_responses(400, 401, 408, 413, 429),
     openapi_extra=ISSUE_BODY,
 )
 async def issue_token(request: Request) -> Response:
@@ -71,8 +71,8 @@ async def _unlock(
     stored = await services.notebooks.password_hash(notebook.id)
     if not (stored and password and await password_matches(password, stored)):
         raise refusal
-    services.limits.give_back("password-here", from_here)
-    services.limits.give_back("password", notebook.id)
+    services.limits.refund("password-here", from_here)
+    services.limits.refund("password", notebook.id)
     return notebook.id, stored
 
 
@@ -80,7 +80,7 @@ async def _unlock(
     "/refresh",
     operation_id="refresh_token",
     response_model=Token,
-    responses=refusals(400, 401, 408, 413, 429),
+    responses=error_responses(400, 401, 408, 413, 429),
     openapi_extra=REFRESH_BODY,
 )
 async def refresh_token(request: Request) -> Response:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from je_sharing.connections import limited_protocol
 from je_sharing.database import Database, check_schema, migrate
-from je_sharing.http_protocol import limited_protocol
 from je_sharing.logs import log_as_json
 from je_sharing.services import assemble
 from je_sharing.settings import Settings

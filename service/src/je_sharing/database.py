@@ -1,84 +1,53 @@
 """The database: engines, transactions, and the state of the schema."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import (
-    Connection,
-    Engine,
-    event,
-    text,
-)
-from sqlalchemy import create_engine as create_sync_engine
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.schema import Table
 
-from je_sharing.driver import Addition, Driver, PostgresDriver, SqliteDriver
 from je_sharing.folders import make_folder
 from je_sharing.settings import Settings
 
-Outcome = TypeVar("Outcome")
-
 _AUTOCOMMIT = "AUTOCOMMIT"
 _RECYCLE_SECONDS = 1800
-# 16 MB: the busiest pages of the indexes change many times before they are copied once.
-_PAGES_BEFORE_A_CHECKPOINT = 4000
 
 
 class Database:
-    """One process's door to the database.
+    """One process's connections to the database.
 
     Parameters
     ----------
     settings
         Which database, and how many connections.
 
-    Attributes
-    ----------
-    engine
-        For writing.
-    driver
-        Finds and adds rows more quickly than `read` and `write`.
-
     Notes
     -----
-    Reads run in autocommit, which spares PostgreSQL two round trips; writes run in a transaction
-    that on SQLite takes its lock at the start, so two processes wait for each other rather than
-    fail half-way.
-
-    One thread does what waits for the disk: several keep each other and the event loop from
-    running, and a disk does one thing at a time anyway, as SQLite lets one write at a time.
+    Reads run in autocommit, which spares PostgreSQL two round trips. Writes run in a transaction
+    that on SQLite takes its lock at the start, so that two processes wait for each other rather
+    than fail half-way.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.engine = create_engine(settings)
-        # An engine of its own, for changing a connection's mode on every use costs as much as
-        # the query does.
+        self._writing = create_engine(settings)
+        # An engine of its own: changing a connection's mode at every use costs as much as a query.
         self._reading = create_engine(settings, reading=True)
-        self.driver: Driver
-        self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
-        if settings.is_sqlite:
-            self.driver = SqliteDriver(
-                _sqlite_engine(settings, reading=True),
-                _sqlite_engine(settings, reading=False),
-                self._disk_thread,
-            )
-        else:
-            self.driver = PostgresDriver(
-                self._reading, self._disk_thread, kept=max(1, settings.database_pool // 2)
-            )
+        # SQLite allows one writer at a time, and its own wait is a sleep.
+        self._turn: AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if settings.is_sqlite else nullcontext()
+        )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -89,23 +58,8 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction, committed when the block ends well."""
-        async with self.engine.begin() as connection:
+        async with self._turn, self._writing.begin() as connection:
             yield connection
-
-    async def at_the_disk(self, work: Callable[[], Outcome]) -> Outcome:
-        """Do in the disk's thread what waits for the disk.
-
-        Parameters
-        ----------
-        work
-            Takes nothing and returns the outcome.
-
-        Returns
-        -------
-        Outcome
-            What the work returned.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._disk_thread, work)
 
     def insert(self, table: Table) -> Any:
         """Make an INSERT that knows ON CONFLICT in this database's dialect.
@@ -122,18 +76,6 @@ class Database:
         """
         return sqlite.insert(table) if self._settings.is_sqlite else postgresql.insert(table)
 
-    def add_rows(self, connection: Connection, addition: Addition) -> None:
-        """Add rows in one statement, which is what a database does most quickly.
-
-        Parameters
-        ----------
-        connection
-            In a transaction.
-        addition
-            The rows.
-        """
-        connection.exec_driver_sql(*self.driver.written_out(addition))
-
     async def ping(self) -> None:
         """Ask the database for a sign of life."""
         async with self.read() as connection:
@@ -141,20 +83,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.driver.close()
-        await self.engine.dispose()
+        await self._writing.dispose()
         await self._reading.dispose()
-        self._disk_thread.shutdown()
-
-
-def _sqlite_engine(settings: Settings, *, reading: bool) -> Engine:
-    url = settings.async_database_url.replace("+aiosqlite", "", 1)
-    mode: dict[str, Any] = (
-        {"isolation_level": _AUTOCOMMIT, "pool_reset_on_return": None} if reading else {}
-    )
-    engine = create_sync_engine(url, pool_size=2, connect_args={"timeout": 30}, **mode)
-    _prepare_sqlite(engine, reading=reading, synchronous="FULL" if settings.fsync else "NORMAL")
-    return engine
 
 
 def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
@@ -181,6 +111,7 @@ def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
             pool_size=settings.database_pool,
             max_overflow=settings.database_pool,
             pool_recycle=_RECYCLE_SECONDS,
+            pool_pre_ping=True,
             **mode,
         )
     if not settings.database_url:
@@ -207,9 +138,6 @@ def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:
         cursor.execute("PRAGMA busy_timeout=30000")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
-        # What a statement of many rows might have to undo is small, and is kept in a file else.
-        cursor.execute("PRAGMA temp_store=MEMORY")
-        cursor.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BEFORE_A_CHECKPOINT}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from je_sharing.api_models import Health, refusals
+from je_sharing.api_models import Health, error_responses
 from je_sharing.services import services_of
 
 api_router = APIRouter(tags=["health"])
@@ -20,10 +20,10 @@ async def live(_request: Request) -> Response:
 
 
 @probe_router.get(
-    "/health", operation_id="ready_or_not", response_model=Health, responses=refusals(503)
+    "/health", operation_id="ready_or_not", response_model=Health, responses=error_responses(503)
 )
 @probe_router.get(
-    "/health/ready", operation_id="ready", response_model=Health, responses=refusals(503)
+    "/health/ready", operation_id="ready", response_model=Health, responses=error_responses(503)
 )
 async def ready(request: Request) -> Response:
     """Say whether database and storage can be reached."""

@@ -1,6 +1,5 @@
 """Logs as one JSON object a line."""
 
-import asyncio
 import logging
 import re
 import sys
@@ -58,22 +57,30 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
-class LineLog:
-    """Writes JSON lines to standard error, those of one turn of the event loop together."""
+def log_request(*, method: str, route: str, status: int, seconds: float) -> None:
+    """Write the access log's line for a request to standard error.
 
-    def __init__(self) -> None:
-        self._lines: list[bytes] = []
-
-    def write(self, line: dict[str, object]) -> None:
-        """Write a line before the event loop waits again."""
-        if not self._lines:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._lines.append(msgspec.json.encode(line))
-
-    def _flush(self) -> None:
-        text = b"\n".join(self._lines).decode()
-        self._lines.clear()
-        sys.stderr.write(f"{text}\n")
+    Parameters
+    ----------
+    method
+        HTTP method.
+    route
+        Name of the operation; never the path, which holds a readable id.
+    status
+        HTTP status of the response.
+    seconds
+        Time to answer.
+    """
+    line = {
+        "time": time.time(),
+        "level": "INFO",
+        "message": "request",
+        "method": method,
+        "route": route,
+        "status": status,
+        "ms": round(seconds * 1000, 2),
+    }
+    sys.stderr.write(f"{msgspec.json.encode(line).decode()}\n")
 
 
 def log_as_json(level: str) -> None:

@@ -1,6 +1,4 @@
-"""What Prometheus can ask for; nothing here names a person, a notebook or an address."""
-
-import functools
+"""Prometheus metrics; no label names a person, a notebook or an address."""
 
 from prometheus_client import Counter, Histogram
 
@@ -15,11 +13,6 @@ SHARES = Counter("je_sharing_shares_total", "Shares by outcome.", ["outcome"])
 RENDERINGS = Counter(
     "je_sharing_renderings_total", "Notebooks rendered for their pages, by outcome.", ["outcome"]
 )
-# Looked up once for each combination of labels, of which there are few.
-requests_counter = functools.cache(REQUESTS.labels)
-request_seconds = functools.cache(REQUEST_SECONDS.labels)
-shares_counter = functools.cache(SHARES.labels)
-renderings_counter = functools.cache(RENDERINGS.labels)
 NOTEBOOK_BYTES = Histogram(
     "je_sharing_notebook_bytes",
     "Size of the notebooks shared.",

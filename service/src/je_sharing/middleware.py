@@ -1,18 +1,17 @@
-"""What every request passes through: its record, its time limit, its headers, its gatekeepers."""
+"""Middleware: metrics and access log, response headers, rate limit, client secret, errors."""
 
+import asyncio
 import hmac
 import logging
 import time
 from collections.abc import Iterable, Mapping
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from je_sharing.deadlines import Deadlines
 from je_sharing.errors import TooManyRequestsError, error_response, response_for
-from je_sharing.logs import LineLog
-from je_sharing.metrics import request_seconds, requests_counter
+from je_sharing.logs import log_request
+from je_sharing.metrics import REQUEST_SECONDS, REQUESTS
 from je_sharing.rate_limits import address_prefix
 
 _log = logging.getLogger(__name__)
@@ -23,7 +22,7 @@ _NOT_COUNTED = {"/health", "/health/live", "/health/ready"}
 _WRONG_SECRETS = 30
 
 
-class RequestRecord:
+class RequestLogMiddleware:
     """Counts and logs each request by its operation, never by its path, and adds the headers.
 
     A path holds a readable id, and whoever has that has the notebook. The status that was answered
@@ -46,7 +45,6 @@ class RequestRecord:
             for name, value in headers.items()
         ]
         self._access_log = access_log
-        self._lines = LineLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request and record it."""
@@ -73,24 +71,15 @@ class RequestRecord:
             self._record(scope, scope["je_sharing.status"], time.perf_counter() - begun)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope.get("je_sharing.operation", "other")
+        operation = getattr(scope.get("route"), "operation_id", None) or "other"
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        requests_counter(method, route, status).inc()
-        request_seconds(route).observe(seconds)
+        REQUESTS.labels(method, operation, status).inc()
+        REQUEST_SECONDS.labels(operation).observe(seconds)
         if self._access_log:
-            line: dict[str, object] = {
-                "time": time.time(),
-                "level": "INFO",
-                "message": "request",
-                "method": method,
-                "route": route,
-                "status": status,
-                "ms": round(seconds * 1000, 2),
-            }
-            self._lines.write(line)
+            log_request(method=method, route=operation, status=status, seconds=seconds)
 
 
-class ClientSecret:
+class ClientSecretMiddleware:
     """Demands a shared secret from every API call, for deployments that want one.
 
     Who gives a wrong one too often is asked to wait. Who gives the right one never is: others
@@ -136,7 +125,7 @@ class ClientSecret:
         return len(given) == 1 and hmac.compare_digest(given[0], self._secret)
 
 
-class AddressLimit:
+class RateLimitMiddleware:
     """Refuses an address prefix that asks too often, and names the prefix for later limits.
 
     Parameters
@@ -167,23 +156,23 @@ class AddressLimit:
         await self._app(scope, receive, send)
 
 
-class Refusals:
-    """Answers in our shape what the router refuses, what takes too long, and what goes wrong.
+class ErrorMiddleware:
+    """Answers what takes too long (503) and what fails unexpectedly (500).
 
-    It comes last, so that these answers pass through all that is before it, as any other:
-    without CORS headers a page could not tell them from a network that is down.
+    It comes last, so that its answers pass through the other middleware: without CORS headers a
+    page could not tell them from a network failure.
 
     Parameters
     ----------
     app
-        The router.
+        The application.
     timeout_seconds
         Time for a whole request.
     """
 
     def __init__(self, app: ASGIApp, *, timeout_seconds: float) -> None:
         self._app = app
-        self._deadlines = Deadlines(timeout_seconds)
+        self._timeout_seconds = timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -191,11 +180,9 @@ class Refusals:
             await self._app(scope, receive, send)
             return
         try:
-            with self._deadlines.begin():
+            async with asyncio.timeout(self._timeout_seconds):
                 await self._app(scope, receive, send)
             return
-        except HTTPException as error:
-            answer = error_response(error.status_code, str(error.detail), headers=error.headers)
         except TimeoutError:
             answer = error_response(503, "The request took too long. Try again.")
         except Exception:
@@ -206,7 +193,26 @@ class Refusals:
             await answer(scope, receive, send)
 
 
-class AnyOptions:
+class HeadMiddleware:
+    """Answers HEAD as GET; the server leaves the body out.
+
+    Parameters
+    ----------
+    app
+        The application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
+class OptionsMiddleware:
     """Answers OPTIONS everywhere; the contract asks for no token there.
 
     Parameters

@@ -4,7 +4,6 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import msgspec
 from fastapi import APIRouter
@@ -20,10 +19,9 @@ from je_sharing.api_models import (
     History,
     Retrieved,
     Saved,
-    refusals,
+    error_responses,
 )
-from je_sharing.bearer import caller
-from je_sharing.envelope import BadEnvelopeError, Envelope, open_envelope, plain_notebook
+from je_sharing.authentication import Authenticated
 from je_sharing.errors import (
     BadRequestError,
     InvalidNotebookError,
@@ -31,21 +29,19 @@ from je_sharing.errors import (
     PayloadTooLargeError,
     TooManyRequestsError,
 )
-from je_sharing.headers import header_of
-from je_sharing.metrics import NOTEBOOK_BYTES, shares_counter
+from je_sharing.metrics import NOTEBOOK_BYTES, SHARES
 from je_sharing.notebooks import Notebook, Share
 from je_sharing.passwords import hash_password
 from je_sharing.rate_limits import MINUTES_A_DAY
 from je_sharing.services import Services, services_of
+from je_sharing.share_body import BadShareBodyError, ShareBody, parse_share_body
 from je_sharing.tokens import Claims
-from je_sharing.uploads import SPOOL_BYTES
 from je_sharing.validation import NotANotebookError, check_notebook
 
 # The contract's field for a host name. Ours names the service, and so identifies nobody.
 DOMAIN_ID = "je-sharing"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEEDS_TOKEN: dict[str, Any] = {"security": [{"bearer": []}]}
 _REFUSALS = (403, 404, 429)
 
 router = APIRouter(prefix="/notebooks", tags=["notebooks"])
@@ -56,23 +52,22 @@ router = APIRouter(prefix="/notebooks", tags=["notebooks"])
     operation_id="share_notebook",
     status_code=201,
     response_model=Saved,
-    responses=refusals(400, 403, 408, 413, 422, 429, 503, 507),
-    openapi_extra=SHARE_BODY | _NEEDS_TOKEN,
+    responses=error_responses(400, 403, 408, 413, 422, 429, 503, 507),
+    openapi_extra=SHARE_BODY,
 )
-async def share_notebook(request: Request) -> Response:
+async def share_notebook(request: Request, claims: Authenticated) -> Response:
     """Share a notebook; the same session sharing the same content again gets the same answer."""
     services = services_of(request)
-    claims = await caller(request)
     _count_write(services, claims)
     async with services.uploads.of(request) as body:
-        envelope = await _opened(services, body)
-        _count_bytes(services, request, envelope.notebook)
-        password_hash = await hash_password(envelope.password) if envelope.password else None
+        share = await _parse_share(services, body)
+        _count_bytes(services, request, share.notebook)
+        password_hash = await hash_password(share.password) if share.password else None
         shared = await services.notebooks.create(
-            Share(claims.session_id, envelope.notebook, password_hash=password_hash)
+            Share(claims.session_id, share.notebook, password_hash=password_hash)
         )
-    NOTEBOOK_BYTES.observe(len(envelope.notebook))
-    shares_counter("created" if shared.is_new else "repeated").inc()
+    NOTEBOOK_BYTES.observe(len(share.notebook))
+    SHARES.labels("created" if shared.is_new else "repeated").inc()
     message = "Notebook shared" if shared.is_new else "Notebook was shared before, unchanged"
     return _saved(services, 201, message, shared.notebook)
 
@@ -81,64 +76,63 @@ async def share_notebook(request: Request) -> Response:
     "/get-by-readable-id/{readable_id}",
     operation_id="get_notebook_by_readable_id",
     response_model=Retrieved,
-    responses=refusals(400, *_REFUSALS, 503),
-    openapi_extra={"parameters": [READABLE_PATH, AT_QUERY]} | _NEEDS_TOKEN,
+    responses=error_responses(400, *_REFUSALS, 503),
+    openapi_extra={"parameters": [READABLE_PATH, AT_QUERY]},
 )
-async def get_notebook_by_readable_id(request: Request) -> Response:
+async def get_notebook_by_readable_id(request: Request, claims: Authenticated) -> Response:
     """Get a notebook by its readable id."""
-    return await _retrieved(request, await _asked_for(request))
+    return await _retrieved(request, await _find(request, claims))
 
 
 @router.put(
     "/update-by-readable-id/{readable_id}",
     operation_id="update_notebook_by_readable_id",
     response_model=Saved,
-    responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
-    openapi_extra={"parameters": [READABLE_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
+    responses=error_responses(400, 401, 408, 413, *_REFUSALS, 507),
+    openapi_extra={"parameters": [READABLE_PATH]} | NOTEBOOK_BODY,
 )
-async def update_notebook_by_readable_id(request: Request) -> Response:
+async def update_notebook_by_readable_id(request: Request, claims: Authenticated) -> Response:
     """Replace a notebook's content, by its readable id."""
-    return await _update(request)
+    return await _update(request, claims)
 
 
 @router.get(
     "/{notebook_id}",
     operation_id="get_notebook",
     response_model=Retrieved,
-    responses=refusals(400, *_REFUSALS, 503),
-    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]} | _NEEDS_TOKEN,
+    responses=error_responses(400, *_REFUSALS, 503),
+    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]},
 )
-async def get_notebook(request: Request) -> Response:
+async def get_notebook(request: Request, claims: Authenticated) -> Response:
     """Get a notebook by its UUID."""
-    return await _retrieved(request, await _asked_for(request))
+    return await _retrieved(request, await _find(request, claims))
 
 
 @router.put(
     "/{notebook_id}",
     operation_id="update_notebook",
     response_model=Saved,
-    responses=refusals(400, 401, 408, 413, *_REFUSALS, 507),
-    openapi_extra={"parameters": [UUID_PATH]} | NOTEBOOK_BODY | _NEEDS_TOKEN,
+    responses=error_responses(400, 401, 408, 413, *_REFUSALS, 507),
+    openapi_extra={"parameters": [UUID_PATH]} | NOTEBOOK_BODY,
 )
-async def update_notebook(request: Request) -> Response:
+async def update_notebook(request: Request, claims: Authenticated) -> Response:
     """Replace a notebook's content, by its UUID."""
-    return await _update(request)
+    return await _update(request, claims)
 
 
 @router.delete(
     "/{notebook_id}",
     operation_id="delete_notebook",
     status_code=204,
-    responses=refusals(401, *_REFUSALS),
-    openapi_extra={"parameters": [UUID_PATH]} | _NEEDS_TOKEN,
+    responses=error_responses(401, *_REFUSALS),
+    openapi_extra={"parameters": [UUID_PATH]},
 )
-async def delete_notebook(request: Request) -> Response:
+async def delete_notebook(request: Request, claims: Authenticated) -> Response:
     """Delete a notebook with its history; only its owner may."""
     services = services_of(request)
-    claims = await caller(request)
     _count_write(services, claims)
-    notebook = await _asked_for(request)
-    await services.notebooks.take_back(notebook, claims)
+    notebook = await _find(request, claims)
+    await services.notebooks.delete_as_owner(notebook, claims)
     return Response(status_code=204)
 
 
@@ -151,15 +145,14 @@ async def delete_notebook(request: Request) -> Response:
             "description": "The .ipynb file, exactly as it was sent.",
             "content": {"application/x-ipynb+json": {"schema": {"type": "object"}}},
         },
-        **refusals(400, *_REFUSALS, 503),
+        **error_responses(400, *_REFUSALS, 503),
     },
-    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]} | _NEEDS_TOKEN,
+    openapi_extra={"parameters": [UUID_PATH, AT_QUERY]},
 )
-async def export_notebook(request: Request) -> Response:
+async def export_notebook(request: Request, claims: Authenticated) -> Response:
     """Download a notebook as an .ipynb file."""
-    await caller(request)
     services = services_of(request)
-    notebook = await at_asked_time(services, request, await _asked_for(request))
+    notebook = await at_requested_time(services, request, await _find(request, claims))
     return ipynb(notebook, await services.notebooks.content(notebook))
 
 
@@ -167,13 +160,12 @@ async def export_notebook(request: Request) -> Response:
     "/{notebook_id}/history",
     operation_id="notebook_history",
     response_model=History,
-    responses=refusals(*_REFUSALS),
-    openapi_extra={"parameters": [UUID_PATH]} | _NEEDS_TOKEN,
+    responses=error_responses(*_REFUSALS),
+    openapi_extra={"parameters": [UUID_PATH]},
 )
-async def notebook_history(request: Request) -> Response:
+async def notebook_history(request: Request, claims: Authenticated) -> Response:
     """List when a notebook was shared."""
-    await caller(request)
-    notebook = await _asked_for(request)
+    notebook = await _find(request, claims)
     times = await services_of(request).notebooks.history(notebook)
     return _json(
         200,
@@ -181,12 +173,11 @@ async def notebook_history(request: Request) -> Response:
     )
 
 
-async def _update(request: Request) -> Response:
+async def _update(request: Request, claims: Claims) -> Response:
     services = services_of(request)
-    claims = await caller(request)
     _count_write(services, claims)
     async with services.uploads.of(request) as body:
-        notebook = await _asked_for(request)
+        notebook = await _find(request, claims)
         await services.notebooks.require_owner(notebook, claims)
         try:
             await _check(services, body)
@@ -195,37 +186,30 @@ async def _update(request: Request) -> Response:
         _count_bytes(services, request, body)
         updated = await services.notebooks.update(notebook, claims, body)
     NOTEBOOK_BYTES.observe(len(body))
-    shares_counter("updated").inc()
+    SHARES.labels("updated").inc()
     return _saved(services, 200, "Notebook updated", updated)
 
 
-async def _opened(services: Services, body: bytes) -> Envelope:
+async def _parse_share(services: Services, body: bytes) -> ShareBody:
     """Take a share's body apart, and check its notebook."""
-    if len(body) <= min(SPOOL_BYTES, services.settings.max_notebook_bytes):
-        notebook = plain_notebook(body, services.bounds)
-        if notebook is not None:
-            return Envelope(notebook, password="")
     try:
-        envelope = open_envelope(body)
-        await _check(services, envelope.notebook)
-    except BadEnvelopeError as error:
+        share = parse_share_body(body)
+        await _check(services, share.notebook)
+    except BadShareBodyError as error:
         raise BadRequestError(str(error)) from error
     except NotANotebookError as error:
         raise InvalidNotebookError(f"Invalid notebook format: {error}") from error
-    return envelope
+    return share
 
 
 async def _check(services: Services, content: bytes) -> None:
-    """Check a notebook's size and validity, away from the event loop when it is large."""
+    """Check a notebook's size and validity, in a thread."""
     limit = services.settings.max_notebook_bytes
     if len(content) > limit:
         size = await asyncio.to_thread(_utf8_size, content)
         if size > limit:
             raise PayloadTooLargeError(size, limit)
-    if len(content) > SPOOL_BYTES:
-        await asyncio.to_thread(check_notebook, content, services.bounds)
-    else:
-        check_notebook(content, services.bounds)
+    await asyncio.to_thread(check_notebook, content, services.bounds)
 
 
 def _utf8_size(content: bytes) -> int:
@@ -262,9 +246,8 @@ def _count_bytes(services: Services, request: Request, content: bytes) -> None:
         raise TooManyRequestsError(error.retry_after, message) from None
 
 
-async def _asked_for(request: Request) -> Notebook:
+async def _find(request: Request, claims: Claims) -> Notebook:
     """Find the notebook of a request's path."""
-    claims = await caller(request)
     return await find_counting_misses(
         request,
         notebook_id=request.path_params.get("notebook_id"),
@@ -321,7 +304,7 @@ async def find_counting_misses(
         raise
 
 
-async def at_asked_time(services: Services, request: Request, notebook: Notebook) -> Notebook:
+async def at_requested_time(services: Services, request: Request, notebook: Notebook) -> Notebook:
     """Take a notebook back to the time the query's `at` names, if it names one.
 
     Raises
@@ -331,8 +314,7 @@ async def at_asked_time(services: Services, request: Request, notebook: Notebook
     NotFoundError
         When the notebook was not shared yet then.
     """
-    # Most links name no time, and a query costs as much to take apart as the rest of this call.
-    text = request.query_params.get("at") if request.scope["query_string"] else None
+    text = request.query_params.get("at")
     if text is None:
         return notebook
     try:
@@ -343,15 +325,15 @@ async def at_asked_time(services: Services, request: Request, notebook: Notebook
         microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
         raise BadRequestError("`at` must be a time such as 2026-01-31T13:45:00Z.") from None
-    return await services.notebooks.as_it_was(notebook, microseconds)
+    return await services.notebooks.revision_at(notebook, microseconds)
 
 
 async def _retrieved(request: Request, notebook: Notebook) -> Response:
     services = services_of(request)
-    notebook = await at_asked_time(services, request, notebook)
+    notebook = await at_requested_time(services, request, notebook)
     etag = etag_of(notebook)
     headers = {"ETag": etag, **sunset(services, notebook)}
-    if header_of(request, b"if-none-match") == etag:
+    if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     content = await services.notebooks.content(notebook)
     head = msgspec.json.encode(_ids(notebook))
@@ -376,7 +358,7 @@ def etag_of(notebook: Notebook) -> str:
     return f'"{notebook.content_hash.hex()}"'
 
 
-def kept_until(services: Services, notebook: Notebook) -> datetime | None:
+def expiry(services: Services, notebook: Notebook) -> datetime | None:
     """Tell when a notebook expires, unless it is shared again before; None for never."""
     days = services.settings.retention_days
     if not days:
@@ -386,7 +368,7 @@ def kept_until(services: Services, notebook: Notebook) -> datetime | None:
 
 def sunset(services: Services, notebook: Notebook) -> dict[str, str]:
     """Make the header that says when a notebook expires, by RFC 8594; none if it never does."""
-    until = kept_until(services, notebook)
+    until = expiry(services, notebook)
     return {"Sunset": format_datetime(until, usegmt=True)} if until else {}
 
 
@@ -398,9 +380,8 @@ def time_text(microseconds: int) -> str:
     >>> time_text(1_700_000_000_123_456)
     '2023-11-14T22:13:20.123456Z'
     """
-    # Without a zone, which would have to be taken off again.
-    moment = datetime(1970, 1, 1) + timedelta(microseconds=microseconds)
-    return f"{moment.isoformat(timespec='microseconds')}Z"
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _ids(notebook: Notebook) -> dict[str, str]:

@@ -1,32 +1,26 @@
-"""Notebooks: created, found, updated and deleted, in few trips to the database."""
+"""Notebooks: create, find, update, delete."""
 
 import asyncio
 import hashlib
-import logging
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, delete, select, update
+from sqlalchemy import Column, Select, delete, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from je_sharing import readable_ids
-from je_sharing.batching import Batcher
 from je_sharing.database import Database, is_transient
-from je_sharing.driver import Addition, Before, nothing_before
 from je_sharing.errors import NotFoundError, UnauthorizedError, UnavailableError
-from je_sharing.schema import leaving, notebooks, now, sessions, superseded
+from je_sharing.schema import gc_queue, notebooks, now, revisions, sessions
 from je_sharing.storage import ContentStore, content_hash
 from je_sharing.storage.cached import ContentCache
 from je_sharing.tokens import Claims, mark_of_password
 from je_sharing.uploads import SPOOL_BYTES
 
-_log = logging.getLogger(__name__)
 _ATTEMPTS = 8
-# While one waits for the disk, the next collects, and is ready when the disk is.
-_BATCHES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Shared:
+class ShareResult:
     """The outcome of a share.
 
     Parameters
@@ -92,35 +86,6 @@ class Shared:
     is_new: bool
 
 
-class _Draft(NamedTuple):
-    """The row a share is to become, and its content."""
-
-    id: str
-    readable_id: str
-    session_id: str
-    content_hash: bytes
-    share_key: bytes
-    password_hash: str | None
-    created_at: int
-    taken_at: int
-    shared_at: int
-    content: bytes
-
-    def row(self) -> tuple[Any, ...]:
-        return self[:-1]
-
-    def notebook(self) -> Notebook:
-        return Notebook(
-            self.id,
-            self.readable_id,
-            self.session_id,
-            self.content_hash,
-            self.taken_at,
-            self.shared_at,
-        )
-
-
-_DRAFTED = tuple(notebooks.c[name] for name in _Draft._fields[:-1])
 _COLUMNS = (
     notebooks.c.id,
     notebooks.c.readable_id,
@@ -158,17 +123,8 @@ class Notebooks:
         self._database = database
         self._store = store
         self._contents = ContentCache(store, cache_bytes)
-        self._creating: Batcher[_Draft, Shared] = Batcher(
-            self._create_all, at_once=_BATCHES_AT_ONCE, largest=64
-        )
-        self._finding_ids: Batcher[str, Notebook | None] = Batcher(
-            self._find_all_by_id, at_once=_BATCHES_AT_ONCE
-        )
-        self._finding_readable: Batcher[str, Notebook | None] = Batcher(
-            self._find_all_by_readable_id, at_once=_BATCHES_AT_ONCE
-        )
 
-    async def create(self, share: Share) -> Shared:
+    async def create(self, share: Share) -> ShareResult:
         """Share a content.
 
         Parameters
@@ -178,116 +134,56 @@ class Notebooks:
 
         Returns
         -------
-        Shared
+        ShareResult
             The notebook; not a new one when the session shared this content before.
         """
         digest = await _hashed(share.content)
-        moment = now()
-        draft = _Draft(
-            id=str(uuid.uuid4()),
-            readable_id=readable_ids.draw(),
-            session_id=share.session_id,
-            content_hash=digest,
-            share_key=share_key(share.session_id, digest),
-            password_hash=share.password_hash,
-            created_at=moment,
-            taken_at=moment,
-            shared_at=moment,
-            content=share.content,
-        )
-        return await self._creating.submit(draft)
-
-    async def _create_all(self, drafts: list[_Draft]) -> list[Shared]:
-        waiting = {draft.share_key: draft for draft in drafts}
-        before = await self._store.put({draft.content_hash: draft.content for draft in drafts})
-        try:
-            # What is shared is nearly always new.
-            added = await self._database.driver.add(before, _addition(waiting))
-            before = nothing_before
-        except Exception:
-            _log.exception("could not add notebooks at once; trying again with care")
-            added = 0
-        if added == len(waiting):
-            found = {key: Shared(draft.notebook(), is_new=True) for key, draft in waiting.items()}
-        else:
-            found = await self._settle_carefully(before, waiting)
-        return [
-            # Of the same share sent twice at once, one is the first.
-            found[draft.share_key]
-            if waiting[draft.share_key] is draft
-            else replace(found[draft.share_key], is_new=False)
-            for draft in drafts
-        ]
-
-    async def _settle_carefully(
-        self, before: Before, waiting: Mapping[bytes, _Draft]
-    ) -> dict[bytes, Shared]:
-        """Add what can be, unless it was already, and find out why the rest cannot."""
-        places = await self._database.at_the_disk(before)
+        await self._store.put(digest, share.content)
+        notebook_id = str(uuid.uuid4())
         for attempt in range(_ATTEMPTS):
+            notebook = Notebook(
+                id=notebook_id,
+                readable_id=readable_ids.draw(),
+                session_id=share.session_id,
+                content_hash=digest,
+                taken_at=(moment := now()),
+                shared_at=moment,
+            )
             try:
                 async with self._database.write() as connection:
-                    return await connection.run_sync(self._settle, places, waiting)
+                    if shared := await self._insert(connection, notebook, share.password_hash):
+                        return shared
             except DBAPIError as error:
                 if attempt == _ATTEMPTS - 1 or not is_transient(error):
                     raise
-        raise AssertionError("the loop returns or raises")
-
-    def _settle(
-        self, connection: Connection, places: Sequence[Addition], drafts: Mapping[bytes, _Draft]
-    ) -> dict[bytes, Shared]:
-        for addition in places:
-            self._database.add_rows(connection, addition)
-        waiting = dict(drafts)
-        found: dict[bytes, Shared] = {}
-        for _ in range(_ATTEMPTS):
-            self._database.add_rows(connection, _addition(waiting))
-            found |= self._added(connection, waiting)
-            waiting = {key: draft for key, draft in waiting.items() if key not in found}
-            if waiting:
-                found |= self._repeat(connection, waiting)
-            # What is left drew a readable id that is taken.
-            waiting = {
-                key: draft._replace(readable_id=readable_ids.draw())
-                for key, draft in waiting.items()
-                if key not in found
-            }
-            if not waiting:
-                return found
         raise UnavailableError("No free readable id was found. Try again.")
 
-    def _added(
-        self, connection: Connection, waiting: Mapping[bytes, _Draft]
-    ) -> dict[bytes, Shared]:
-        """Find what was added, by the ids that nobody else has drawn."""
-        ids = [draft.id for draft in waiting.values()]
-        ours = set(
-            connection.execute(select(notebooks.c.id).where(notebooks.c.id.in_(ids))).scalars()
-        )
-        return {
-            key: Shared(draft.notebook(), is_new=True)
-            for key, draft in waiting.items()
-            if draft.id in ours
-        }
+    async def _insert(
+        self, connection: AsyncConnection, notebook: Notebook, password_hash: str | None
+    ) -> ShareResult | None:
+        """Insert a notebook, or find it if its session shared this content before.
 
-    def _repeat(
-        self, connection: Connection, waiting: Mapping[bytes, _Draft]
-    ) -> dict[bytes, Shared]:
-        """Find the shares that were made before, and note that they were made again."""
-        query = select(notebooks.c.share_key, *_COLUMNS).where(
-            notebooks.c.share_key.in_(list(waiting))
+        None when the readable id is taken.
+        """
+        key = share_key(notebook.session_id, notebook.content_hash)
+        insert = self._database.insert(notebooks).values(
+            **asdict(notebook),
+            share_key=key,
+            password_hash=password_hash,
+            created_at=notebook.shared_at,
         )
-        rows = connection.execute(query).all()
-        moment = now()
-        for row in rows:
-            values: dict[str, Any] = {"shared_at": moment}
-            if password_hash := waiting[row.share_key].password_hash:
-                values["password_hash"] = password_hash
-            connection.execute(update(notebooks).where(notebooks.c.id == row.id).values(values))
-        return {
-            row.share_key: Shared(replace(_notebook(row[1:]), shared_at=moment), is_new=False)
-            for row in rows
-        }
+        result = await connection.execute(insert.on_conflict_do_nothing())
+        if result.rowcount:
+            return ShareResult(notebook, is_new=True)
+        values: dict[str, Any] = {"shared_at": notebook.shared_at}
+        if password_hash:
+            values["password_hash"] = password_hash
+        again = update(notebooks).where(notebooks.c.share_key == key).values(values)
+        row = (await connection.execute(again.returning(*_COLUMNS))).one_or_none()
+        if row is None:
+            return None
+        # It has this id if an attempt was committed although its connection broke.
+        return ShareResult(Notebook(*row), is_new=row.id == notebook.id)
 
     async def find(self, notebook_id: str) -> Notebook:
         """Find a notebook by its UUID.
@@ -301,7 +197,7 @@ class Notebooks:
             canonical = str(uuid.UUID(notebook_id))
         except ValueError:
             raise _unknown() from None
-        return _or_unknown(await self._finding_ids.submit(canonical))
+        return await self._find(notebooks.c.id, canonical)
 
     async def find_readable(self, readable_id: str) -> Notebook:
         """Find a notebook by its readable id, which is matched exactly.
@@ -313,21 +209,17 @@ class Notebooks:
         """
         if not readable_ids.could_be_readable_id(readable_id):
             raise _unknown()
-        return _or_unknown(await self._finding_readable.submit(readable_id))
+        return await self._find(notebooks.c.readable_id, readable_id)
 
-    async def _find_all_by_id(self, wanted: list[str]) -> list[Notebook | None]:
-        by_id = {found.id: found for found in await self._find_all(notebooks.c.id, wanted)}
-        return [by_id.get(item) for item in wanted]
+    async def _find(self, column: Column[str], value: str) -> Notebook:
+        async with self._database.read() as connection:
+            result = await connection.execute(select(*_COLUMNS).where(column == value))
+        row = result.one_or_none()
+        if row is None:
+            raise _unknown()
+        return Notebook(*row)
 
-    async def _find_all_by_readable_id(self, wanted: list[str]) -> list[Notebook | None]:
-        found = await self._find_all(notebooks.c.readable_id, wanted)
-        by_id = {notebook.readable_id: notebook for notebook in found}
-        return [by_id.get(item) for item in wanted]
-
-    async def _find_all(self, key: Column[str], wanted: list[str]) -> list[Notebook]:
-        return [_notebook(row) for row in await self._database.driver.find(_COLUMNS, key, wanted)]
-
-    async def as_it_was(self, notebook: Notebook, moment: int) -> Notebook:
+    async def revision_at(self, notebook: Notebook, moment: int) -> Notebook:
         """Find what a notebook held at an earlier time.
 
         Parameters
@@ -350,9 +242,9 @@ class Notebooks:
         if moment >= notebook.taken_at:
             return notebook
         query = (
-            select(superseded.c.content_hash, superseded.c.taken_at)
-            .where(superseded.c.notebook_id == notebook.id, superseded.c.taken_at <= moment)
-            .order_by(superseded.c.taken_at.desc())
+            select(revisions.c.content_hash, revisions.c.taken_at)
+            .where(revisions.c.notebook_id == notebook.id, revisions.c.taken_at <= moment)
+            .order_by(revisions.c.taken_at.desc())
             .limit(1)
         )
         async with self._database.read() as connection:
@@ -364,9 +256,9 @@ class Notebooks:
     async def history(self, notebook: Notebook) -> list[int]:
         """List when a notebook was shared, oldest first, in microseconds since 1970."""
         query = (
-            select(superseded.c.taken_at)
-            .where(superseded.c.notebook_id == notebook.id)
-            .order_by(superseded.c.taken_at)
+            select(revisions.c.taken_at)
+            .where(revisions.c.notebook_id == notebook.id)
+            .order_by(revisions.c.taken_at)
         )
         async with self._database.read() as connection:
             earlier = list((await connection.execute(query)).scalars())
@@ -394,7 +286,7 @@ class Notebooks:
     async def require_owner(self, notebook: Notebook, claims: Claims) -> None:
         """Refuse who may not change a notebook, before more is done for them.
 
-        `update` and `take_back` look again, where nobody can come between.
+        `update` and `delete_as_owner` look again, where nobody can come between.
 
         Raises
         ------
@@ -431,10 +323,8 @@ class Notebooks:
             When it was deleted meanwhile.
         """
         digest = await _hashed(content)
-        places = await self._database.at_the_disk(await self._store.put({digest: content}))
+        await self._store.put(digest, content)
         async with self._database.write() as connection:
-            for addition in places:
-                await connection.run_sync(self._database.add_rows, addition)
             query = _owner_query(notebook, claims).with_for_update(of=notebooks)
             before = await _owned(connection, query, notebook, claims)
             values: dict[str, Any] = {"session_id": claims.session_id, "shared_at": now()}
@@ -446,7 +336,7 @@ class Notebooks:
                 taken_at = max(now(), before.taken_at + 1)
                 values |= {"content_hash": digest, "taken_at": taken_at, "share_key": None}
                 await connection.execute(
-                    superseded.insert().values(
+                    revisions.insert().values(
                         notebook_id=before.id,
                         taken_at=before.taken_at,
                         content_hash=before.content_hash,
@@ -463,7 +353,7 @@ class Notebooks:
             shared_at=values["shared_at"],
         )
 
-    async def take_back(self, notebook: Notebook, claims: Claims) -> None:
+    async def delete_as_owner(self, notebook: Notebook, claims: Claims) -> None:
         """Delete a notebook with its history, for its owner.
 
         Raises
@@ -510,18 +400,18 @@ class Notebooks:
             *await connection.execute(chosen.returning(notebooks.c.id, notebooks.c.content_hash))
         ]
         earlier = await connection.execute(
-            delete(superseded)
-            .where(superseded.c.notebook_id.in_([row.id for row in gone]))
-            .returning(superseded.c.content_hash)
+            delete(revisions)
+            .where(revisions.c.notebook_id.in_([row.id for row in gone]))
+            .returning(revisions.c.content_hash)
         )
         digests = sorted({row.content_hash for row in [*gone, *earlier]})
         if digests:
             moment = now()
-            statement = self._database.insert(leaving).on_conflict_do_update(
-                index_elements=["content_hash"], set_={"since": moment, "set_aside_at": None}
+            statement = self._database.insert(gc_queue).on_conflict_do_update(
+                index_elements=["content_hash"], set_={"queued_at": moment, "quarantined_at": None}
             )
             await connection.execute(
-                statement, [{"content_hash": item, "since": moment} for item in digests]
+                statement, [{"content_hash": item, "queued_at": moment} for item in digests]
             )
         return len(gone)
 
@@ -549,7 +439,7 @@ async def _owned(
         raise UnauthorizedError(
             "This notebook belongs to another session. Share a copy, or give its password."
         )
-    return _notebook(row[: len(_COLUMNS)])
+    return Notebook(*row[: len(_COLUMNS)])
 
 
 async def _hashed(content: bytes) -> bytes:
@@ -557,20 +447,6 @@ async def _hashed(content: bytes) -> bytes:
     if len(content) > SPOOL_BYTES:
         return await asyncio.to_thread(content_hash, content)
     return content_hash(content)
-
-
-def _addition(waiting: Mapping[bytes, _Draft]) -> Addition:
-    return Addition(_DRAFTED, [waiting[key].row() for key in sorted(waiting)])
-
-
-def _notebook(row: Row[Any] | Sequence[Any]) -> Notebook:
-    return Notebook(*row)
-
-
-def _or_unknown(notebook: Notebook | None) -> Notebook:
-    if notebook is None:
-        raise _unknown()
-    return notebook
 
 
 def _unknown() -> NotFoundError:

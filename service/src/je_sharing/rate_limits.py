@@ -122,7 +122,7 @@ class RateLimits:
             raise TooManyRequestsError(retry_after=window - int(time.time()) % window)
         count.unsent += cost
 
-    def give_back(self, kind: str, subject: str) -> None:
+    def refund(self, kind: str, subject: str) -> None:
         """Take back one request that `check` counted, for it was none of those to limit."""
         count = self._count(kind, subject)
         if count.known + count.unsent > 0:
@@ -142,7 +142,7 @@ class RateLimits:
     def _hashed(self, kind: str, subject: str) -> bytes:
         return hmac.digest(self._salt, f"{kind}|{subject}".encode(), hashlib.sha256)[:16]
 
-    async def keep_in_step(self) -> None:
+    async def run_exchange(self) -> None:
         """Exchange counts with the other processes, for as long as the process runs."""
         while True:
             await asyncio.sleep(_SYNC_SECONDS)

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from je_sharing.api_models import parameter, refusals
-from je_sharing.bearer import caller
+from je_sharing.api_models import error_responses, parameter
+from je_sharing.authentication import Authenticated
 from je_sharing.errors import BadRequestError
 from je_sharing.relay import Relay
 
@@ -30,13 +30,12 @@ router = APIRouter(tags=["relay"])
             "description": "What the other host answered, with its status.",
             "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **refusals(400, 403, 429, 502),
+        **error_responses(400, 403, 429, 502),
     },
-    openapi_extra={"parameters": [_URL], "security": [{"bearer": []}]},
+    openapi_extra={"parameters": [_URL]},
 )
-async def relay_url(request: Request) -> Response:
+async def relay_url(request: Request, _claims: Authenticated) -> Response:
     """Read a page of a listed host, for whoever has a token."""
-    await caller(request)
     url = request.query_params.get("url")
     if not url:
         raise BadRequestError("Say which address to read: ?url=https://…")

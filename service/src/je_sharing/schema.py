@@ -4,7 +4,6 @@ import time
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Index,
     Integer,
@@ -38,8 +37,9 @@ notebooks = Table(
     Column("shared_at", BigInteger, nullable=False, index=True),
 )
 
-superseded = Table(
-    "superseded",
+# Earlier contents of updated notebooks.
+revisions = Table(
+    "revisions",
     metadata,
     Column("notebook_id", Uuid(as_uuid=False), primary_key=True),
     Column("taken_at", BigInteger, primary_key=True),
@@ -64,24 +64,13 @@ signing_keys = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
-# Where a content is, when contents are kept in a folder.
-packed = Table(
-    "packed",
+# Contents that lost their last notebook, to be quarantined and then deleted (see `sweep`).
+gc_queue = Table(
+    "gc_queue",
     metadata,
     Column("content_hash", LargeBinary(32), primary_key=True),
-    Column("pack", String(40), nullable=False, index=True),
-    Column("start", BigInteger, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("aside", Boolean, nullable=False),
-)
-
-# Contents that lost their last notebook, on their way out (see retention).
-leaving = Table(
-    "leaving",
-    metadata,
-    Column("content_hash", LargeBinary(32), primary_key=True),
-    Column("since", BigInteger, nullable=False),
-    Column("set_aside_at", BigInteger, nullable=True),
+    Column("queued_at", BigInteger, nullable=False),
+    Column("quarantined_at", BigInteger, nullable=True),
 )
 
 daily_salts = Table(

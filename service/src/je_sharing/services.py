@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from je_sharing.database import Database
-from je_sharing.disk_room import DiskRoom
+from je_sharing.free_space import FreeSpace
 from je_sharing.notebooks import Notebooks
 from je_sharing.rate_limits import RateLimits
 from je_sharing.readiness import Readiness
 from je_sharing.rendering.pages import Pages
-from je_sharing.retention import Sweep
 from je_sharing.sessions import Sessions
 from je_sharing.settings import Settings
 from je_sharing.signing_keys import load_ring
 from je_sharing.storage import ContentStore, open_store
+from je_sharing.sweep import Sweep
 from je_sharing.tokens import TokenCodec
 from je_sharing.uploads import MemoryBudget, Uploads
 from je_sharing.validation import Bounds
@@ -45,7 +45,7 @@ class Services:
     pages: Pages
     sweep: Sweep
     readiness: Readiness
-    room: DiskRoom
+    room: FreeSpace
 
 
 async def assemble(settings: Settings, database: Database) -> Services:
@@ -68,7 +68,7 @@ async def assemble(settings: Settings, database: Database) -> Services:
         lifetime_seconds=round(settings.token_minutes * 60),
         skew_seconds=settings.clock_skew_seconds,
     )
-    store = open_store(settings, database)
+    store = open_store(settings)
     sessions = Sessions(database, settings, codec)
     books = Notebooks(database, store, cache_bytes=settings.content_cache_bytes)
     limits = RateLimits(database)
@@ -90,7 +90,7 @@ async def assemble(settings: Settings, database: Database) -> Services:
         pages=Pages(cache_bytes=settings.page_cache_bytes),
         sweep=Sweep(database, store, books, sessions, settings),
         readiness=Readiness({"the database": database.ping, "the storage": store.ping}),
-        room=DiskRoom(settings.folders, settings.min_free_bytes),
+        room=FreeSpace(settings.folders, settings.min_free_bytes),
     )
 
 
@@ -112,9 +112,9 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     try:
         services = await assemble(settings, database)
         background = [
-            asyncio.create_task(services.sessions.keep_keys_fresh()),
-            asyncio.create_task(services.limits.keep_in_step()),
-            asyncio.create_task(services.sweep.keep_sweeping()),
+            asyncio.create_task(services.sessions.run_key_reload()),
+            asyncio.create_task(services.limits.run_exchange()),
+            asyncio.create_task(services.sweep.run()),
         ]
         try:
             yield services
@@ -123,7 +123,6 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await services.pages.close()
-            await services.store.close()
     finally:
         await database.close()
 

@@ -115,13 +115,13 @@ class Sessions:
         async with self._database.write() as connection:
             result = await connection.execute(exchange)
         if result.rowcount != 1:
-            await self._note_reuse(claims)
+            await self._handle_reuse(claims)
             raise UnauthorizedError(
                 "This token is not its session's active one. Ask for a new one."
             )
         return fresh
 
-    async def _note_reuse(self, claims: Claims) -> None:
+    async def _handle_reuse(self, claims: Claims) -> None:
         horizon = now() - self._settings.refresh_reuse_grace_seconds * _SECOND
         revoke = (
             update(sessions)
@@ -166,7 +166,7 @@ class Sessions:
         """Load the signing keys again."""
         self._codec.use(await load_ring(self._database, self._settings))
 
-    async def keep_keys_fresh(self) -> None:
+    async def run_key_reload(self) -> None:
         """Load the signing keys again and again, for as long as the process runs."""
         while True:
             await asyncio.sleep(RELOAD_SECONDS)
@@ -175,7 +175,7 @@ class Sessions:
             except Exception:
                 _log.exception("could not reload the signing keys; keeping the known ones")
 
-    async def forget_expired(self) -> int:
+    async def delete_expired(self) -> int:
         """Delete the sessions nobody can refresh any more.
 
         Returns

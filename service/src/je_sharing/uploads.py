@@ -1,37 +1,36 @@
-"""Bodies on their way in: limits while they stream, and memory that stays bounded."""
+"""Request bodies: size and time limits, and a memory limit for large uploads."""
 
 import asyncio
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import IO
 
 from starlette.requests import ClientDisconnect, Request
 
-from je_sharing.deadlines import Deadlines
 from je_sharing.errors import (
     BadRequestError,
     BodyTooLargeError,
     PayloadTooLargeError,
     UploadTimeoutError,
 )
-from je_sharing.headers import header_of, whole_number
 
-# Up to here a body waits in memory; a larger one waits on disk until it is its turn.
+# A larger body waits on disk for its memory.
 SPOOL_BYTES = 256 * 1024
-# A token has a few hundred bytes, and so has a UUID with a password.
+# A token, or a UUID with a password, has a few hundred bytes.
 SMALL_BYTES = 8 * 1024
-# What checking a large body needs, as a multiple of its size: the body, the notebook cut out of
-# it, and the values decoded from that.
+# Memory for checking a large body, as a multiple of its size: the body, the notebook in it, and
+# the decoded values.
 _WORKING_FACTOR = 4
-# A refused body is still read to its end up to this multiple of the limit, or the caller would
-# see a broken connection instead of the refusal.
+# A body over the limit is read up to this multiple of it: the client would see a broken
+# connection instead of the answer.
 _COURTESY_FACTOR = 4
+_MAX_DIGITS = 18
 
 
 class MemoryBudget:
-    """Bytes that may be in use at once; whoever wants more waits in line.
+    """A number of bytes that requests reserve; they wait, in order, while too few are free.
 
     Parameters
     ----------
@@ -51,7 +50,7 @@ class MemoryBudget:
         Parameters
         ----------
         size
-            Bytes; more than there are at all counts as all of them.
+            Bytes; at most the total is reserved.
         """
         size = min(size, self._total)
         await self._take(size)
@@ -112,23 +111,36 @@ class Uploads:
     ) -> None:
         self._max_bytes = max_bytes
         self._max_notebook_bytes = max_notebook_bytes
-        self._deadlines = Deadlines(timeout_seconds)
+        self._timeout_seconds = timeout_seconds
         self._budget = budget
 
-    def of(self, request: Request) -> "Upload":
+    @asynccontextmanager
+    async def of(self, request: Request) -> AsyncIterator[bytes]:
         """Read a request's body: `async with uploads.of(request) as body: …`.
 
         Parameters
         ----------
         request
-            Whose body.
+            The request.
 
-        Returns
-        -------
-        Upload
-            Gives the body's bytes. The memory they need is held for as long as the block runs.
+        Yields
+        ------
+        bytes
+            The body. The memory that a large one needs is reserved until the block ends.
+
+        Raises
+        ------
+        PayloadTooLargeError, UploadTimeoutError, BadRequestError
+            As `receive` does.
         """
-        return Upload(self, request)
+        received = await self.receive(request)
+        if isinstance(received, bytes):
+            yield received
+            return
+        with received:
+            async with self._budget.reserve(received.tell() * _WORKING_FACTOR):
+                received.seek(0)
+                yield await asyncio.to_thread(received.read)
 
     async def small(self, request: Request) -> bytes:
         """Read the body of a call that takes no notebook.
@@ -136,16 +148,15 @@ class Uploads:
         Raises
         ------
         BodyTooLargeError
-            When it announces or turns out to be more than `SMALL_BYTES`. The server throws the
-            rest away.
+            When it is, or announces to be, larger than `SMALL_BYTES`.
         UploadTimeoutError
-            When it does not arrive in time.
+            When it takes too long to arrive.
         """
         if _content_length(request) > SMALL_BYTES:
             raise BodyTooLargeError(SMALL_BYTES)
         body = b""
         try:
-            with self._deadlines.begin():
+            async with asyncio.timeout(self._timeout_seconds):
                 async for chunk in request.stream():
                     body += chunk
                     if len(body) > SMALL_BYTES:
@@ -156,8 +167,8 @@ class Uploads:
             raise BadRequestError("The connection ended before the request was whole.") from None
         return body
 
-    async def receive(self, request: Request) -> "bytes | IO[bytes]":
-        """Collect a body, in memory while it is small and else in a file.
+    async def receive(self, request: Request) -> bytes | IO[bytes]:
+        """Read a body, into memory if it is small and into a file if it is large.
 
         Parameters
         ----------
@@ -172,20 +183,20 @@ class Uploads:
         Raises
         ------
         PayloadTooLargeError
-            When it announces or turns out to be more than the limit.
+            When it is, or announces to be, larger than the limit.
         UploadTimeoutError
-            When it does not arrive in time.
+            When it takes too long to arrive.
         """
         announced = _content_length(request)
         if announced > self._max_bytes * _COURTESY_FACTOR:
             raise self._too_large(announced)
         try:
-            with self._deadlines.begin():
+            async with asyncio.timeout(self._timeout_seconds):
                 return await self._receive(request, announced)
         except TimeoutError:
             raise UploadTimeoutError("The notebook took too long to arrive. Try again.") from None
 
-    async def _receive(self, request: Request, announced: int) -> "bytes | IO[bytes]":
+    async def _receive(self, request: Request, announced: int) -> bytes | IO[bytes]:
         if announced > self._max_bytes:
             raise self._too_large(await _drain(request, announced))
         chunks: list[bytes] = []
@@ -218,58 +229,40 @@ class Uploads:
             return file
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def memory_for(self, size: int) -> AbstractAsyncContextManager[None]:
-        """Hold the memory that it takes to work on a body of a size."""
-        return self._budget.reserve(size * _WORKING_FACTOR)
-
     def _too_large(self, size: int) -> PayloadTooLargeError:
         return PayloadTooLargeError(size, self._max_notebook_bytes)
 
 
-class Upload:
-    """A request's body, for as long as a block runs; `Uploads.of` makes it.
+def whole_number(text: str) -> int | None:
+    """Read a number from an untrusted header.
 
     Parameters
     ----------
-    uploads
-        The limits.
-    request
-        Whose body.
+    text
+        Decimal digits of ASCII, 18 at most: Python refuses to read thousands of digits.
+
+    Returns
+    -------
+    int or None
+        None for everything else.
+
+    Examples
+    --------
+    >>> whole_number("42"), whole_number("-1"), whole_number("9" * 5000)
+    (42, None, None)
     """
-
-    def __init__(self, uploads: Uploads, request: Request) -> None:
-        self._uploads = uploads
-        self._request = request
-        self._held: AsyncExitStack | None = None
-
-    async def __aenter__(self) -> bytes:
-        """Read the body; raises what `Uploads.receive` raises."""
-        received = await self._uploads.receive(self._request)
-        if isinstance(received, bytes):
-            return received
-        async with AsyncExitStack() as stack:
-            stack.callback(received.close)
-            await stack.enter_async_context(self._uploads.memory_for(received.tell()))
-            received.seek(0)
-            body = await asyncio.to_thread(received.read)
-            self._held = stack.pop_all()
-        return body
-
-    async def __aexit__(self, *_error: object) -> None:
-        """Give back what was held."""
-        if self._held is not None:
-            await self._held.aclose()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 def _content_length(request: Request) -> int:
-    length = whole_number(header_of(request, b"content-length") or "0")
+    length = whole_number(request.headers.get("content-length") or "0")
     if length is None:
         raise BadRequestError("The Content-Length header is not a number.")
     return length
 
 
 async def _drain(request: Request, most: int) -> int:
-    """Read on and throw away; the number of bytes thrown away."""
+    """Discard the rest of a body, up to a limit; return how many bytes there were."""
     size = 0
     while size < most:
         message = await request.receive()

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 import fastjsonschema
 
 from je_sharing.json_depth import nests_within
-from je_sharing.notebook_shape import is_plainly_valid
 
 _MAJOR = 4
 _NEWEST_MINOR = 5
@@ -60,8 +59,6 @@ def check_notebook(content: bytes, bounds: Bounds) -> None:
     ...
     je_sharing.validation.NotANotebookError: The notebook does not say its version: ...
     """
-    if is_plain(content, bounds):
-        return
     notebook = parse_json(content)
     if not isinstance(notebook, dict):
         raise NotANotebookError("A notebook is a JSON object, and this is something else.")
@@ -73,16 +70,6 @@ def check_notebook(content: bytes, bounds: Bounds) -> None:
         _schema(minor)(notebook)
     except fastjsonschema.JsonSchemaValueException as error:
         raise NotANotebookError(_explain(notebook, minor, error)) from error
-
-
-def is_plain(content: bytes, bounds: Bounds) -> bool:
-    """Recognise a valid notebook of the usual shape; False says nothing."""
-    return is_plainly_valid(
-        content,
-        max_depth=bounds.max_depth,
-        max_cells=bounds.max_cells,
-        max_outputs=bounds.max_outputs,
-    )
 
 
 def parse_json(content: bytes) -> Any:

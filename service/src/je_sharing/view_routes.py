@@ -11,11 +11,11 @@ from starlette.responses import HTMLResponse, Response
 from je_sharing.api_models import AT_QUERY, READABLE_PATH
 from je_sharing.errors import ServiceError
 from je_sharing.notebook_routes import (
-    at_asked_time,
+    at_requested_time,
     etag_of,
+    expiry,
     find_counting_misses,
     ipynb,
-    kept_until,
     sunset,
     time_text,
 )
@@ -81,13 +81,13 @@ async def download_notebook(request: Request) -> Response:
 async def _notebook_at(services: Services, request: Request) -> Notebook:
     readable_id: str = request.path_params["readable_id"]
     latest = await find_counting_misses(request, readable_id=readable_id)
-    return await at_asked_time(services, request, latest)
+    return await at_requested_time(services, request, latest)
 
 
 async def _notebook_page(services: Services, request: Request) -> Response:
     readable_id: str = request.path_params["readable_id"]
     latest = await find_counting_misses(request, readable_id=readable_id)
-    notebook = await at_asked_time(services, request, latest)
+    notebook = await at_requested_time(services, request, latest)
     headers = page_headers(services) | sunset(services, latest)
     headers |= {"ETag": etag_of(notebook), "Cache-Control": "no-cache"}
     content = await services.notebooks.content(notebook)
@@ -104,7 +104,7 @@ def _view(services: Services, request: Request, notebook: Notebook, latest: Note
     moment = f"at={quote(time_text(notebook.taken_at))}" if notebook != latest else ""
     at = f"?{moment}" if moment else ""
     shown = f"{notebook.readable_id}&{moment}" if moment else notebook.readable_id
-    until = kept_until(services, latest)
+    until = expiry(services, latest)
     return View(
         readable_id=notebook.readable_id,
         page_url=page + at,
@@ -112,7 +112,7 @@ def _view(services: Services, request: Request, notebook: Notebook, latest: Note
         open_url=f"{site}/lab/index.html?notebook={shown}" if site else "",
         taken_at=time_text(notebook.taken_at),
         latest_url=notebook.readable_id if notebook != latest else "",
-        kept_until=until.date().isoformat() if until else "",
+        expiry=until.date().isoformat() if until else "",
     )
 
 

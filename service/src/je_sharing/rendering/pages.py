@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from je_sharing.metrics import renderings_counter
+from je_sharing.metrics import RENDERINGS
 from je_sharing.rendering.document import Document
 from je_sharing.rendering.workers import RenderingStoppedError, Workers
 
@@ -61,7 +61,7 @@ class View:
         When the content was shared, in ISO 8601.
     latest_url
         The page of the newest version when this is an older one, else empty.
-    kept_until
+    expiry
         The day on which the notebook expires, in ISO 8601; empty for never.
     """
 
@@ -71,7 +71,7 @@ class View:
     open_url: str
     taken_at: str
     latest_url: str = ""
-    kept_until: str = ""
+    expiry: str = ""
 
 
 class Pages:
@@ -171,11 +171,11 @@ class Pages:
         if digest not in self._stopped:
             try:
                 document = await self._workers.render(content)
-                renderings_counter("done").inc()
+                RENDERINGS.labels("done").inc()
                 self._keep(digest, document)
                 return document
             except RenderingStoppedError:
-                renderings_counter("stopped").inc()
+                RENDERINGS.labels("stopped").inc()
                 _log.warning("a rendering was stopped, for it took too much time or memory")
                 self._stopped[digest] = None
                 if len(self._stopped) > _MOST_STOPPED:

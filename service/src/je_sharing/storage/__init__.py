@@ -1,5 +1,5 @@
-"""Where the notebooks' bytes are, by the hash of their content."""
+"""Storage of the notebooks' bytes, each under the hash of its content."""
 
-from je_sharing.storage.interface import ContentStore, content_hash, open_store
+from je_sharing.storage.contents import ContentStore, content_hash, open_store
 
 __all__ = ["ContentStore", "content_hash", "open_store"]

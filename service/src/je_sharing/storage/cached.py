@@ -1,8 +1,8 @@
-"""A store that remembers what was read lately: a content never changes under its hash."""
+"""A cache of contents: a content never changes under its hash."""
 
 from collections import OrderedDict
 
-from je_sharing.storage.interface import ContentStore
+from je_sharing.storage.contents import ContentStore
 
 
 class ContentCache:

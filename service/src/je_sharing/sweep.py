@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, union, update
 from je_sharing.database import Database
 from je_sharing.metrics import SWEPT
 from je_sharing.notebooks import Notebooks
-from je_sharing.schema import leaving, notebooks, now, superseded
+from je_sharing.schema import gc_queue, notebooks, now, revisions
 from je_sharing.sessions import Sessions
 from je_sharing.settings import Settings
 from je_sharing.signing_keys import drop_retired_keys
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweepResult:
     """What a sweep removed.
 
     Parameters
@@ -71,7 +71,7 @@ class Sweep:
         self._sessions = sessions
         self._settings = settings
 
-    async def keep_sweeping(self) -> None:
+    async def run(self) -> None:
         """Sweep again and again, for as long as the process runs."""
         while True:
             await asyncio.sleep(self._settings.sweep_minutes * 60)
@@ -80,22 +80,22 @@ class Sweep:
             except Exception:
                 _log.exception("the sweep failed; the next one tries again")
 
-    async def sweep(self) -> Swept:
+    async def sweep(self) -> SweepResult:
         """Sweep once.
 
         Returns
         -------
-        Swept
+        SweepResult
             What was removed.
         """
         expired = await self._remove_expired()
-        await self._set_unused_aside()
-        dropped = await self._drop_unused()
-        await self._store.reclaim()
-        swept = Swept(
+        await self._quarantine_unused()
+        dropped = await self._delete_unused()
+        await self._store.delete_leftovers()
+        swept = SweepResult(
             notebooks=expired,
             contents=dropped,
-            sessions=await self._sessions.forget_expired(),
+            sessions=await self._sessions.delete_expired(),
             keys=await drop_retired_keys(self._database, self._settings),
         )
         for kind in ("notebooks", "contents", "sessions", "keys"):
@@ -115,54 +115,56 @@ class Sweep:
                 return removed
             removed += await self._books.delete(ids, shared_before=horizon)
 
-    async def _set_unused_aside(self) -> None:
+    async def _quarantine_unused(self) -> None:
         horizon = now() - int(self._settings.backup_hours * _HOUR)
-        query = select(leaving.c.content_hash).where(
-            leaving.c.set_aside_at.is_(None), leaving.c.since <= horizon
+        query = select(gc_queue.c.content_hash).where(
+            gc_queue.c.quarantined_at.is_(None), gc_queue.c.queued_at <= horizon
         )
         async with self._database.read() as connection:
             candidates = list((await connection.execute(query)).scalars())
         for group in _groups(candidates):
             used = await self._used(group)
             unused = [digest for digest in group if digest not in used]
-            await self._forget_leaving(used)
-            await self._store.set_aside(unused)
+            await self._dequeue(used)
+            await self._store.quarantine(unused)
             mark = (
-                update(leaving).where(leaving.c.content_hash.in_(unused)).values(set_aside_at=now())
+                update(gc_queue)
+                .where(gc_queue.c.content_hash.in_(unused))
+                .values(quarantined_at=now())
             )
             async with self._database.write() as connection:
                 await connection.execute(mark)
 
-    async def _drop_unused(self) -> int:
+    async def _delete_unused(self) -> int:
         # Longer than any request that had seen the content before it was set aside.
         patience = max(600.0, 3 * self._settings.request_timeout_seconds)
         horizon = now() - int(patience * _SECOND)
-        query = select(leaving.c.content_hash).where(leaving.c.set_aside_at < horizon)
+        query = select(gc_queue.c.content_hash).where(gc_queue.c.quarantined_at < horizon)
         async with self._database.read() as connection:
             candidates = list((await connection.execute(query)).scalars())
         dropped = 0
         for group in _groups(candidates):
             used = await self._used(group)
             unused = [digest for digest in group if digest not in used]
-            await self._store.bring_back(sorted(used))
-            await self._store.drop(unused)
-            await self._forget_leaving({*group})
+            await self._store.restore(sorted(used))
+            await self._store.delete(unused)
+            await self._dequeue({*group})
             dropped += len(unused)
         return dropped
 
     async def _used(self, digests: list[bytes]) -> set[bytes]:
         query = union(
             select(notebooks.c.content_hash).where(notebooks.c.content_hash.in_(digests)),
-            select(superseded.c.content_hash).where(superseded.c.content_hash.in_(digests)),
+            select(revisions.c.content_hash).where(revisions.c.content_hash.in_(digests)),
         )
         async with self._database.read() as connection:
             return set((await connection.execute(query)).scalars())
 
-    async def _forget_leaving(self, digests: set[bytes]) -> None:
+    async def _dequeue(self, digests: set[bytes]) -> None:
         if digests:
             async with self._database.write() as connection:
                 await connection.execute(
-                    delete(leaving).where(leaving.c.content_hash.in_(sorted(digests)))
+                    delete(gc_queue).where(gc_queue.c.content_hash.in_(sorted(digests)))
                 )
 
 

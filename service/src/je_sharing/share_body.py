@@ -1,20 +1,19 @@
 """The body of a share: the notebook is cut out of it as it was sent, byte for byte."""
 
 import json
-import re
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 import msgspec
 
-from je_sharing.validation import Bounds, NotANotebookError, is_plain, parse_json
+from je_sharing.validation import NotANotebookError, parse_json
 
 _SPACE = " \t\r\n"
 
 
 @dataclass(frozen=True)
-class Envelope:
+class ShareBody:
     """What a share's body holds.
 
     Parameters
@@ -29,7 +28,7 @@ class Envelope:
     password: str
 
 
-class BadEnvelopeError(ValueError):
+class BadShareBodyError(ValueError):
     """The body is not a JSON object."""
 
 
@@ -39,42 +38,9 @@ class _Body(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Body)
-# What nearly every client sends: the notebook, and no password behind it.
-_usual = re.compile(
-    rb"""\s*{\s*"notebook"\s*:\s*({.*})\s*(?:,\s*"password"\s*:\s*(?:""|null)\s*)?}\s*""", re.DOTALL
-).fullmatch
 
 
-def plain_notebook(body: bytes, bounds: Bounds) -> bytes | None:
-    """Take a plainly valid notebook out of the usual body, which is then read only once.
-
-    Parameters
-    ----------
-    body
-        As for `open_envelope`.
-    bounds
-        What the notebook may hold at most.
-
-    Returns
-    -------
-    bytes or None
-        The notebook; None says nothing. When what stands between the usual beginning and the
-        usual end is one JSON value, the body is the one object that these three make up.
-
-    Examples
-    --------
-    >>> notebook = b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}'
-    >>> plain_notebook(b'{"notebook": %b, "password": ""}' % notebook, Bounds()) == notebook
-    True
-    """
-    usual = _usual(body)
-    if usual is None:
-        return None
-    notebook: bytes = usual[1]
-    return notebook if is_plain(notebook, bounds) else None
-
-
-def open_envelope(body: bytes) -> Envelope:
+def parse_share_body(body: bytes) -> ShareBody:
     """Take a share's body apart.
 
     Parameters
@@ -84,19 +50,19 @@ def open_envelope(body: bytes) -> Envelope:
 
     Returns
     -------
-    Envelope
+    ShareBody
         Notebook and password.
 
     Raises
     ------
-    BadEnvelopeError
+    BadShareBodyError
         When the body is not a JSON object.
     NotANotebookError
         When it is, but has no notebook, or a password that is not text.
 
     Examples
     --------
-    >>> open_envelope(b'{"password": "", "notebook": {"x":  1.50}}').notebook
+    >>> parse_share_body(b'{"password": "", "notebook": {"x":  1.50}}').notebook
     b'{"x":  1.50}'
     """
     try:
@@ -104,22 +70,22 @@ def open_envelope(body: bytes) -> Envelope:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
         # What msgspec is too strict for (a lone surrogate, 1e400), or a mistake to explain.
         return _open_slowly(body)
-    return Envelope(bytes(opened.notebook), opened.password or "")
+    return ShareBody(bytes(opened.notebook), opened.password or "")
 
 
-def _open_slowly(body: bytes) -> Envelope:
+def _open_slowly(body: bytes) -> ShareBody:
     try:
         whole = parse_json(body)
     except NotANotebookError as error:
-        raise BadEnvelopeError(str(error)) from error
+        raise BadShareBodyError(str(error)) from error
     if not isinstance(whole, dict):
-        raise BadEnvelopeError('The body must be a JSON object: {"notebook": …, "password": ""}.')
+        raise BadShareBodyError('The body must be a JSON object: {"notebook": …, "password": ""}.')
     if "notebook" not in whole:
         raise NotANotebookError('The body has no "notebook".')
     password = whole.get("password")
     if not (password is None or (isinstance(password, str) and _is_unicode(password))):
         raise NotANotebookError('The "password" must be text.')
-    return Envelope(_slice_of("notebook", body.decode("utf-8")).encode("utf-8"), password or "")
+    return ShareBody(_slice_of("notebook", body.decode("utf-8")).encode("utf-8"), password or "")
 
 
 def _is_unicode(text: str) -> bool:

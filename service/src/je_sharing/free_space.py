@@ -7,7 +7,7 @@ from pathlib import Path
 from je_sharing.errors import DiskFullError
 
 
-class DiskRoom:
+class FreeSpace:
     """Refuses what would leave a disk too little room for what is there already.
 
     Parameters
@@ -19,8 +19,8 @@ class DiskRoom:
 
     Examples
     --------
-    >>> DiskRoom([], 10**18).require(1)
-    >>> DiskRoom([Path()], 10**18).require(1)
+    >>> FreeSpace([], 10**18).require(1)
+    >>> FreeSpace([Path()], 10**18).require(1)
     Traceback (most recent call last):
         ...
     je_sharing.errors.DiskFullError: The sharing service has no room left, ...
