@@ -5,8 +5,8 @@ import json
 import pytest
 
 from je_site.check import report
-from je_site.check.checking import lessons_in
 from je_site.check.lesson_browser import CellRun, LessonRun
+from je_site.check.runner import lessons_in
 from je_site.check.verdicts import Verdict, judge, judge_cell
 from je_site.command import main
 from je_site.errors import CheckError

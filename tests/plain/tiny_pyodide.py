@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from je_site import assembly, lesson_packages, site_kernel, sources, upstream
+from je_site import assembly, external_lock, lesson_packages, site_kernel, sources
 from je_site.cache import CACHE_DIR_ENV_VAR
 from je_site.lock import SiteLock, parse_lock
 from je_site.progress import Reporter
@@ -259,7 +259,7 @@ class World:
         with pytest.MonkeyPatch.context() as monkeypatch:
             monkeypatch.setenv("PIP_FIND_LINKS", "")
             monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
-            for module in (sources, upstream):
+            for module in (sources, external_lock):
                 monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
             yield
 
@@ -268,13 +268,13 @@ class World:
         """Have Pyodide's servers not answer while a block runs, with a cache that has no more."""
         with pytest.MonkeyPatch.context() as monkeypatch:
             fill_cache(cache, monkeypatch)
-            for module in (sources, upstream):
+            for module in (sources, external_lock):
                 monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
             yield
 
     def releases_are_down(self) -> None:
         """Make Pyodide's servers refuse connections."""
-        for module in (sources, upstream):
+        for module in (sources, external_lock):
             self.monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
 
     def pypi_is_down(self) -> None:
@@ -308,7 +308,7 @@ def reachable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with serve(folder / "world", on_request=there.requests.append) as served:
         there.url = served.url
         there.fill()
-        for module in (sources, upstream):
+        for module in (sources, external_lock):
             monkeypatch.setattr(
                 module, "release_url", lambda version: f"{served.url}releases/{version}/"
             )
@@ -370,7 +370,7 @@ def _fill_wheels(cache: Path) -> SiteLock:
 def tiny_site(tmp_path: Path, full_cache: SiteLock, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The least that JupyterLite makes of a site; je-kernel's lock is the tiny one."""
     monkeypatch.setattr(site_kernel, "read_lock", lambda *_: full_cache)
-    monkeypatch.setattr(upstream, "read_lock", lambda *_: full_cache)
+    monkeypatch.setattr(external_lock, "read_lock", lambda *_: full_cache)
     monkeypatch.setattr(lesson_packages, "read_lock", lambda *_: full_cache)
     monkeypatch.setattr(site_kernel, "_lock_for_python", lambda python: full_cache)
     site = tmp_path / "site"

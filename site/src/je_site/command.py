@@ -318,8 +318,8 @@ def _build(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from je_site.build import BuildOptions
-    from je_site.check.checking import check_lessons, read_lessons
     from je_site.check.report import as_json, show
+    from je_site.check.runner import check_lessons, read_lessons
 
     options.contents = None
     site = _build_options(options) or BuildOptions()

@@ -28,8 +28,7 @@ from je_site.errors import LockError
 from je_site.known_names import ALTERNATIVES, DISTRIBUTIONS
 from je_site.lessons import LessonImport, read_lessons
 from je_site.lock import PYPI, RELEASE, Wheel, read_lock
-from je_site.requirements import browser_environment
-from je_site.resolving import (
+from je_site.pip_resolver import (
     IndexUnreachableError,
     Platform,
     Resolved,
@@ -39,6 +38,7 @@ from je_site.resolving import (
     resolve,
     versions_of,
 )
+from je_site.requirements import browser_environment
 from je_site.site_lock import LOCK_NAME, AddedPackages, read_added, with_added, write_added
 from je_site.sources import cached_wheel
 

@@ -37,7 +37,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from je_site.compression import MemoryOfCompressed
 from je_site.distribution import STATIC
 from je_site.errors import ServeError
-from je_site.forwarding import Forwarding
+from je_site.sharing_proxy import Forwarding
 from je_site.site_kernel import is_config, with_env
 
 if TYPE_CHECKING:

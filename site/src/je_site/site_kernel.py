@@ -23,24 +23,24 @@ from je_site.distribution import (
     write_lock,
 )
 from je_site.errors import LockError
+from je_site.external_lock import default_lock, deployers_lock, names_a_pyodide
 from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
 from je_site.labextensions import check_front_ends, front_ends_of, install_front_ends
 from je_site.lock import locks_folder, parse_lock, read_lock
 from je_site.memory_snapshot import SNAPSHOTS, place_snapshot
-from je_site.scripts import place_scripts
+from je_site.npm_scripts import place_scripts
 from je_site.site_lock import with_added
 from je_site.site_record import read_record, write_record
-from je_site.upstream import default_lock, deployers_lock, names_a_pyodide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from je_site.assembly import Package
+    from je_site.external_lock import UpstreamLock
     from je_site.lock import SiteLock
     from je_site.progress import Reporter
     from je_site.site_lock import AddedPackages
-    from je_site.upstream import UpstreamLock
 
 __all__ = [
     "KernelOptions",

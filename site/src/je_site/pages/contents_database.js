@@ -2,7 +2,7 @@
 // a file is new, or it is not written.
 
 import { numbered } from './file_names.js';
-import { Refusal } from './refusal.js';
+import { UserError } from './user_error.js';
 
 const FILES = 'files';
 // localforage, which JupyterLite keeps its files with, expects it beside the first store.
@@ -80,20 +80,20 @@ function recordOf(name, notebook) {
 }
 
 function explained(error) {
-  if (error instanceof Refusal) return error;
+  if (error instanceof UserError) return error;
   if (error?.name === 'QuotaExceededError') {
-    return new Refusal(
+    return new UserError(
       'This browser has no room left for it. Delete files that you no longer need in the file ' +
         'browser of JupyterLab, or free some space on this device, and try again.',
     );
   }
   if (error?.name === 'SecurityError' || error?.name === 'InvalidStateError') {
-    return new Refusal(
+    return new UserError(
       'This browser does not let the page keep files. Leave private browsing, or allow this ' +
         'site to store data, and try again.',
     );
   }
-  return new Refusal(`This browser could not keep it: ${error?.message || error}. Try again in a new tab.`);
+  return new UserError(`This browser could not keep it: ${error?.message || error}. Try again in a new tab.`);
 }
 
 /**
@@ -137,7 +137,7 @@ function saved(database, name, notebook, taken) {
       files.put({ ...record, name: free, path: free }, free);
       return free;
     }
-    throw new Refusal(`There are too many copies of ${name}. Delete some of them.`);
+    throw new UserError(`There are too many copies of ${name}. Delete some of them.`);
   });
 }
 

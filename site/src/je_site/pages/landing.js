@@ -2,11 +2,11 @@
 // JupyterLite's contents in this browser, and is opened there.
 
 import { notebookAt, saveNew } from './contents_database.js';
-import { digestOf, lastCopy, remember } from './copies.js';
+import { digestOf, lastCopy, remember } from './shared_copies.js';
 import { notebookName, shownName } from './file_names.js';
 import { checked, notebookIn } from './notebook_file.js';
 import { showOffline } from './offline.js';
-import { Refusal } from './refusal.js';
+import { UserError } from './user_error.js';
 import { referenceOf, retrieve, spoken, titleOf } from './shared_notebooks.js';
 import { addressOf, readSite, shippedFiles } from './site_config.js';
 
@@ -29,8 +29,8 @@ function say(kind, ...children) {
 }
 
 function sayProblem(what, error) {
-  if (!(error instanceof Refusal)) console.error(error);
-  const why = error instanceof Refusal ? error.message : `Something went wrong: ${error?.message ?? error}.`;
+  if (!(error instanceof UserError)) console.error(error);
+  const why = error instanceof UserError ? error.message : `Something went wrong: ${error?.message ?? error}.`;
   say('problem', made('p', {}, made('strong', {}, what), ' ', why));
 }
 
@@ -55,9 +55,9 @@ async function doing(what, failed, work) {
 /** The site, if a notebook can be handed over to its application. */
 async function siteWithDatabase() {
   const site = await ready;
-  if (!site.app) throw new Refusal('This site has neither JupyterLab nor Notebook to open it with.');
+  if (!site.app) throw new UserError('This site has neither JupyterLab nor Notebook to open it with.');
   if (site.database === null) {
-    throw new Refusal(
+    throw new UserError(
       'This site keeps files only while its page is open, so they cannot be handed over to it. ' +
         'Open JupyterLab below, and drag the notebook into its list of files.',
     );
@@ -119,7 +119,7 @@ async function uploadOne(site, file) {
 function sayResults(site, results) {
   const lines = results.map(({ file, name, error }) => {
     if (!error) return made('li', {}, made('a', { href: addressOf(site, name) }, shownName(name)), ' is ready.');
-    if (!(error instanceof Refusal)) console.error(error);
+    if (!(error instanceof UserError)) console.error(error);
     return made('li', {}, made('strong', {}, `${file.name} could not be opened.`), ` ${error.message}`);
   });
   say(results.some(result => result.error) ? 'problem' : '', made('ul', {}, ...lines));
@@ -129,13 +129,13 @@ async function openShared(text, at = null) {
   const reference = referenceOf(text);
   if (!reference) {
     const what = text.trim() ? `“${text.trim().slice(0, 80)}” names no shared notebook.` : 'Which notebook?';
-    sayProblem(what, new Refusal('Type the words of its link, such as calm brave quiet otter, or paste the link.'));
+    sayProblem(what, new UserError('Type the words of its link, such as calm brave quiet otter, or paste the link.'));
     element('reference').focus();
     return;
   }
   await doing(`Opening ${spoken(reference)}…`, 'It could not be opened.', async () => {
     const site = await siteWithDatabase();
-    if (!site.service) throw new Refusal('This site has no sharing service. Open the link in its own page and download the notebook there.');
+    if (!site.service) throw new UserError('This site has no sharing service. Open the link in its own page and download the notebook there.');
     const shared = await retrieve(site.service, { ...reference, at: reference.at ?? at });
     await openCopy(site, shared, spoken(reference));
   });

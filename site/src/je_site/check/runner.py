@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from je_site.build import build_if_needed
 from je_site.cache import cache_folder
 from je_site.check.lesson_browser import OFFLINE, lesson_browser
-from je_site.check.reading import read_without_running
+from je_site.check.static_checks import read_without_running
 from je_site.check.verdicts import judge
 from je_site.errors import CheckError
 from je_site.progress import reporting
