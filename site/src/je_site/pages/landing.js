@@ -36,8 +36,9 @@ function sayProblem(what, error) {
 
 /** Do one thing at a time, and say what went wrong with it. */
 async function doing(what, failed, work) {
-  const controls = [...document.querySelectorAll('button, #reference')];
-  const focused = document.activeElement;
+  /** @type {NodeListOf<HTMLButtonElement | HTMLInputElement>} */
+  const controls = document.querySelectorAll('button, #reference');
+  const focused = /** @type {HTMLElement} */ (document.activeElement);
   for (const control of controls) control.disabled = true;
   say('busy', what);
   try {
@@ -210,14 +211,16 @@ function listenForDrops() {
 function listen() {
   element('new').addEventListener('click', openNew);
   element('choose').addEventListener('click', () => element('files').click());
-  element('files').addEventListener('change', ({ target }) => {
-    const files = [...target.files];
-    target.value = ''; // so that the same file can be chosen again
+  const input = /** @type {HTMLInputElement} */ (element('files'));
+  input.addEventListener('change', () => {
+    const files = [...input.files];
+    input.value = ''; // so that the same file can be chosen again
     upload(files);
   });
+  const reference = /** @type {HTMLInputElement} */ (element('reference'));
   element('open').addEventListener('submit', event => {
     event.preventDefault();
-    openShared(element('reference').value);
+    openShared(reference.value);
   });
   listenForDrops();
   // Whoever comes back finds the page as new.
@@ -230,7 +233,7 @@ function shipsNotebook(file) {
 
 /** The one to begin with first, the others as one counts and spells. */
 function byName({ name: one }, { name: other }) {
-  const first = name => /^(start|welcome|read ?me|index|intro)/i.test(name);
+  const first = name => Number(/^(start|welcome|read ?me|index|intro)/i.test(name));
   return first(other) - first(one) || one.localeCompare(other, undefined, { numeric: true });
 }
 
@@ -239,7 +242,7 @@ async function show() {
   element('shared').hidden = !site.service;
   element('actions').classList.toggle('two', !site.service);
   if (!site.app) return;
-  element('continue').href = addressOf(site);
+  /** @type {HTMLAnchorElement} */ (element('continue')).href = addressOf(site);
   const lessons = (await shippedFiles(site)).filter(shipsNotebook).sort(byName);
   const items = lessons.map(({ name, path }) =>
     made('li', {}, made('a', { href: addressOf(site, path) }, shownName(name))),

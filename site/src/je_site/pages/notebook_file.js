@@ -8,6 +8,7 @@ const LARGEST = 90_000_000; // bytes
 const FIRST_WITH_IDS = 5; // of format 4
 const CELL_TYPES = ['code', 'markdown', 'raw'];
 
+/** @type {[number[], string][]} */
 const MAGIC = [
   [[0x50, 0x4b, 0x03, 0x04], 'It is a ZIP archive. Unpack it first, then upload the notebook that is inside.'],
   [[0x1f, 0x8b], 'It is a compressed file. Unpack it first, then upload the notebook that is inside.'],
