@@ -12,7 +12,7 @@ from je_site.assembly import assemble
 from je_site.build import build
 from je_site.distribution import write_flat
 from je_site.lock import read_lock
-from je_site.progress import reporting
+from je_site.progress import progress_reporter
 
 __all__ = ["CHROMIUM", "CHROMIUM_FLAGS", "CONTENTS", "build_ours", "build_stock", "write_pyodide"]
 
@@ -52,7 +52,7 @@ def build_stock(folder: Path, contents: Path = CONTENTS) -> Path:
     The wheels are as they were published, and the kernel finds what it would ask a
     package index for on its own origin.
     """
-    with reporting() as reporter:
+    with progress_reporter() as reporter:
         lock = read_lock()
         core, packages = assemble(lock, reporter, compiled=False)
     lite_dir = _lite_dir(
@@ -80,7 +80,7 @@ def build_stock(folder: Path, contents: Path = CONTENTS) -> Path:
 def write_pyodide(folder: Path) -> Path:
     """Write a whole Pyodide with je-kernel into a folder, as bare pages load it."""
     lock = read_lock()
-    with reporting() as reporter:
+    with progress_reporter() as reporter:
         core, packages = assemble(lock, reporter)
     write_flat(folder, lock.core, core, packages)
     return folder

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from je_site.assembly import assemble
 from je_site.distribution import write_flat
 from je_site.lock import read_lock
-from je_site.progress import reporting
+from je_site.progress import progress_reporter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def distribution(config: pytest.Config) -> Path:
 @functools.cache
 def _written(folder: Path) -> Path:
     lock = read_lock()
-    with reporting(quiet=True) as reporter:
+    with progress_reporter(quiet=True) as reporter:
         core, packages = assemble(lock, reporter, with_tests=True)
     write_flat(folder, lock.core, core, packages)
     return folder

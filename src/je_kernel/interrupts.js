@@ -1,12 +1,11 @@
-/**
- * How Python hears of the Stop button while it runs.
- *
- * Python (as Pyodide builds it) looks at a buffer of one number every so many of its steps. Here
- * the buffer is an object that, a few times a second, asks for the address of a blob: the page
- * has revoked the address when Stop is pressed. The worker's name has these addresses: see
- * `page.js` in je-kernel's site.
- */
-((pyodide, interruptWaiting) => {
+// Interrupts running Python when the Stop button is pressed.
+//
+// Python, as Pyodide builds it, reads a buffer of one number every so many of its steps. Here the
+// buffer is an object that, a few times a second, fetches the address of a blob, which the page
+// revokes when Stop is pressed. The worker's name is the list of these addresses: see
+// `lab_page/stop_button.js` in je-kernel's site.
+
+export default ((pyodide, interruptWaiting) => {
   const SIGINT = 2;
   const BETWEEN = 250; // milliseconds between two requests
   const SHARE = 200; // and times as long as the last one took,
@@ -17,7 +16,8 @@
   const STEPS = 400;
   const SLOW = 5; // milliseconds between two looks
 
-  const doors = globalThis.name?.startsWith('blob:') ? globalThis.name.split(' ') : [];
+  const { name } = /** @type {{ name?: string }} */ (globalThis);
+  const addresses = name?.startsWith('blob:') ? name.split(' ') : [];
   const { _module: module } = pyodide;
   const clock = module.__Py_emscripten_signal_clock / 4; // where Python counts its steps
   const channel = new BroadcastChannel('je-kernel-interrupts');
@@ -29,14 +29,14 @@
   let last = 0;
   let next = 0;
 
-  /** Return whether the page has shut the next door. */
+  /** Return whether the page has shut the next address. */
   function isShut() {
-    if (seen >= doors.length) return false;
+    if (seen >= addresses.length) return false;
     const begin = performance.now();
     const request = new XMLHttpRequest();
     let shut = false;
     try {
-      request.open('GET', doors[seen], false);
+      request.open('GET', addresses[seen], false);
       request.send();
     } catch {
       shut = true;
@@ -74,9 +74,9 @@
     set 0(_) {},
   };
 
-  channel.onmessage = ({ data: { door, cell, worker, more } }) => {
-    if (more && worker === doors[0]) doors.push(...more);
-    const place = doors.indexOf(door);
+  channel.onmessage = ({ data: { address, cell, worker, more } }) => {
+    if (more && worker === addresses[0]) addresses.push(...more);
+    const place = addresses.indexOf(address);
     if (place < seen) return; // another worker's, or known
     seen = place + 1;
     if (running === cell) asked = !interruptWaiting();
@@ -85,10 +85,10 @@
 
   return {
     /** Whether there is a page that tells of its Stop button. */
-    isHeard: doors.length > 0 && !isShut(),
+    isHeard: addresses.length > 0 && !isShut(),
 
     begin(client, cell) {
-      channel.postMessage({ client, worker: doors[0] });
+      channel.postMessage({ client, worker: addresses[0] });
       running = cell;
       asked = early === cell;
       lookSoon();

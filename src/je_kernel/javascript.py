@@ -1,4 +1,9 @@
-"""Our JavaScript, loaded into the kernel's worker when first used."""
+"""JavaScript and CSS of this package, which lie beside the Python that uses them.
+
+A file that runs in the kernel's worker is a module whose only statement is its default export,
+and which imports nothing; `evaluate` returns that export. A file for a page is a classic script
+or a style sheet; its Python puts the `source` into the markup that it writes.
+"""
 
 from __future__ import annotations
 
@@ -7,57 +12,82 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["bytes_of", "codec", "contents", "drive", "handles", "interrupts", "remember_sources"]
+__all__ = [
+    "bytes_of",
+    "codec",
+    "contents",
+    "drive",
+    "evaluate",
+    "handles",
+    "interrupts",
+    "remember_sources",
+    "source",
+]
 
 # Not by importlib.resources, which would import the package: a start-up step needs these.
 _FOLDER = Path(__file__).parent
+_EXPORT = "export default "
 
 
 @cache
 def codec() -> Any:
     """Return the functions of ``codec.js``."""
-    return _expression("files/codec.js")
+    return evaluate("files/codec.js")
 
 
 @cache
 def contents() -> Any:
     """Return the functions of ``contents.js``."""
-    return _expression("files/contents.js")(codec())
+    return evaluate("files/contents.js")(codec(), evaluate("files/retry_when_full.js"))
 
 
 @cache
 def drive() -> Any:
     """Return the functions of ``drive.js``."""
-    return _expression("files/drive.js")(codec())
+    return evaluate("files/drive.js")(codec())
 
 
 @cache
 def handles() -> Any:
     """Return the functions of ``handles.js``."""
-    return _expression("files/handles.js")(codec())
+    return evaluate("files/handles.js")(codec())
 
 
 @cache
 def interrupts() -> Any:
     """Return the function of ``interrupts.js``."""
-    return _expression("interrupts.js")
+    return evaluate("interrupts.js")
 
 
-def _expression(file: str) -> Any:
+def evaluate(file: str) -> Any:
+    """Return the default export of a module.
+
+    Parameters
+    ----------
+    file
+        Its path in this package, with slashes.
+    """
     from pyodide.code import run_js
 
-    return run_js(_source(file))
+    return run_js(source(file).replace(_EXPORT, "", 1))
 
 
 @cache
-def _source(file: str) -> str:
+def source(file: str) -> str:
+    """Return the text of a script or style sheet.
+
+    Parameters
+    ----------
+    file
+        Its path in this package, with slashes.
+    """
     return (_FOLDER / file).read_text("utf-8")
 
 
 def remember_sources() -> None:
-    """Read now what each kernel's start runs."""
+    """Read the modules that the start of every kernel runs."""
     for file in ("files/codec.js", "files/drive.js", "files/handles.js", "interrupts.js"):
-        _source(file)
+        source(file)
 
 
 def bytes_of(content: Any) -> bytes:

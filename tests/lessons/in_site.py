@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from je_site.check.checking import run_lessons
+from je_site.check.runner import run_lessons
 from je_site.progress import Reporter
 from je_site.server import serve
 from tests.lessons.lesson_web import HOSTS, LessonWeb

@@ -40,7 +40,7 @@ def test_what_no_release_has_comes_from_pypi(world, core_in_cache):
     assert assembled(tiny_lock())["comm"].read_bytes() == WHEELS["comm-0.2.3-py3-none-any.whl"]
 
 
-def test_without_pyodides_servers_the_carrier_and_pypi_have_everything(world, core_in_cache):
+def test_without_pyodides_servers_the_mirror_and_pypi_have_everything(world, core_in_cache):
     world.releases_are_down()
     found = assembled(tiny_lock())
     assert {found[name].read_bytes() for name in ("numpy", "micropip")} == {
@@ -151,7 +151,7 @@ def test_no_source_at_all_is_one_sentence_that_names_them(world, core_in_cache):
     message = str(caught.value)
     assert "\n" not in message
     assert "and 7 more could not be had from anywhere" in message
-    assert all(name in message for name in ("Pyodide's servers", "PyPI's carrier 1.0", "PyPI:"))
+    assert all(name in message for name in ("Pyodide's servers", "PyPI's mirror 1.0", "PyPI:"))
     assert "connect to the internet once" in message
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from je_site import cache as cache_module
 from je_site.cache import (
+    atomic_write,
     cache_folder,
     is_verified,
     sha256_of,
     sweep_leftovers,
     temporary_folder,
-    writing,
 )
 from je_site.errors import AssemblyError
 
@@ -31,7 +31,7 @@ def test_the_environment_names_the_cache(monkeypatch, tmp_path):
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
     target = tmp_path / "new" / "file"
-    with writing(target) as file:
+    with atomic_write(target) as file:
         file.write(b"half")
         assert not target.exists()
     assert target.read_bytes() == b"half"
@@ -40,7 +40,7 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
 
 def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path):
     (tmp_path / "file").write_bytes(b"before")
-    with pytest.raises(KeyboardInterrupt), writing(tmp_path / "file") as file:
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "file") as file:
         file.write(b"half")
         raise KeyboardInterrupt
     assert files_in(tmp_path) == ["file"]
@@ -57,7 +57,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(cache_module.tempfile, "mkstemp", on_a_full_disk)
     with (
         pytest.raises(AssemblyError, match=r"^The disk is full: .*numpy\.whl could not be written"),
-        writing(tmp_path / "numpy.whl") as file,
+        atomic_write(tmp_path / "numpy.whl") as file,
     ):
         file.write(b"x" * 100_000)
     assert files_in(tmp_path) == []
@@ -65,14 +65,14 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_a_file_keeps_its_own_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=r"exists|directory"), writing(tmp_path / "file" / "x"):
+    with pytest.raises(OSError, match=r"exists|directory"), atomic_write(tmp_path / "file" / "x"):
         pass
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_must_not_be_written_to_says_what_to_do(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(AssemblyError, match="JE_KERNEL_CACHE_DIR"), writing(tmp_path / "x"):
+    with pytest.raises(AssemblyError, match="JE_KERNEL_CACHE_DIR"), atomic_write(tmp_path / "x"):
         pass
 
 

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from je_site.check import report
-from je_site.check.checking import lessons_in
 from je_site.check.lesson_browser import CellRun, LessonRun
+from je_site.check.runner import lessons_in
 from je_site.check.verdicts import Verdict, judge, judge_cell
 from je_site.command import main
 from je_site.errors import CheckError
-from je_site.site_lock import AddedPackages, write_added
+from je_site.site_lock import SiteLock, write_site_lock
 
 
 def printed(text, name="stdout"):
@@ -183,7 +183,7 @@ def read(tmp_path_factory):
     (folder / "damaged.ipynb").write_text("{")
     (folder / "beside.py").write_text("import torch.nn")
     unavailable = {"torch": "compiled; instead there is scikit-learn"}
-    write_added(folder / "je-kernel.lock", AddedPackages("314", unavailable=unavailable))
+    write_site_lock(folder / "je-kernel.lock", SiteLock("314", unavailable=unavailable))
     status = main(["check", "--fast", str(folder), "--json", str(folder / "report.json")])
     assert status == 1
     document = json.loads((folder / "report.json").read_text())

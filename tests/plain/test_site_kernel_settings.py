@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from je_site import site_kernel
 from je_site.errors import LockError
-from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
+from je_site.kernel_settings import OPTIONS, KernelSettings, merge_settings, without_previous_build
 from je_site.progress import Reporter
 from je_site.server import serve
 from je_site.site_kernel import KernelOptions, _completed, check, install
@@ -20,7 +20,9 @@ from .tiny_pyodide import tiny_lock, wheel_bytes
 pytestmark = pytest.mark.plain
 
 PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
-OURS = Ours("./lock.json", ("micropip", "je-kernel"), {"JE": "1"}, "./p/pyodide.mjs", pypi=False)
+OURS = KernelSettings(
+    "./lock.json", ("micropip", "je-kernel"), {"JE": "1"}, "./p/pyodide.mjs", pypi=False
+)
 
 
 def kernel_settings(site: Path, file: str = "jupyter-lite.json") -> dict:
@@ -60,30 +62,30 @@ def files_of(site: Path) -> dict[str, bytes]:
 
 
 def test_the_deployers_packages_come_first_and_stay():
-    settings = merged({OPTIONS: {"packages": ["numpy", "micropip"]}}, OURS)
+    settings = merge_settings({OPTIONS: {"packages": ["numpy", "micropip"]}}, OURS)
     assert settings[OPTIONS]["packages"] == ["numpy", "micropip", "je-kernel"]
 
 
 def test_the_deployers_environment_stays():
-    settings = merged({OPTIONS: {"env": {"HOME": "/x", "JE": "0"}}}, OURS)
+    settings = merge_settings({OPTIONS: {"env": {"HOME": "/x", "JE": "0"}}}, OURS)
     assert settings[OPTIONS]["env"] == {"HOME": "/x", "JE": "1"}
 
 
 def test_what_we_know_nothing_of_stays():
     found = {"pipliteUrls": ["./x"], OPTIONS: {"fullStdLib": True}}
-    settings = merged(found, OURS)
+    settings = merge_settings(found, OURS)
     assert settings["pipliteUrls"] == ["./x"]
     assert settings[OPTIONS]["fullStdLib"] is True
 
 
 def test_whether_pypi_may_be_asked_is_the_deployers_choice():
-    assert merged({"disablePyPIFallback": False}, OURS)["disablePyPIFallback"] is False
-    assert merged({}, OURS)["disablePyPIFallback"] is True
+    assert merge_settings({"disablePyPIFallback": False}, OURS)["disablePyPIFallback"] is False
+    assert merge_settings({}, OURS)["disablePyPIFallback"] is True
 
 
 def test_merging_changes_nothing_that_it_was_given():
     found = {OPTIONS: {"packages": ["numpy"]}}
-    merged(found, OURS)
+    merge_settings(found, OURS)
     assert found == {OPTIONS: {"packages": ["numpy"]}}
 
 
@@ -111,26 +113,26 @@ _settings = st.fixed_dictionaries(
 
 @given(_settings)
 def test_a_second_build_finds_what_the_first_found(found):
-    wrote = merged(found, OURS)
-    again = as_found(wrote, found, wrote)
-    assert merged(again, OURS) == wrote
+    wrote = merge_settings(found, OURS)
+    again = without_previous_build(wrote, found, wrote)
+    assert merge_settings(again, OURS) == wrote
     # Nothing but containers that we made may differ.
     assert {k: v for k, v in again.items() if v} == {k: v for k, v in found.items() if v}
 
 
 @given(_settings, _settings)
 def test_a_changed_configuration_is_taken_as_it_is(before, after):
-    wrote = merged(before, OURS)
-    assert as_found(after, {}, {}) == after
+    wrote = merge_settings(before, OURS)
+    assert without_previous_build(after, {}, {}) == after
     if "pyodideUrl" in after and after["pyodideUrl"] != wrote.get("pyodideUrl"):
-        assert as_found(after, before, wrote)["pyodideUrl"] == after["pyodideUrl"]
+        assert without_previous_build(after, before, wrote)["pyodideUrl"] == after["pyodideUrl"]
 
 
 def test_what_another_addon_appends_is_kept_and_what_we_appended_is_not():
     found = {OPTIONS: {"packages": ["numpy"]}}
-    wrote = merged(found, OURS)
+    wrote = merge_settings(found, OURS)
     now = {**wrote, OPTIONS: {**wrote[OPTIONS], "packages": [*wrote[OPTIONS]["packages"], "ssl"]}}
-    assert as_found(now, found, wrote)[OPTIONS]["packages"] == ["numpy", "ssl"]
+    assert without_previous_build(now, found, wrote)[OPTIONS]["packages"] == ["numpy", "ssl"]
 
 
 # Sites

@@ -46,7 +46,7 @@ def test_nothing_served_needs_what_only_tests_have(lock):
 @each_lock
 def test_every_digest_is_a_sha256(lock):
     digests = [wheel.sha256 for wheel in lock.wheels.values()]
-    digests += [*lock.core.files.values(), lock.carrier.sha256]
+    digests += [*lock.core.files.values(), lock.mirror.sha256]
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests)
 
 
@@ -60,7 +60,7 @@ def test_file_names_say_the_locked_name_and_version(lock):
 
 @each_lock
 def test_everything_but_the_optional_can_be_had_without_pyodides_servers(lock):
-    alone = {w.name for w in lock.wheels.values() if not {"carrier", "pypi"} & set(w.sources)}
+    alone = {w.name for w in lock.wheels.values() if not {"mirror", "pypi"} & set(w.sources)}
     assert alone == {w.name for w in lock.wheels.values() if w.optional}
 
 

@@ -10,10 +10,10 @@ from je_site.build import BuildOptions
 from je_site.command import main
 from je_site.errors import AssemblyError, LockError
 from je_site.known_names import ALTERNATIVES
-from je_site.lesson_packages import SiteNeeds, added_for_build, lock_site, modules_in
+from je_site.lesson_packages import SiteNeeds, lock_site, modules_in, site_lock_for_build
 from je_site.lock import locks_folder
 from je_site.progress import Reporter
-from je_site.site_lock import AddedPackages, read_added, with_added
+from je_site.site_lock import SiteLock, merge_site_lock, read_site_lock
 
 from .test_site_lessons import notebook
 from .tiny_pyodide import SHAPELY, World, fill_cache, reachable, tiny_lock, wheel_bytes
@@ -119,12 +119,12 @@ def test_what_lessons_import_and_the_site_lacks_is_locked(here: World, lessons):
     assert not said.about("shared.ours")
 
     # What was written is what was found, and is enough for every later build.
-    assert read_added(folder / "je-kernel.lock") == added
+    assert read_site_lock(folder / "je-kernel.lock") == added
     again = Said()
     with here.out_of_reach():
         needs = SiteNeeds((folder,))
-        assert added_for_build(folder / "je-kernel.lock", needs, again) == added
-        lock = with_added(tiny_lock(), added)
+        assert site_lock_for_build(folder / "je-kernel.lock", needs, again) == added
+        lock = merge_site_lock(tiny_lock(), added)
         _, packages = assembly.assemble(lock, Reporter(), compiled=False)
     assert {"chart", "shapely"} <= {package.name for package in packages}
     assert again.about("imports deep: PyPI has deep for other computers only")
@@ -135,7 +135,7 @@ def test_lessons_that_need_nothing_further_make_no_lock(here: World, lessons):
         a=["import numpy, math", "from google import colab", "from google.colab import drive"]
     )
     with here.out_of_reach():
-        assert added_for_build(folder / "je-kernel.lock", SiteNeeds((folder,)), Said()) is None
+        assert site_lock_for_build(folder / "je-kernel.lock", SiteNeeds((folder,)), Said()) is None
     assert [path.name for path in folder.iterdir()] == ["a.ipynb"]
 
 
@@ -144,7 +144,7 @@ def test_the_command_locks_and_names_the_file(here: World, lessons, capsys):
     folder = lessons(a=["import spoken"])
     assert main(["lock", "--contents", str(folder)]) == 0
     assert "je-kernel.lock states 1 package." in capsys.readouterr().out
-    assert read_added(folder / "je-kernel.lock").wheels["spoken"].version == "1.0"
+    assert read_site_lock(folder / "je-kernel.lock").wheels["spoken"].version == "1.0"
     assert main(["lock"]) == 1
     assert "name the lessons with --contents" in capsys.readouterr().err
 
@@ -153,11 +153,11 @@ def test_the_lock_is_beside_what_it_is_of(tmp_path):
     lessons = tmp_path / "a.ipynb"
     lessons.touch()
     beside = tmp_path / "je-kernel.lock"
-    assert BuildOptions(contents=(lessons,)).lock_path == beside
-    assert BuildOptions(contents=(tmp_path,)).lock_path == beside
-    assert BuildOptions(lite_dir=tmp_path, contents=(tmp_path / "x",)).lock_path == beside
-    assert BuildOptions(packages=("plotly",)).lock_path == Path("je-kernel.lock")
-    assert BuildOptions().lock_path is None
+    assert BuildOptions(contents=(lessons,)).site_lock_path == beside
+    assert BuildOptions(contents=(tmp_path,)).site_lock_path == beside
+    assert BuildOptions(lite_dir=tmp_path, contents=(tmp_path / "x",)).site_lock_path == beside
+    assert BuildOptions(packages=("plotly",)).site_lock_path == Path("je-kernel.lock")
+    assert BuildOptions().site_lock_path is None
 
 
 def test_the_lock_is_changed_on_request_alone(here: World, lessons):
@@ -168,7 +168,7 @@ def test_the_lock_is_changed_on_request_alone(here: World, lessons):
     here.publish("further", "1.0")
     lessons(b=["1", "import further"])
     said = Said()
-    assert added_for_build(folder / "je-kernel.lock", SiteNeeds((folder,)), said) == first
+    assert site_lock_for_build(folder / "je-kernel.lock", SiteNeeds((folder,)), said) == first
     (missing,) = said.about("je-kernel lock")
     assert "b.ipynb, cell 2 imports further" in missing
     more, _ = locked(folder)
@@ -191,7 +191,7 @@ def test_a_request_is_kept_and_goes_before_what_lessons_ask_for(here: World, les
     added, _ = locked(folder)  # The lock remembers what was requested.
     assert (added.requested, added.wheels["wide"].version) == (("wide<6",), "5.0")
     with pytest.raises(LockError, match=r"wide>=6 is requested, and je-kernel.lock states wide 5"):
-        added_for_build(folder / "je-kernel.lock", SiteNeeds((folder,), ("wide>=6",)), Said())
+        site_lock_for_build(folder / "je-kernel.lock", SiteNeeds((folder,), ("wide>=6",)), Said())
 
 
 @pytest.mark.parametrize(
@@ -241,11 +241,11 @@ def test_no_network_is_one_sentence(here: World, lessons, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     folder = lessons(a=["import distant"])
     path, said = folder / "je-kernel.lock", Said()
-    assert added_for_build(path, SiteNeeds((folder,)), said) is None
+    assert site_lock_for_build(path, SiteNeeds((folder,)), said) is None
     assert said.about("PyPI cannot be reached")
     assert not path.exists()
     with pytest.raises(LockError, match="PyPI cannot be reached"):
-        added_for_build(path, SiteNeeds((folder,), ("distant",)), Said())
+        site_lock_for_build(path, SiteNeeds((folder,), ("distant",)), Said())
 
 
 def test_what_only_pyodides_servers_have_says_so_where_they_are_out_of_reach(here, lessons, cache):
@@ -266,7 +266,7 @@ def test_another_file_than_the_locked_one_is_refused(here: World, lessons):
     data = json.loads(path.read_text())
     data["packages"]["signed"]["sha256"] = "1" * 64
     path.write_text(json.dumps(data))
-    lock = with_added(tiny_lock(), read_added(path))
+    lock = merge_site_lock(tiny_lock(), read_site_lock(path))
     with pytest.raises(AssemblyError, match=r"signed-1\.0.*is not the file that the lock means"):
         assembly.assemble(lock, Reporter(), compiled=False)
 
@@ -294,10 +294,10 @@ def test_a_lock_that_was_tampered_with_is_refused(tmp_path, change, sentence):
     data = {"version": 1, "series": "314", "requested": [], "unavailable": {}}
     path = tmp_path / "je-kernel.lock"
     path.write_text(json.dumps({**data, "packages": {"x": entry}}))
-    assert read_added(path).wheels["x"].sha256 == "0" * 64
+    assert read_site_lock(path).wheels["x"].sha256 == "0" * 64
     path.write_text(json.dumps({**data, "packages": {"x": {**entry, **change}}}))
     with pytest.raises(LockError, match=sentence):
-        read_added(path)
+        read_site_lock(path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 99}', '{"version": 1}'])
@@ -305,22 +305,22 @@ def test_a_damaged_lock_is_one_sentence(tmp_path, content):
     path = tmp_path / "je-kernel.lock"
     path.write_text(content)
     with pytest.raises(LockError, match="je-kernel lock"):
-        read_added(path)
+        read_site_lock(path)
 
 
 def added_wheel(file_name):
     version = file_name.split("-")[1]
     wheel = site_lock.Wheel("x", version, file_name, "0" * 64, ("x",), (), ("pypi",))
-    return AddedPackages("314", wheels={"x": wheel})
+    return SiteLock("314", wheels={"x": wheel})
 
 
 def test_a_wheel_for_another_python_or_computer_is_refused():
-    with_added(tiny_lock(), added_wheel("x-1.0-cp314-cp314-pyemscripten_2026_0_wasm32.whl"))
+    merge_site_lock(tiny_lock(), added_wheel("x-1.0-cp314-cp314-pyemscripten_2026_0_wasm32.whl"))
     for tag in ("cp313-cp313-pyemscripten_2025_0_wasm32", LINUX):
         with pytest.raises(LockError, match=r"not for Python 3\.14 in a browser"):
-            with_added(tiny_lock(), added_wheel(f"x-1.0-{tag}.whl"))
+            merge_site_lock(tiny_lock(), added_wheel(f"x-1.0-{tag}.whl"))
     with pytest.raises(LockError, match=r"is for Pyodide 0\.29"):
-        with_added(tiny_lock(), AddedPackages("0.29"))
+        merge_site_lock(tiny_lock(), SiteLock("0.29"))
 
 
 def test_packages_that_need_each_other_do_not_wait_for_each_other(here: World, lessons):
@@ -330,7 +330,7 @@ def test_packages_that_need_each_other_do_not_wait_for_each_other(here: World, l
     added, _ = locked(lessons(a=["import egg"]))
     assert added.wheels["egg"].depends == ("hen",)
     assert added.wheels["hen"].depends == ("egg",)
-    lock = with_added(tiny_lock(), added)
+    lock = merge_site_lock(tiny_lock(), added)
     _, packages = assembly.assemble(lock, Reporter(), compiled=False)
     depends = {package.name: set(package.depends) for package in packages}
     assert ("hen" in depends["egg"]) != ("egg" in depends["hen"])

@@ -11,8 +11,8 @@ import pytest
 
 from je_site.errors import AssemblyError
 from je_site.lock import Scripts
+from je_site.npm_scripts import place_scripts
 from je_site.progress import Reporter
-from je_site.scripts import place_scripts
 
 from .tiny_pyodide import tiny_lock
 

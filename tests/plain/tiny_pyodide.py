@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from je_site import assembly, lesson_packages, site_kernel, sources, upstream
+from je_site import assembly, external_lock, lesson_packages, site_kernel, sources
 from je_site.cache import CACHE_DIR_ENV_VAR
-from je_site.lock import SiteLock, parse_lock
+from je_site.lock import DistributionLock, parse_lock
 from je_site.progress import Reporter
 from je_site.server import RequestRecord, serve
 
@@ -115,12 +115,12 @@ _CORE_FILES = {
 
 #: Package, version, what it needs, and who has its wheel.
 _PACKAGES = (
-    ("micropip", "0.11.1", (), ("release", "carrier")),
+    ("micropip", "0.11.1", (), ("release", "mirror")),
     ("comm", "0.2.3", (), ("pypi",)),
     ("jedi", "0.19.2", ("parso",), ("release", "pypi")),
     ("parso", "0.8.6", (), ("release", "pypi")),
     ("ipython", "9.12.0", ("jedi",), ("pypi",)),
-    ("numpy", "2.4.3", (), ("release", "carrier")),
+    ("numpy", "2.4.3", (), ("release", "mirror")),
     ("pyodide-http", "0.2.2", (), ("pypi",)),
     ("latex2mathml", "3.79.0", (), ("pypi",)),
     ("markdown-it-py", "4.0.0", (), ("pypi",)),
@@ -147,18 +147,18 @@ CORE_ARCHIVE = core_archive()
 INTEGRITY = "sha512-" + base64.b64encode(hashlib.sha512(CORE_ARCHIVE).digest()).decode()
 
 
-def carrier_bytes() -> bytes:
+def mirror_bytes() -> bytes:
     """Make the PyPI wheel that carries the release."""
-    buffer = io.BytesIO(wheel_bytes("carrier", "1.0"))
+    buffer = io.BytesIO(wheel_bytes("mirror", "1.0"))
     with zipfile.ZipFile(buffer, "a") as archive:
         for name, version, _, origins in _PACKAGES:
-            if "carrier" in origins:
+            if "mirror" in origins:
                 file_name = f"{name}-{version}-py3-none-any.whl"
-                archive.writestr(zipfile.ZipInfo(f"carrier/pyodide/{file_name}"), WHEELS[file_name])
+                archive.writestr(zipfile.ZipInfo(f"mirror/pyodide/{file_name}"), WHEELS[file_name])
     return buffer.getvalue()
 
 
-CARRIER = carrier_bytes()
+MIRROR = mirror_bytes()
 
 
 _DECODER = {
@@ -169,7 +169,7 @@ _DECODER = {
 }
 
 
-def tiny_lock(**changes: object) -> SiteLock:
+def tiny_lock(**changes: object) -> DistributionLock:
     """Return the lock; `changes` replace fields of the wheels, by their names."""
     wheels = {}
     for name, version, depends, origins in _PACKAGES:
@@ -195,12 +195,12 @@ def tiny_lock(**changes: object) -> SiteLock:
                 "entry": "pyodide.mjs",
                 "files": {n: hashlib.sha256(c).hexdigest() for n, c in _CORE_FILES.items()},
             },
-            "carrier": {
-                "pypi": "carrier",
+            "mirror": {
+                "pypi": "mirror",
                 "version": "1.0",
-                "file_name": "carrier-1.0-py3-none-any.whl",
-                "sha256": hashlib.sha256(CARRIER).hexdigest(),
-                "folder": "carrier/pyodide/",
+                "file_name": "mirror-1.0-py3-none-any.whl",
+                "sha256": hashlib.sha256(MIRROR).hexdigest(),
+                "folder": "mirror/pyodide/",
             },
             "preload": ["micropip", "piplite", "comm", "jedi", "ipython"],
             "wheels": wheels,
@@ -231,7 +231,7 @@ class World:
                 (self.releases / RELEASE / file_name).write_bytes(WHEELS[file_name])
             if "pypi" in origins:
                 (self.pypi / file_name).write_bytes(WHEELS[file_name])
-        (self.pypi / "carrier-1.0-py3-none-any.whl").write_bytes(CARRIER)
+        (self.pypi / "mirror-1.0-py3-none-any.whl").write_bytes(MIRROR)
         for name, content in _CORE_FILES.items():
             (self.releases / CORE / name).write_bytes(content)
         for name, content in RELEASED.items():
@@ -259,7 +259,7 @@ class World:
         with pytest.MonkeyPatch.context() as monkeypatch:
             monkeypatch.setenv("PIP_FIND_LINKS", "")
             monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
-            for module in (sources, upstream):
+            for module in (sources, external_lock):
                 monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
             yield
 
@@ -268,13 +268,13 @@ class World:
         """Have Pyodide's servers not answer while a block runs, with a cache that has no more."""
         with pytest.MonkeyPatch.context() as monkeypatch:
             fill_cache(cache, monkeypatch)
-            for module in (sources, upstream):
+            for module in (sources, external_lock):
                 monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
             yield
 
     def releases_are_down(self) -> None:
         """Make Pyodide's servers refuse connections."""
-        for module in (sources, upstream):
+        for module in (sources, external_lock):
             self.monkeypatch.setattr(module, "release_url", lambda _: "http://127.0.0.1:9/full/")
 
     def pypi_is_down(self) -> None:
@@ -308,7 +308,7 @@ def reachable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with serve(folder / "world", on_request=there.requests.append) as served:
         there.url = served.url
         there.fill()
-        for module in (sources, upstream):
+        for module in (sources, external_lock):
             monkeypatch.setattr(
                 module, "release_url", lambda version: f"{served.url}releases/{version}/"
             )
@@ -342,7 +342,7 @@ def _fill_core(cache: Path) -> Path:
     return folder
 
 
-def fill_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> SiteLock:
+def fill_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> DistributionLock:
     """Make a cache with everything of the tiny lock in it, and return that."""
     monkeypatch.setenv(CACHE_DIR_ENV_VAR, str(cache))
     _fill_core(cache)
@@ -350,12 +350,12 @@ def fill_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> SiteLock:
 
 
 @pytest.fixture
-def full_cache(cache: Path, core_in_cache: Path) -> SiteLock:
+def full_cache(cache: Path, core_in_cache: Path) -> DistributionLock:
     """A lock, everything of which was fetched earlier."""
     return _fill_wheels(cache)
 
 
-def _fill_wheels(cache: Path) -> SiteLock:
+def _fill_wheels(cache: Path) -> DistributionLock:
     lock = tiny_lock()
     for wheel in lock.wheels.values():
         path = cache / "wheels" / wheel.sha256 / wheel.file_name
@@ -367,10 +367,12 @@ def _fill_wheels(cache: Path) -> SiteLock:
 
 
 @pytest.fixture
-def tiny_site(tmp_path: Path, full_cache: SiteLock, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tiny_site(
+    tmp_path: Path, full_cache: DistributionLock, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """The least that JupyterLite makes of a site; je-kernel's lock is the tiny one."""
     monkeypatch.setattr(site_kernel, "read_lock", lambda *_: full_cache)
-    monkeypatch.setattr(upstream, "read_lock", lambda *_: full_cache)
+    monkeypatch.setattr(external_lock, "read_lock", lambda *_: full_cache)
     monkeypatch.setattr(lesson_packages, "read_lock", lambda *_: full_cache)
     monkeypatch.setattr(site_kernel, "_lock_for_python", lambda python: full_cache)
     site = tmp_path / "site"
@@ -379,7 +381,7 @@ def tiny_site(tmp_path: Path, full_cache: SiteLock, monkeypatch: pytest.MonkeyPa
     return site
 
 
-def assembled(lock: SiteLock, **options: object) -> dict[str, Path]:
+def assembled(lock: DistributionLock, **options: object) -> dict[str, Path]:
     """Assemble, without compiling, and return the wheels by name."""
     _, packages = assembly.assemble(lock, Reporter(), compiled=False, **options)  # type: ignore[arg-type]
     return {package.name: package.path for package in packages}

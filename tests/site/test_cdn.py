@@ -22,7 +22,7 @@ from jupyterlite_pyodide_kernel.constants import PYODIDE_CDN_URL
 from je_site.assembly import assemble
 from je_site.build import build
 from je_site.lock import read_lock
-from je_site.progress import reporting
+from je_site.progress import progress_reporter
 from je_site.server import serve
 from tests.browsers.chromium import ChromiumBrowser
 from tests.browsers.lab import Lab
@@ -78,7 +78,7 @@ class StandIn(DataServer):
 @functools.cache
 def distribution():
     """Return the folder of Pyodide's core, and its packages as they were published."""
-    with reporting(quiet=True) as reporter:
+    with progress_reporter(quiet=True) as reporter:
         core, packages = assemble(read_lock(), reporter, compiled=False)
     return core, {package.name: package.path for package in packages}
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from je_kernel import files as _files
+from je_kernel import javascript
 from je_site.server import serve
 from tests.browsers.chromium import ChromiumBrowser
 from tests.browsers.lab import Lab
@@ -22,15 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["files_site", "files_site_folder"]
 
-SOURCES = Path(_files.__file__).parent
 KILLS = 100
 SIZE = 400_000
 
 # Writes one file again and again, each time all of one letter, beside one that never changes.
 WRITER = """
-const [codecSource, contentsSource, size] = %s;
-const codec = (0, eval)(codecSource);
-const contents = (0, eval)(contentsSource)(codec);
+const [size, ...sources] = %s;
+const [codec, retryWhenFull, makeContents] = sources.map(source => (0, eval)(source));
+const contents = makeContents(codec, retryWhenFull);
 const buffer = data => ({ getBuffer: () => ({ data, release() {} }) });
 (async () => {
   for (let turn = 0; ; turn++) {
@@ -70,7 +67,6 @@ CHECK = """async () => {
 def blank_site(tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("blank")
     (folder / "index.html").write_text("<!doctype html><title>blank</title>")
-    shutil.copy(SOURCES / "codec.js", folder)
     with serve(folder) as served:
         yield served.url
 
@@ -93,8 +89,11 @@ def test_a_page_killed_in_the_middle_of_a_write_leaves_the_old_files_or_the_new(
           request.onerror = () => failed(request.error);
         })"""
     )
-    sources = [(SOURCES / name).read_text("utf-8") for name in ("codec.js", "contents.js")]
-    writer = WRITER % json.dumps([*sources, SIZE])
+    sources = [
+        javascript.source(f"files/{name}.js").replace("export default ", "", 1)
+        for name in ("codec", "retry_when_full", "contents")
+    ]
+    writer = WRITER % json.dumps([SIZE, *sources])
     chance = random.Random(4)
     seen = set()
     victim = page.playwright

@@ -15,10 +15,10 @@ from jupyterlite_core.addons.base import BaseAddon  # type: ignore[import-untype
 from traitlets import Bool, Dict, Enum, List, Unicode
 
 from je_site.errors import SiteError
-from je_site.lesson_packages import SiteNeeds, added_for_build
+from je_site.lesson_packages import SiteNeeds, site_lock_for_build
 from je_site.offline import install_offline
 from je_site.old_notebooks import upgrade_notebooks
-from je_site.progress import reporting
+from je_site.progress import progress_reporter
 from je_site.site_kernel import KernelOptions, check, install
 from je_site.site_lock import LOCK_NAME
 from je_site.site_pages import PageOptions, install_pages
@@ -185,7 +185,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
                     yield f"{prefix}post_build:{prefix}{name}:{task['name']}"
 
     def _install(self) -> None:
-        with reporting() as reporter:
+        with progress_reporter() as reporter:
             install(self.manager.output_dir, self._options(reporter), reporter)
             pages = PageOptions(self.pages, self.front_page, self.expose_app, self.offline)
             install_pages(self.manager.output_dir, pages, reporter)
@@ -194,7 +194,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
 
     def _finish(self) -> None:
         """Do what comes after all else that is written into the site."""
-        with reporting() as reporter:
+        with progress_reporter() as reporter:
             install_offline(self.manager.output_dir, reporter, wanted=self.offline)
 
     def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
@@ -226,7 +226,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             snapshot_packages=None
             if self.snapshot_packages is None
             else tuple(self.snapshot_packages),
-            added=added_for_build(lite_dir / self.lock, needs, reporter),
+            added=site_lock_for_build(lite_dir / self.lock, needs, reporter),
         )
 
     def _said(self) -> str:

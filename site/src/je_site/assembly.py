@@ -27,7 +27,7 @@ from je_site.cache import (
 )
 from je_site.compression import gzipped
 from je_site.errors import AssemblyError
-from je_site.kernel_wheels import carried_wheels
+from je_site.kernel_wheels import installed_kernel_wheels
 from je_site.lock import PYPI
 from je_site.own_wheel import own_wheel
 from je_site.placeholder import empty_wheel
@@ -37,7 +37,7 @@ from je_site.sources import (
     cached_wheel,
     core_from_npm,
     core_from_release,
-    wheels_from_carrier,
+    wheels_from_mirror,
     wheels_from_pypi,
     wheels_from_release,
 )
@@ -46,17 +46,17 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from je_site.lock import Core, SiteLock, Wheel
+    from je_site.lock import Core, DistributionLock, Wheel
     from je_site.progress import Reporter
-    from je_site.sources import Fetched
+    from je_site.sources import FetchResult
 
 __all__ = [
     "OWN_NAME",
     "Package",
     "assemble",
     "assemble_core",
-    "carried_packages",
     "fetch_wheels",
+    "kernel_packages",
     "own_packages",
 ]
 
@@ -91,7 +91,7 @@ class Package:
 
 
 def assemble(
-    lock: SiteLock,
+    lock: DistributionLock,
     reporter: Reporter,
     *,
     extra_wheels: Sequence[Path] = (),
@@ -132,16 +132,16 @@ def assemble(
     core = assemble_core(lock.core, reporter)
     packages = (
         *_locked_packages(lock, reporter, without, with_tests=with_tests),
-        *(p for p in carried_packages(lock) if p.name not in without),
+        *(p for p in kernel_packages(lock) if p.name not in without),
         *own_packages(lock, extra_wheels),
     )
     if compiled:
         packages = _compiled(packages, core, lock.core.version, reporter)
     by_name = {package.name: package for package in packages}
-    return core, _without_circles(by_name)
+    return core, _without_cycles(by_name)
 
 
-def _without_circles(packages: Mapping[str, Package]) -> tuple[Package, ...]:
+def _without_cycles(packages: Mapping[str, Package]) -> tuple[Package, ...]:
     """Take what closes a circle out of `depends`, and sort by name.
 
     Pyodide installs a package after those that it depends on, and waits for ever where
@@ -219,7 +219,7 @@ def _put_core(unpacked: Path, folder: Path, core: Core) -> str | None:
 
 
 def _locked_packages(
-    lock: SiteLock, reporter: Reporter, without: Container[str], *, with_tests: bool
+    lock: DistributionLock, reporter: Reporter, without: Container[str], *, with_tests: bool
 ) -> tuple[Package, ...]:
     served = lock.served_wheels(with_tests=with_tests)
     wheels = [wheel for wheel in served if wheel.name not in without]
@@ -260,7 +260,7 @@ def _empty_package(wheel: Wheel) -> Package:
     return Package(wheel.name, wheel.version, path, sha256_of(path), imports=(), depends=())
 
 
-def _fetch(lock: SiteLock, wheels: Iterable[Wheel], reporter: Reporter) -> list[Wheel]:
+def _fetch(lock: DistributionLock, wheels: Iterable[Wheel], reporter: Reporter) -> list[Wheel]:
     """Fetch wheels; return the optional ones that no source has."""
     missing, problems = fetch_wheels(lock, wheels, reporter)
     _complain([wheel for wheel in missing if not wheel.optional], problems)
@@ -268,7 +268,7 @@ def _fetch(lock: SiteLock, wheels: Iterable[Wheel], reporter: Reporter) -> list[
 
 
 def fetch_wheels(
-    lock: SiteLock, wheels: Iterable[Wheel], reporter: Reporter
+    lock: DistributionLock, wheels: Iterable[Wheel], reporter: Reporter
 ) -> tuple[list[Wheel], list[str]]:
     """Ask each source in turn for what the cache does not have.
 
@@ -291,22 +291,22 @@ def fetch_wheels(
     missing = [w for w in wheels if not is_verified(cached_wheel(w), w.sha256)]
     problems: list[str] = []
 
-    def after(fetched: Fetched) -> list[Wheel]:
+    def after(fetched: FetchResult) -> list[Wheel]:
         problems.extend(fetched.problems)
         return [wheel for wheel in missing if wheel.name not in fetched.paths]
 
     missing = after(wheels_from_release(lock, missing, reporter))
-    # What PyPI has by itself is small; the carrier is large. Both at once.
-    carried = [wheel for wheel in missing if PYPI not in wheel.sources]
+    # What PyPI has by itself is small; the mirror is large. Both at once.
+    mirrored = [wheel for wheel in missing if PYPI not in wheel.sources]
     with ThreadPoolExecutor(2) as pool:
         sources = (
-            pool.submit(wheels_from_carrier, lock, carried, reporter),
+            pool.submit(wheels_from_mirror, lock, mirrored, reporter),
             pool.submit(wheels_from_pypi, lock, missing, reporter),
         )
         for source in sources:
             missing = after(source.result())
-    untried = [wheel for wheel in missing if wheel not in carried]
-    missing = after(wheels_from_carrier(lock, untried, reporter))
+    untried = [wheel for wheel in missing if wheel not in mirrored]
+    missing = after(wheels_from_mirror(lock, untried, reporter))
     return missing, problems
 
 
@@ -321,7 +321,7 @@ def _complain(missing: Sequence[Wheel], problems: Sequence[str]) -> None:
     )
 
 
-def carried_packages(lock: SiteLock) -> tuple[Package, ...]:
+def kernel_packages(lock: DistributionLock) -> tuple[Package, ...]:
     """Describe the packages whose wheels the installed JupyterLite kernel carries.
 
     Parameters
@@ -348,11 +348,11 @@ def carried_packages(lock: SiteLock) -> tuple[Package, ...]:
             imports=lock.kernel_wheels[name].imports,
             depends=lock.kernel_wheels[name].depends,
         )
-        for name, wheel in carried_wheels(lock).items()
+        for name, wheel in installed_kernel_wheels(lock).items()
     )
 
 
-def own_packages(lock: SiteLock, extra_wheels: Sequence[Path] = ()) -> tuple[Package, ...]:
+def own_packages(lock: DistributionLock, extra_wheels: Sequence[Path] = ()) -> tuple[Package, ...]:
     """Describe je-kernel itself, and the deployer's own wheels.
 
     Parameters
@@ -375,7 +375,7 @@ def own_packages(lock: SiteLock, extra_wheels: Sequence[Path] = ()) -> tuple[Pac
     return tuple(_package_of(path, lock) for path in (own_wheel(), *extra_wheels))
 
 
-def _package_of(path: Path, lock: SiteLock) -> Package:
+def _package_of(path: Path, lock: DistributionLock) -> Package:
     """Describe a wheel by its own metadata."""
     try:
         metadata = get_metadata(str(path))

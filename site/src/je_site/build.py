@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from je_site.addon import ERROR_MARK
 from je_site.assembly import assemble
-from je_site.cache import cache_folder, full_disk_is_an_assembly_error, sha256_of, writing
+from je_site.cache import atomic_write, cache_folder, full_disk_is_an_assembly_error, sha256_of
 from je_site.errors import BuildError
-from je_site.lesson_packages import SiteNeeds, added_for_build
+from je_site.lesson_packages import SiteNeeds, site_lock_for_build
 from je_site.lock import locks_folder, read_lock
 from je_site.own_wheel import own_wheel
-from je_site.progress import reporting
-from je_site.site_lock import LOCK_NAME, lock_path, with_added
+from je_site.progress import progress_reporter
+from je_site.site_lock import LOCK_NAME, merge_site_lock, site_lock_path
 from je_site.site_record import RECORD
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ class BuildOptions:
     offline: bool | None = None
 
     @property
-    def lock_path(self) -> Path | None:
+    def site_lock_path(self) -> Path | None:
         """Where the site's own lock is, or would be."""
-        beside = lock_path(self.lite_dir, self.contents or ())
+        beside = site_lock_path(self.lite_dir, self.contents or ())
         return self.lock or beside or (Path(LOCK_NAME) if self.packages else None)
 
     @property
@@ -218,28 +218,28 @@ def build_site(output: Path, options: BuildOptions, *, quiet: bool = False) -> N
     """
     _check_replaceable(output)
     fingerprint = _fingerprint(options)
-    with reporting(quiet=quiet) as reporter, _building_beside(output) as fresh:
+    with progress_reporter(quiet=quiet) as reporter, _building_beside(output) as fresh:
         # Fetched here, where there may be a terminal, so that the addon finds it in the cache.
         ahead = options.pyodide != "cdn" and options.lite_dir is None
         if ahead:
-            added = added_for_build(options.lock_path, options.needs, reporter)
-            assemble(with_added(read_lock(), added), reporter, compiled=options.compiled)
+            added = site_lock_for_build(options.site_lock_path, options.needs, reporter)
+            assemble(merge_site_lock(read_lock(), added), reporter, compiled=options.compiled)
         with reporter.bar("JupyterLite"):
             log = _run_jupyterlite(fresh, options)
         for warning in re.findall(r"^je-kernel: (.*)$", log, re.MULTILINE):
             reporter.warn(warning)
-        _check_that_we_are_in_it(fresh, options)
+        _check_addon_ran(fresh, options)
         _replace(output, fresh)
     memory = {
         "options": _plain(options),
         "inputs": fingerprint + _lock_digest(options),  # Which this build may have made.
         "site": sha256_of(output / "jupyter-lite.json"),
     }
-    with writing(_memory_of(output)) as file:
+    with atomic_write(_record_path(output)) as file:
         file.write(json.dumps(memory).encode())
 
 
-def _check_that_we_are_in_it(site: Path, options: BuildOptions) -> None:
+def _check_addon_ran(site: Path, options: BuildOptions) -> None:
     """Refuse a site that JupyterLite built without the addon's part in it."""
     if (site / RECORD).is_file():
         return
@@ -272,7 +272,7 @@ def build_if_needed(output: Path, options: BuildOptions | None, *, quiet: bool =
     BuildError
         When JupyterLite cannot build it, or `output` has something else in it.
     """
-    memory = _recalled(output)
+    memory = _read_record(output)
     if options is None and not memory and (output / "jupyter-lite.json").is_file():
         return False  # Not our work, such as that of a plain `jupyter lite build`.
     wanted = options if options is not None else _options_from(memory.get("options", {}))
@@ -356,7 +356,7 @@ def _run_jupyterlite(output: Path, options: BuildOptions) -> str:
         check=False,
     )
     if done.returncode:
-        raise BuildError(_what_went_wrong(done.stdout))
+        raise BuildError(_error_from_log(done.stdout))
     return done.stdout
 
 
@@ -387,7 +387,7 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield f"--JeKernelAddon.packages={name}"
     for name in options.preload:
         yield f"--JeKernelAddon.preload={name}"
-    lock = options.lock_path
+    lock = options.site_lock_path
     if lock is not None and (options.lock is not None or options.lite_dir is None):
         yield f"--JeKernelAddon.lock={lock.resolve()}"
     if lock is not None and options.lite_dir is None:  # It is the deployer's, and no lesson.
@@ -398,7 +398,7 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield f"--JeKernelAddon.env={name}={value}"
 
 
-def _what_went_wrong(log: str) -> str:
+def _error_from_log(log: str) -> str:
     ours = [line.partition(ERROR_MARK)[2] for line in log.splitlines() if ERROR_MARK in line]
     if ours:
         return ours[-1].strip()
@@ -406,16 +406,16 @@ def _what_went_wrong(log: str) -> str:
     return f"JupyterLite could not build the site. The end of its log:\n{tail}"
 
 
-def _memory_of(output: Path) -> Path:
+def _record_path(output: Path) -> Path:
     """Where it is remembered what a site was built of: not in the site, which is published."""
     name = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:20]
     return cache_folder() / "sites" / f"{name}.json"
 
 
-def _recalled(output: Path) -> dict[str, Any]:
+def _read_record(output: Path) -> dict[str, Any]:
     """Return what is remembered of a site, if it still is as we built it."""
     try:
-        memory: dict[str, Any] = json.loads(_memory_of(output).read_text(encoding="utf-8"))
+        memory: dict[str, Any] = json.loads(_record_path(output).read_text(encoding="utf-8"))
         if memory["site"] == sha256_of(output / "jupyter-lite.json"):
             return memory
     except (OSError, ValueError, KeyError):
@@ -458,7 +458,7 @@ def _tuple_or_none(names: Iterable[str] | None) -> tuple[str, ...] | None:
 
 
 def _lock_digest(options: BuildOptions) -> str:
-    path = options.lock_path
+    path = options.site_lock_path
     return sha256_of(path) if path is not None and path.is_file() else ""
 
 
@@ -472,12 +472,12 @@ def _fingerprint(options: BuildOptions) -> str:
     roots += [
         *options.wheels,
         *sorted(here.glob("*.*")),
-        *(here / name for name in ("icons", "offline", "pages")),
+        *(here / name for name in ("icons", "lab_page", "offline", "pages")),
     ]
     if options.lite_dir is not None:
         roots.append(options.lite_dir)
     for path in _files_in(roots):
-        if path == options.lock_path:
+        if path == options.site_lock_path:
             continue
         digest.update(f"{path}\0{sha256_of(path)}\n".encode())
     return digest.hexdigest()

@@ -22,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from je_site.cache import cache_folder, copy_atomically, temporary_folder, writing
+from je_site.cache import atomic_write, cache_folder, copy_atomically, temporary_folder
 from je_site.errors import AssemblyError
 from je_site.progress import counted
 
@@ -194,10 +194,10 @@ def _compile_share(node: str, jobs: Sequence[_Job], core: Path, bar: Bar) -> Non
                         bar.advance()
             said.seek(0)
             if process.returncode:
-                raise AssemblyError(_what_node_said(said.read(), process.returncode))
+                raise AssemblyError(_node_output(said.read(), process.returncode))
 
 
-def _what_node_said(said: str, code: int) -> str:
+def _node_output(said: str, code: int) -> str:
     """Make one sentence of what Node wrote, which may quote all of Pyodide."""
     errors = [
         line.strip()[:300] for line in said.splitlines() if re.match(r"\s*(\w*Error)\b", line)
@@ -212,7 +212,7 @@ def _keep(output: Path, target: Path) -> None:
     if _is_whole(target):
         return  # Another process was faster, and its file may be in use.
     copy_atomically(output, target)
-    with writing(target.with_suffix(".sha256")) as file:
+    with atomic_write(target.with_suffix(".sha256")) as file:
         file.write(hashlib.sha256(output.read_bytes()).hexdigest().encode())
     with contextlib.suppress(OSError):
         output.unlink()

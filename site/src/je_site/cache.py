@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CACHE_DIR_ENV_VAR",
+    "atomic_write",
     "cache_folder",
     "copy_atomically",
     "full_disk_is_an_assembly_error",
@@ -34,7 +35,6 @@ __all__ = [
     "sweep_leftovers",
     "temporary_folder",
     "write_if_changed",
-    "writing",
 ]
 
 #: The environment variable that names another folder.
@@ -124,7 +124,7 @@ def full_disk_is_an_assembly_error(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Write a file that appears whole, or not at all.
 
     Parameters
@@ -172,7 +172,7 @@ def write_if_changed(path: Path, content: bytes) -> None:
         When the disk is full, or the folder must not be written to.
     """
     if not path.is_file() or path.read_bytes() != content:
-        with writing(path) as file:
+        with atomic_write(path) as file:
             file.write(content)
 
 
@@ -191,7 +191,7 @@ def copy_atomically(source: Path, target: Path) -> None:
     AssemblyError
         When the disk is full, or the folder must not be written to.
     """
-    with source.open("rb") as reader, writing(target) as writer:
+    with source.open("rb") as reader, atomic_write(target) as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)
 
 

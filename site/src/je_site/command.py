@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sharing.add_argument(
         "--sharing-url",
-        type=_web_address,
+        type=_http_url,
         metavar="URL",
         help="share by this service instead of running one",
     )
@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument(
         "--jobs",
-        type=_count,
+        type=_positive_integer,
         default=1,
         metavar="N",
         help="how many folders of lessons to run at the same time (default: %(default)s)",
@@ -183,7 +183,7 @@ def _add_build_options(parser: argparse.ArgumentParser, *, with_contents: bool =
     )
     group.add_argument(
         "--env",
-        type=_variable,
+        type=_env_variable,
         action="append",
         metavar="NAME=VALUE",
         help="environment variable of the kernel; may be repeated",
@@ -255,20 +255,20 @@ def _add_build_options(parser: argparse.ArgumentParser, *, with_contents: bool =
         parser.set_defaults(available_offline=None)
 
 
-def _variable(text: str) -> tuple[str, str]:
+def _env_variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
 
 
-def _count(text: str) -> int:
+def _positive_integer(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
     return int(text)
 
 
-def _web_address(text: str) -> str:
+def _http_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise argparse.ArgumentTypeError(f"{text!r} does not begin with http:// or https://")
@@ -318,13 +318,13 @@ def _build(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from je_site.build import BuildOptions
-    from je_site.check.checking import check_lessons, read_lessons
     from je_site.check.report import as_json, show
+    from je_site.check.runner import check_lessons, check_lessons_fast
 
     options.contents = None
     site = _build_options(options) or BuildOptions()
     if options.fast:
-        verdicts = read_lessons(options.lessons, site)
+        verdicts = check_lessons_fast(options.lessons, site)
         show(verdicts, "lessons have nothing in them that is known to fail")
     else:
         verdicts = check_lessons(
@@ -344,13 +344,13 @@ def _check(options: argparse.Namespace) -> int:
 def _lock(options: argparse.Namespace) -> None:
     from je_site.errors import LockError
     from je_site.lesson_packages import lock_site
-    from je_site.progress import counted, reporting
+    from je_site.progress import counted, progress_reporter
 
     said = _build_options(options)
-    path = None if said is None else said.lock_path
+    path = None if said is None else said.site_lock_path
     if said is None or path is None:
         raise LockError("There is nothing to lock: name the lessons with --contents.")
-    with reporting() as reporter:
+    with progress_reporter() as reporter:
         added = lock_site(path, said.needs, reporter, update=options.update)
     print(f"{path} states {counted(added.wheels)}. Keep it beside the lessons; builds take it.")
 
@@ -375,7 +375,7 @@ def _serve(options: argparse.Namespace) -> None:
         print(f"Serving {options.output} at {server.url} (Ctrl-C stops it)", flush=True)
         if options.open:
             webbrowser.open(server.url)
-        with _stopped_by_signals(server):
+        with _stop_on_signals(server):
             server.run()
 
 
@@ -414,7 +414,7 @@ def _complain(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(server: SiteServer) -> Iterator[None]:
+def _stop_on_signals(server: SiteServer) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the serving, which is what they are for: no error."""
 
     def stop(*_: object) -> None:
@@ -433,10 +433,10 @@ def _assemble(options: argparse.Namespace) -> None:
     from je_site.cache import cache_folder
     from je_site.distribution import write_flat
     from je_site.lock import read_lock
-    from je_site.progress import reporting
+    from je_site.progress import progress_reporter
 
     lock = read_lock()
-    with reporting() as reporter:
+    with progress_reporter() as reporter:
         core, packages = assemble(
             lock, reporter, with_tests=options.with_tests, compiled=not options.no_compile
         )

@@ -13,13 +13,13 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from je_site.cache import cache_folder, sha256_of, writing
+from je_site.cache import atomic_write, cache_folder, sha256_of
 from je_site.errors import AssemblyError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["MemoryOfCompressed", "gzipped"]
+__all__ = ["GzipCache", "gzipped"]
 
 _LEVEL = 6
 _LARGE = 256 << 10
@@ -44,12 +44,12 @@ def gzipped(path: Path) -> bytes:
     with contextlib.suppress(OSError):
         return kept.read_bytes()
     content = gzip.compress(path.read_bytes(), _LEVEL, mtime=0)
-    with contextlib.suppress(AssemblyError, OSError), writing(kept) as file:
+    with contextlib.suppress(AssemblyError, OSError), atomic_write(kept) as file:
         file.write(content)
     return content
 
 
-class MemoryOfCompressed:
+class GzipCache:
     """Compressed files in memory; the least used are dropped.
 
     Parameters

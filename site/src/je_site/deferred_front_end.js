@@ -2,7 +2,7 @@
 // page would fetch whole as it loads: it fetches it when something is to be shown with it.
 (({ name, version, load, module, mimeType, maps }) => {
   const containers = (window._JUPYTERLAB ??= {});
-  const base = document.currentScript.src;
+  const { src: base } = /** @type {HTMLScriptElement} */ (document.currentScript);
   let scope;
   let fetched;
   let mapsFetched;
@@ -108,6 +108,7 @@
     const activate = (app, registry) => {
       const exports = async () => {
         const { requires = [], optional = [], activate } = await plugin();
+        /** @type {any} */
         let registered;
         const ours = { registerWidget: data => (registered = data.exports) };
         const services = [

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyodide_lock import PackageSpec
 
-from je_site.cache import copy_atomically, writing
+from je_site.bundle import bundle
+from je_site.cache import atomic_write, copy_atomically, write_if_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "STATIC",
     "core_lock",
-    "entry_of",
-    "loads_by_a_module",
+    "has_module_entry",
+    "lock_entry",
     "place_core",
     "place_wheel",
     "prune",
@@ -63,7 +64,7 @@ def core_lock(core: Path) -> dict[str, Any]:
     return lock
 
 
-def entry_of(package: Package, file_name: str) -> dict[str, Any]:
+def lock_entry(package: Package, file_name: str) -> dict[str, Any]:
     """Describe a package as Pyodide's lock does.
 
     Parameters
@@ -113,13 +114,14 @@ def place_core(core: Core, folder: Path, output: Path) -> str:
     for name in core.files:
         _copy_if_absent(folder / name, target / name)
     entry = core.entry
-    if loads_by_a_module(core):
-        entry = f"je-kernel-{hashlib.sha256(_ENTRY.read_bytes()).hexdigest()[:_DIGITS]}.mjs"
-        _copy_if_absent(_ENTRY, target / entry)
+    if has_module_entry(core):
+        module = bundle(_ENTRY).encode()
+        entry = f"je-kernel-{hashlib.sha256(module).hexdigest()[:_DIGITS]}.mjs"
+        write_if_changed(target / entry, module)
     return f"./{STATIC}/pyodide-{core.version}/{entry}"
 
 
-def loads_by_a_module(core: Core) -> bool:
+def has_module_entry(core: Core) -> bool:
     """Tell whether our module can be in the place of a Pyodide's own.
 
     Parameters
@@ -175,7 +177,7 @@ def write_lock(output: Path, info: Mapping[str, Any], packages: Mapping[str, Any
     name = f"pyodide-lock-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.json"
     path = output / STATIC / name
     if not path.is_file() or path.read_bytes() != content:
-        with writing(path) as file:
+        with atomic_write(path) as file:
             file.write(content)
     return f"./{STATIC}/{name}"
 
@@ -230,8 +232,8 @@ def write_flat(folder: Path, core: Core, core_folder: Path, packages: Iterable[P
     entries = {}
     for package in packages:
         copy_atomically(package.path, folder / package.path.name)
-        entries[package.name] = entry_of(package, package.path.name)
+        entries[package.name] = lock_entry(package, package.path.name)
     for name in core.files:
         copy_atomically(core_folder / name, folder / name)
-    with writing(folder / "pyodide-lock.json") as file:
+    with atomic_write(folder / "pyodide-lock.json") as file:
         file.write(_lock_bytes(core_lock(core_folder)["info"], entries))

@@ -4,6 +4,7 @@
 // from that: from what Pyodide's memory held once it had imported the kernel, see
 // `make_snapshot.mjs`. Whatever is wrong with it, the kernel starts as without one.
 
+import { readRecord } from './pages/indexed_db.js';
 import { loadPyodide as load } from './pyodide.mjs';
 
 export * from './pyodide.mjs';
@@ -16,7 +17,7 @@ if (userAgent.includes('Linux') && userAgent.includes('AppleWebKit') && !/Chrom/
   setInterval(() => {}, 100);
 }
 
-// `page.js` makes a worker of this module itself before JupyterLab asks for one. It tells the options
+// `lab_page/early_kernel.js` makes a worker of this module itself before JupyterLab asks for one. It tells the options
 // that JupyterLite will give, and of which notebook. Once JupyterLite wants a worker, it tells which
 // script that is to run; what JupyterLite has sent meanwhile waits for the script.
 // Kept globally: in WebKit what a worker starts with is not the module that it imports later.
@@ -56,8 +57,9 @@ if (self.location.href === import.meta.url) {
 
 /** Return what the code cells of a notebook have. */
 async function cellsOf({ database, path, address }) {
-  const reading = inDatabase(database, path).catch(() => {});
-  const { cells } = (await reading)?.content ?? (await (await fetched(new URL(address))).json());
+  // A student's own copy goes before the site's.
+  const record = await readRecord(database, path).catch(() => {});
+  const { cells } = record?.content ?? (await (await fetched(new URL(address))).json());
   const code = cells.filter(({ cell_type: kind }) => kind === 'code');
   return code.map(({ source }) => [source].flat().join(''));
 }
@@ -66,23 +68,6 @@ async function cellsOf({ database, path, address }) {
 async function loadImports({ cells, pyodide }) {
   const { loadPackagesFromImports } = await pyodide;
   for (const cell of await cells) await loadPackagesFromImports(cell);
-}
-
-/** Return a student's own copy of a notebook, if there is one. */
-async function inDatabase(name, path) {
-  const there = await indexedDB.databases();
-  if (!there.some(database => database.name === name)) return undefined;
-  const result = request =>
-    new Promise((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-  const connection = await result(indexedDB.open(name));
-  try {
-    return await result(connection.transaction('files').objectStore('files').get(path));
-  } finally {
-    connection.close();
-  }
 }
 
 /** Start Pyodide, or take the one that was started early with the same options. */
@@ -282,7 +267,7 @@ class Snapshot {
   async *unpacked({ decoder, parts }) {
     const coming = parts.map((_, number) => fetched(this.at(`memory-${number}.bin`)));
     for (const each of coming) each.catch(() => {}); // they are awaited below
-    const { ZSTDDecoder } = await import(this.at(decoder));
+    const { ZSTDDecoder } = await import(this.at(decoder).href);
     const zstd = new ZSTDDecoder();
     await zstd.init();
     for (const [number, size] of parts.entries()) {
@@ -319,6 +304,7 @@ class Snapshot {
     );
     for (const each of [memory, libraries]) each.catch(() => {}); // they are awaited below
     const { default: create } = await import('./pyodide.asm.mjs');
+    /** @type {any} */
     let module;
     const pyodide = await load({
       ...options,
@@ -371,11 +357,13 @@ class Snapshot {
  */
 function loadLibraries(module, compiled, libraries) {
   const { Instance } = WebAssembly;
-  WebAssembly.Instance = function withoutStart(...given) {
-    const { exports } = new Instance(...given);
+  /** @type {any} */
+  const withoutStart = function (module, imports) {
+    const { exports } = new Instance(module, imports);
     const { __wasm_call_ctors, __wasm_apply_data_relocs, ...others } = exports;
     return { exports: others };
   };
+  WebAssembly.Instance = withoutStart;
   try {
     placeLibraries(module, compiled, libraries);
   } finally {

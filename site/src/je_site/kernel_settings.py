@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["OPTIONS", "Ours", "as_found", "merged"]
+__all__ = ["OPTIONS", "KernelSettings", "merge_settings", "without_previous_build"]
 
 #: The key of what is passed to Pyodide's ``loadPyodide``.
 OPTIONS = "loadPyodideOptions"
 
 
 @dataclass(frozen=True)
-class Ours:
+class KernelSettings:
     """What a build wants the kernel's settings to say.
 
     Attributes
@@ -48,7 +48,7 @@ class Ours:
     pypi: bool | None = None
 
 
-def merged(found: Mapping[str, Any], ours: Ours) -> dict[str, Any]:
+def merge_settings(found: Mapping[str, Any], ours: KernelSettings) -> dict[str, Any]:
     """Merge our settings into a deployer's.
 
     Theirs stay, except for the address of the lock (whose content ours includes),
@@ -68,8 +68,8 @@ def merged(found: Mapping[str, Any], ours: Ours) -> dict[str, Any]:
 
     Examples
     --------
-    >>> ours = Ours("./lock.json", ("je-kernel",), {"A": "1"})
-    >>> merged({"loadPyodideOptions": {"packages": ["numpy"]}}, ours)["loadPyodideOptions"]
+    >>> ours = KernelSettings("./lock.json", ("je-kernel",), {"A": "1"})
+    >>> merge_settings({"loadPyodideOptions": {"packages": ["numpy"]}}, ours)["loadPyodideOptions"]
     {'packages': ['numpy', 'je-kernel'], 'lockFileURL': './lock.json', 'env': {'A': '1'}}
     """
     settings = copy.deepcopy(dict(found))
@@ -88,7 +88,7 @@ def merged(found: Mapping[str, Any], ours: Ours) -> dict[str, Any]:
     return settings
 
 
-def as_found(
+def without_previous_build(
     now: Mapping[str, Any], found: Mapping[str, Any], wrote: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Undo what an earlier build wrote, and nothing else.
@@ -107,11 +107,11 @@ def as_found(
 
     Examples
     --------
-    >>> as_found({"a": 1, "b": 3}, {"a": 0}, {"a": 1, "b": 2})
+    >>> without_previous_build({"a": 1, "b": 3}, {"a": 0}, {"a": 1, "b": 2})
     {'a': 0, 'b': 3}
     """
     before = {
-        key: _value_as_found(value, found.get(key, _NOTHING), wrote.get(key, _NOTHING))
+        key: _value_without(value, found.get(key, _NOTHING), wrote.get(key, _NOTHING))
         for key, value in now.items()
     }
     # What we found and took out is still meant, unless somebody has set it since.
@@ -122,11 +122,11 @@ def as_found(
 _NOTHING: Any = object()
 
 
-def _value_as_found(now: Any, found: Any, wrote: Any) -> Any:
+def _value_without(now: Any, found: Any, wrote: Any) -> Any:
     if now == wrote:
         return found
     if isinstance(now, Mapping) and isinstance(wrote, Mapping):
-        return as_found(now, found if isinstance(found, Mapping) else {}, wrote)
+        return without_previous_build(now, found if isinstance(found, Mapping) else {}, wrote)
     if isinstance(now, list) and isinstance(wrote, list):
         before = found if isinstance(found, list) else []
         return [item for item in now if item not in wrote or item in before]

@@ -17,15 +17,15 @@ from packaging.version import Version
 from je_site.errors import AssemblyError
 
 if TYPE_CHECKING:
-    from je_site.lock import SiteLock
+    from je_site.lock import DistributionLock
 
-__all__ = ["CarriedWheel", "carried_wheels", "kernel_extension"]
+__all__ = ["InstalledKernelWheel", "installed_kernel_wheels", "kernel_extension"]
 
 _EXTENSION = "share/jupyter/labextensions/@jupyterlite/pyodide-kernel-extension"
 
 
 @dataclass(frozen=True)
-class CarriedWheel:
+class InstalledKernelWheel:
     """A wheel in the labextension.
 
     Attributes
@@ -63,7 +63,7 @@ def kernel_extension() -> Path:
     return folder
 
 
-def carried_wheels(lock: SiteLock) -> dict[str, CarriedWheel]:
+def installed_kernel_wheels(lock: DistributionLock) -> dict[str, InstalledKernelWheel]:
     """Find the wheels that the lock leaves to the labextension.
 
     Parameters
@@ -92,5 +92,5 @@ def carried_wheels(lock: SiteLock) -> dict[str, CarriedWheel]:
             )
         releases = index[name]["releases"]
         version = max(releases, key=Version)
-        found[name] = CarriedWheel(name, version, folder / releases[version][0]["filename"])
+        found[name] = InstalledKernelWheel(name, version, folder / releases[version][0]["filename"])
     return found

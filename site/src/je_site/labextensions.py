@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from je_site.cache import writing
+from je_site.cache import atomic_write
 from je_site.errors import AssemblyError, LockError
 from je_site.site_record import read_record, write_record
 
@@ -226,7 +226,7 @@ def _place(output: Path, front_end: FrontEnd) -> dict[str, Any]:
             relative = PurePosixPath(item.filename.removeprefix(front_end.folder))
             within = item.filename.startswith(front_end.folder) and ".." not in relative.parts
             if within and not item.is_dir() and relative.suffix != ".map":
-                with writing(target / relative) as file:
+                with atomic_write(target / relative) as file:
                     file.write(archive.read(item))
     entry = {"name": front_end.name, **front_end.build}
     return _deferred(output, front_end, entry) if front_end.name in _DEFERRED else entry
@@ -250,7 +250,7 @@ def _deferred(output: Path, front_end: FrontEnd, entry: Mapping[str, Any]) -> di
     source = _DEFERRED_FRONT_END.read_text(encoding="utf-8").replace("/* front end */", described)
     name = f"deferred.{hashlib.sha256(source.encode()).hexdigest()[:10]}.js"
     load = PurePosixPath(entry["load"]).parent / name
-    with writing(target / load) as file:
+    with atomic_write(target / load) as file:
         file.write(source.encode())
     return {**entry, "load": load.as_posix()}
 
@@ -273,7 +273,7 @@ def _write_config(
     data["federated_extensions"] = sorted(
         (*others, *entries.values()), key=lambda entry: str(entry["name"])
     )
-    with writing(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(config, indent=2, sort_keys=True).encode())
 
 
@@ -298,5 +298,5 @@ def _write_settings(output: Path, ours: Iterable[str], present: Iterable[str]) -
             }
             for schema in sorted((folder / "schemas").rglob("*.json"))
         ]
-    with writing(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(settings).encode())

@@ -22,24 +22,24 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name, is_normalized_name
 from packaging.version import InvalidVersion, Version
 
-from je_site.assembly import assemble_core, carried_packages, fetch_wheels, own_packages
+from je_site.assembly import assemble_core, fetch_wheels, kernel_packages, own_packages
 from je_site.distribution import core_lock
 from je_site.errors import LockError
 from je_site.known_names import ALTERNATIVES, DISTRIBUTIONS
 from je_site.lessons import LessonImport, read_lessons
 from je_site.lock import PYPI, RELEASE, Wheel, read_lock
-from je_site.requirements import browser_environment
-from je_site.resolving import (
+from je_site.pip_resolver import (
     IndexUnreachableError,
+    Placeholder,
     Platform,
     Resolved,
-    StandIn,
     UnresolvableError,
     is_for_others,
     resolve,
     versions_of,
 )
-from je_site.site_lock import LOCK_NAME, AddedPackages, read_added, with_added, write_added
+from je_site.requirements import browser_environment
+from je_site.site_lock import LOCK_NAME, SiteLock, merge_site_lock, read_site_lock, write_site_lock
 from je_site.sources import cached_wheel
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from je_site.lock import SiteLock
+    from je_site.lock import DistributionLock
     from je_site.progress import Reporter
 
-__all__ = ["SiteNeeds", "added_for_build", "lacking_by_place", "lock_site", "modules_in"]
+__all__ = ["SiteNeeds", "lock_site", "missing_by_place", "modules_in", "site_lock_for_build"]
 
 #: How many pips ask the index at the same time.
 _RUNS_AT_ONCE = 4
@@ -84,9 +84,7 @@ class SiteNeeds:
     wheels: tuple[Path, ...] = ()
 
 
-def added_for_build(
-    path: Path | None, needs: SiteNeeds, reporter: Reporter
-) -> AddedPackages | None:
+def site_lock_for_build(path: Path | None, needs: SiteNeeds, reporter: Reporter) -> SiteLock | None:
     """Return what a build adds to the committed lock, and say what lessons will lack.
 
     A lock that is there is taken as it is. Where there is none, and something is
@@ -103,7 +101,7 @@ def added_for_build(
 
     Returns
     -------
-    AddedPackages or None
+    SiteLock or None
         None where nothing is added.
 
     Raises
@@ -111,12 +109,12 @@ def added_for_build(
     LockError
         When the lock cannot be used, or lacks what the deployer requests.
     """
-    added = read_added(path) if path is not None else None
-    lock = with_added(read_lock(), added)
-    wanted = _Wanted(_Known.of(lock, added, needs.wheels), needs)
+    added = read_site_lock(path) if path is not None else None
+    lock = merge_site_lock(read_lock(), added)
+    wanted = _MissingPackages(_SitePackages.of(lock, added, needs.wheels), needs)
     if added is None:
-        if not wanted.roots and not wanted.modules:
-            wanted.say_problems(reporter)
+        if not wanted.requests and not wanted.modules:
+            wanted.report_problems(reporter)
             return None
         try:
             return lock_site(path, needs, reporter, update=False)
@@ -125,20 +123,24 @@ def added_for_build(
                 raise
             reporter.warn(f"{error} This time the site is built without them.")
             return None
-    wanted.say_problems(reporter)
-    _say_what_is_unavailable(wanted, added, reporter)
-    missing = [root for root in wanted.roots.values() if root.name not in added.unavailable]
-    requested = [root for root in missing if root.requested]
+    wanted.report_problems(reporter)
+    _report_unavailable(wanted, added, reporter)
+    missing = [
+        request for request in wanted.requests.values() if request.name not in added.unavailable
+    ]
+    requested = [request for request in missing if request.requested]
     if requested:
         raise LockError(
             f"{LOCK_NAME} does not state {requested[0].text}, which is requested: add it with "
             f"je-kernel lock --package '{requested[0].text}'"
         )
-    unlocked = [f"{place} asks for {root.text}" for root in missing for place in root.places[:1]]
+    unlocked = [
+        f"{place} asks for {request.text}" for request in missing for place in request.places[:1]
+    ]
     unlocked += [
         f"{module.place} imports {module.module}"
         for module in wanted.modules
-        if _head(module.module) not in added.unavailable and not module.optional
+        if _package_prefix(module.module) not in added.unavailable and not module.optional
     ]
     if unlocked:
         reporter.warn(
@@ -148,9 +150,7 @@ def added_for_build(
     return added
 
 
-def lock_site(
-    path: Path | None, needs: SiteNeeds, reporter: Reporter, *, update: bool
-) -> AddedPackages:
+def lock_site(path: Path | None, needs: SiteNeeds, reporter: Reporter, *, update: bool) -> SiteLock:
     """Resolve what a site needs and the committed lock lacks, and write the site's lock.
 
     Parameters
@@ -166,7 +166,7 @@ def lock_site(
 
     Returns
     -------
-    AddedPackages
+    SiteLock
         What the lock states.
 
     Raises
@@ -174,20 +174,20 @@ def lock_site(
     LockError
         When what the deployer requests cannot be had, or PyPI cannot be reached.
     """
-    present = read_added(path) if path is not None else None
+    present = read_site_lock(path) if path is not None else None
     if present is not None:
         named = {canonicalize_name(Requirement(text).name) for text in needs.requested}
         kept = (r for r in present.requested if canonicalize_name(Requirement(r).name) not in named)
         needs = replace(needs, requested=(*needs.requested, *kept))
-    locking = _Locking(read_lock(), needs, reporter)
+    locking = _Locker(read_lock(), needs, reporter)
     if present is not None and not update:
         locking.present = dict(present.wheels)
-    locking.wanted.say_problems(reporter)
+    locking.wanted.report_problems(reporter)
     added = locking.run()
-    _say_what_is_unavailable(locking.wanted, added, reporter)
+    _report_unavailable(locking.wanted, added, reporter)
     if path is not None:
         try:
-            write_added(path, added)
+            write_site_lock(path, added)
         except OSError as error:
             raise LockError(
                 f"{path} cannot be written ({error.strerror}): name another file with --lock."
@@ -195,7 +195,7 @@ def lock_site(
     return added
 
 
-def lacking_by_place(needs: SiteNeeds, added: AddedPackages | None) -> dict[str, list[str]]:
+def missing_by_place(needs: SiteNeeds, added: SiteLock | None) -> dict[str, list[str]]:
     """Say which packages lessons import or ask for that a site does not have.
 
     Parameters
@@ -210,22 +210,22 @@ def lacking_by_place(needs: SiteNeeds, added: AddedPackages | None) -> dict[str,
     dict
         Sentences, by where the lesson says it: see `je_site.lessons.place_of`.
     """
-    known = _Known.of(with_added(read_lock(), added), added, needs.wheels)
-    wanted = _Wanted(known, needs)
+    known = _SitePackages.of(merge_site_lock(read_lock(), added), added, needs.wheels)
+    wanted = _MissingPackages(known, needs)
     unavailable = {} if added is None else added.unavailable
-    lacking: dict[str, list[str]] = {}
+    missing: dict[str, list[str]] = {}
     for module in wanted.modules:
         if not module.optional:
-            why = _why_lacking(_head(module.module), unavailable)
-            lacking.setdefault(module.place, []).append(f"It imports {module.module}: {why}.")
-    for root in wanted.roots.values():
-        for place in root.places:
-            why = _why_lacking(root.name, unavailable)
-            lacking.setdefault(place, []).append(f"It asks for {root.name}: {why}.")
-    return lacking
+            why = _reason_missing(_package_prefix(module.module), unavailable)
+            missing.setdefault(module.place, []).append(f"It imports {module.module}: {why}.")
+    for request in wanted.requests.values():
+        for place in request.places:
+            why = _reason_missing(request.name, unavailable)
+            missing.setdefault(place, []).append(f"It asks for {request.name}: {why}.")
+    return missing
 
 
-def _why_lacking(name: str, unavailable: Mapping[str, str]) -> str:
+def _reason_missing(name: str, unavailable: Mapping[str, str]) -> str:
     if name in unavailable:
         return unavailable[name]
     package = canonicalize_name(DISTRIBUTIONS.get(name, name))
@@ -283,34 +283,36 @@ def _is_module(path: PurePosixPath) -> bool:
 
 
 @dataclass
-class _Known:
+class _SitePackages:
     """What a site has."""
 
     #: Version of each package.
     versions: dict[str, str] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
     #: What the deployer's wheels need and is not there.
-    lacking: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
     #: Modules that je-kernel stands in for, where no package could do in a browser what they do.
-    stood_in: frozenset[str] = frozenset()
+    stand_ins: frozenset[str] = frozenset()
     #: Names of what the site's own lock adds.
     added: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, lock: SiteLock, added: AddedPackages | None, wheels: Sequence[Path]) -> _Known:
+    def of(
+        cls, lock: DistributionLock, added: SiteLock | None, wheels: Sequence[Path]
+    ) -> _SitePackages:
         known = cls(added=frozenset() if added is None else frozenset(added.wheels))
         own = own_packages(lock, wheels)
-        known.stood_in = modules_in(own[0].path, _STAND_INS)
+        known.stand_ins = modules_in(own[0].path, _STAND_INS)
         known.versions = {
             **{wheel.name: wheel.version for wheel in lock.served_wheels()},
-            **{package.name: package.version for package in (*carried_packages(lock), *own)},
+            **{package.name: package.version for package in (*kernel_packages(lock), *own)},
         }
         known.modules.update(name for wheel in lock.served_wheels() for name in wheel.imports)
         known.modules.update(
             name for wheel in lock.kernel_wheels.values() for name in wheel.imports
         )
         known.modules.update(name for package in own for name in package.imports)
-        known.lacking = {
+        known.missing = {
             depend: package.name
             for package in own
             for depend in package.depends
@@ -325,9 +327,9 @@ class _Known:
             return True
         prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
         inside = f"{module}."
-        if prefixes & {*self.stood_in, *_OF_THE_KERNEL}:
+        if prefixes & {*self.stand_ins, *_OF_THE_KERNEL}:
             return True
-        if any(name.startswith(inside) for name in self.stood_in):
+        if any(name.startswith(inside) for name in self.stand_ins):
             return True
         named = [prefix for prefix in prefixes if "." in prefix and prefix in DISTRIBUTIONS]
         if named:  # A part of a namespace that other packages have a part of, too.
@@ -336,7 +338,7 @@ class _Known:
 
 
 @dataclass
-class _Root:
+class _PackageRequest:
     """A package that is wanted by name."""
 
     name: NormalizedName
@@ -366,33 +368,35 @@ class _Root:
         return f"{self.name}[{','.join(sorted(extras))}]" if extras else self.name
 
 
-class _Wanted:
+class _MissingPackages:
     """What is asked for, and is not known."""
 
-    def __init__(self, known: _Known, needs: SiteNeeds) -> None:
+    def __init__(self, known: _SitePackages, needs: SiteNeeds) -> None:
         self.known = known
         lessons = read_lessons(needs.lessons)
         self.problems = lessons.problems
         #: By name.
-        self.roots: dict[str, _Root] = {}
+        self.requests: dict[str, _PackageRequest] = {}
         #: Where lessons ask for a version that they do not get, by what they ask for.
         self.differing: dict[str, list[str]] = {}
         environment = {**browser_environment(read_lock().python), "extra": ""}
         for text in needs.requested:
-            self._request(text)
-        for depend, wheel in known.lacking.items():
-            self._root(depend).stated.setdefault(depend, []).append(f"the wheel of {wheel}")
+            self._add_deployer_requirement(text)
+        for depend, wheel in known.missing.items():
+            self._request_for(depend).stated.setdefault(depend, []).append(f"the wheel of {wheel}")
         for requirement in lessons.requirements:
             marker = Requirement(requirement.text).marker
             if marker is None or marker.evaluate(environment):
-                self._ask(requirement.text.partition(";")[0].strip(), requirement.place)
+                self._add_lesson_requirement(
+                    requirement.text.partition(";")[0].strip(), requirement.place
+                )
         self.modules = [each for each in lessons.imports if not known.has_module(each.module)]
 
-    def _root(self, name: str) -> _Root:
+    def _request_for(self, name: str) -> _PackageRequest:
         normal = canonicalize_name(name)
-        return self.roots.setdefault(normal, _Root(normal))
+        return self.requests.setdefault(normal, _PackageRequest(normal))
 
-    def _request(self, text: str) -> None:
+    def _add_deployer_requirement(self, text: str) -> None:
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
@@ -405,9 +409,9 @@ class _Wanted:
         name = canonicalize_name(requirement.name)
         version = self.known.versions.get(name)
         if version is None:
-            root = self._root(name)
-            root.requested = True
-            root.stated.setdefault(text, []).append("--package")
+            request = self._request_for(name)
+            request.requested = True
+            request.stated.setdefault(text, []).append("--package")
         elif not requirement.specifier.contains(version, prereleases=True):
             if name in self.known.added:
                 raise LockError(
@@ -419,36 +423,36 @@ class _Wanted:
                 "packages are made for: request that version, or none."
             )
 
-    def _ask(self, text: str, place: str) -> None:
+    def _add_lesson_requirement(self, text: str, place: str) -> None:
         requirement = Requirement(text)
         name = canonicalize_name(requirement.name)
         version = self.known.versions.get(name)
-        if name in map(canonicalize_name, self.known.stood_in):
+        if name in map(canonicalize_name, self.known.stand_ins):
             return
         if version is None:
-            root = self._root(name)
-            if not root.requested:  # What the deployer says goes before what lessons say.
-                root.stated.setdefault(text, []).append(place)
+            request = self._request_for(name)
+            if not request.requested:  # What the deployer says goes before what lessons say.
+                request.stated.setdefault(text, []).append(place)
         elif not requirement.specifier.contains(version, prereleases=True):
             self.differing.setdefault(f"{text}; the site has {name} {version}", []).append(place)
 
-    def say_problems(self, reporter: Reporter) -> None:
+    def report_problems(self, reporter: Reporter) -> None:
         """Say what could not be read, and which versions are others."""
         for problem in self.problems:
             reporter.warn(problem)
         for text, places in self.differing.items():
-            reporter.warn(f"{_first_of(places)} asks for {text}.")
+            reporter.warn(f"{_shortened(places)} asks for {text}.")
 
 
-class _Locking:
+class _Locker:
     """One run of the resolution."""
 
-    def __init__(self, lock: SiteLock, needs: SiteNeeds, reporter: Reporter) -> None:
+    def __init__(self, lock: DistributionLock, needs: SiteNeeds, reporter: Reporter) -> None:
         self.lock = lock
         self.reporter = reporter
         self.requested = needs.requested
-        self.known = _Known.of(lock, None, needs.wheels)
-        self.wanted = _Wanted(self.known, needs)
+        self.known = _SitePackages.of(lock, None, needs.wheels)
+        self.wanted = _MissingPackages(self.known, needs)
         #: What is locked already, and stays in its version.
         self.present: dict[str, Wheel] = {}
         core = core_lock(assemble_core(lock.core, reporter))
@@ -464,23 +468,25 @@ class _Locking:
         #: What Pyodide's servers have, and did not give.
         self.unreachable: dict[str, str] = {}
 
-    def run(self) -> AddedPackages:
-        roots = dict(self.wanted.roots)
-        wheels = self._wheels_for(roots)
+    def run(self) -> SiteLock:
+        requests = dict(self.wanted.requests)
+        wheels = self._wheels_for(requests)
         modules = self._modules_of(wheels)
-        lacking = [m for m in self.wanted.modules if not _provides(modules, m.module)]
-        if lacking:
-            for module in lacking:
+        missing = [m for m in self.wanted.modules if not _provides(modules, m.module)]
+        if missing:
+            for module in missing:
                 name = self._package_for(module.module)
                 if is_normalized_name(name):
-                    roots.setdefault(name, _Root(name)).modules.append(module)
+                    requests.setdefault(name, _PackageRequest(name)).modules.append(module)
                 else:
-                    self.unavailable[_head(module.module)] = "no package can have that name"
-            wheels = self._wheels_for(roots)
-            while self._drop_what_lacks_its_module(roots, self._modules_of(wheels)):
-                wheels = self._wheels_for(roots)
-        self._say_what_was_taken(roots, wheels)
-        return AddedPackages(self.lock.series, self.requested, wheels, self.unavailable)
+                    self.unavailable[_package_prefix(module.module)] = (
+                        "no package can have that name"
+                    )
+            wheels = self._wheels_for(requests)
+            while self._drop_wrong_guess(requests, self._modules_of(wheels)):
+                wheels = self._wheels_for(requests)
+        self._report_guesses(requests, wheels)
+        return SiteLock(self.lock.series, self.requested, wheels, self.unavailable)
 
     def _package_for(self, module: str) -> NormalizedName:
         """Guess which package a module is from; its wheel is asked later."""
@@ -494,11 +500,11 @@ class _Locking:
                 return canonicalize_name(name)
         return canonicalize_name(parts[0])
 
-    def _wheels_for(self, roots: dict[str, _Root]) -> dict[str, Wheel]:
-        """Resolve roots and fetch what was found; roots that cannot be had are dropped."""
+    def _wheels_for(self, requests: dict[str, _PackageRequest]) -> dict[str, Wheel]:
+        """Resolve requests and fetch what was found; requests that cannot be had are dropped."""
         while True:
-            wheels = self._wheels_of(self._resolved(roots), roots) if roots else {}
-            lock = with_added(self.lock, AddedPackages(self.lock.series, wheels=wheels))
+            wheels = self._wheels_of(self._resolve_all(requests), requests) if requests else {}
+            lock = merge_site_lock(self.lock, SiteLock(self.lock.series, wheels=wheels))
             missing, problems = fetch_wheels(lock, wheels.values(), self.reporter)
             if not missing:
                 return {name: self._with_modules(wheel) for name, wheel in wheels.items()}
@@ -510,112 +516,120 @@ class _Locking:
                     )
                 self.unreachable[wheel.name] = "; ".join(problems)
 
-    def _resolved(self, roots: dict[str, _Root]) -> tuple[Resolved, ...]:
-        with self.reporter.bar(f"Resolving {len(roots)} of the lessons' packages"):
+    def _resolve_all(self, requests: dict[str, _PackageRequest]) -> tuple[Resolved, ...]:
+        with self.reporter.bar(f"Resolving {len(requests)} of the lessons' packages"):
             try:
-                return self._resolve(roots.values())
+                return self._resolve(requests.values())
             except UnresolvableError:
                 pass
             with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
-                alone = pool.map(self._alone, tuple(roots.values()))
-            for name, (root, why) in zip(tuple(roots), alone, strict=True):
-                if root is None:
-                    self._is_unavailable(roots.pop(name), why)
-                elif root is not roots[name]:
+                alone = pool.map(self._resolve_alone, tuple(requests.values()))
+            for name, (request, why) in zip(tuple(requests), alone, strict=True):
+                if request is None:
+                    self._record_unavailable(requests.pop(name), why)
+                elif request is not requests[name]:
                     self.reporter.warn(why)
-                    roots[name] = root
-            if not roots:
+                    requests[name] = request
+            if not requests:
                 return ()
             try:
-                return self._resolve(roots.values())
+                return self._resolve(requests.values())
             except UnresolvableError as error:
                 raise LockError(
                     f"The lessons' packages cannot be in one site: {error}. State the versions "
                     "that fit with --package, or keep such lessons in a site of their own."
                 ) from error
 
-    def _alone(self, root: _Root) -> tuple[_Root | None, str]:
-        """Return what can be had of a root, and why it is not the root itself."""
+    def _resolve_alone(self, request: _PackageRequest) -> tuple[_PackageRequest | None, str]:
+        """Return what can be had of a request, and why it is not the request itself."""
         try:
-            self._resolve([root])
-            return root, ""
+            self._resolve([request])
+            return request, ""
         except UnresolvableError as error:
             problem = error
-        if root.requested:
+        if request.requested:
             raise LockError(
-                f"{root.text} is requested and cannot be had: {self._why_not(root, problem)}."
+                f"{request.text} is requested and cannot be had: "
+                f"{self._reason_unavailable(request, problem)}."
             ) from problem
-        if root.stated and root.unpinned not in root.stated:
-            looser = _Root(root.name, {root.unpinned: root.places}, root.modules)
+        if request.stated and request.unpinned not in request.stated:
+            unpinned = _PackageRequest(
+                request.name, {request.unpinned: request.places}, request.modules
+            )
             try:
-                found = {each.name: each.version for each in self._resolve([looser])}
+                found = {each.name: each.version for each in self._resolve([unpinned])}
             except UnresolvableError as error:
                 problem = error
             else:
-                stated = "; ".join(f"{text} in {p[0]}" for text, p in root.stated.items())
-                return looser, (
-                    f"{root.name} cannot be had as lessons ask for it ({stated}): {problem}. The "
-                    f"site gets {root.name} {found[root.name]}; another is chosen with --package."
+                stated = "; ".join(f"{text} in {p[0]}" for text, p in request.stated.items())
+                return unpinned, (
+                    f"{request.name} cannot be had as lessons ask for it ({stated}): {problem}. "
+                    f"The site gets {request.name} {found[request.name]}; another is chosen with "
+                    "--package."
                 )
-        return None, self._why_not(root, problem)
+        return None, self._reason_unavailable(request, problem)
 
-    def _is_unavailable(self, root: _Root, why: str) -> None:
-        if root.name in ALTERNATIVES:
-            why += f"; instead there is {_alternative(root.name)}"
-        for key in {root.name} if root.stated else {_head(m.module) for m in root.modules}:
+    def _record_unavailable(self, request: _PackageRequest, why: str) -> None:
+        if request.name in ALTERNATIVES:
+            why += f"; instead there is {_alternative(request.name)}"
+        for key in (
+            {request.name}
+            if request.stated
+            else {_package_prefix(m.module) for m in request.modules}
+        ):
             self.unavailable[key] = why
 
-    def _why_not(self, root: _Root, error: UnresolvableError) -> str:
-        name = error.missing or root.name
+    def _reason_unavailable(self, request: _PackageRequest, error: UnresolvableError) -> str:
+        name = error.missing or request.name
         if name in self.unreachable:
             return (
                 f"only Pyodide's servers have {name} for browsers, and did not give it "
                 f"({self.unreachable[name]}): run je-kernel lock where they can be reached"
             )
-        fitting = versions_of(root.name, self.platform)
+        fitting = versions_of(request.name, self.platform)
         if fitting:
-            return f"{error}; of {root.name} itself there is {fitting[0]} for browsers"
-        if is_for_others(root.name, self.lock.python):
-            return f"PyPI has {root.name} for other computers only, compiled or as sources"
-        return f"PyPI has no package {root.name}"
+            return f"{error}; of {request.name} itself there is {fitting[0]} for browsers"
+        if is_for_others(request.name, self.lock.python):
+            return f"PyPI has {request.name} for other computers only, compiled or as sources"
+        return f"PyPI has no package {request.name}"
 
-    def _resolve(self, roots: Iterable[_Root]) -> tuple[Resolved, ...]:
-        roots = tuple(roots)
-        stand_ins = {name: StandIn(name, v, ()) for name, v in self.known.versions.items()}
+    def _resolve(self, requests: Iterable[_PackageRequest]) -> tuple[Resolved, ...]:
+        requests = tuple(requests)
+        placeholders = {name: Placeholder(name, v, ()) for name, v in self.known.versions.items()}
         for wheel in self.lock.served_wheels():
-            stand_ins[wheel.name] = StandIn(wheel.name, wheel.version, wheel.depends)
-        fixed = dict(self.known.versions)
+            placeholders[wheel.name] = Placeholder(wheel.name, wheel.version, wheel.depends)
+        pins = dict(self.known.versions)
         for name, entry in self.released.items():
             version = _version_for_pip(entry["version"])
-            if name not in self.unreachable and self._may_fix(name, version, roots):
-                stand_ins[name] = StandIn(name, version, tuple(entry["depends"]))
-                fixed[name] = version
+            if name not in self.unreachable and self._can_pin(name, version, requests):
+                placeholders[name] = Placeholder(name, version, tuple(entry["depends"]))
+                pins[name] = version
         for name, wheel in self.present.items():
-            if name not in self.known.versions and self._may_fix(name, wheel.version, roots):
-                fixed[name] = wheel.version
-        requirements = [text for root in roots for text in root.requirements]
-        return resolve(requirements, self.platform, stand_ins.values(), fixed)
+            if name not in self.known.versions and self._can_pin(name, wheel.version, requests):
+                pins[name] = wheel.version
+        requirements = [text for request in requests for text in request.requirements]
+        return resolve(requirements, self.platform, placeholders.values(), pins)
 
     @staticmethod
-    def _may_fix(name: str, version: str, roots: Sequence[_Root]) -> bool:
+    def _can_pin(name: str, version: str, requests: Sequence[_PackageRequest]) -> bool:
         """Tell whether nobody asks for another version by name."""
         return all(
             Requirement(text).specifier.contains(version, prereleases=True)
-            for root in roots
-            if root.name == canonicalize_name(name)
-            for text in root.stated
+            for request in requests
+            if request.name == canonicalize_name(name)
+            for text in request.stated
         )
 
     def _wheels_of(
-        self, resolved: Sequence[Resolved], roots: Mapping[str, _Root]
+        self, resolved: Sequence[Resolved], requests: Mapping[str, _PackageRequest]
     ) -> dict[str, Wheel]:
-        extras = _extras_in_use(resolved, roots, self.lock.python)
+        extras = _requested_extras(resolved, requests, self.lock.python)
         found = {}
         for each in resolved:
             if each.name in self.known.versions:
                 continue
             if each.sha256:
-                needed = _needed(each.requires, extras[each.name], self.lock.python)
+                needed = _active_requirements(each.requires, extras[each.name], self.lock.python)
                 found[each.name] = Wheel(
                     name=each.name,
                     version=each.version,
@@ -656,32 +670,36 @@ class _Locking:
     def _modules_of(self, wheels: Mapping[str, Wheel]) -> dict[str, tuple[str, ...]]:
         return {name: wheel.imports for name, wheel in wheels.items()}
 
-    def _drop_what_lacks_its_module(
-        self, roots: dict[str, _Root], modules: Mapping[str, Sequence[str]]
+    def _drop_wrong_guess(
+        self, requests: dict[str, _PackageRequest], modules: Mapping[str, Sequence[str]]
     ) -> bool:
         """Drop a package that was taken for a module which it does not have."""
-        for name, root in tuple(roots.items()):
-            lacking = [m for m in root.modules if not _provides(modules, m.module)]
-            if not lacking:
+        for name, request in tuple(requests.items()):
+            missing = [m for m in request.modules if not _provides(modules, m.module)]
+            if not missing:
                 continue
-            del roots[name]
+            del requests[name]
             has = ", ".join(modules.get(name, ())[:5]) or "no such module"
             why = (
                 f"no package is known that has it: PyPI's {name} has {has}; if you know which "
                 "one it is, name it with --package"
             )
-            self._is_unavailable(_Root(root.name, modules=lacking), why)
-            if root.stated:
-                roots[name] = _Root(root.name, root.stated, requested=root.requested)
+            self._record_unavailable(_PackageRequest(request.name, modules=missing), why)
+            if request.stated:
+                requests[name] = _PackageRequest(
+                    request.name, request.stated, requested=request.requested
+                )
             return True
         return False
 
-    def _say_what_was_taken(self, roots: Mapping[str, _Root], wheels: Mapping[str, Wheel]) -> None:
-        for name, root in sorted(roots.items()):
+    def _report_guesses(
+        self, requests: Mapping[str, _PackageRequest], wheels: Mapping[str, Wheel]
+    ) -> None:
+        for name, request in sorted(requests.items()):
             wheel = wheels.get(name)
-            if wheel is not None and root.modules and not root.stated:
+            if wheel is not None and request.modules and not request.stated:
                 origin = "PyPI" if PYPI in wheel.sources else f"Pyodide {wheel.release}"
-                module = root.modules[0]
+                module = request.modules[0]
                 self.reporter.warn(
                     f"{name} {wheel.version} from {origin} is taken for import {module.module} "
                     f"({module.place})."
@@ -709,7 +727,9 @@ def _is_among(names: set[str], module: str) -> bool:
     return bool(prefixes & (names - namespaces)) or any(n.startswith(inside) for n in names)
 
 
-def _needed(requires: Iterable[str], extras: Iterable[str], python: str) -> Iterator[Requirement]:
+def _active_requirements(
+    requires: Iterable[str], extras: Iterable[str], python: str
+) -> Iterator[Requirement]:
     """Return those requirements that hold in the browser, with normalised names."""
     environment = browser_environment(python)
     for text in requires:
@@ -722,47 +742,47 @@ def _needed(requires: Iterable[str], extras: Iterable[str], python: str) -> Iter
             yield requirement
 
 
-def _extras_in_use(
-    resolved: Sequence[Resolved], roots: Mapping[str, _Root], python: str
+def _requested_extras(
+    resolved: Sequence[Resolved], requests: Mapping[str, _PackageRequest], python: str
 ) -> dict[str, set[str]]:
     """Return which extras of each package somebody asks for."""
     extras: dict[str, set[str]] = {each.name: set() for each in resolved}
-    for root in roots.values():
-        for text in root.stated:
-            extras.setdefault(root.name, set()).update(Requirement(text).extras)
+    for request in requests.values():
+        for text in request.stated:
+            extras.setdefault(request.name, set()).update(Requirement(text).extras)
     more = True
     while more:
         before = sum(map(len, extras.values()))
         for each in resolved:
-            for requirement in _needed(each.requires, extras[each.name], python):
+            for requirement in _active_requirements(each.requires, extras[each.name], python):
                 extras.setdefault(requirement.name, set()).update(requirement.extras)
         more = sum(map(len, extras.values())) > before
     return extras
 
 
-def _head(module: str) -> str:
+def _package_prefix(module: str) -> str:
     """Return the part of a module's name that tells its package."""
     parts = module.split(".")
     dotted = (".".join(parts[:length]) for length in range(2, len(parts) + 1))
     return next((name for name in dotted if name in DISTRIBUTIONS), parts[0])
 
 
-def _first_of(places: Sequence[str]) -> str:
+def _shortened(places: Sequence[str]) -> str:
     return f"{places[0]} (and {len(places) - 1} more)" if len(places) > 1 else places[0]
 
 
-def _say_what_is_unavailable(wanted: _Wanted, added: AddedPackages, reporter: Reporter) -> None:
+def _report_unavailable(wanted: _MissingPackages, added: SiteLock, reporter: Reporter) -> None:
     """Say of each thing that cannot be had where it is asked for."""
-    for root in wanted.roots.values():
-        if root.name in added.unavailable:
-            why = added.unavailable[root.name]
-            reporter.warn(f"{_first_of(root.places)} asks for {root.text}: {why}.")
+    for request in wanted.requests.values():
+        if request.name in added.unavailable:
+            why = added.unavailable[request.name]
+            reporter.warn(f"{_shortened(request.places)} asks for {request.text}: {why}.")
     places: dict[str, list[str]] = {}
     had = {name for wheel in added.wheels.values() for name in wheel.imports}
     for module in wanted.modules:
         if module.optional or _is_among(had, module.module):
             continue
-        if _head(module.module) in added.unavailable:
-            places.setdefault(_head(module.module), []).append(module.place)
+        if _package_prefix(module.module) in added.unavailable:
+            places.setdefault(_package_prefix(module.module), []).append(module.place)
     for name, where in places.items():
-        reporter.warn(f"{_first_of(where)} imports {name}: {added.unavailable[name]}.")
+        reporter.warn(f"{_shortened(where)} imports {name}: {added.unavailable[name]}.")

@@ -33,7 +33,7 @@ __all__ = [
     "LessonImport",
     "LessonRequirement",
     "Lessons",
-    "called",
+    "call_name",
     "code_cells",
     "imports_of",
     "parse_cell",
@@ -42,12 +42,12 @@ __all__ = [
 ]
 
 #: Notebooks with pictures in them are large; nothing that is larger is a lesson. In bytes.
-_LARGEST = 200_000_000
+_MAX_LESSON_SIZE = 200_000_000
 _REQUIREMENTS = "requirements.txt"
 #: How deep requirements files may name each other.
-_DEEPEST = 8
+_MAX_REQUIREMENTS_DEPTH = 8
 #: Characters of a file's name or an address; what is longer is neither.
-_LONGEST_NAME = 1000
+_MAX_NAME_LENGTH = 1000
 
 PYTHON = "python"
 
@@ -166,7 +166,7 @@ def read_lessons(paths: Iterable[Path]) -> Lessons:
     Lessons
         Of all of them together.
     """
-    read = [_Reading(path).run() for path in paths]
+    read = [_LessonReader(path).run() for path in paths]
     return Lessons(
         imports=tuple(sorted({each for lessons in read for each in lessons.imports})),
         requirements=tuple(sorted({each for lessons in read for each in lessons.requirements})),
@@ -191,7 +191,7 @@ def place_of(lesson: str, cell: int) -> str:
 
 
 @dataclass
-class _Found:
+class _Usage:
     """What stands in one cell, or in one module."""
 
     #: Module, names imported from it, and whether the lesson goes on without.
@@ -202,7 +202,7 @@ class _Found:
     written: list[str] = field(default_factory=list)
 
 
-class _Reading:
+class _LessonReader:
     """One folder of lessons, while it is read."""
 
     def __init__(self, path: Path) -> None:
@@ -222,7 +222,7 @@ class _Reading:
         for file in self.files:
             name = file.relative_to(self.root).as_posix()
             try:
-                if file.suffix in (".ipynb", ".py") and file.stat().st_size > _LARGEST:
+                if file.suffix in (".ipynb", ".py") and file.stat().st_size > _MAX_LESSON_SIZE:
                     self.problems.append(f"{name} is too large for a lesson, and was not read.")
                 elif file.suffix == ".ipynb":
                     self._notebook(file, name)
@@ -232,7 +232,7 @@ class _Reading:
                     self._requirements_file(file, name, 0)
             except OSError as error:
                 self.problems.append(f"{name} could not be read: {error.strerror}.")
-        kept = (found for found, names in self.imports if not self._is_own(found, names))
+        kept = (each for each, names in self.imports if not self._is_own(each, names))
         return Lessons(tuple(kept), tuple(self.requirements), tuple(self.problems))
 
     def _notebook(self, file: Path, name: str) -> None:
@@ -243,7 +243,7 @@ class _Reading:
             return
         for cell in cells:
             if cell.language == PYTHON:
-                self._keep(_found_in_cell(cell.source), name, cell.number, raises=cell.raises)
+                self._add_usage(_cell_usage(cell.source), name, cell.number, raises=cell.raises)
 
     def _module(self, file: Path, name: str) -> None:
         try:
@@ -252,18 +252,18 @@ class _Reading:
         except (SyntaxError, UnicodeDecodeError) as error:
             self.problems.append(f"{name} is not Python that can be read: {error}.")
             return
-        found = _Found()
-        _collect(_parsed(source), found)
-        self._keep(found, name, 0)
+        usage = _Usage()
+        _collect(_parse_leniently(source), usage)
+        self._add_usage(usage, name, 0)
         for text in _script_dependencies(source):
             self._require(text, name, 0)
 
-    def _keep(self, found: _Found, lesson: str, cell: int, *, raises: bool = False) -> None:
-        for module, names, optional in found.imports:
+    def _add_usage(self, usage: _Usage, lesson: str, cell: int, *, raises: bool = False) -> None:
+        for module, names, optional in usage.imports:
             self.imports.append((LessonImport(lesson, cell, module, optional or raises), names))
-        for arguments in found.installs:
+        for arguments in usage.installs:
             self._install(arguments, lesson, cell)
-        self.own.update(found.written)
+        self.own.update(usage.written)
 
     def _install(self, arguments: list[str], lesson: str, cell: int) -> None:
         try:
@@ -287,7 +287,7 @@ class _Reading:
             if len(words) == 2 and words[0] in ("-r", "--requirement"):
                 further = file.parent / words[1]
                 inside = further.resolve().is_relative_to(self.root.resolve())
-                if depth < _DEEPEST and inside and further.is_file():
+                if depth < _MAX_REQUIREMENTS_DEPTH and inside and further.is_file():
                     self._requirements_file(further, lesson, cell, depth + 1)
             stated = line.partition("#")[0].partition(" --hash")[0].strip()
             if stated and not stated.startswith("-"):
@@ -306,15 +306,15 @@ class _Reading:
             "needs it, give its wheel with --wheel."
         )
 
-    def _is_own(self, found: LessonImport, names: Sequence[str]) -> bool:
+    def _is_own(self, imported: LessonImport, names: Sequence[str]) -> bool:
         """Tell whether a module lies beside the lessons, or is written by one of them."""
-        top = found.module.partition(".")[0]
+        top = imported.module.partition(".")[0]
         if top in self.own:
             return True
         # A folder without __init__.py counts by what is taken from it: folders of lessons
         # are often named for the package that they are about.
-        folder = PurePosixPath(found.lesson).parent
-        wanted = [PurePosixPath(*found.module.split("."))]
+        folder = PurePosixPath(imported.lesson).parent
+        wanted = [PurePosixPath(*imported.module.split("."))]
         wanted += [wanted[0] / name for name in names if name != "*"]
         return any(
             Path(base / path).with_suffix(".py") in self.modules
@@ -436,14 +436,14 @@ def parse_cell(source: str) -> ast.Module:
             raise SyntaxError(str(error) or "too deeply nested") from error
 
 
-def _found_in_cell(source: str) -> _Found:
-    found = _Found()
+def _cell_usage(source: str) -> _Usage:
+    usage = _Usage()
     try:
         transformed = _transformer()(source)
     except (SyntaxError, ValueError, RecursionError):
         transformed = source
-    _collect(_parsed(transformed), found)
-    return found
+    _collect(_parse_leniently(transformed), usage)
+    return usage
 
 
 @lru_cache(maxsize=1)
@@ -455,7 +455,7 @@ def _transformer() -> Callable[[str], str]:
     return transform
 
 
-def _parsed(source: str) -> ast.Module:
+def _parse_leniently(source: str) -> ast.Module:
     """Parse Python; of what is no Python, or is newer than ours, the import lines alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Invalid escapes, in the lessons' own strings.
@@ -472,19 +472,19 @@ def _parsed(source: str) -> ast.Module:
     return tree
 
 
-def _collect(tree: ast.AST, found: _Found) -> None:
+def _collect(tree: ast.AST, usage: _Usage) -> None:
     pending: list[tuple[ast.AST, bool]] = [(tree, False)]
     while pending:
         node, optional = pending.pop()
         if isinstance(node, ast.Import):
-            found.imports += [(alias.name, (), optional) for alias in node.names]
+            usage.imports += [(alias.name, (), optional) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = tuple(alias.name for alias in node.names)
-            found.imports.append((node.module, names, optional))
+            usage.imports.append((node.module, names, optional))
         elif isinstance(node, ast.Call):
-            _collect_call(node, found, optional=optional)
+            _collect_call(node, usage, optional=optional)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found.written += _modules_named([node.value])
+            usage.written += _module_names([node.value])
         if isinstance(node, ast.Try):
             guarded = optional or any(map(_catches_import_error, node.handlers))
             pending += [(child, guarded) for child in node.body]
@@ -494,10 +494,10 @@ def _collect(tree: ast.AST, found: _Found) -> None:
             pending += [(child, optional) for child in ast.iter_child_nodes(node)]
 
 
-def _modules_named(words: Iterable[str]) -> Iterator[str]:
+def _module_names(words: Iterable[str]) -> Iterator[str]:
     """Return the modules among names of files and addresses, such as those that a cell writes."""
     for word in words:
-        name = word.partition("?")[0].rpartition("/")[2] if len(word) < _LONGEST_NAME else ""
+        name = word.partition("?")[0].rpartition("/")[2] if len(word) < _MAX_NAME_LENGTH else ""
         if name.endswith(".py") and name[:-3].isidentifier():
             yield name[:-3]
 
@@ -509,26 +509,26 @@ def _catches_import_error(handler: ast.ExceptHandler) -> bool:
     return any(isinstance(each, ast.Name) and each.id in _CATCHES_IMPORT_ERROR for each in types)
 
 
-def _collect_call(call: ast.Call, found: _Found, *, optional: bool) -> None:
+def _collect_call(call: ast.Call, usage: _Usage, *, optional: bool) -> None:
     texts = [
         argument.value
         for argument in call.args
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     ]
-    name, owner = called(call.func)
+    name, owner = call_name(call.func)
     if name in ("import_module", "__import__") and texts and not texts[0].startswith("."):
-        found.imports.append((texts[0], (), optional))
+        usage.imports.append((texts[0], (), optional))
     elif name == "install" and owner in _INSTALLERS and call.args:
         listed = call.args[0]
         elements = listed.elts if isinstance(listed, (ast.List, ast.Tuple)) else [listed]
         named = [each.value for each in elements if isinstance(each, ast.Constant)]
-        found.installs.append([str(text) for text in named])
+        usage.installs.append([str(text) for text in named])
     elif owner == "get_ipython()" and texts and len(texts) == len(call.args):
-        _collect_magic(name, texts, found)
+        _collect_magic(name, texts, usage)
 
 
-def called(function: ast.expr) -> tuple[str, str]:
-    """Return the name of what is called, and of what it belongs to.
+def call_name(function: ast.expr) -> tuple[str, str]:
+    """Return the name of what is call_name, and of what it belongs to.
 
     Parameters
     ----------
@@ -551,48 +551,48 @@ def called(function: ast.expr) -> tuple[str, str]:
     return function.attr, owner.id if isinstance(owner, ast.Name) else ""
 
 
-def _collect_magic(method: str, arguments: Sequence[str], found: _Found) -> None:
+def _collect_magic(method: str, arguments: Sequence[str], usage: _Usage) -> None:
     if method in ("system", "getoutput"):
-        _collect_shell_line(arguments[0], found)
+        _collect_shell_line(arguments[0], usage)
     elif method == "run_line_magic" and len(arguments) == 2:
-        _collect_line_magic(arguments[0], arguments[1], found)
+        _collect_line_magic(arguments[0], arguments[1], usage)
     elif method == "run_cell_magic" and len(arguments) == 3:
-        _collect_cell_magic(arguments[0], arguments[1], arguments[2], found)
+        _collect_cell_magic(arguments[0], arguments[1], arguments[2], usage)
 
 
-def _collect_line_magic(name: str, line: str, found: _Found) -> None:
+def _collect_line_magic(name: str, line: str, usage: _Usage) -> None:
     words = line.split()
     if name in ("pip", "uv", "sx", "system"):
-        _collect_shell_line(f"{name} {line}" if name in ("pip", "uv") else line, found)
+        _collect_shell_line(f"{name} {line}" if name in ("pip", "uv") else line, usage)
     elif name == "load_ext" and words and words[0] not in ("autoreload", "storemagic"):
-        found.imports.append((words[0], (), False))
+        usage.imports.append((words[0], (), False))
     elif name in ("matplotlib", "pylab"):
-        found.imports.append(("matplotlib", (), False))
+        usage.imports.append(("matplotlib", (), False))
         if words[:1] in (["widget"], ["ipympl"]):
-            found.imports.append(("ipympl", (), False))
+            usage.imports.append(("ipympl", (), False))
 
 
-def _collect_cell_magic(name: str, line: str, body: str, found: _Found) -> None:
+def _collect_cell_magic(name: str, line: str, body: str, usage: _Usage) -> None:
     if name in _OTHER_LANGUAGES:
         return
     if name in SHELL_CELLS:
         for each in body.splitlines():
-            _collect_shell_line(each, found)
+            _collect_shell_line(each, usage)
     elif name in ("writefile", "file"):
         target = PurePosixPath(line.split()[-1] if line.split() else "")
         if target.suffix == ".py":
-            found.written += [target.stem, *target.parts[:-1]]
-            _collect(_parsed(body), found)
+            usage.written += [target.stem, *target.parts[:-1]]
+            _collect(_parse_leniently(body), usage)
     else:
-        inner = _found_in_cell(body)
-        found.imports += inner.imports
-        found.installs += inner.installs
-        found.written += inner.written
+        inner = _cell_usage(body)
+        usage.imports += inner.imports
+        usage.installs += inner.installs
+        usage.written += inner.written
 
 
-def _collect_shell_line(line: str, found: _Found) -> None:
-    found.installs += _pip_installs(line)
-    found.written += _modules_named(word.strip("\"'") for word in line.split())
+def _collect_shell_line(line: str, usage: _Usage) -> None:
+    usage.installs += _pip_installs(line)
+    usage.written += _module_names(word.strip("\"'") for word in line.split())
 
 
 def _pip_installs(line: str) -> Iterator[list[str]]:

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = [
-    "Carrier",
     "Core",
+    "DistributionLock",
     "KernelWheel",
+    "Mirror",
     "Scripts",
-    "SiteLock",
     "Wheel",
     "installed_pyodide_version",
     "locks_folder",
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 #: A wheel's possible origins, in the order in which they are asked.
-RELEASE, CARRIER, PYPI = "release", "carrier", "pypi"
+RELEASE, MIRROR, PYPI = "release", "mirror", "pypi"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Core:
 
 
 @dataclass(frozen=True)
-class Carrier:
+class Mirror:
     """A PyPI wheel which happens to contain a Pyodide distribution: a mirror, not a trust.
 
     Attributes
@@ -115,7 +115,7 @@ class Wheel:
         Normalised names of the packages that Pyodide must load with it.
         Pyodide reads these only, never a wheel's own metadata.
     sources
-        Who holds exactly this file: ``release`` (a Pyodide release), ``carrier``
+        Who holds exactly this file: ``release`` (a Pyodide release), ``mirror``
         and ``pypi``.
     test
         Whether it is there for this project's tests alone, and in no site.
@@ -184,7 +184,7 @@ class Scripts:
 
 
 @dataclass(frozen=True)
-class SiteLock:
+class DistributionLock:
     """Everything that is locked for one series of Pyodide.
 
     Attributes
@@ -195,7 +195,7 @@ class SiteLock:
         ``3.14``: the minor version of its Python.
     release
         The release of Pyodide that built the wheels; it has the core's ABI.
-    core, carrier
+    core, mirror
         Where everything comes from.
     preload
         The packages that every kernel loads as it starts, besides je-kernel.
@@ -209,7 +209,7 @@ class SiteLock:
     python: str
     release: str
     core: Core
-    carrier: Carrier
+    mirror: Mirror
     preload: tuple[str, ...]
     wheels: Mapping[str, Wheel]
     kernel_wheels: Mapping[str, KernelWheel]
@@ -341,7 +341,7 @@ def locks_folder() -> Path:
     return Path(__file__).parents[3] / "wheels"
 
 
-def read_lock(version: str | None = None) -> SiteLock:
+def read_lock(version: str | None = None) -> DistributionLock:
     """Read the lock of a version of Pyodide.
 
     Parameters
@@ -352,7 +352,7 @@ def read_lock(version: str | None = None) -> SiteLock:
 
     Returns
     -------
-    SiteLock
+    DistributionLock
         The lock of the version's series.
 
     Raises
@@ -375,8 +375,8 @@ def read_lock(version: str | None = None) -> SiteLock:
     return parse_lock(data)
 
 
-def parse_lock(data: Mapping[str, Any]) -> SiteLock:
-    """Turn the JSON of a committed lock into a `SiteLock`.
+def parse_lock(data: Mapping[str, Any]) -> DistributionLock:
+    """Turn the JSON of a committed lock into a `DistributionLock`.
 
     Parameters
     ----------
@@ -385,7 +385,7 @@ def parse_lock(data: Mapping[str, Any]) -> SiteLock:
 
     Returns
     -------
-    SiteLock
+    DistributionLock
         The same, typed.
 
     Raises
@@ -394,12 +394,12 @@ def parse_lock(data: Mapping[str, Any]) -> SiteLock:
         When something is missing or unknown.
     """
     try:
-        return SiteLock(
+        return DistributionLock(
             series=data["series"],
             python=data["python"],
             release=data["release"],
             core=Core(**data["core"]),
-            carrier=Carrier(**data["carrier"]),
+            mirror=Mirror(**data["mirror"]),
             preload=tuple(data["preload"]),
             wheels={name: parse_wheel(name, entry) for name, entry in data["wheels"].items()},
             kernel_wheels={

@@ -32,15 +32,17 @@ if (plan.stackSwitching) {
 
 // The same packages give the same bytes: no clock, nothing that chance decides, and nothing that
 // JavaScript's garbage collector does in its own time.
-globalThis.FinalizationRegistry = class {
-  register() {}
-  unregister() {}
-};
+Object.assign(globalThis, {
+  FinalizationRegistry: class {
+    register() {}
+    unregister() {}
+  },
+});
 const NOW = Date.UTC(2026, 0, 1);
 Date.now = () => NOW;
 Math.random = () => 0.5;
 performance.now = () => 0;
-crypto.randomFillSync = array => array.fill(7);
+Object.assign(crypto, { randomFillSync: array => array.fill(7) });
 
 const { default: create } = await import(
   new URL('pyodide.asm.mjs', pathToFileURL(entry)).href
@@ -66,7 +68,7 @@ const second = await loadPyodide({
         tableBases.push(module.wasmTable.length);
         const library = module.newDSO(path, undefined, 'loading');
         const compiled = new WebAssembly.Module(first.FS.readFile(path));
-        WebAssembly.Instance = withoutConstructors;
+        WebAssembly.Instance = /** @type {any} */ (withoutConstructors);
         // What one lacks another may bring: it is looked for once, at the end.
         const flags = { loadAsync: false, allowUndefined: number < libraries.length - 1 };
         library.exports = module.loadWebAssemblyModule(compiled, flags, path, {});
@@ -114,8 +116,8 @@ for (const [number, path] of libraries.entries()) {
 process.exit(0);
 
 /** Instantiate a library whose constructors are to be called later. */
-function withoutConstructors(...given) {
-  const { __wasm_call_ctors, ...exports } = new Instance(...given).exports;
+function withoutConstructors(module, imports) {
+  const { __wasm_call_ctors, ...exports } = new Instance(module, imports).exports;
   constructors.push(__wasm_call_ctors);
   return { exports };
 }

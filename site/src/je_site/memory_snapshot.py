@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import zstandard
 
 from je_site.bytecode import node_command
-from je_site.cache import cache_folder, copy_atomically, temporary_folder, writing
+from je_site.cache import atomic_write, cache_folder, copy_atomically, temporary_folder
 from je_site.errors import AssemblyError
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _make(
     parts = [packed[begin : begin + _PART] for begin in range(0, len(packed), _PART)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, part in enumerate(pool.map(_compressed, parts)):
-            with writing(made / f"memory-{number}.bin") as file:
+            with atomic_write(made / f"memory-{number}.bin") as file:
                 file.write(part)
     description = {
         **state,
@@ -177,7 +177,7 @@ def _make(
         "files": _tree(state["files"], places),
     }
     # The last one: where it is, all is.
-    with writing(made / _DESCRIPTION) as file:
+    with atomic_write(made / _DESCRIPTION) as file:
         file.write(json.dumps(description, sort_keys=True, separators=(",", ":")).encode())
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
-from je_site.cache import writing
+from je_site.cache import atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def upgrade_notebooks(output: Path, reporter: Reporter) -> None:
         except (*_UNREADABLE, nbformat.ValidationError) as error:
             reporter.warn(f"{name} is not a notebook that can be read ({type(error).__name__}).")
             continue
-        with writing(path) as file:
+        with atomic_write(path) as file:
             file.write(nbformat.writes(upgraded).encode())  # type: ignore[no-untyped-call]
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from je_site.cache import copy_atomically, temporary_folder, writing
+from je_site.cache import atomic_write, copy_atomically, temporary_folder
 from je_site.errors import AssemblyError
 from je_site.lock import locks_folder
 
@@ -53,7 +53,7 @@ def own_wheel() -> Path:
     if built and (folder / built).is_file():
         return folder / built
     path = _build(checkout, folder)
-    with writing(record) as file:
+    with atomic_write(record) as file:
         file.write(json.dumps({digest: path.name}).encode())
     return path
 

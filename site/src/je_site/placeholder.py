@@ -16,16 +16,16 @@ import io
 import zipfile
 from typing import TYPE_CHECKING
 
-from je_site.cache import cache_folder, writing
+from je_site.cache import atomic_write, cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["STAND_IN_TAG", "empty_wheel", "write_stand_in"]
+__all__ = ["PLACEHOLDER_TAG", "empty_wheel", "write_placeholder"]
 
 #: The tag that pip likes least: a real wheel of the same version is preferred.
-STAND_IN_TAG = "py30-none-any"
+PLACEHOLDER_TAG = "py30-none-any"
 
 
 def empty_wheel(name: str, version: str) -> Path:
@@ -45,12 +45,12 @@ def empty_wheel(name: str, version: str) -> Path:
     path = cache_folder() / "empty" / f"{stem}-py3-none-any.whl"
     content = _wheel_bytes(name, version, f"{stem}.dist-info")
     if not path.is_file() or path.read_bytes() != content:
-        with writing(path) as file:
+        with atomic_write(path) as file:
             file.write(content)
     return path
 
 
-def write_stand_in(folder: Path, name: str, version: str, requires: Iterable[str]) -> None:
+def write_placeholder(folder: Path, name: str, version: str, requires: Iterable[str]) -> None:
     """Write a wheel that stands for a package while pip resolves.
 
     Parameters
@@ -63,8 +63,8 @@ def write_stand_in(folder: Path, name: str, version: str, requires: Iterable[str
         What it needs, as in ``Requires-Dist``.
     """
     stem = f"{name.replace('-', '_')}-{version}"
-    content = _wheel_bytes(name, version, f"{stem}.dist-info", STAND_IN_TAG, requires)
-    (folder / f"{stem}-{STAND_IN_TAG}.whl").write_bytes(content)
+    content = _wheel_bytes(name, version, f"{stem}.dist-info", PLACEHOLDER_TAG, requires)
+    (folder / f"{stem}-{PLACEHOLDER_TAG}.whl").write_bytes(content)
 
 
 def _wheel_bytes(

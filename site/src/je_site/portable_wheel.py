@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import parse_wheel_filename
 
-from je_site.cache import cache_folder, sha256_of, writing
+from je_site.cache import atomic_write, cache_folder, sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def portable_wheel(wheel: Path) -> Path:
     path = cache_folder() / "portable" / sha256_of(wheel) / f"{stem}-py3-none-any.whl"
     content = _without_compiled(wheel)
     if not path.is_file() or path.read_bytes() != content:
-        with writing(path) as file:
+        with atomic_write(path) as file:
             file.write(content)
     return path
 

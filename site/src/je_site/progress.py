@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sized
 
-__all__ = ["Bar", "Reporter", "counted", "reporting"]
+__all__ = ["Bar", "Reporter", "counted", "progress_reporter"]
 
 
 def counted(packages: Sized) -> str:
@@ -135,7 +135,7 @@ class Reporter:
 
 
 @contextlib.contextmanager
-def reporting(*, quiet: bool = False) -> Iterator[Reporter]:
+def progress_reporter(*, quiet: bool = False) -> Iterator[Reporter]:
     """Report on the standard error stream while a block runs.
 
     Parameters

@@ -2,8 +2,8 @@
 
 What a series should contain is stated by `RECIPES` below; everything else is
 found out: Pyodide's own lock says the versions and the sha256 of its wheels, the
-carrier and PyPI are looked through for files with these very sha256. A
-pure-Python wheel that Pyodide rebuilt, and the carrier does not have, is taken
+mirror and PyPI are looked through for files with these very sha256. A
+pure-Python wheel that Pyodide rebuilt, and the mirror does not have, is taken
 from PyPI in the same version, with the sha256 that it has there. At the end every
 requirement of every wheel is compared with the versions that were locked.
 
@@ -30,7 +30,7 @@ from packaging.utils import canonicalize_name
 from pkginfo import get_metadata
 from pyodide_lock.utils import parse_top_level_import_name
 
-from je_site.lock import CARRIER, PYPI, RELEASE, locks_folder
+from je_site.lock import MIRROR, PYPI, RELEASE, locks_folder
 from je_site.requirements import requirements_in_browser
 from je_site.sources import OTHER_PLATFORM
 
@@ -94,9 +94,9 @@ class Recipe:
         Which of its modules JupyterLite's worker loads.
     release
         The release of Pyodide whose wheels are used; it has the core's ABI.
-    carrier
+    mirror
         Name and version of the PyPI package that contains that release.
-    carrier_folder
+    mirror_folder
         Where in its wheel.
     wanted
         Packages to lock; what they need is added.
@@ -124,8 +124,8 @@ class Recipe:
     core: str
     entry: str
     release: str
-    carrier: tuple[str, str]
-    carrier_folder: str = "open_webui/frontend/pyodide/"
+    mirror: tuple[str, str]
+    mirror_folder: str = "open_webui/frontend/pyodide/"
     wanted: tuple[str, ...] = (*_KERNEL, *_CLASSROOM, *_OURS)
     test: tuple[str, ...] = _TEST
     pins: dict[str, str] = field(default_factory=dict)
@@ -142,7 +142,7 @@ RECIPES = {
         core="314.0.6",
         entry="pyodide.mjs",
         release="314.0.3",
-        carrier=("open-webui", "0.12.4"),
+        mirror=("open-webui", "0.12.4"),
         wanted=(*_KERNEL, *_CLASSROOM, *_PLOTS, *_OURS),
         # pytest-pyodide does not run on pytest 9. jsonschema 4.18 and later need
         # rpds-py, which is compiled and only on Pyodide's servers. plotly 7 has no
@@ -169,7 +169,7 @@ RECIPES = {
         core="0.29.3",
         entry="pyodide.js",
         release="0.28.3",
-        carrier=("open-webui", "0.9.6"),
+        mirror=("open-webui", "0.9.6"),
         wanted=tuple(name for name in (*_KERNEL, *_CLASSROOM, *_OURS) if name != "lxml"),
         pins={"pytest": "8.4.2"},
         # Part of Python's standard library, which that Pyodide had apart.
@@ -231,8 +231,8 @@ class _Relock:
         core, info = self._core()
         self.python = ".".join(info["python"].split(".")[:2])
         self.release = self._npm_pack(self.recipe.release)[2]["packages"]
-        carrier = self._carrier()
-        self.carrier_zip = zipfile.ZipFile(self.folder / carrier["file_name"])
+        mirror = self._mirror()
+        self.mirror_zip = zipfile.ZipFile(self.folder / mirror["file_name"])
         self._lock_all(self.recipe.wanted, test=False)
         self._lock_all(self.recipe.test, test=True)
         self._check_requirements()
@@ -241,7 +241,7 @@ class _Relock:
             "python": self.python,
             "release": self.recipe.release,
             "core": core,
-            "carrier": carrier,
+            "mirror": mirror,
             "preload": list(self.recipe.preload),
             "kernel_wheels": _KERNEL_WHEELS,
             "scripts": [
@@ -300,16 +300,16 @@ class _Relock:
         }
         return core, lock["info"]
 
-    def _carrier(self) -> dict[str, str]:
-        name, version = self.recipe.carrier
-        path = self._pip_download(f"{name}=={version}", "carrier")
+    def _mirror(self) -> dict[str, str]:
+        name, version = self.recipe.mirror
+        path = self._pip_download(f"{name}=={version}", "mirror")
         path = path.rename(self.folder / path.name)
         return {
             "pypi": name,
             "version": version,
             "file_name": path.name,
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "folder": self.recipe.carrier_folder,
+            "folder": self.recipe.mirror_folder,
         }
 
     def _lock_all(self, names: tuple[str, ...], *, test: bool) -> None:
@@ -362,11 +362,11 @@ class _Relock:
         sources = [RELEASE]
         path = self.folder / file_name
         try:
-            content = self.carrier_zip.read(self.recipe.carrier_folder + file_name)
+            content = self.mirror_zip.read(self.recipe.mirror_folder + file_name)
         except KeyError:
             content = b""
         if hashlib.sha256(content).hexdigest() == sha256:
-            sources.append(CARRIER)
+            sources.append(MIRROR)
             path.write_bytes(content)
         if file_name.endswith("none-any.whl"):
             try:

@@ -34,10 +34,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from je_site.compression import MemoryOfCompressed
+from je_site.compression import GzipCache
 from je_site.distribution import STATIC
 from je_site.errors import ServeError
-from je_site.forwarding import Forwarding
+from je_site.sharing_proxy import SharingProxy
 from je_site.site_kernel import is_config, with_env
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class _Site(StaticFiles):
         self._root = root
         self._isolation = _ISOLATION if isolated else {}
         self._sharing = sharing
-        self._compressed = MemoryOfCompressed()
+        self._compressed = GzipCache()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # In one thread, once: Starlette's own way is five changes of thread for a small file.
@@ -361,7 +361,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-class _Impatient(HttpToolsProtocol):
+class _HeadTimeout(HttpToolsProtocol):
     """Ends a connection whose request does not come; uvicorn waits for its head for ever."""
 
     _timer: asyncio.TimerHandle | None = None
@@ -439,7 +439,7 @@ class SiteServer:
         config = uvicorn.Config(
             self._app,
             factory=True,
-            http=_Impatient,
+            http=_HeadTimeout,
             ws="none",
             log_config=None,
             log_level="error",
@@ -474,7 +474,7 @@ class SiteServer:
         routes: list[Route | Mount] = [Mount("/", site)]
         lifespan = None
         if self.sharing is not None and self.sharing.port is not None:
-            service = Forwarding(self.sharing.port, self._allowed_hosts)
+            service = SharingProxy(self.sharing.port, self._allowed_hosts)
             routes = [*service.routes, *routes]
             lifespan = service.lifespan
         middleware = [Middleware(TrustedHostMiddleware, self._names(), www_redirect=False)]

@@ -44,11 +44,11 @@ _CHILD = """
 import os, signal, sys, threading
 from je_sharing.command import main
 
-def end_with_parent():
+def terminate_with_parent():
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 
-threading.Thread(target=end_with_parent, daemon=True).start()
+threading.Thread(target=terminate_with_parent, daemon=True).start()
 sys.exit(main(["serve", "--port", sys.argv[1]]))
 """
 
@@ -142,7 +142,7 @@ class SharingService:
             if self._process is None or self._process.poll() is not None:
                 break
             time.sleep(_BETWEEN_SECONDS)
-        said = self._last_words()
+        said = self._log_tail()
         self.stop()
         raise ServeError(
             "The sharing service did not start; --no-sharing serves the site without it. "
@@ -164,10 +164,10 @@ class SharingService:
         if not self._stopping.wait(timeout=1):
             self.on_death(
                 f"The sharing service ended (status {status}): the site goes on without it. Stop "
-                f"and start again to have it back. It said:\n{self._last_words()}"
+                f"and start again to have it back. It said:\n{self._log_tail()}"
             )
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").splitlines()
         return "\n".join(lines[-_LINES_SHOWN:]) or "nothing."

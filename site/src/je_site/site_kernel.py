@@ -11,36 +11,36 @@ from urllib.parse import urlencode
 from packaging.utils import canonicalize_name
 
 from je_site.assembly import OWN_NAME, assemble
-from je_site.cache import writing
+from je_site.cache import atomic_write
 from je_site.distribution import (
     STATIC,
     core_lock,
-    entry_of,
-    loads_by_a_module,
+    has_module_entry,
+    lock_entry,
     place_core,
     place_wheel,
     prune,
     write_lock,
 )
 from je_site.errors import LockError
-from je_site.kernel_settings import OPTIONS, Ours, as_found, merged
+from je_site.external_lock import configured_lock, configures_pyodide, default_lock
+from je_site.kernel_settings import OPTIONS, KernelSettings, merge_settings, without_previous_build
 from je_site.labextensions import check_front_ends, front_ends_of, install_front_ends
 from je_site.lock import locks_folder, parse_lock, read_lock
 from je_site.memory_snapshot import SNAPSHOTS, place_snapshot
-from je_site.scripts import place_scripts
-from je_site.site_lock import with_added
+from je_site.npm_scripts import place_scripts
+from je_site.site_lock import merge_site_lock
 from je_site.site_record import read_record, write_record
-from je_site.upstream import default_lock, deployers_lock, names_a_pyodide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from je_site.assembly import Package
-    from je_site.lock import SiteLock
+    from je_site.external_lock import ExternalLock
+    from je_site.lock import DistributionLock
     from je_site.progress import Reporter
-    from je_site.site_lock import AddedPackages
-    from je_site.upstream import UpstreamLock
+    from je_site.site_lock import SiteLock
 
 __all__ = [
     "KernelOptions",
@@ -82,11 +82,11 @@ class KernelOptions:
     compiled: bool = True
     snapshot: bool = True
     snapshot_packages: tuple[str, ...] | None = None
-    added: AddedPackages | None = None
+    added: SiteLock | None = None
 
 
 @dataclass(frozen=True)
-class _Served:
+class _PlacedDistribution:
     """A distribution, as it is in the site."""
 
     lock_url: str
@@ -133,7 +133,7 @@ def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
         served = _serve(output, effective, options, reporter)
         kept += served.files
         packages |= {package.name: package for package in served.packages}
-        settings = merged(found, _ours(served, options, is_root=is_root))
+        settings = merge_settings(found, _ours(served, options, is_root=is_root))
         _write_settings(path, settings)
         wrote[path.relative_to(output).as_posix()] = {"found": found, "wrote": settings}
     prune(output, kept)
@@ -261,11 +261,11 @@ def _seen_from_root(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]
     return dict(settings)
 
 
-def _ours(served: _Served, options: KernelOptions, *, is_root: bool) -> Ours:
+def _ours(served: _PlacedDistribution, options: KernelOptions, *, is_root: bool) -> KernelSettings:
     local = served.pyodide_url is not None
     if not is_root:  # The rest it has from the root.
-        return Ours(served.lock_url, (*served.preload, *options.preload), options.env)
-    return Ours(
+        return KernelSettings(served.lock_url, (*served.preload, *options.preload), options.env)
+    return KernelSettings(
         lock_url=served.lock_url,
         packages=(*served.preload, *options.preload),
         env=options.env,
@@ -276,29 +276,29 @@ def _ours(served: _Served, options: KernelOptions, *, is_root: bool) -> Ours:
 
 def _serve(
     output: Path, settings: Mapping[str, Any], options: KernelOptions, reporter: Reporter
-) -> _Served:
+) -> _PlacedDistribution:
     """Put the distribution that the settings ask for into the site."""
-    if names_a_pyodide(settings):
-        return _serve_beside(output, deployers_lock(output, settings, reporter), options, reporter)
+    if configures_pyodide(settings):
+        return _serve_beside(output, configured_lock(output, settings, reporter), options, reporter)
     if options.pyodide == "cdn":
         return _serve_beside(output, default_lock(read_lock(), reporter), options, reporter)
     return _serve_whole(output, options, reporter)
 
 
-def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _Served:
+def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _PlacedDistribution:
     """Serve Pyodide and every wheel."""
-    lock = with_added(read_lock(), options.added)
+    lock = merge_site_lock(read_lock(), options.added)
     core, packages = assemble(
         lock, reporter, extra_wheels=options.wheels, compiled=options.compiled
     )
     pyodide_url = place_core(lock.core, core, output)
     names = {package.name: place_wheel(package, output) for package in packages}
-    entries = {package.name: entry_of(package, names[package.name]) for package in packages}
+    entries = {package.name: lock_entry(package, names[package.name]) for package in packages}
     lock_url = write_lock(output, core_lock(core)["info"], entries)
     scripts = place_scripts(lock, output, reporter)
     files = (lock_url, pyodide_url, *names.values(), *scripts)
     preload = (*lock.preload, OWN_NAME)
-    if options.snapshot and loads_by_a_module(lock.core):
+    if options.snapshot and has_module_entry(lock.core):
         besides = options.snapshot_packages
         if besides is None:
             besides = tuple(name for name in _SNAPSHOT_PACKAGES if name in entries)
@@ -323,14 +323,14 @@ def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _S
             )
         if placed:
             pyodide_url += f"?{urlencode(placed, safe=',')}"
-    return _Served(lock_url, pyodide_url, preload, files, packages)
+    return _PlacedDistribution(lock_url, pyodide_url, preload, files, packages)
 
 
 def _serve_beside(
-    output: Path, upstream: UpstreamLock, options: KernelOptions, reporter: Reporter
-) -> _Served:
+    output: Path, upstream: ExternalLock, options: KernelOptions, reporter: Reporter
+) -> _PlacedDistribution:
     """Serve what a Pyodide from elsewhere lacks; its own packages stay where they are."""
-    lock = with_added(_lock_for_python(upstream.python), options.added)
+    lock = merge_site_lock(_lock_for_python(upstream.python), options.added)
     _, packages = assemble(
         lock,
         reporter,
@@ -339,15 +339,15 @@ def _serve_beside(
         compiled=options.compiled,
     )
     names = {package.name: place_wheel(package, output) for package in packages}
-    entries = {package.name: entry_of(package, names[package.name]) for package in packages}
+    entries = {package.name: lock_entry(package, names[package.name]) for package in packages}
     merged_entries = {**_completed(upstream.packages, lock), **entries}
     lock_url = write_lock(output, upstream.info, merged_entries)
     files = (lock_url, *names.values(), *place_scripts(lock, output, reporter))
-    return _Served(lock_url, None, (*lock.preload, OWN_NAME), files, packages)
+    return _PlacedDistribution(lock_url, None, (*lock.preload, OWN_NAME), files, packages)
 
 
 def _completed(
-    packages: Mapping[str, Mapping[str, Any]], lock: SiteLock
+    packages: Mapping[str, Mapping[str, Any]], lock: DistributionLock
 ) -> dict[str, Mapping[str, Any]]:
     """Add what Pyodide's lock forgets that a package needs, where ours knows the same version."""
     completed = dict(packages)
@@ -360,7 +360,7 @@ def _completed(
     return completed
 
 
-def _lock_for_python(python: str) -> SiteLock:
+def _lock_for_python(python: str) -> DistributionLock:
     locks = [
         parse_lock(json.loads(path.read_text(encoding="utf-8")))
         for path in sorted(locks_folder().glob("pyodide-*.lock.json"))
@@ -387,7 +387,7 @@ def _found(path: Path, output: Path, record: Mapping[str, Any]) -> dict[str, Any
     """Return the settings of the kernel as the deployer and other addons left them."""
     now = _plugin_settings(json.loads(path.read_text(encoding="utf-8")), path.name)
     past = record.get(path.relative_to(output).as_posix(), {})
-    settings = as_found(now, past.get("found", {}), past.get("wrote", {}))
+    settings = without_previous_build(now, past.get("found", {}), past.get("wrote", {}))
     # Even if the record was lost: what is ours cannot be the deployer's.
     if str(settings.get("pyodideUrl", "")).startswith(f"./{STATIC}/"):
         del settings["pyodideUrl"]
@@ -412,5 +412,5 @@ def _write_settings(path: Path, settings: Mapping[str, Any]) -> None:
         return
     present.clear()
     present.update(settings)
-    with writing(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(config, indent=2, sort_keys=True).encode())

@@ -16,22 +16,29 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from je_site.cache import writing
+from je_site.cache import atomic_write
 from je_site.errors import LockError
-from je_site.lock import PYPI, RELEASE, SiteLock, Wheel, parse_wheel
+from je_site.lock import PYPI, RELEASE, DistributionLock, Wheel, parse_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["LOCK_NAME", "AddedPackages", "lock_path", "read_added", "with_added", "write_added"]
+__all__ = [
+    "LOCK_NAME",
+    "SiteLock",
+    "merge_site_lock",
+    "read_site_lock",
+    "site_lock_path",
+    "write_site_lock",
+]
 
 LOCK_NAME = "je-kernel.lock"
 _VERSION = 1
 
 
 @dataclass(frozen=True)
-class AddedPackages:
+class SiteLock:
     """What a site adds to the committed lock.
 
     Attributes
@@ -53,7 +60,7 @@ class AddedPackages:
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
-def lock_path(lite_dir: Path | None, contents: Sequence[Path]) -> Path | None:
+def site_lock_path(lite_dir: Path | None, contents: Sequence[Path]) -> Path | None:
     """Return where the lock of a site is, or would be.
 
     Parameters
@@ -75,7 +82,7 @@ def lock_path(lite_dir: Path | None, contents: Sequence[Path]) -> Path | None:
     return (places[0].parent if places[0].is_file() else places[0]) / LOCK_NAME
 
 
-def read_added(path: Path) -> AddedPackages | None:
+def read_site_lock(path: Path) -> SiteLock | None:
     """Read a site's lock.
 
     Parameters
@@ -85,7 +92,7 @@ def read_added(path: Path) -> AddedPackages | None:
 
     Returns
     -------
-    AddedPackages or None
+    SiteLock or None
         None when there is no such file.
 
     Raises
@@ -102,7 +109,7 @@ def read_added(path: Path) -> AddedPackages | None:
                 "file and run: je-kernel lock"
             )
         wheels = {name: parse_wheel(name, entry) for name, entry in data["packages"].items()}
-        added = AddedPackages(
+        added = SiteLock(
             series=str(data["series"]),
             requested=tuple(str(Requirement(text)) for text in data["requested"]),
             wheels=wheels,
@@ -141,7 +148,7 @@ def _problem_with(wheel: Wheel) -> str | None:
     return None if str(version) == wheel.version else f"is a wheel of version {version}"
 
 
-def write_added(path: Path, added: AddedPackages) -> None:
+def write_site_lock(path: Path, added: SiteLock) -> None:
     """Write a site's lock.
 
     Parameters
@@ -158,7 +165,7 @@ def write_added(path: Path, added: AddedPackages) -> None:
         "packages": {name: _plain(added.wheels[name]) for name in sorted(added.wheels)},
         "unavailable": dict(sorted(added.unavailable.items())),
     }
-    with writing(path) as file:
+    with atomic_write(path) as file:
         file.write(f"{json.dumps(data, indent=1, ensure_ascii=False)}\n".encode())
 
 
@@ -171,7 +178,7 @@ def _plain(wheel: Wheel) -> dict[str, Any]:
     }
 
 
-def with_added(lock: SiteLock, added: AddedPackages | None) -> SiteLock:
+def merge_site_lock(lock: DistributionLock, added: SiteLock | None) -> DistributionLock:
     """Add a site's packages to the committed lock.
 
     Parameters
@@ -183,7 +190,7 @@ def with_added(lock: SiteLock, added: AddedPackages | None) -> SiteLock:
 
     Returns
     -------
-    SiteLock
+    DistributionLock
         Both. What the committed lock has by now is taken from there.
 
     Raises

@@ -3,7 +3,7 @@
 The landing page is ``je/index.html``; what it is made of has a name that changes
 with its content, under ``static/je-kernel/``. JupyterLite's own pages get a script
 element by which ``…/lab/index.html?notebook=<id>`` leads to our page, and one with
-what kernels need of the page before JupyterLite runs (``page.js`` says what). Nothing
+what kernels need of the page before JupyterLite runs (``lab_page/``). Nothing
 that a deployer made is touched: a page that does not start JupyterLite stays as it is,
 and so does a ``je/index.html`` that we did not write.
 """
@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from je_site.bundle import bundle, bundle_script
 from je_site.cache import sha256_of, write_if_changed
 from je_site.distribution import STATIC
 from je_site.site_record import read_record, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from je_site.progress import Reporter
 
@@ -37,7 +38,7 @@ _SOURCES = Path(__file__).with_name("pages")
 _ASSETS = f"{STATIC}/pages-"
 #: Scripts for the pages, by what their elements are called, in that order.
 _SCRIPTS = {
-    "page": Path(__file__).with_name("page.js"),
+    "page": Path(__file__).with_name("lab_page") / "main.js",
     "offline": Path(__file__).with_name("offline") / "page.js",
     "lessons": Path(__file__).with_name("offline") / "lessons.js",
 }
@@ -111,22 +112,27 @@ def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> Non
 
 def _place_script(output: Path, name: str) -> str:
     """Copy a script for JupyterLite's pages; return its path, from the root of the site."""
-    source = _SCRIPTS[name]
-    path = f"{STATIC}/{name}-{sha256_of(source)[:_DIGITS]}.js"
-    write_if_changed(output / path, source.read_bytes())
+    script = bundle_script(_SCRIPTS[name]).encode()
+    path = f"{STATIC}/{name}-{hashlib.sha256(script).hexdigest()[:_DIGITS]}.js"
+    write_if_changed(output / path, script)
     return path
 
 
 def _place_assets(output: Path) -> str:
     """Copy what the page is made of; return the folder, from the root of the site."""
-    sources = sorted(path for path in _SOURCES.iterdir() if path.name != Path(LANDING).name)
+    names = {path.name for path in _SOURCES.iterdir()} - {Path(LANDING).name}
+    assets = {name: _asset(_SOURCES / name, names) for name in sorted(names)}
     digest = hashlib.sha256()
-    for path in sources:
-        digest.update(f"{path.name}\0{sha256_of(path)}\n".encode())
+    for name, content in assets.items():
+        digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     folder = f"{_ASSETS}{digest.hexdigest()[:_DIGITS]}"
-    for path in sources:
-        write_if_changed(output / folder / path.name, path.read_bytes())
+    for name, content in assets.items():
+        write_if_changed(output / folder / name, content)
     return folder
+
+
+def _asset(path: Path, names: Container[str]) -> bytes:
+    return bundle(path, beside=names).encode() if path.suffix == ".js" else path.read_bytes()
 
 
 def _write_landing(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from je_site.cache import writing
+from je_site.cache import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def write_record(output: Path, part: Part, recorded: Mapping[str, Any]) -> None:
         What there is to know of it; anything that JSON can say.
     """
     content = json.dumps({**_read(output), part: recorded}, indent=2, sort_keys=True).encode()
-    with writing(output / RECORD) as file:
+    with atomic_write(output / RECORD) as file:
         file.write(content)
 
 

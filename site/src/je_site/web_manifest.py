@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from je_site.cache import copy_atomically, sha256_of, writing
+from je_site.cache import atomic_write, copy_atomically, sha256_of
 from je_site.distribution import STATIC
 from je_site.site_pages import LANDING
 from je_site.site_record import read_record, write_record
@@ -50,7 +50,7 @@ def install_manifest(output: Path) -> None:
     if not path.is_file() or not _is_replaceable(output, path):
         return
     icons = _place_icons(output)
-    with writing(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(_manifest(output, icons), indent=2).encode())
     write_record(output, "manifest", {_MANIFEST: sha256_of(path)})
     for other in output.glob(f"{_FOLDER}*"):

@@ -1,7 +1,6 @@
 // How the stores keep bytes: base64, as fast as this browser has it, or a Blob.
-// The file is one expression: the functions by name.
 
-(() => {
+export default (() => {
   const NATIVE = typeof Uint8Array.prototype.toBase64 === 'function' &&
     typeof Uint8Array.prototype.setFromBase64 === 'function';
   // Chromium puts no more than 127 MiB into one record of a database, and Firefox no more than

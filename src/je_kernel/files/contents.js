@@ -1,12 +1,11 @@
-// JupyterLite's contents database, straight from the kernel's worker. The file is
-// one expression: a function of the codec that returns the operations by name.
+// Operations on JupyterLite's contents database, from the kernel's worker, without the page.
 //
 // Each operation is one transaction, so what it does is done whole or not at all,
 // whoever else writes. No connection is kept: an open one could block JupyterLite
-// from making a store of its own. Nothing is said by `undefined`, which Python
-// sees as None in every version of Pyodide.
+// from making a store of its own. The result for a missing file is `undefined`, which
+// is None in Python in every version of Pyodide.
 
-(codec => {
+export default ((codec, retryWhenFull) => {
   const { Refusal } = codec;
   const FILES = 'files';
   const CHECKPOINTS = 'checkpoints';
@@ -381,37 +380,11 @@
     return codec.contentOf(new Uint8Array(await response.arrayBuffer()));
   }
 
-  /** A whole cache would stay on the disk as long as a page knows it. */
-  async function giveUp() {
-    let gave = false;
-    for (const name of (await globalThis.caches?.keys()) ?? []) {
-      // Without a network the site itself must stay.
-      const isSite = name.startsWith('je-kernel-site-') && navigator.onLine;
-      if (name !== KEPT && !isSite) continue;
-      const cache = await caches.open(name);
-      for (const request of await cache.keys()) {
-        gave = (await cache.delete(request)) || gave;
-      }
-    }
-    return gave;
-  }
-
-  /** Do something once more if the storage is full and has something to give up. */
-  async function withRoom(operation) {
-    try {
-      return await operation();
-    } catch (error) {
-      const isFull = error?.name === 'QuotaExceededError';
-      if (!isFull || !(await giveUp())) throw error;
-      return operation();
-    }
-  }
-
   /** Throw plain errors only: Pyodide does not carry every kind of DOMException across. */
   function plainly(operation) {
     return async (...all) => {
       try {
-        return await withRoom(() => operation(...all));
+        return await retryWhenFull(() => operation(...all));
       } catch (error) {
         if (error instanceof Refusal) throw error;
         const plain = new Error(String(error?.message ?? error));

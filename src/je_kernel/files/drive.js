@@ -1,11 +1,10 @@
 // The site's files through the drive that JupyterLite mounted, without its slow parts.
-// The file is one expression: a function of the codec that returns the operations.
 //
 // The page answers each request by calling JupyterLab's contents manager. A call
 // that fails there is never answered, and the kernel would wait for ever: so what
 // could fail is looked up first.
 
-(codec => {
+export default (codec => {
   const MOUNT = '/drive';
   const FOLDER = 0o040000;
   const TYPE = 0o170000;

@@ -1,5 +1,4 @@
-// Plain open() on the mounted drive, without what makes it slow and what loses data. The
-// file is one expression: a function of the codec that returns `install`.
+// Plain open() on the mounted drive, without what makes it slow and what loses data.
 //
 // JupyterLite's own operations copy the whole file at each write, keep one copy for each
 // handle, and write a file back as text if it was text, which garbles what is not UTF-8.
@@ -9,7 +8,7 @@
 //
 // The page never answers a request that fails there: so what could fail is not asked.
 
-(codec => {
+export default (codec => {
   const EIO = 29;
   const EFBIG = 22;
   const EINVAL = 28;

@@ -1,10 +1,9 @@
 // The body of a response, on its way into Python's memory.
-// The file is one expression: a function of the body's stream that returns what it can do.
 //
 // Python is woken a few times a second and not for every chunk, of which there are thousands.
 // What has no place in its memory yet is held here.
 
-(() => {
+export default (() => {
   const BETWEEN = 100; // milliseconds
   const LEAST = 65_536, MOST = 4_000_000; // bytes at a time; browsers hold less than that ready
 

@@ -11,7 +11,6 @@ import io
 import math
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import js
@@ -19,6 +18,7 @@ import pyodide_js
 from pyodide.code import run_js
 from pyodide.ffi import create_proxy, to_js
 
+from je_kernel import javascript
 from je_kernel.net import progress
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Response, whole_number
@@ -445,7 +445,7 @@ def _settle() -> Any:
 
 @cache
 def _download_js() -> Any:
-    return run_js(Path(__file__).with_name("download.js").read_text("utf-8"))
+    return javascript.evaluate("net/download.js")
 
 
 def _options(request: Request, deadline: _Deadline) -> Any:

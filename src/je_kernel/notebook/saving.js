@@ -8,6 +8,8 @@
   if (widget) {
     widget.context.save();
   } else {
-    panel.querySelector('[data-jp-item-name="save"] :is(jp-button, button)')?.click();
+    /** @type {HTMLElement | null} */
+    const button = panel.querySelector('[data-jp-item-name="save"] :is(jp-button, button)');
+    button?.click();
   }
-})(document.currentScript);
+})(/** @type {HTMLScriptElement} */ (document.currentScript));

@@ -13,11 +13,9 @@ import html
 import json
 import time
 import uuid
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from je_kernel import runtime
+from je_kernel import javascript, runtime
 from je_kernel.files import choose
 from je_kernel.files.errors import FilesError
 from je_kernel.files.store import Children, Found, Read
@@ -66,7 +64,8 @@ class _Asked:
         self.mark = uuid.uuid4().hex
         # Kept in the file by the very save it asks for, it must not run again some other day.
         stamp = html.escape(str(int(time.time() * 1000)))
-        markup = f'<script data-je-save="{stamp}" id="{self.mark}">{_script()}</script>'
+        script = javascript.source("notebook/saving.js")
+        markup = f'<script data-je-save="{stamp}" id="{self.mark}">{script}</script>'
         bundle = {"text/html": markup, "text/plain": ""}
         display(bundle, raw=True, display_id=self.mark)  # type: ignore[no-untyped-call]
 
@@ -76,11 +75,6 @@ class _Asked:
 
         empty = {"text/html": "", "text/plain": ""}
         update_display(empty, raw=True, display_id=self.mark)  # type: ignore[no-untyped-call]
-
-
-@cache
-def _script() -> str:
-    return resources.files(__package__).joinpath("saving.js").read_text("utf-8")
 
 
 def _is_saved(mark: str, before: dict[str, str]) -> bool:

@@ -1,6 +1,8 @@
 (() => {
   // Each card that has no button yet gets one: scripts in outputs do not know their own card.
-  for (const field of document.querySelectorAll('.je-share .je-link > input')) {
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const fields = document.querySelectorAll('.je-share .je-link > input');
+  for (const field of fields) {
     if (field.parentElement.querySelector('button')) continue;
     field.addEventListener('focus', () => field.select());
     const button = document.createElement('button');

@@ -13,8 +13,8 @@ import html
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from importlib import resources
 
+from je_kernel import javascript
 from je_kernel.sharing.addresses import spoken
 
 __all__ = ["SET_ASIDE", "UNREMEMBERED", "NotShared", "Retried", "Share", "TakenBack"]
@@ -237,13 +237,9 @@ def _moment(seconds: float) -> str:
 
 @cache
 def _style() -> str:
-    return f"<style>{_file('card.css')}</style>"
+    return f"<style>{javascript.source('sharing/card.css')}</style>"
 
 
 @cache
 def _script() -> str:
-    return f"<script>{_file('card.js')}</script>"
-
-
-def _file(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return f"<script>{javascript.source('sharing/card.js')}</script>"

@@ -15,12 +15,11 @@ import re
 import time
 import unicodedata
 from dataclasses import dataclass, field, fields
-from functools import cache, cached_property
-from importlib import resources
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from je_kernel import files
+from je_kernel import files, javascript
 from je_kernel.arguments import check_text
 from je_kernel.files.errors import ExistingFileError
 from je_kernel.files.listing import Info
@@ -167,8 +166,9 @@ class SharedNotebook:
         page = self.page()
         lines = min(page.count("\n") + 2 * page.count("<p") + 15 * page.count("<img"), 1000)
         height = f"min(70vh, {6 + 1.6 * lines:.0f}em)"
+        style = javascript.source("sharing/viewer.css")
         return (
-            f'<article class="je-shared" aria-label="Shared notebook"><style>{_sheet("viewer.css")}'
+            f'<article class="je-shared" aria-label="Shared notebook"><style>{style}'
             "</style><header><strong>A shared notebook.</strong> <span>To read only: nothing of it "
             "is run. <code>.save_copy()</code> saves a copy to work on.</span></header>"
             f'<div style="height: {height}"><iframe title="Shared notebook, to read" '
@@ -178,7 +178,7 @@ class SharedNotebook:
 
     def page(self) -> str:
         """Return the document that the frame shows: safe even outside of it."""
-        style = _sheet("viewer_page.css")
+        style = javascript.source("sharing/viewer_page.css")
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         policy = (
             f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
@@ -353,8 +353,3 @@ def _file_name(title: str) -> str:
     if name.partition(".")[0].strip().lower() in _DEVICES:
         name = f"notebook {name}"
     return name or "notebook"
-
-
-@cache
-def _sheet(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")

@@ -4,7 +4,7 @@
  * Both go through the queue of messages, not of microtasks: threads that only wake each other
  * must not keep timers and the page's messages waiting.
  */
-((collect) => {
+export default ((collect) => {
   const { port1, port2 } = new MessageChannel();
   const posted = [];
   port1.onmessage = () => posted.shift()();

@@ -23,10 +23,9 @@ from collections import deque
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from je_kernel import runtime
+from je_kernel import javascript, runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -288,11 +287,9 @@ def _run(function: Callable[[], object], handle: Handle) -> None:
 
 @cache
 def _browser() -> Any:
-    from pyodide.code import run_js
     from pyodide.ffi import create_proxy
 
-    script = (Path(__file__).parent / "threads.js").read_text("utf-8")
-    return run_js(script)(create_proxy(_collect))
+    return javascript.evaluate("stand_ins/threads.js")(create_proxy(_collect))
 
 
 def install(patches: Patches) -> None:

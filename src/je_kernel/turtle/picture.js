@@ -33,6 +33,8 @@ class Canvas {
     this.items = new Map();
     this.turtles = new Map();
     this.images = new Map();
+    /** @type {(() => void) | null} called when a picture has been loaded */
+    this.onchange = null;
     this.kept = null;
     this.stale = true;
     this.highest = 0;
@@ -109,7 +111,10 @@ class Canvas {
   // Drawing them.
 
   resize(width, height, x, y) {
-    Object.assign(this, { width, height, x, y });
+    this.width = width;
+    this.height = height;
+    this.x = x;
+    this.y = y;
     this.ratio = window.devicePixelRatio || 1;
     const fine = Math.min(this.ratio, Math.sqrt(MOST_PIXELS / (width * height)));
     for (const canvas of [this.base, this.top]) {

@@ -14,10 +14,9 @@ import json
 import time
 import uuid
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from je_kernel import runtime
+from je_kernel import javascript, runtime
 from je_kernel.turtle import svg
 
 if TYPE_CHECKING:
@@ -222,7 +221,7 @@ class _Model:
             **{f"_view_{key}": value for key, value in anywidget.items()},
             "_model_name": "AnyModel",
             "_view_name": "AnyView",
-            "_esm": _front_end(),
+            "_esm": javascript.source("turtle/picture.js"),
             "channel": channel,
             "count": 0,
             "interest": interest,
@@ -306,11 +305,6 @@ def call_later(seconds: float, function: Callable[[], Any]) -> asyncio.TimerHand
         return asyncio.get_running_loop().call_later(seconds, function)
     except RuntimeError:
         return None
-
-
-@cache
-def _front_end() -> str:
-    return resources.files(__package__).joinpath("picture.js").read_text("utf-8")
 
 
 @cache

@@ -16,7 +16,7 @@
     const asked = async () => {
       while (!over) {
         if (Date.now() > until) throw new Error('JupyterLab does not answer.');
-        const dialog = document.querySelector('.jp-Dialog-content');
+        const dialog = /** @type {HTMLElement} */ (document.querySelector('.jp-Dialog-content'));
         if (dialog) throw new Error(`JupyterLab says: ${dialog.innerText.replace(/\s+/g, ' ')}`);
         await pause();
       }

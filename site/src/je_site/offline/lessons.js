@@ -120,4 +120,4 @@
     app.shell.currentChanged?.connect(look);
     app.restored.then(look);
   });
-})(document.currentScript);
+})(/** @type {HTMLScriptElement} */ (document.currentScript));

@@ -586,7 +586,7 @@ Pages that you have used before are here.</p>`;
 
   // Events ------------------------------------------------------------------------------------
 
-  addEventListener('fetch', event => {
+  addEventListener('fetch', (/** @type {FetchEvent} */ event) => {
     const { request } = event;
     const url = new URL(request.url);
     const isHere = url.origin === self.location.origin;
@@ -611,7 +611,7 @@ Pages that you have used before are here.</p>`;
   });
 
   /** A page says what it has loaded before it was under our control. */
-  addEventListener('message', event => {
+  addEventListener('message', (/** @type {ExtendableEvent & MessageEvent} */ event) => {
     if (!Array.isArray(event.data?.jeKernelLoaded)) return;
     event.waitUntil(keepLoaded(event, event.data.jeKernelLoaded).catch(() => {}));
   });
@@ -632,7 +632,7 @@ Pages that you have used before are here.</p>`;
     await forEach(list.always, path => fetchAndKeep(path, list));
   }
 
-  addEventListener('activate', event => {
+  addEventListener('activate', (/** @type {ExtendableEvent} */ event) => {
     const obsolete = name => name.endsWith(` ${ROOT}`) && name !== BUCKET;
     const forget = async () => {
       for (const name of await caches.keys()) {

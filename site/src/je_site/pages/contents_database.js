@@ -1,21 +1,16 @@
-// JupyterLite's own store of files, in the format of its drive. Nothing is overwritten here:
-// a file is new, or it is not written.
+// Saves notebooks into JupyterLite's storage, as its drive does. A notebook gets a name that is
+// free: no file is ever overwritten.
 
+import retryWhenFull from '../../../../src/je_kernel/files/retry_when_full.js';
 import { numbered } from './file_names.js';
-import { Refusal } from './refusal.js';
+import { readRecord, resultOf } from './indexed_db.js';
+import { UserError } from './user_error.js';
 
 const FILES = 'files';
-// localforage, which JupyterLite keeps its files with, expects it beside the first store.
+// localforage, by which JupyterLite stores its files, expects this store beside the first one.
 const PROBE = 'local-forage-detect-blob-support';
-const MOST_COPIES = 10_000;
-const PAST = '0'; // the character after '/': what is in a folder lies between the two
-
-function asked(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
+const MAX_COPIES = 10_000;
+const PAST = '0'; // the character after '/': paths inside a folder sort between the two
 
 async function open(database, version) {
   const request = indexedDB.open(database, version);
@@ -24,7 +19,7 @@ async function open(database, version) {
       if (!request.result.objectStoreNames.contains(store)) request.result.createObjectStore(store);
     }
   };
-  const connection = await asked(request);
+  const connection = await resultOf(request);
   // JupyterLite, in another tab, may want to make a store of its own.
   connection.onversionchange = () => connection.close();
   return connection;
@@ -39,15 +34,15 @@ async function connect(database) {
   return open(database, next);
 }
 
-async function transact(database, mode, work) {
+async function write(database, work) {
   const connection = await connect(database);
   try {
-    const transaction = connection.transaction([FILES], mode);
+    const transaction = connection.transaction([FILES], 'readwrite');
     const finished = new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;
       transaction.onabort = () => reject(transaction.error ?? new Error('aborted'));
     });
-    finished.catch(() => {}); // whoever awaits it is told
+    finished.catch(() => {}); // it is awaited below
     const result = await work(transaction.objectStore(FILES));
     await finished;
     return result;
@@ -59,7 +54,7 @@ async function transact(database, mode, work) {
 async function isFree(files, name, taken) {
   if (taken.has(name)) return false;
   const inside = IDBKeyRange.bound(`${name}/`, `${name}${PAST}`, false, true);
-  const keys = await Promise.all([name, inside].map(key => asked(files.getKey(key))));
+  const keys = await Promise.all([name, inside].map(key => resultOf(files.getKey(key))));
   return keys.every(key => key === undefined);
 }
 
@@ -79,70 +74,57 @@ function recordOf(name, notebook) {
   };
 }
 
-function explained(error) {
-  if (error instanceof Refusal) return error;
+function userError(error) {
+  if (error instanceof UserError) return error;
   if (error?.name === 'QuotaExceededError') {
-    return new Refusal(
+    return new UserError(
       'This browser has no room left for it. Delete files that you no longer need in the file ' +
         'browser of JupyterLab, or free some space on this device, and try again.',
     );
   }
   if (error?.name === 'SecurityError' || error?.name === 'InvalidStateError') {
-    return new Refusal(
+    return new UserError(
       'This browser does not let the page keep files. Leave private browsing, or allow this ' +
         'site to store data, and try again.',
     );
   }
-  return new Refusal(`This browser could not keep it: ${error?.message || error}. Try again in a new tab.`);
+  return new UserError(`This browser could not keep it: ${error?.message || error}. Try again in a new tab.`);
 }
 
 /**
  * Save a notebook under a name that is free, and return that name.
  *
- * Choosing and writing are one transaction, so that no other tab can slip in. `taken` has the
- * names that the site's own files have.
+ * Choosing the name and writing are one transaction, which no other tab can interrupt.
+ *
+ * @param {string} database
+ * @param {string} name
+ * @param {any} notebook
+ * @param {Set<string>} taken names of the site's own files
+ * @returns {Promise<string>}
  */
 export async function saveNew(database, name, notebook, taken) {
   try {
-    return await saved(database, name, notebook, taken);
+    return await retryWhenFull(() => put(database, name, notebook, taken));
   } catch (error) {
-    // Files come before the memory that kernels start from.
-    const isFull = error?.name === 'QuotaExceededError';
-    if (!isFull || !(await giveUpMemory())) throw explained(error);
+    throw userError(error);
   }
-  return saveNew(database, name, notebook, taken);
 }
 
-async function giveUpMemory() {
-  // A whole cache would stay on the disk as long as a page knows it.
-  let gave = false;
-  for (const name of (await globalThis.caches?.keys()) ?? []) {
-    // Without a network the site itself must stay.
-    const isSite = name.startsWith('je-kernel-site-') && navigator.onLine;
-    if (name !== 'je-kernel-memory' && !isSite) continue;
-    const cache = await caches.open(name);
-    for (const request of await cache.keys()) {
-      gave = (await cache.delete(request)) || gave;
-    }
-  }
-  return gave;
-}
-
-function saved(database, name, notebook, taken) {
+function put(database, name, notebook, taken) {
   const record = recordOf(name, notebook);
-  return transact(database, 'readwrite', async files => {
-    for (let number = 0; number < MOST_COPIES; number++) {
+  return write(database, async files => {
+    for (let number = 0; number < MAX_COPIES; number++) {
       const free = numbered(name, number);
       if (!(await isFree(files, free, taken))) continue;
       files.put({ ...record, name: free, path: free }, free);
       return free;
     }
-    throw new Refusal(`There are too many copies of ${name}. Delete some of them.`);
+    throw new UserError(`There are too many copies of ${name}. Delete some of them.`);
   });
 }
 
-/** Return the notebook of a path, or null if there is none. */
+/** Return the notebook at a path, or null if there is none. */
 export async function notebookAt(database, path) {
-  const record = await transact(database, 'readonly', files => asked(files.get(path)));
+  const record = await readRecord(database, path);
   return record?.type === 'notebook' && record.content?.cells ? record.content : null;
 }

@@ -2,11 +2,11 @@
 // JupyterLite's contents in this browser, and is opened there.
 
 import { notebookAt, saveNew } from './contents_database.js';
-import { digestOf, lastCopy, remember } from './copies.js';
+import { digestOf, lastCopy, remember } from './shared_copies.js';
 import { notebookName, shownName } from './file_names.js';
 import { checked, notebookIn } from './notebook_file.js';
 import { showOffline } from './offline.js';
-import { Refusal } from './refusal.js';
+import { UserError } from './user_error.js';
 import { referenceOf, retrieve, spoken, titleOf } from './shared_notebooks.js';
 import { addressOf, readSite, shippedFiles } from './site_config.js';
 
@@ -29,15 +29,16 @@ function say(kind, ...children) {
 }
 
 function sayProblem(what, error) {
-  if (!(error instanceof Refusal)) console.error(error);
-  const why = error instanceof Refusal ? error.message : `Something went wrong: ${error?.message ?? error}.`;
+  if (!(error instanceof UserError)) console.error(error);
+  const why = error instanceof UserError ? error.message : `Something went wrong: ${error?.message ?? error}.`;
   say('problem', made('p', {}, made('strong', {}, what), ' ', why));
 }
 
 /** Do one thing at a time, and say what went wrong with it. */
 async function doing(what, failed, work) {
-  const controls = [...document.querySelectorAll('button, #reference')];
-  const focused = document.activeElement;
+  /** @type {NodeListOf<HTMLButtonElement | HTMLInputElement>} */
+  const controls = document.querySelectorAll('button, #reference');
+  const focused = /** @type {HTMLElement} */ (document.activeElement);
   for (const control of controls) control.disabled = true;
   say('busy', what);
   try {
@@ -55,9 +56,9 @@ async function doing(what, failed, work) {
 /** The site, if a notebook can be handed over to its application. */
 async function siteWithDatabase() {
   const site = await ready;
-  if (!site.app) throw new Refusal('This site has neither JupyterLab nor Notebook to open it with.');
+  if (!site.app) throw new UserError('This site has neither JupyterLab nor Notebook to open it with.');
   if (site.database === null) {
-    throw new Refusal(
+    throw new UserError(
       'This site keeps files only while its page is open, so they cannot be handed over to it. ' +
         'Open JupyterLab below, and drag the notebook into its list of files.',
     );
@@ -119,7 +120,7 @@ async function uploadOne(site, file) {
 function sayResults(site, results) {
   const lines = results.map(({ file, name, error }) => {
     if (!error) return made('li', {}, made('a', { href: addressOf(site, name) }, shownName(name)), ' is ready.');
-    if (!(error instanceof Refusal)) console.error(error);
+    if (!(error instanceof UserError)) console.error(error);
     return made('li', {}, made('strong', {}, `${file.name} could not be opened.`), ` ${error.message}`);
   });
   say(results.some(result => result.error) ? 'problem' : '', made('ul', {}, ...lines));
@@ -129,13 +130,13 @@ async function openShared(text, at = null) {
   const reference = referenceOf(text);
   if (!reference) {
     const what = text.trim() ? `“${text.trim().slice(0, 80)}” names no shared notebook.` : 'Which notebook?';
-    sayProblem(what, new Refusal('Type the words of its link, such as calm brave quiet otter, or paste the link.'));
+    sayProblem(what, new UserError('Type the words of its link, such as calm brave quiet otter, or paste the link.'));
     element('reference').focus();
     return;
   }
   await doing(`Opening ${spoken(reference)}…`, 'It could not be opened.', async () => {
     const site = await siteWithDatabase();
-    if (!site.service) throw new Refusal('This site has no sharing service. Open the link in its own page and download the notebook there.');
+    if (!site.service) throw new UserError('This site has no sharing service. Open the link in its own page and download the notebook there.');
     const shared = await retrieve(site.service, { ...reference, at: reference.at ?? at });
     await openCopy(site, shared, spoken(reference));
   });
@@ -210,14 +211,16 @@ function listenForDrops() {
 function listen() {
   element('new').addEventListener('click', openNew);
   element('choose').addEventListener('click', () => element('files').click());
-  element('files').addEventListener('change', ({ target }) => {
-    const files = [...target.files];
-    target.value = ''; // so that the same file can be chosen again
+  const input = /** @type {HTMLInputElement} */ (element('files'));
+  input.addEventListener('change', () => {
+    const files = [...input.files];
+    input.value = ''; // so that the same file can be chosen again
     upload(files);
   });
+  const reference = /** @type {HTMLInputElement} */ (element('reference'));
   element('open').addEventListener('submit', event => {
     event.preventDefault();
-    openShared(element('reference').value);
+    openShared(reference.value);
   });
   listenForDrops();
   // Whoever comes back finds the page as new.
@@ -230,7 +233,7 @@ function shipsNotebook(file) {
 
 /** The one to begin with first, the others as one counts and spells. */
 function byName({ name: one }, { name: other }) {
-  const first = name => /^(start|welcome|read ?me|index|intro)/i.test(name);
+  const first = name => Number(/^(start|welcome|read ?me|index|intro)/i.test(name));
   return first(other) - first(one) || one.localeCompare(other, undefined, { numeric: true });
 }
 
@@ -239,7 +242,7 @@ async function show() {
   element('shared').hidden = !site.service;
   element('actions').classList.toggle('two', !site.service);
   if (!site.app) return;
-  element('continue').href = addressOf(site);
+  /** @type {HTMLAnchorElement} */ (element('continue')).href = addressOf(site);
   const lessons = (await shippedFiles(site)).filter(shipsNotebook).sort(byName);
   const items = lessons.map(({ name, path }) =>
     made('li', {}, made('a', { href: addressOf(site, path) }, shownName(name))),

@@ -1,7 +1,7 @@
 // Put first into the head of JupyterLite's own pages, where it leads links of shared
 // notebooks, and the front page where the site wants it, to our page; and sees to it that
 // JupyterLab shows what its address asks for. A classic script, because it must run before
-// the page goes on to load JupyterLite. `whenJupyterLabStarts` is of `page.js`, which runs before it.
+// the page goes on to load JupyterLite. `whenJupyterLabStarts` is of `lab_page/jupyterlab.js`, which runs before it.
 
 (script => {
   const root = new URL('../../../', script.src);
@@ -24,4 +24,4 @@
     const open = path => app.commands.execute('docmanager:open', { path: decodeURIComponent(path) });
     app.restored.then(() => paths.reduce((before, path) => before.then(() => open(path)), Promise.resolve()));
   });
-})(document.currentScript);
+})(/** @type {HTMLScriptElement} */ (document.currentScript));

@@ -1,6 +1,6 @@
 // From the bytes of a file to a notebook that JupyterLab opens, or to what is wrong with it.
 
-import { Refusal } from './refusal.js';
+import { UserError } from './user_error.js';
 import { upgraded } from './old_notebooks.js';
 
 // Chromium refuses to keep values above 133 MB, and a notebook takes more room there than here.
@@ -8,6 +8,7 @@ const LARGEST = 90_000_000; // bytes
 const FIRST_WITH_IDS = 5; // of format 4
 const CELL_TYPES = ['code', 'markdown', 'raw'];
 
+/** @type {[number[], string][]} */
 const MAGIC = [
   [[0x50, 0x4b, 0x03, 0x04], 'It is a ZIP archive. Unpack it first, then upload the notebook that is inside.'],
   [[0x1f, 0x8b], 'It is a compressed file. Unpack it first, then upload the notebook that is inside.'],
@@ -19,16 +20,16 @@ const MAGIC = [
 /**
  * Read a notebook from a file.
  *
- * `file` is a File or Blob. Throws a Refusal that says what the file is instead.
+ * `file` is a File or Blob. Throws a UserError that says what the file is instead.
  */
 export async function notebookIn(file) {
   if (file.size === 0) {
-    throw new Refusal('It is empty. Perhaps its download was not finished: download it again.');
+    throw new UserError('It is empty. Perhaps its download was not finished: download it again.');
   }
   if (file.size > LARGEST) throw tooLarge(file.size);
   const bytes = new Uint8Array(await bytesOf(file));
   for (const [magic, what] of MAGIC) {
-    if (magic.every((byte, index) => bytes[index] === byte)) throw new Refusal(what);
+    if (magic.every((byte, index) => bytes[index] === byte)) throw new UserError(what);
   }
   return checked(parsed(decoded(bytes)));
 }
@@ -36,16 +37,16 @@ export async function notebookIn(file) {
 /** Check that something is a notebook; return it as JupyterLab wants it. */
 export function checked(value) {
   if (!isObject(value) || !('nbformat' in value || 'cells' in value || 'worksheets' in value)) {
-    throw new Refusal('It is a JSON file, but not a notebook. Look for a file whose name ends in .ipynb.');
+    throw new UserError('It is a JSON file, but not a notebook. Look for a file whose name ends in .ipynb.');
   }
   if (!Number.isInteger(value.nbformat)) throw damaged('it does not say which version of the format it has');
   if (value.nbformat > 4) {
-    throw new Refusal(
+    throw new UserError(
       `It was made by a newer Jupyter (format ${value.nbformat}) than this page knows. Save it in format 4 there.`,
     );
   }
   if (value.nbformat < 3) {
-    throw new Refusal(
+    throw new UserError(
       'It was made by an IPython of before 2013. Open and save it in a Jupyter on a computer, then upload it again.',
     );
   }
@@ -93,12 +94,12 @@ function isText(source) {
 }
 
 function damaged(how) {
-  return new Refusal(`It is a damaged notebook: ${how}. Ask for it again, or download it again.`);
+  return new UserError(`It is a damaged notebook: ${how}. Ask for it again, or download it again.`);
 }
 
 function tooLarge(size) {
   const megabytes = Math.round(size / 1e6);
-  return new Refusal(
+  return new UserError(
     `It has ${megabytes} MB, and a browser keeps at most ${LARGEST / 1e6} MB in one file. Open it where it was ` +
       'made, clear the outputs of its cells, save it and upload it again.',
   );
@@ -108,7 +109,7 @@ async function bytesOf(file) {
   try {
     return await file.arrayBuffer();
   } catch {
-    throw new Refusal('It cannot be read: it is a folder, or it was moved or changed. Choose the file again.');
+    throw new UserError('It cannot be read: it is a folder, or it was moved or changed. Choose the file again.');
   }
 }
 
@@ -136,19 +137,19 @@ function parsed(text) {
   }
   const start = text.trimStart().slice(0, 400).toLowerCase();
   if (/^<(!doctype html|html|head|body|!--)/.test(start)) {
-    throw new Refusal(
+    throw new UserError(
       'It is a web page that was saved under the name of a notebook. On the page that shows the notebook, ' +
         'look for “Download” or “Raw”, and save that.',
     );
   }
-  if (start === '') throw new Refusal('It has nothing but spaces in it. Download it again.');
+  if (start === '') throw new UserError('It has nothing but spaces in it. Download it again.');
   if (!start.startsWith('{')) {
-    throw new Refusal(
+    throw new UserError(
       'It is not a notebook, whatever its name is. Notebooks are .ipynb files; other files are dragged into the list of files in JupyterLab.',
     );
   }
   if (!text.trimEnd().endsWith('}')) {
-    throw new Refusal('It breaks off in the middle: its download was not finished. Download it again.');
+    throw new UserError('It breaks off in the middle: its download was not finished. Download it again.');
   }
   throw damaged('it is not correct JSON');
 }

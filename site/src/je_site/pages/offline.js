@@ -2,6 +2,7 @@
 // site's service worker keep all of it.
 
 const element = id => document.getElementById(id);
+const button = /** @type {HTMLButtonElement} */ (element('keep'));
 const megabytes = bytes => `${Math.round(bytes / 1e6)} MB`;
 
 /** Wait until the service worker of the site controls this page. */
@@ -33,13 +34,13 @@ function show({ kept, all, python }) {
   if (python !== 'here') words.push('Python comes from another site, though: without a network, notebooks open and do not run.');
   element('offline-state').textContent = words.join(' ');
   Object.assign(element('offline-progress'), { max: all.bytes, value: kept.bytes });
-  element('keep').hidden = isWhole;
+  button.hidden = isWhole;
   element('offline').hidden = false;
   return isWhole;
 }
 
 async function keepAll(site) {
-  const [button, progress] = [element('keep'), element('offline-progress')];
+  const progress = element('offline-progress');
   button.disabled = true;
   progress.hidden = false;
   element('offline-problem').textContent = '';
@@ -68,7 +69,7 @@ export async function showOffline(ready) {
     const now = await state(site, 'GET');
     if (!now.version) return;
     show(now);
-    element('keep').addEventListener('click', () => keepAll(site));
+    button.addEventListener('click', () => keepAll(site));
   } catch (error) {
     console.info(`je-kernel: this browser keeps no site: ${error.message}`);
   }

@@ -1,6 +1,6 @@
 // Notebooks that somebody shared: what a person typed or pasted, and the sharing service.
 
-import { Refusal } from './refusal.js';
+import { UserError } from './user_error.js';
 
 // Any of the dashes that a phone makes of a hyphen, and what dictation puts between words.
 const GAPS = /[\s_\-\u2010-\u2015.,;!?]+/u;
@@ -95,7 +95,7 @@ export async function retrieve(service, reference) {
     const hasNone = [400, 404].includes(answer.status) && answer.body !== null;
     if (!hasNone) return sharedIn(answer);
   }
-  throw new Refusal(noneOf(service, reference));
+  throw new UserError(noneOf(service, reference));
 }
 
 function noneOf(service, reference) {
@@ -108,16 +108,16 @@ function noneOf(service, reference) {
 
 function tokenIn({ status, body }) {
   if (typeof body?.token === 'string') return body.token;
-  if (body === null) throw new Refusal(SOMETHING_ELSE);
-  throw new Refusal(`The sharing service does not let this page in (${status}). Tell whoever runs this site.`);
+  if (body === null) throw new UserError(SOMETHING_ELSE);
+  throw new UserError(`The sharing service does not let this page in (${status}). Tell whoever runs this site.`);
 }
 
 function sharedIn({ status, body }) {
   if (status === 200 && body?.content && body.id) {
     return { id: body.id, readableId: body.readable_id ?? '', content: body.content };
   }
-  if (body === null) throw new Refusal(SOMETHING_ELSE);
-  throw new Refusal(`The sharing service answered ${status}. Try again in a minute.`);
+  if (body === null) throw new UserError(SOMETHING_ELSE);
+  throw new UserError(`The sharing service answered ${status}. Try again in a minute.`);
 }
 
 /** Ask, again and later where that may help. */
@@ -133,11 +133,11 @@ async function answered(url, options) {
       });
       if (!BUSY.includes(response.status)) return { status: response.status, body: await jsonOf(response) };
       const asked = restAskedFor(response.headers);
-      if (attempt === ATTEMPTS || asked > LONGEST_PAUSE) throw new Refusal(busy(response.status));
+      if (attempt === ATTEMPTS || asked > LONGEST_PAUSE) throw new UserError(busy(response.status));
       pause = Math.max(pause, asked);
     } catch (error) {
-      if (error instanceof Refusal) throw error;
-      if (attempt === ATTEMPTS || !navigator.onLine) throw new Refusal(unreachable());
+      if (error instanceof UserError) throw error;
+      if (attempt === ATTEMPTS || !navigator.onLine) throw new UserError(unreachable());
     }
     await new Promise(resolve => setTimeout(resolve, pause));
   }

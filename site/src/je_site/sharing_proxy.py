@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
-__all__ = ["Forwarding"]
+__all__ = ["SharingProxy"]
 
 #: Paths of a site's address that are the sharing service's.
 _PATHS = ("/api/v1/{rest:path}", "/s/{rest:path}")
@@ -35,7 +35,7 @@ _NOT_RUNNING = "The sharing service is not running. Stop the site's server and s
 _OTHER_ORIGIN = "This service is for the pages of its own site only."
 
 
-class Forwarding:
+class SharingProxy:
     """The part of a site that the sharing service answers.
 
     Parameters

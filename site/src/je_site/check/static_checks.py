@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from je_site.check.verdicts import CellVerdict, LessonVerdict, Verdict
-from je_site.lesson_packages import added_for_build, lacking_by_place
+from je_site.lesson_packages import missing_by_place, site_lock_for_build
 from je_site.lessons import (
     PYTHON,
     SHELL_CELLS,
-    called,
+    call_name,
     code_cells,
     parse_cell,
     place_of,
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
     from je_site.lessons import CodeCell
     from je_site.progress import Reporter
 
-__all__ = ["read_without_running"]
+__all__ = ["check_without_running"]
 
 #: Cell magics whose programs a browser does not have.
-_NO_SUCH_PROGRAM = frozenset({"R", "perl", "python2", "ruby"})
+_UNAVAILABLE_MAGICS = frozenset({"R", "perl", "python2", "ruby"})
 
 #: Cell magics whose body is Python.
 _PYTHON_CELLS = frozenset({"capture", "debug", "prun", "python", "python3", "time", "timeit"})
 
 #: Calls that fetch what they are named for.
-_FETCHING = frozenset({"load_dataset", "urlopen", "urlretrieve"})
+_FETCH_FUNCTIONS = frozenset({"load_dataset", "urlopen", "urlretrieve"})
 
-_ASKING = frozenset({"input", "raw_input", "getpass"})
+_INPUT_FUNCTIONS = frozenset({"input", "raw_input", "getpass"})
 
-#: Characters of an address.
-_LONGEST = 2000
+#: In characters.
+_MAX_ADDRESS_LENGTH = 2000
 
 
-def read_without_running(
+def check_without_running(
     folder: Path, lessons: Iterable[str], options: BuildOptions, reporter: Reporter
 ) -> tuple[LessonVerdict, ...]:
     """Say of each cell of lessons what is likely to come of it in a site.
@@ -72,16 +72,16 @@ def read_without_running(
         In the order of `lessons`; after them modules and requirements files beside them that
         need what the site does not have.
     """
-    added = added_for_build(options.lock_path, options.needs, reporter)
-    lacking = lacking_by_place(options.needs, added)
-    beside = (place for place in sorted(lacking) if place.endswith((".py", ".txt")))
+    added = site_lock_for_build(options.site_lock_path, options.needs, reporter)
+    missing = missing_by_place(options.needs, added)
+    beside = (place for place in sorted(missing) if place.endswith((".py", ".txt")))
     return (
-        *(_read_lesson(folder, lesson, lacking) for lesson in lessons),
-        *(LessonVerdict(place, (), " ".join(lacking[place])) for place in beside),
+        *(_read_lesson(folder, lesson, missing) for lesson in lessons),
+        *(LessonVerdict(place, (), " ".join(missing[place])) for place in beside),
     )
 
 
-def _read_lesson(folder: Path, lesson: str, lacking: Mapping[str, list[str]]) -> LessonVerdict:
+def _read_lesson(folder: Path, lesson: str, missing: Mapping[str, list[str]]) -> LessonVerdict:
     try:
         cells = code_cells(folder / lesson)
     except (OSError, ValueError) as error:
@@ -92,7 +92,7 @@ def _read_lesson(folder: Path, lesson: str, lacking: Mapping[str, list[str]]) ->
         tuple(
             CellVerdict(
                 cell.number,
-                *_verdict(cell, lacking.get(place_of(lesson, cell.number), ()), hosts),
+                *_verdict(cell, missing.get(place_of(lesson, cell.number), ()), hosts),
             )
             for cell in cells
             if cell.source.strip()
@@ -100,35 +100,35 @@ def _read_lesson(folder: Path, lesson: str, lacking: Mapping[str, list[str]]) ->
     )
 
 
-def _verdict(cell: CodeCell, lacking: Sequence[str], hosts: dict[str, str]) -> tuple[Verdict, str]:
+def _verdict(cell: CodeCell, missing: Sequence[str], hosts: dict[str, str]) -> tuple[Verdict, str]:
     """Return the verdict on a cell; add to the hosts what names of it stand for."""
     if cell.language != PYTHON:
         return Verdict.FAILS, f"It is written for a kernel of {cell.language}, and not of Python."
-    found = _Found(hosts)
-    problem = found.read(cell.source)
+    reader = _CellReader(hosts)
+    problem = reader.read(cell.source)
     if not cell.raises:
-        if lacking:
-            return Verdict.PACKAGE, " ".join(dict.fromkeys(lacking))
+        if missing:
+            return Verdict.PACKAGE, " ".join(dict.fromkeys(missing))
         if problem:
             return Verdict.FAILS, problem
-    if found.asked_hosts:
-        return Verdict.NETWORK, f"It reads from {', '.join(dict.fromkeys(found.asked_hosts))}."
-    if found.fetching:
-        return Verdict.NETWORK, f"It calls {', '.join(dict.fromkeys(found.fetching))}."
-    if found.waits:
-        return Verdict.INPUT, found.waits
+    if reader.hosts_in_use:
+        return Verdict.NETWORK, f"It reads from {', '.join(dict.fromkeys(reader.hosts_in_use))}."
+    if reader.fetch_calls:
+        return Verdict.NETWORK, f"It calls {', '.join(dict.fromkeys(reader.fetch_calls))}."
+    if reader.input_reason:
+        return Verdict.INPUT, reader.input_reason
     return Verdict.RUNS, ""
 
 
 @dataclass
-class _Found:
+class _CellReader:
     """What stands in a cell."""
 
     #: Hosts that names stand for, also those of cells above.
     hosts: dict[str, str]
-    asked_hosts: list[str] = field(default_factory=list)
-    fetching: list[str] = field(default_factory=list)
-    waits: str = ""
+    hosts_in_use: list[str] = field(default_factory=list)
+    fetch_calls: list[str] = field(default_factory=list)
+    input_reason: str = ""
 
     def read(self, source: str) -> str:
         """Look through code; return why it cannot run, if that is seen."""
@@ -142,29 +142,29 @@ class _Found:
         while pending:
             node = pending.pop()
             pending += _children(node)
-            if isinstance(node, ast.Assign) and (host := _host_at_start_of(node.value)):
+            if isinstance(node, ast.Assign) and (host := _leading_host(node.value)):
                 names = [target.id for target in node.targets if isinstance(target, ast.Name)]
                 self.hosts.update(dict.fromkeys(names, host))
             elif isinstance(node, ast.Call):
                 problem = self._call(node) or problem
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                self.asked_hosts += [self.hosts[node.id]] if node.id in self.hosts else []
+                self.hosts_in_use += [self.hosts[node.id]] if node.id in self.hosts else []
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                self.asked_hosts += filter(None, [_host_of(node.value)])
+                self.hosts_in_use += filter(None, [_host_of(node.value)])
         return problem
 
     def _call(self, call: ast.Call) -> str:
-        name, owner = called(call.func)
+        name, owner = call_name(call.func)
         whole = f"{owner}.{name}" if owner else name
         texts = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
         if owner == "get_ipython()":
             return self._magic(name, [str(text) for text in texts])
-        if name in _ASKING and owner in ("", "getpass"):
-            self.waits = f"It asks {texts[0]!r}." if texts else "It asks a question."
+        if name in _INPUT_FUNCTIONS and owner in ("", "getpass"):
+            self.input_reason = f"It asks {texts[0]!r}." if texts else "It asks a question."
         elif whole == "files.upload":
-            self.waits = "It waits for a file that somebody chooses."
-        elif name in _FETCHING or name.startswith("fetch_") or whole == "nltk.download":
-            self.fetching.append(whole)
+            self.input_reason = "It waits for a file that somebody chooses."
+        elif name in _FETCH_FUNCTIONS or name.startswith("fetch_") or whole == "nltk.download":
+            self.fetch_calls.append(whole)
         return ""
 
     def _magic(self, method: str, arguments: Sequence[str]) -> str:
@@ -172,7 +172,7 @@ class _Found:
             self._shell(" ".join(arguments))
             return ""
         name, _, body = arguments
-        if name in _NO_SUCH_PROGRAM:
+        if name in _UNAVAILABLE_MAGICS:
             return f"%%{name} needs a program that no browser has."
         if name in SHELL_CELLS:
             self._shell(body)
@@ -181,12 +181,12 @@ class _Found:
         return ""
 
     def _shell(self, text: str) -> None:
-        self.asked_hosts += filter(None, (_host_of(word.strip("\"'")) for word in text.split()))
+        self.hosts_in_use += filter(None, (_host_of(word.strip("\"'")) for word in text.split()))
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
     """Return what is inside of a node, but for what it only names or says."""
-    if isinstance(node, ast.Assign) and _host_at_start_of(node.value):
+    if isinstance(node, ast.Assign) and _leading_host(node.value):
         return
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return
@@ -194,7 +194,7 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
         yield from (each for each in node.values if not _is_plain_address(each))
         return
     if isinstance(node, ast.Call):
-        name, owner = called(node.func)
+        name, owner = call_name(node.func)
         # Their texts are looked at by themselves, or are for a person.
         if owner == "get_ipython()" or name == "print" or owner == "webbrowser":
             yield from (each for each in node.args if not isinstance(each, ast.Constant))
@@ -202,7 +202,7 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
     yield from ast.iter_child_nodes(node)
 
 
-def _host_at_start_of(value: ast.expr) -> str:
+def _leading_host(value: ast.expr) -> str:
     """Return the host of a text that is put together of an address and more."""
     while isinstance(value, ast.BinOp):
         value = value.left
@@ -214,7 +214,7 @@ def _host_at_start_of(value: ast.expr) -> str:
 
 
 def _host_of(text: str) -> str:
-    if not text.startswith(("http://", "https://", "ftp://")) or len(text) > _LONGEST:
+    if not text.startswith(("http://", "https://", "ftp://")) or len(text) > _MAX_ADDRESS_LENGTH:
         return ""
     try:
         return urlsplit(text).hostname or ""

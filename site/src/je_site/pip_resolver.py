@@ -24,7 +24,7 @@ from packaging.utils import canonicalize_name
 
 from je_site.cache import temporary_folder
 from je_site.errors import LockError
-from je_site.placeholder import STAND_IN_TAG, write_stand_in
+from je_site.placeholder import PLACEHOLDER_TAG, write_placeholder
 from je_site.requirements import browser_environment
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IndexUnreachableError",
+    "Placeholder",
     "Platform",
     "Resolved",
-    "StandIn",
     "UnresolvableError",
     "is_for_others",
     "resolve",
@@ -92,7 +92,7 @@ class Platform:
 
 
 @dataclass(frozen=True)
-class StandIn:
+class Placeholder:
     """A package that is had from elsewhere, in the version that is had.
 
     Attributes
@@ -117,7 +117,7 @@ class Resolved:
     name, version
         Of the package; the name is normalised.
     file_name, sha256
-        Its wheel; both empty for a stand-in.
+        Its wheel; both empty for a placeholder.
     requires
         Its requirements, as in ``Requires-Dist``.
     """
@@ -132,7 +132,7 @@ class Resolved:
 def resolve(
     requirements: Iterable[str],
     platform: Platform,
-    stand_ins: Iterable[StandIn],
+    placeholders: Iterable[Placeholder],
     constraints: Mapping[str, str],
 ) -> tuple[Resolved, ...]:
     """Find versions that fit each other, and what they need.
@@ -143,7 +143,7 @@ def resolve(
         What is wanted.
     platform
         What it should run on.
-    stand_ins
+    placeholders
         What there is already.
     constraints
         The only version of a package that may be taken, by the package's name.
@@ -151,7 +151,7 @@ def resolve(
     Returns
     -------
     tuple of Resolved
-        Everything that is needed, stand-ins included.
+        Everything that is needed, placeholders included.
 
     Raises
     ------
@@ -163,8 +163,8 @@ def resolve(
     with temporary_folder() as folder:
         known = folder / "known"
         known.mkdir()
-        for each in stand_ins:
-            write_stand_in(known, each.name, each.version, each.depends)
+        for each in placeholders:
+            write_placeholder(known, each.name, each.version, each.depends)
         wanted = _written(folder / "wanted.txt", requirements)
         fixed = _written(folder / "fixed.txt", (f"{n}=={v}" for n, v in constraints.items()))
         report = folder / "report.json"
@@ -259,12 +259,12 @@ def _written(path: Path, lines: Iterable[str]) -> Path:
 def _resolved(item: Mapping[str, Any]) -> Resolved:
     metadata, download = item["metadata"], item["download_info"]
     file_name = PurePosixPath(unquote(urlsplit(download["url"]).path)).name
-    stand_in = file_name.endswith(f"-{STAND_IN_TAG}.whl")
+    placeholder = file_name.endswith(f"-{PLACEHOLDER_TAG}.whl")
     return Resolved(
         name=canonicalize_name(metadata["name"]),
         version=str(metadata["version"]),
-        file_name="" if stand_in else file_name,
-        sha256="" if stand_in else str(download["archive_info"]["hashes"]["sha256"]),
+        file_name="" if placeholder else file_name,
+        sha256="" if placeholder else str(download["archive_info"]["hashes"]["sha256"]),
         requires=tuple(metadata.get("requires_dist", ())),
     )
 

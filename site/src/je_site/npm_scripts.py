@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from je_site.lock import Scripts, SiteLock
+    from je_site.lock import DistributionLock, Scripts
     from je_site.progress import Reporter
 
 __all__ = ["place_scripts"]
 
 
-def place_scripts(lock: SiteLock, output: Path, reporter: Reporter) -> tuple[str, ...]:
+def place_scripts(lock: DistributionLock, output: Path, reporter: Reporter) -> tuple[str, ...]:
     """Put the locked scripts into a site, and fetch them first if they are not in the cache.
 
     Parameters
@@ -65,7 +65,7 @@ def place_scripts(lock: SiteLock, output: Path, reporter: Reporter) -> tuple[str
     return tuple(placed)
 
 
-def _fetched(scripts: Scripts, lock: SiteLock, reporter: Reporter) -> Path:
+def _fetched(scripts: Scripts, lock: DistributionLock, reporter: Reporter) -> Path:
     folder = cache_folder() / "npm" / f"{scripts.npm}@{scripts.version}"
     missing = _missing(scripts, folder)
     if not missing:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from je_site.build import build_if_needed
 from je_site.cache import cache_folder
 from je_site.check.lesson_browser import OFFLINE, lesson_browser
-from je_site.check.reading import read_without_running
+from je_site.check.static_checks import check_without_running
 from je_site.check.verdicts import judge
 from je_site.errors import CheckError
-from je_site.progress import reporting
+from je_site.progress import progress_reporter
 from je_site.server import serve
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from je_site.check.verdicts import LessonVerdict
     from je_site.progress import Reporter
 
-__all__ = ["check_lessons", "lessons_in", "read_lessons", "run_lessons"]
+__all__ = ["check_lessons", "check_lessons_fast", "lessons_in", "run_lessons"]
 
 
 def lessons_in(path: Path) -> tuple[Path, tuple[str, ...]]:
@@ -111,7 +111,7 @@ def check_lessons(
     options = replace(options, contents=(folder,))
     site = output if output is not None else _default_output(folder)
     build_if_needed(site, options)
-    with reporting() as reporter, serve(site) as served:
+    with progress_reporter() as reporter, serve(site) as served:
         runs = run_lessons(
             served.url,
             lessons,
@@ -124,7 +124,7 @@ def check_lessons(
     return tuple(judged[lesson] for lesson in lessons)
 
 
-def read_lessons(path: Path, options: BuildOptions) -> tuple[LessonVerdict, ...]:
+def check_lessons_fast(path: Path, options: BuildOptions) -> tuple[LessonVerdict, ...]:
     """Say what is likely to come of lessons, without running them.
 
     Parameters
@@ -145,8 +145,10 @@ def read_lessons(path: Path, options: BuildOptions) -> tuple[LessonVerdict, ...]
         When the site's lock cannot be used.
     """
     folder, lessons = lessons_in(path)
-    with reporting() as reporter:
-        return read_without_running(folder, lessons, replace(options, contents=(folder,)), reporter)
+    with progress_reporter() as reporter:
+        return check_without_running(
+            folder, lessons, replace(options, contents=(folder,)), reporter
+        )
 
 
 def run_lessons(

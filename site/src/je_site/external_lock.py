@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from je_site.lock import SiteLock
+    from je_site.lock import DistributionLock
     from je_site.progress import Reporter
 
-__all__ = ["UpstreamLock", "default_lock", "deployers_lock", "names_a_pyodide"]
+__all__ = ["ExternalLock", "configured_lock", "configures_pyodide", "default_lock"]
 
 _LOCK = "pyodide-lock.json"
 
 
 @dataclass(frozen=True)
-class UpstreamLock:
+class ExternalLock:
     """A lock, with every ``file_name`` as it must be in ours.
 
     Attributes
@@ -53,7 +53,7 @@ class UpstreamLock:
         return ".".join(str(self.info.get("python", "")).split(".")[:2])
 
 
-def names_a_pyodide(settings: Mapping[str, Any]) -> bool:
+def configures_pyodide(settings: Mapping[str, Any]) -> bool:
     """Tell whether the deployer chose a Pyodide, or a lock.
 
     Parameters
@@ -69,7 +69,9 @@ def names_a_pyodide(settings: Mapping[str, Any]) -> bool:
     return bool(settings.get("pyodideUrl") or settings.get(OPTIONS, {}).get("lockFileURL"))
 
 
-def default_lock(lock: SiteLock, reporter: Reporter, version: str | None = None) -> UpstreamLock:
+def default_lock(
+    lock: DistributionLock, reporter: Reporter, version: str | None = None
+) -> ExternalLock:
     """Read the lock of a Pyodide on Pyodide's own servers.
 
     It comes from npm, whose package of the same version contains it.
@@ -85,7 +87,7 @@ def default_lock(lock: SiteLock, reporter: Reporter, version: str | None = None)
 
     Returns
     -------
-    UpstreamLock
+    ExternalLock
         With whole addresses.
     """
     version = version or installed_pyodide_version()
@@ -96,7 +98,7 @@ def default_lock(lock: SiteLock, reporter: Reporter, version: str | None = None)
     return _with_names(read, lambda name: urljoin(release_url(version), name))
 
 
-def deployers_lock(output: Path, settings: Mapping[str, Any], reporter: Reporter) -> UpstreamLock:
+def configured_lock(output: Path, settings: Mapping[str, Any], reporter: Reporter) -> ExternalLock:
     """Read the lock that the deployer's settings name, or that is beside their Pyodide.
 
     Parameters
@@ -110,7 +112,7 @@ def deployers_lock(output: Path, settings: Mapping[str, Any], reporter: Reporter
 
     Returns
     -------
-    UpstreamLock
+    ExternalLock
         Its content.
 
     Raises
@@ -186,9 +188,9 @@ def _parsed(content: bytes, origin: str) -> dict[str, Any]:
     raise LockError(f"{origin} is not a lock of Pyodide, so je-kernel cannot add to it.")
 
 
-def _with_names(read: Mapping[str, Any], rename: Any) -> UpstreamLock:
+def _with_names(read: Mapping[str, Any], rename: Any) -> ExternalLock:
     packages = {
         name: {**entry, "file_name": rename(entry["file_name"])}
         for name, entry in read["packages"].items()
     }
-    return UpstreamLock(read["info"], packages)
+    return ExternalLock(read["info"], packages)
