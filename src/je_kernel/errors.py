@@ -438,7 +438,7 @@ def combined(error: NetworkError, base: type[Exception], **arguments: Any) -> Ne
     Parameters
     ----------
     error
-        What happened, as `je_kernel.net.explain.explain` tells it.
+        What happened, as `je_kernel.net.error_messages.explain` tells it.
     base
         What the other library would have raised.
     **arguments

@@ -47,18 +47,18 @@ async def wait_for_copies(selenium, count):
     """Wait until so many copies have been kept."""
     import asyncio
 
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
 
-    while saved._tasks or len(await saved.CacheStore().copies()) < count:
+    while response_cache._tasks or len(await response_cache.CacheStore().copies()) < count:
         await asyncio.sleep(0.02)
-    return sorted((copy.asked, copy.size) for copy in await saved.CacheStore().copies())
+    return sorted((copy.asked, copy.size) for copy in await response_cache.CacheStore().copies())
 
 
 @run_in_pyodide(packages=PACKAGES)
 def forget(selenium):
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
 
-    saved.clear_saved()
+    response_cache.clear_saved()
 
 
 def test_a_site_that_forbids_is_told_from_one_that_is_not_there(selenium, other):
@@ -154,7 +154,7 @@ async def keep_many(selenium, count, megabytes):
     import os
 
     from je_kernel import settings
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
     from je_kernel.net.message import Request, Response
 
     os.environ["JE_KERNEL_SAVED_COPIES_MB"] = str(megabytes)
@@ -163,11 +163,11 @@ async def keep_many(selenium, count, megabytes):
         for number in range(count):
             url = f"https://data.example/{number}.bin"
             body = bytes([number]) * 1_000_000
-            saved.keep(Request("GET", url), Response(200, "OK", url, (), body))
-            while saved._tasks:
+            response_cache.keep(Request("GET", url), Response(200, "OK", url, (), body))
+            while response_cache._tasks:
                 await asyncio.sleep(0.01)
-        left = [copy.asked for copy in await saved.CacheStore().copies()]
-        bodies = [await saved.CacheStore().body(asked) for asked in left]
+        left = [copy.asked for copy in await response_cache.CacheStore().copies()]
+        bodies = [await response_cache.CacheStore().body(asked) for asked in left]
         assert all(body == body[:1] * 1_000_000 for body in bodies)
         return left
     finally:
@@ -186,13 +186,13 @@ def recall_ready(selenium, url):
     """Find a copy the way that a browser without JSPI does."""
     from pyodide.ffi import run_sync
 
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
     from je_kernel.net.message import Request
 
     request = Request("GET", url)
-    before = saved._find_ready(request)
-    run_sync(saved._prepare(saved.CacheStore()))
-    ready = saved._ready[url].blob_url
+    before = response_cache._find_ready(request)
+    run_sync(response_cache._prepare(response_cache.CacheStore()))
+    ready = response_cache._ready[url].blob_url
     import js
 
     # A page may not read bytes synchronously; a worker, as a kernel is one, may.

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from je_kernel import diagnosis, settings
 from je_kernel.errors import SiteForbidsError
-from je_kernel.net import recovery, saved
+from je_kernel.net import fallback, response_cache
 from je_kernel.net.credentials import secret_in, shown_text, shown_url
-from je_kernel.net.evidence import Evidence
-from je_kernel.net.explain import check, explain, explain_status, shown
+from je_kernel.net.diagnostics import Evidence
+from je_kernel.net.error_messages import check, explain, explain_status, shown
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
 from je_kernel.net.relay import may_relay
-from je_kernel.net.saved import may_keep
+from je_kernel.net.response_cache import may_keep
 from je_kernel.settings import Settings
 from je_kernel.sharing.personal_data import scan_text
-from tests.plain.test_net_saved import Shelf, copy_of
+from tests.plain.test_net_response_cache import Shelf, copy_of
 from tests.secret_requests import OPEN_ADDRESSES, SECRET_ADDRESSES, SECRET_HEADERS, SITE
 
 OK = Response(200, "OK", SITE, (), b"a,b\n1,2\n")
@@ -160,8 +160,8 @@ def recovered(monkeypatch, request):
     monkeypatch.setenv("JE_KERNEL_RELAY_URL", "https://notebooks.example/relay")
     settings.reload()
     evidence = Evidence("network", request.url, "https://notebooks.example/", True, True, True)
-    monkeypatch.setattr(recovery, "gather", lambda _: evidence)
-    monkeypatch.setattr(saved, "recall", lambda _: None)
+    monkeypatch.setattr(fallback, "gather", lambda _: evidence)
+    monkeypatch.setattr(response_cache, "recall", lambda _: None)
     sent = []
 
     def send(asked):
@@ -169,7 +169,7 @@ def recovered(monkeypatch, request):
         return OK
 
     try:
-        return recovery.recover(TransportFailure("network", request), send), sent
+        return fallback.recover(TransportFailure("network", request), send), sent
     finally:
         monkeypatch.undo()
         settings.reload()
@@ -196,7 +196,7 @@ def test_what_an_earlier_version_kept_of_secrets_is_forgotten():
         copy_of(asked, 3, 1.0),
         replace(copy_of("https://b.example/", 3, 1.0), url=led_to),
     )
-    asyncio.run(saved._drop_secrets(shelf))
+    asyncio.run(response_cache._drop_secrets(shelf))
     assert set(shelf.entries) == {SITE}
 
 

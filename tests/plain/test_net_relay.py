@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from je_kernel import errors, settings
-from je_kernel.net import evidence as evidence_module
-from je_kernel.net import recovery, saved
+from je_kernel.net import diagnostics as evidence_module
+from je_kernel.net import fallback, response_cache
 from je_kernel.net import relay as relay_module
-from je_kernel.net.evidence import Evidence
+from je_kernel.net.diagnostics import Evidence
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
 from je_kernel.net.relay import answer_of, ask, may_relay, refusal, relayed
@@ -122,13 +122,13 @@ class Net:
             return value
 
         patch = self.monkeypatch.setattr
-        patch(recovery, "gather", lambda _: evidence)
-        patch(recovery, "gather_async", lambda _: later(evidence))
-        patch(saved, "recall", lambda _: copy)
-        patch(saved, "recall_async", lambda _: later(copy))
+        patch(fallback, "gather", lambda _: evidence)
+        patch(fallback, "gather_async", lambda _: later(evidence))
+        patch(response_cache, "recall", lambda _: copy)
+        patch(response_cache, "recall_async", lambda _: later(copy))
         if self.asynchronous:
-            return asyncio.run(recovery.recover_async(failure, send_async))
-        return recovery.recover(failure, send)
+            return asyncio.run(fallback.recover_async(failure, send_async))
+        return fallback.recover(failure, send)
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])

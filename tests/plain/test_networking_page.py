@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from je_kernel import errors
-from je_kernel.net.evidence import Evidence
-from je_kernel.net.explain import check, explain, explain_status
+from je_kernel.net.diagnostics import Evidence
+from je_kernel.net.error_messages import check, explain, explain_status
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.links import data_url
 from je_kernel.net.message import Request, Response

@@ -79,7 +79,7 @@ async def download_async(url: str) -> Downloaded:
 
 
 def _status_error(response: Response) -> StatusError:
-    from je_kernel.net.explain import explain_status
+    from je_kernel.net.error_messages import explain_status
 
     headers = Message()
     for name, value in response.headers:

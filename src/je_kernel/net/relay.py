@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from je_kernel.net.credentials import secret_in
-from je_kernel.net.evidence import is_private_host
+from je_kernel.net.diagnostics import is_private_host
 from je_kernel.net.message import Request
 
 if TYPE_CHECKING:

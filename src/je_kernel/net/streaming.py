@@ -12,8 +12,8 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from je_kernel.net import browser_law, progress, saved, transport
-from je_kernel.net.explain import check, explain
+from je_kernel.net import fetch_restrictions, progress, response_cache, transport
+from je_kernel.net.error_messages import check, explain
 from je_kernel.net.failure import TransportFailure
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def open_chunks(request: Request, translate: Translate) -> tuple[Response, Chunk
     je_kernel.errors.NetworkError
         If there is no response; its class and text say why.
     """
-    if not transport.waits() or browser_law.is_packed_file(request.url):
+    if not transport.waits() or fetch_restrictions.is_packed_file(request.url):
         return _whole(transport.send(request))
     try:
         opening = _Opening(request, translate)
@@ -99,7 +99,7 @@ async def open_chunks_async(
     request, translate
         As for `open_chunks`.
     """
-    if browser_law.is_packed_file(request.url):
+    if fetch_restrictions.is_packed_file(request.url):
         return _whole(await transport.send_async(request))
     try:
         opening = _Opening(request, translate)
@@ -147,7 +147,7 @@ class _Opening:
 
         self._request = transport.with_settings(request)
         self._translate = translate
-        self.stream = Stream(browser_law.permitted(self._request))
+        self.stream = Stream(fetch_restrictions.permitted(self._request))
 
     def answered(self, told: Response) -> Chunks:
         """Return the body that comes after a head, as the browser told it."""
@@ -180,7 +180,7 @@ class Chunks:
 
         self._request = request
         self._told = told
-        self._head = browser_law.truthful_head(told)
+        self._head = fetch_restrictions.truthful_head(told)
         self._stream = stream
         self._translate = translate
         self._watched = progress.watch(request, announced(told))
@@ -189,7 +189,7 @@ class Chunks:
         self._over = False
         # JavaScript's own chunks, not copied, as long as a copy of so many may be kept.
         self._to_keep: list[Any] = []
-        self._room = saved.room_for(request, self._head)
+        self._room = response_cache.room_for(request, self._head)
 
     @property
     def may_be_page(self) -> bool:
@@ -266,9 +266,9 @@ class Chunks:
 
     def _came(self, chunk: Any) -> Any:
         if chunk is None:
-            if browser_law.is_cut_short(self._request, self._told, self._came_bytes):
+            if fetch_restrictions.is_cut_short(self._request, self._told, self._came_bytes):
                 self._failed(TransportFailure("interrupted", self._request, "the body is short"))
-            saved.keep_chunks(self._request, self._head, self._to_keep)
+            response_cache.keep_chunks(self._request, self._head, self._to_keep)
             self.close()
             return None
         self._came_bytes += chunk.byteLength

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from je_kernel import runtime, settings
 from je_kernel.errors import ArgumentError, NotInBrowserError
-from je_kernel.net import browser_law, saved
-from je_kernel.net.explain import check
+from je_kernel.net import fetch_restrictions, response_cache
+from je_kernel.net.error_messages import check
 from je_kernel.net.failure import TransportFailure
+from je_kernel.net.fallback import recover, recover_async
 from je_kernel.net.message import Request
-from je_kernel.net.recovery import recover, recover_async
 
 if TYPE_CHECKING:
     from je_kernel.net.message import Response
@@ -37,7 +37,7 @@ def send(request: Request) -> Response:
     Returns
     -------
     Response
-        From the network or, where there is none, what `recovery` finds instead.
+        From the network or, where there is none, what `fallback` finds instead.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def send(request: Request) -> Response:
     except TransportFailure as failure:
         return instead(failure)
     check(request, response)
-    saved.keep(request, response)
+    response_cache.keep(request, response)
     return response
 
 
@@ -70,12 +70,12 @@ async def send_async(request: Request) -> Response:
     except TransportFailure as failure:
         return await instead_async(failure)
     check(request, response)
-    saved.keep(request, response)
+    response_cache.keep(request, response)
     return response
 
 
 def instead(failure: TransportFailure) -> Response:
-    """Find another way to what a request asked for, as `je_kernel.net.recovery.recover` does.
+    """Find another way to what a request asked for, as `je_kernel.net.fallback.recover` does.
 
     Parameters
     ----------
@@ -108,19 +108,19 @@ def with_settings(request: Request) -> Request:
 
 
 def _carry(request: Request) -> Response:
-    lawful = browser_law.permitted(request)
+    lawful = fetch_restrictions.permitted(request)
     if waits():
         from je_kernel.net.engine_fetch import send as engine
     else:
         from je_kernel.net.engine_xhr import send as engine
-    return browser_law.truthful(request, engine(lawful))
+    return fetch_restrictions.truthful(request, engine(lawful))
 
 
 async def _carry_async(request: Request) -> Response:
     from je_kernel.net import engine_fetch
 
-    lawful = browser_law.permitted(request)
-    return browser_law.truthful(request, await engine_fetch.send_async(lawful))
+    lawful = fetch_restrictions.permitted(request)
+    return fetch_restrictions.truthful(request, await engine_fetch.send_async(lawful))
 
 
 def waits() -> bool:

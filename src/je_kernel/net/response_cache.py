@@ -474,7 +474,7 @@ def warn_of(copy: Copy) -> None:
     copy
         The copy.
     """
-    from je_kernel.net.explain import shown
+    from je_kernel.net.error_messages import shown
     from je_kernel.tracebacks import student_frame
 
     text = (

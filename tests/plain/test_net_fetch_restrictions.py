@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from je_kernel.net.browser_law import permitted, truthful
 from je_kernel.net.failure import TransportFailure
+from je_kernel.net.fetch_restrictions import permitted, truthful
 from je_kernel.net.message import Request, Response
 
 pytestmark = pytest.mark.plain

@@ -1,6 +1,6 @@
 """Failures and unwanted answers, said in the words of a student's lesson.
 
-What is known of a failure comes from `je_kernel.net.evidence`; what the
+What is known of a failure comes from `je_kernel.net.diagnostics`; what the
 well-known sharing pages are, from `je_kernel.net.links`.
 """
 
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from je_kernel import errors
 from je_kernel.net import links
 from je_kernel.net.credentials import shown_url
-from je_kernel.net.evidence import Evidence, decide, gather
+from je_kernel.net.diagnostics import Evidence, decide, gather
 from je_kernel.net.message import whole_number, without_default_port
 
 if TYPE_CHECKING:

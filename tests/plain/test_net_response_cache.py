@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from je_kernel import settings
 from je_kernel.errors import SavedCopyWarning
-from je_kernel.net import saved
+from je_kernel.net import response_cache
 from je_kernel.net.message import Request, Response
-from je_kernel.net.saved import Copy, age_in_words, may_keep, to_drop, warn_of
+from je_kernel.net.response_cache import Copy, age_in_words, may_keep, to_drop, warn_of
 
 DATA = "https://data.example/rain.csv"
 MB = 1_000_000
@@ -155,7 +155,7 @@ def read_in_a_lesson(copy):
 
 
 def test_the_warning_points_at_the_students_line_and_gives_the_age(monkeypatch):
-    monkeypatch.setattr(saved.time, "time", lambda: 3 * 86400.0)
+    monkeypatch.setattr(response_cache.time, "time", lambda: 3 * 86400.0)
     with pytest.warns(SavedCopyWarning, match="that was kept in this browser 2 days ago") as seen:
         read_in_a_lesson(copy_of(DATA, 8, 0.0, when=86400.0))
     assert (seen[0].filename, seen[0].lineno) == ("lesson.py", 4)
@@ -203,7 +203,10 @@ class Shelf:
 
 
 def store(shelf, copy, limit):
-    asyncio.run(saved._keep(shelf, copy, saved._Waiting(b"y" * copy.size).fetch, limit))
+    body = response_cache._Waiting(b"y" * copy.size)
+    asyncio.run(
+        response_cache._keep(shelf, copy, response_cache._Waiting(b"y" * copy.size).fetch, limit)
+    )
 
 
 def test_keeping_makes_room_first():
@@ -221,7 +224,7 @@ def test_the_copy_for_the_same_address_is_replaced_and_pushes_nothing_out():
 
 def test_finding_a_copy_marks_it_as_used():
     shelf = Shelf(copy_of(DATA, 3, 1.0))
-    copy, body = asyncio.run(saved._find(shelf, replace(GET, url=DATA + "#part")))
+    copy, body = asyncio.run(response_cache._find(shelf, replace(GET, url=DATA + "#part")))
     assert (copy.asked, body) == (DATA, b"xxx")
     assert shelf.entries[DATA][0].used > 1.0
     assert shelf.entries[DATA][0].saved == 0.0
@@ -232,19 +235,21 @@ def test_a_store_that_is_broken_is_as_good_as_none():
         async def find(self, asked):
             raise OSError("storage is forbidden")
 
-    assert asyncio.run(saved._find(Broken(), GET)) is None
+    assert asyncio.run(response_cache._find(Broken(), GET)) is None
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3])
 def test_forgetting_in_the_cell_of_a_download_leaves_nothing_that_was_never_awaited(turns):
     shelf = Shelf()
-    waiting = saved._Waiting(b"x" * 2 * MB)
+    waiting = response_cache._Waiting(b"x" * 2 * MB)
 
     async def cell():
-        saved._soon(lambda: saved._keep(shelf, copy_of(DATA, 8, 1.0), waiting.fetch, MB))
+        response_cache._soon(
+            lambda: response_cache._keep(shelf, copy_of(DATA, 8, 1.0), waiting.fetch, MB)
+        )
         for _ in range(turns):
             await asyncio.sleep(0)
-        saved.clear_saved()
+        response_cache.clear_saved()
         await asyncio.sleep(0)
 
     with warnings.catch_warnings(record=True) as seen:
@@ -252,34 +257,34 @@ def test_forgetting_in_the_cell_of_a_download_leaves_nothing_that_was_never_awai
         asyncio.run(cell())
         gc.collect()
     assert [str(warning.message) for warning in seen] == []
-    assert saved._tasks == set()
+    assert response_cache._tasks == set()
 
 
 def test_waiting_bodies_are_counted_until_they_are_fetched():
-    before = saved._Waiting.total
-    waiting = saved._Waiting(b"x" * 2 * MB)
-    assert saved._Waiting.total == before + 2 * MB
+    before = response_cache._Waiting.total
+    waiting = response_cache._Waiting(b"x" * 2 * MB)
+    assert response_cache._Waiting.total == before + 2 * MB
     waiting.fetch()
     waiting.fetch()
-    assert saved._Waiting.total == before
+    assert response_cache._Waiting.total == before
 
 
 def test_off_means_off(monkeypatch):
     monkeypatch.setenv("JE_KERNEL_SAVED_COPIES_MB", "0")
     settings.reload()
-    monkeypatch.setattr(saved, "_store", lambda: pytest.fail("nothing may be stored"))
+    monkeypatch.setattr(response_cache, "_store", lambda: pytest.fail("nothing may be stored"))
     try:
-        saved.keep(GET, OK)
-        assert saved.room_for(GET, OK) == 0
-        assert saved.recall(GET) is None
-        assert asyncio.run(saved.recall_async(GET)) is None
+        response_cache.keep(GET, OK)
+        assert response_cache.room_for(GET, OK) == 0
+        assert response_cache.recall(GET) is None
+        assert asyncio.run(response_cache.recall_async(GET)) is None
     finally:
         monkeypatch.undo()
         settings.reload()
 
 
 def test_on_cpython_there_is_nothing_to_keep_in_and_nobody_minds():
-    saved.prepare()
-    saved.keep(GET, OK)
-    assert saved.recall(GET) is None
-    saved.clear_saved()
+    response_cache.prepare()
+    response_cache.keep(GET, OK)
+    assert response_cache.recall(GET) is None
+    response_cache.clear_saved()

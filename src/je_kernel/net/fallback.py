@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from je_kernel import settings
-from je_kernel.net import relay, saved
-from je_kernel.net.evidence import gather, gather_async
-from je_kernel.net.explain import explain
+from je_kernel.net import relay, response_cache
+from je_kernel.net.diagnostics import gather, gather_async
+from je_kernel.net.error_messages import explain
 from je_kernel.net.failure import TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from je_kernel.errors import NetworkError
-    from je_kernel.net.evidence import Evidence
+    from je_kernel.net.diagnostics import Evidence
     from je_kernel.net.message import Request, Response
 
 __all__ = ["recover", "recover_async"]
@@ -47,7 +47,7 @@ def recover(failure: TransportFailure, send: Callable[[Request], Response]) -> R
     evidence = gather(failure)
     error = _explained(failure, evidence)
     if evidence.may_lack_network:
-        copy = saved.recall(failure.request)
+        copy = response_cache.recall(failure.request)
         if copy is not None:
             return copy
     if (detour := _detour(failure.request, evidence)) is not None:
@@ -80,7 +80,7 @@ async def recover_async(
     evidence = await gather_async(failure)
     error = _explained(failure, evidence)
     if evidence.may_lack_network:
-        copy = await saved.recall_async(failure.request)
+        copy = await response_cache.recall_async(failure.request)
         if copy is not None:
             return copy
     if (detour := _detour(failure.request, evidence)) is not None:

@@ -9,8 +9,8 @@ from email.message import Message
 import pytest
 
 from je_kernel import errors
-from je_kernel.net.evidence import Evidence, decide, is_loopback, is_private_host
-from je_kernel.net.explain import check, explain, explain_status, http_error_default, shown
+from je_kernel.net.diagnostics import Evidence, decide, is_loopback, is_private_host
+from je_kernel.net.error_messages import check, explain, explain_status, http_error_default, shown
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
 
