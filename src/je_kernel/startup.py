@@ -81,9 +81,9 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format one record."""
-        from je_kernel.net.credentials import shown_text
+        from je_kernel.net.credentials import redact_text
 
-        return shown_text(super().format(record))
+        return redact_text(super().format(record))
 
 
 def _log_to_console(_shell: InteractiveShell | None) -> None:

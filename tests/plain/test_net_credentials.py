@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from je_kernel import diagnosis, settings
 from je_kernel.errors import SiteForbidsError
 from je_kernel.net import fallback, response_cache
-from je_kernel.net.credentials import secret_in, shown_text, shown_url
-from je_kernel.net.diagnostics import Evidence
-from je_kernel.net.error_messages import check, explain, explain_status, shown
+from je_kernel.net.credentials import redact_text, redact_url, secret_in
+from je_kernel.net.diagnostics import Diagnosis
+from je_kernel.net.error_messages import displayed_url, network_error
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
+from je_kernel.net.page_check import reject_unexpected_page
 from je_kernel.net.relay import may_relay
 from je_kernel.net.response_cache import may_keep
+from je_kernel.net.status_messages import status_message
 from je_kernel.settings import Settings
 from je_kernel.sharing.personal_data import scan_text
 from tests.plain.test_net_response_cache import Shelf, copy_of
@@ -48,16 +50,16 @@ class TestAnAddressThatSaysWhoAsks:
         assert secret not in secret_in(Request("GET", url))
 
     def test_is_shown_without_its_secret(self, url, secret):
-        assert secret not in shown_url(url)
-        assert secret not in shown(url)
-        assert secret not in shown_text(f"GET {url} failed, see '{url}'.")
+        assert secret not in redact_url(url)
+        assert secret not in displayed_url(url)
+        assert secret not in redact_text(f"GET {url} failed, see '{url}'.")
 
     def test_is_in_no_error_about_it(self, url, secret):
         failure = TransportFailure("network", Request("GET", url), f"could not load {url}")
         page = Response(200, "OK", url, (("Content-Type", "text/html"),), b"<html>")
-        texts = [str(failure), str(explain(failure)), explain_status(url, 404)]
+        texts = [str(failure), str(network_error(failure)), status_message(url, 404)]
         try:
-            check(Request("GET", url), page)
+            reject_unexpected_page(Request("GET", url), page)
         except OSError as error:
             texts.append(str(error))
         assert secret not in "\n".join(texts)
@@ -76,8 +78,8 @@ class TestAHeaderThatSaysWhoAsks:
         assert any(secret in part or part in secret for part in found)
 
     def test_is_shown_without_its_secret(self, name, value, secret):
-        assert secret not in shown_text(f"{name}: {value}")
-        assert secret not in shown_text(repr({name: value}))
+        assert secret not in redact_text(f"{name}: {value}")
+        assert secret not in redact_text(repr({name: value}))
 
 
 def test_what_is_sent_in_a_body_is_neither_shown_to_a_relay_nor_kept():
@@ -92,7 +94,7 @@ class TestAnAddressOfOpenData:
     def test_may_be_relayed_and_kept_and_is_shown_as_it_is(self, url):
         assert may_relay(Request("GET", url))
         assert may_keep(Request("GET", url), replace(OK, url=url), MUCH)
-        assert shown_url(url) == url
+        assert redact_url(url) == url
 
     def test_is_no_finding_before_a_share(self, url):
         assert not [found for kind, _, found in scan_text(f"url = '{url}'") if "key" in kind]
@@ -114,14 +116,14 @@ SECRET_NAMES = [
 @given(anything, st.sampled_from(SECRET_NAMES), st.sampled_from("?&;#"), anything)
 def test_whatever_stands_around_it_a_secret_is_not_shown(before, name, joint, after):
     url = f"https://a.example/{quote(before)}{joint}{name}={MARK}&{quote(after)}=1"
-    for text in (shown_url(url), shown(url), shown_text(f"{before} {url} {after}")):
+    for text in (redact_url(url), displayed_url(url), redact_text(f"{before} {url} {after}")):
         assert MARK not in text
 
 
 @given(st.text(max_size=200))
 def test_any_text_at_all_can_be_shown(text):
-    assert isinstance(shown_url(text), str)
-    assert isinstance(shown_text(text), str)
+    assert isinstance(redact_url(text), str)
+    assert isinstance(redact_text(text), str)
     secret_in(Request("GET", text))
 
 
@@ -148,7 +150,7 @@ def seconds_for(function, text):
         ),
     ],
 )
-@pytest.mark.parametrize("function", [shown_url, shown_text, lambda text: list(scan_text(text))])
+@pytest.mark.parametrize("function", [redact_url, redact_text, lambda text: list(scan_text(text))])
 def test_twice_the_text_takes_about_twice_the_time(function, unit):
     size = 8_000 // len(unit)
     small = seconds_for(function, unit * size)
@@ -159,8 +161,8 @@ def test_twice_the_text_takes_about_twice_the_time(function, unit):
 def recovered(monkeypatch, request):
     monkeypatch.setenv("JE_KERNEL_RELAY_URL", "https://notebooks.example/relay")
     settings.reload()
-    evidence = Evidence("network", request.url, "https://notebooks.example/", True, True, True)
-    monkeypatch.setattr(fallback, "gather", lambda _: evidence)
+    diagnosis = Diagnosis("network", request.url, "https://notebooks.example/", True, True, True)
+    monkeypatch.setattr(fallback, "diagnose", lambda _: diagnosis)
     monkeypatch.setattr(response_cache, "recall", lambda _: None)
     sent = []
 

@@ -9,10 +9,10 @@ from je_kernel import settings
 from je_kernel.net import progress
 from je_kernel.net.message import Request
 from je_kernel.net.progress import (
+    DownloadProgress,
     NotebookDisplay,
-    Steps,
+    StepProgress,
     TerminalDisplay,
-    Watched,
     describe,
     watch,
 )
@@ -42,7 +42,7 @@ class Recorder:
 def download(parts, total=None):
     """Receive parts of (seconds waited, bytes) and return what was shown."""
     clock, display = Clock(), Recorder()
-    with Watched("rain.csv", total, display, clock) as watched:
+    with DownloadProgress("rain.csv", total, display, clock) as watched:
         for seconds, size in parts:
             clock.now += seconds
             watched.update(size)
@@ -81,7 +81,10 @@ def test_it_is_shown_four_times_a_second_and_not_more():
 
 def test_it_is_cleared_when_the_download_fails():
     clock, display = Clock(), Recorder()
-    with pytest.raises(OSError, match="broke"), Watched("a", 9 * MB, display, clock) as watched:
+    with (
+        pytest.raises(OSError, match="broke"),
+        DownloadProgress("a", 9 * MB, display, clock) as watched,
+    ):
         clock.now = 2
         watched.update(MB)
         raise OSError("broke")
@@ -175,7 +178,7 @@ def test_where_nobody_looks_nothing_is_shown(monkeypatch):
 def steps(*seconds):
     """Do things that take these seconds and return what was shown."""
     clock, display = Clock(), Recorder()
-    with Steps([f"package-{n}" for n in range(len(seconds))], display, clock) as shown:
+    with StepProgress([f"package-{n}" for n in range(len(seconds))], display, clock) as shown:
         for each in seconds:
             shown.next()
             clock.now += each

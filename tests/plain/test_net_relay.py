@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 
 from je_kernel import errors, settings
-from je_kernel.net import diagnostics as evidence_module
-from je_kernel.net import fallback, response_cache
+from je_kernel.net import diagnostics, fallback, response_cache
 from je_kernel.net import relay as relay_module
-from je_kernel.net.diagnostics import Evidence
+from je_kernel.net.diagnostics import Diagnosis
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
 from je_kernel.net.relay import answer_of, ask, may_relay, refusal, relayed
@@ -82,11 +81,11 @@ def test_what_the_relay_fetched_seems_to_come_from_the_address_asked_for():
     assert (answer.url, answer.body) == (DATA, b"a,b")
 
 
-# Recovery, with the browser's evidence put in its place.
+# Recovery, with the browser's diagnosis put in its place.
 
-REFUSED = Evidence("network", DATA, "https://notebooks.example/", True, True, True)
-UNREACHABLE = Evidence("network", DATA, "https://notebooks.example/", True, False, True)
-UNKNOWN = Evidence("network", DATA, "https://notebooks.example/", True)
+REFUSED = Diagnosis("network", DATA, "https://notebooks.example/", True, True, True)
+UNREACHABLE = Diagnosis("network", DATA, "https://notebooks.example/", True, False, True)
+UNKNOWN = Diagnosis("network", DATA, "https://notebooks.example/", True)
 COPY = Response(200, "OK", DATA, (), b"kept")
 RELAYED = Response(200, "OK", RELAY, (), b"relayed")
 
@@ -105,9 +104,9 @@ class Net:
         self.monkeypatch.setenv("JE_KERNEL_RELAY_URL", RELAY)
         settings.reload()
 
-    def recover(self, evidence, copy=None, relay=RELAYED, request=None):
-        request = request or Request("GET", evidence.url)
-        failure = TransportFailure(evidence.kind, request)
+    def recover(self, diagnosis, copy=None, relay=RELAYED, request=None):
+        request = request or Request("GET", diagnosis.url)
+        failure = TransportFailure(diagnosis.kind, request)
 
         def send(asked):
             self.sent.append(asked.url)
@@ -122,8 +121,8 @@ class Net:
             return value
 
         patch = self.monkeypatch.setattr
-        patch(fallback, "gather", lambda _: evidence)
-        patch(fallback, "gather_async", lambda _: later(evidence))
+        patch(fallback, "diagnose", lambda _: diagnosis)
+        patch(fallback, "diagnose_async", lambda _: later(diagnosis))
         patch(response_cache, "recall", lambda _: copy)
         patch(response_cache, "recall_async", lambda _: later(copy))
         if self.asynchronous:
@@ -158,7 +157,7 @@ def test_a_kept_copy_does_not_stand_in_for_a_site_that_forbids(net):
 
 @pytest.mark.parametrize("kind", ["timeout", "interrupted"])
 def test_a_kept_copy_stands_in_for_an_answer_that_did_not_come_whole(net, kind):
-    assert net.recover(Evidence(kind, DATA), copy=COPY) is COPY
+    assert net.recover(Diagnosis(kind, DATA), copy=COPY) is COPY
 
 
 def test_what_was_refused_a_minute_ago_may_lack_a_network_now(net):
@@ -166,13 +165,13 @@ def test_what_was_refused_a_minute_ago_may_lack_a_network_now(net):
 
 
 def test_a_kept_copy_stands_in_for_nothing_that_could_never_have_worked(net):
-    insecure = Evidence("network", "http://data.example/a", "https://notebooks.example/", True)
-    for evidence, kind in (
+    insecure = Diagnosis("network", "http://data.example/a", "https://notebooks.example/", True)
+    for diagnosis, kind in (
         (insecure, errors.InsecureAddressError),
-        (Evidence("bad-url", "http://a b/"), errors.BadAddressError),
+        (Diagnosis("bad-url", "http://a b/"), errors.BadAddressError),
     ):
         with pytest.raises(kind):
-            net.recover(evidence, copy=COPY)
+            net.recover(diagnosis, copy=COPY)
 
 
 def test_a_kept_copy_stands_in_for_an_unreachable_host(net):
@@ -214,15 +213,15 @@ def test_a_relay_that_fails_leaves_the_first_error(net, relay):
 
 def test_the_sharing_link_error_is_told_even_with_a_relay_that_fails(net):
     net.use_relay()
-    page = Evidence("network", "https://github.com/u/r/blob/main/a.csv", "", True, True)
+    page = Diagnosis("network", "https://github.com/u/r/blob/main/a.csv", "", True, True)
     with pytest.raises(errors.SharingLinkError):
         net.recover(page, relay=None)
 
 
 def test_evidence_is_gathered_without_a_browser_on_cpython():
     failure = TransportFailure("network", Request("GET", DATA))
-    assert evidence_module.gather(failure) == Evidence("network", DATA)
-    assert asyncio.run(evidence_module.gather_async(failure)) == Evidence("network", DATA)
+    assert diagnostics.diagnose(failure) == Diagnosis("network", DATA)
+    assert asyncio.run(diagnostics.diagnose_async(failure)) == Diagnosis("network", DATA)
 
 
 @pytest.mark.parametrize("url", ["https://a.org/relay", "http://localhost:8000/relay?v=1"])

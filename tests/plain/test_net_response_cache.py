@@ -204,9 +204,7 @@ class Shelf:
 
 def store(shelf, copy, limit):
     body = response_cache._Waiting(b"y" * copy.size)
-    asyncio.run(
-        response_cache._keep(shelf, copy, response_cache._Waiting(b"y" * copy.size).fetch, limit)
-    )
+    asyncio.run(response_cache._keep(shelf, copy, body.fetch, limit))
 
 
 def test_keeping_makes_room_first():

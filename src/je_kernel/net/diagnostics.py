@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROBE_SECONDS",
-    "Evidence",
-    "decide",
-    "gather",
-    "gather_async",
+    "Diagnosis",
+    "diagnose",
+    "diagnose_async",
+    "error_class",
     "is_loopback",
     "is_private_host",
 ]
@@ -47,7 +47,7 @@ class _Probed:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Diagnosis:
     """What is known about a failure.
 
     Parameters
@@ -76,8 +76,8 @@ class Evidence:
     site_answers: bool | None = None
     remembered: bool = False
 
-    def with_probes(self, probed: _Probed) -> Evidence:
-        """Return the evidence and what probes have found."""
+    def with_probes(self, probed: _Probed) -> Diagnosis:
+        """Return the diagnosis and what probes have found."""
         return replace(self, host_answers=probed.host, site_answers=probed.site)
 
     @property
@@ -88,17 +88,17 @@ class Evidence:
     @property
     def refused(self) -> bool:
         """Whether the site answers and does not let this one read it."""
-        return decide(self) is errors.SiteForbidsError
+        return error_class(self) is errors.SiteForbidsError
 
     @property
     def undecided(self) -> bool:
         """Whether it could not be told why there is no response."""
-        return decide(self) is errors.NetworkError
+        return error_class(self) is errors.NetworkError
 
     @property
     def may_lack_network(self) -> bool:
         """Whether a network that is gone would explain it."""
-        kind = decide(self)
+        kind = error_class(self)
         if kind in {errors.InsecureAddressError, errors.BadAddressError}:
             return False
         # What the host answered a while ago does not say that it would answer now.
@@ -120,22 +120,22 @@ class Evidence:
         return self.online is False or (elsewhere and self.site_answers is False)
 
 
-def decide(evidence: Evidence) -> type[errors.NetworkError]:
-    """Tell which kind of failure the evidence speaks for.
+def error_class(diagnosis: Diagnosis) -> type[errors.NetworkError]:
+    """Tell which kind of failure the diagnosis speaks for.
 
     Parameters
     ----------
-    evidence
+    diagnosis
         What is known.
 
     Returns
     -------
     type of NetworkError
-        `NetworkError` itself where the evidence does not suffice.
+        `NetworkError` itself where the diagnosis does not suffice.
 
     Examples
     --------
-    >>> decide(Evidence("network", "http://a.org/", page="https://b.org/")).__name__
+    >>> error_class(Diagnosis("network", "http://a.org/", page="https://b.org/")).__name__
     'InsecureAddressError'
     """
     by_kind: dict[str, type[errors.NetworkError]] = {
@@ -143,21 +143,23 @@ def decide(evidence: Evidence) -> type[errors.NetworkError]:
         "interrupted": errors.BrokenOffError,
         "bad-url": errors.BadAddressError,
     }
-    if evidence.kind in by_kind:
-        return by_kind[evidence.kind]
-    if evidence.insecure:
+    if diagnosis.kind in by_kind:
+        return by_kind[diagnosis.kind]
+    if diagnosis.insecure:
         return errors.InsecureAddressError
-    if evidence.host_answers:
+    if diagnosis.host_answers:
         return errors.SiteForbidsError
-    if evidence.offline:
+    if diagnosis.offline:
         return errors.OfflineError
     # What is of this site may still lead on to another one, which forbids.
-    if evidence.host_answers is False or (evidence.same_origin and evidence.site_answers is False):
+    if diagnosis.host_answers is False or (
+        diagnosis.same_origin and diagnosis.site_answers is False
+    ):
         return errors.UnreachableError
     return errors.NetworkError
 
 
-def gather(failure: TransportFailure) -> Evidence:
+def diagnose(failure: TransportFailure) -> Diagnosis:
     """Find out what can be known of a failure, with probes where the addresses do not tell.
 
     Parameters
@@ -167,7 +169,7 @@ def gather(failure: TransportFailure) -> Evidence:
 
     Returns
     -------
-    Evidence
+    Diagnosis
         What is known; in ordinary Python, only what the failure itself says.
     """
     known = _without_probes(failure)
@@ -185,7 +187,7 @@ def gather(failure: TransportFailure) -> Evidence:
     return replace(known.with_probes(found[1]), remembered=True)
 
 
-async def gather_async(failure: TransportFailure) -> Evidence:
+async def diagnose_async(failure: TransportFailure) -> Diagnosis:
     """Find out what can be known of a failure: as `gather`, from a coroutine.
 
     Parameters
@@ -199,18 +201,18 @@ async def gather_async(failure: TransportFailure) -> Evidence:
     return known.with_probes(await _probe(known.url, known.page))
 
 
-def _without_probes(failure: TransportFailure) -> Evidence:
+def _without_probes(failure: TransportFailure) -> Diagnosis:
     url = failure.request.url
     if failure.kind != "network" or not runtime.in_browser():
-        return Evidence(failure.kind, url)
+        return Diagnosis(failure.kind, url)
     import js
 
     here = str(js.location.href)
     page = here if here.startswith("http") else f"{js.location.origin}/"
-    return Evidence(failure.kind, url, page, bool(js.navigator.onLine))
+    return Diagnosis(failure.kind, url, page, bool(js.navigator.onLine))
 
 
-def _worth_probing(known: Evidence) -> bool:
+def _worth_probing(known: Diagnosis) -> bool:
     if known.kind != "network" or not known.page or known.insecure:
         return False
     return known.online is not False or is_loopback(known.url)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from je_kernel import settings
 from je_kernel.net import relay, response_cache
-from je_kernel.net.diagnostics import gather, gather_async
-from je_kernel.net.error_messages import explain
+from je_kernel.net.diagnostics import diagnose, diagnose_async
+from je_kernel.net.error_messages import network_error
 from je_kernel.net.failure import TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from je_kernel.errors import NetworkError
-    from je_kernel.net.diagnostics import Evidence
+    from je_kernel.net.diagnostics import Diagnosis
     from je_kernel.net.message import Request, Response
 
 __all__ = ["recover", "recover_async"]
@@ -44,13 +44,13 @@ def recover(failure: TransportFailure, send: Callable[[Request], Response]) -> R
     NetworkError
         When there is no other way.
     """
-    evidence = gather(failure)
-    error = _explained(failure, evidence)
-    if evidence.may_lack_network:
+    diagnosis = diagnose(failure)
+    error = _explained(failure, diagnosis)
+    if diagnosis.may_lack_network:
         copy = response_cache.recall(failure.request)
         if copy is not None:
             return copy
-    if (detour := _detour(failure.request, evidence)) is not None:
+    if (detour := _detour(failure.request, diagnosis)) is not None:
         try:
             steps = relay.ask(failure.request, detour)
             asked = next(steps)
@@ -77,13 +77,13 @@ async def recover_async(
     send
         How a request is sent; it raises `TransportFailure`.
     """
-    evidence = await gather_async(failure)
-    error = _explained(failure, evidence)
-    if evidence.may_lack_network:
+    diagnosis = await diagnose_async(failure)
+    error = _explained(failure, diagnosis)
+    if diagnosis.may_lack_network:
         copy = await response_cache.recall_async(failure.request)
         if copy is not None:
             return copy
-    if (detour := _detour(failure.request, evidence)) is not None:
+    if (detour := _detour(failure.request, diagnosis)) is not None:
         try:
             steps = relay.ask(failure.request, detour)
             asked = next(steps)
@@ -98,21 +98,21 @@ async def recover_async(
     raise error from None
 
 
-def _explained(failure: TransportFailure, evidence: Evidence) -> NetworkError:
-    error = explain(failure, evidence)
-    if _relay_for(evidence) is not None and (why := relay.refusal(failure.request)):
+def _explained(failure: TransportFailure, diagnosis: Diagnosis) -> NetworkError:
+    error = network_error(failure, diagnosis)
+    if _relay_for(diagnosis) is not None and (why := relay.refusal(failure.request)):
         error.text += f"\n\n{why}"
     return error
 
 
-def _relay_for(evidence: Evidence) -> str | None:
-    wanted = evidence.refused or evidence.undecided
+def _relay_for(diagnosis: Diagnosis) -> str | None:
+    wanted = diagnosis.refused or diagnosis.undecided
     return settings.current().relay_url if wanted else None
 
 
-def _detour(request: Request, evidence: Evidence) -> str | None:
+def _detour(request: Request, diagnosis: Diagnosis) -> str | None:
     """Return the address of the relay that may be asked, if there is one."""
-    relay_url = _relay_for(evidence)
+    relay_url = _relay_for(diagnosis)
     if relay_url is None:
         return None
     return relay_url if relay.may_relay(request) else None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from je_kernel import settings
-from je_kernel.net.credentials import shown_url
+from je_kernel.net.credentials import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Display",
+    "DownloadProgress",
     "NotebookDisplay",
-    "Steps",
+    "StepProgress",
     "TerminalDisplay",
-    "Watched",
     "describe",
     "display",
     "watch",
@@ -53,7 +53,7 @@ class Display(Protocol):
         """Take away what was shown."""
 
 
-class Watched:
+class DownloadProgress:
     """One download, whose progress is shown once it deserves it.
 
     Parameters
@@ -103,7 +103,7 @@ class Watched:
         words = describe(self._received, self._total, now - self._begun)
         self._display.show(f"Reading {self._name}", words, self._received, self._total)
 
-    def __enter__(self) -> Watched:
+    def __enter__(self) -> DownloadProgress:
         return self
 
     def __exit__(
@@ -116,7 +116,7 @@ class Watched:
             self._display.clear()
 
 
-class Steps:
+class StepProgress:
     """Several things that are done one after the other, shown once they take their time.
 
     Parameters
@@ -151,7 +151,7 @@ class Steps:
             self._display.show(f"Loading {self._names[self._done]}", words, self._done, total)
         self._done += 1
 
-    def __enter__(self) -> Steps:
+    def __enter__(self) -> StepProgress:
         return self
 
     def __exit__(
@@ -164,7 +164,7 @@ class Steps:
             self._display.clear()
 
 
-def watch(request: Request, total: int | None) -> Watched:
+def watch(request: Request, total: int | None) -> DownloadProgress:
     """Watch the download of a response; use it as a context manager.
 
     Parameters
@@ -176,14 +176,14 @@ def watch(request: Request, total: int | None) -> Watched:
 
     Returns
     -------
-    Watched
+    DownloadProgress
         To be told, by ``update``, of what has come.
     """
-    return Watched(_name_of(request.url), total, display())
+    return DownloadProgress(_name_of(request.url), total, display())
 
 
 def _name_of(url: str) -> str:
-    parts = urlsplit(shown_url(url))
+    parts = urlsplit(redact_url(url))
     return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname or "data"
 
 

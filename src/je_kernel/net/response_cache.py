@@ -474,11 +474,11 @@ def warn_of(copy: Copy) -> None:
     copy
         The copy.
     """
-    from je_kernel.net.error_messages import shown
+    from je_kernel.net.error_messages import displayed_url
     from je_kernel.tracebacks import student_frame
 
     text = (
-        f"There is no network: this is the copy of {shown(copy.asked)}\n"
+        f"There is no network: this is the copy of {displayed_url(copy.asked)}\n"
         f"that was kept in this browser {age_in_words(time.time() - copy.saved)} ago."
         " The data may have changed since."
     )

@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from je_kernel.net import fetch_restrictions, progress, response_cache, transport
-from je_kernel.net.error_messages import check, explain
+from je_kernel.net.error_messages import network_error
 from je_kernel.net.failure import TransportFailure
+from je_kernel.net.page_check import reject_unexpected_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -77,7 +78,7 @@ def open_chunks(request: Request, translate: Translate) -> tuple[Response, Chunk
     je_kernel.errors.NetworkError
         If there is no response; its class and text say why.
     """
-    if not transport.waits() or fetch_restrictions.is_packed_file(request.url):
+    if not transport.waits() or fetch_restrictions.is_gzip_file(request.url):
         return _whole(transport.send(request))
     try:
         opening = _Opening(request, translate)
@@ -99,7 +100,7 @@ async def open_chunks_async(
     request, translate
         As for `open_chunks`.
     """
-    if fetch_restrictions.is_packed_file(request.url):
+    if fetch_restrictions.is_gzip_file(request.url):
         return _whole(await transport.send_async(request))
     try:
         opening = _Opening(request, translate)
@@ -147,7 +148,7 @@ class _Opening:
 
         self._request = transport.with_settings(request)
         self._translate = translate
-        self.stream = Stream(fetch_restrictions.permitted(self._request))
+        self.stream = Stream(fetch_restrictions.allowed(self._request))
 
     def answered(self, told: Response) -> Chunks:
         """Return the body that comes after a head, as the browser told it."""
@@ -180,7 +181,7 @@ class Chunks:
 
         self._request = request
         self._told = told
-        self._head = fetch_restrictions.truthful_head(told)
+        self._head = fetch_restrictions.normalized_head(told)
         self._stream = stream
         self._translate = translate
         self._watched = progress.watch(request, announced(told))
@@ -206,7 +207,7 @@ class Chunks:
         """
         beginning = b"" if self._peeked is None else self._peeked.to_bytes()
         try:
-            check(self._request, replace(self._head, body=beginning))
+            reject_unexpected_page(self._request, replace(self._head, body=beginning))
         except BaseException:
             self.close()
             raise
@@ -266,7 +267,7 @@ class Chunks:
 
     def _came(self, chunk: Any) -> Any:
         if chunk is None:
-            if fetch_restrictions.is_cut_short(self._request, self._told, self._came_bytes):
+            if fetch_restrictions.is_truncated(self._request, self._told, self._came_bytes):
                 self._failed(TransportFailure("interrupted", self._request, "the body is short"))
             response_cache.keep_chunks(self._request, self._head, self._to_keep)
             self.close()
@@ -283,7 +284,7 @@ class Chunks:
     def _failed(self, error: BaseException) -> NoReturn:
         self.close()
         if isinstance(error, TransportFailure):
-            raise self._translate(explain(error)) from None
+            raise self._translate(network_error(error)) from None
         raise error
 
 

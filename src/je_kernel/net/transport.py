@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from je_kernel import runtime, settings
 from je_kernel.errors import ArgumentError, NotInBrowserError
 from je_kernel.net import fetch_restrictions, response_cache
-from je_kernel.net.error_messages import check
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.fallback import recover, recover_async
 from je_kernel.net.message import Request
+from je_kernel.net.page_check import reject_unexpected_page
 
 if TYPE_CHECKING:
     from je_kernel.net.message import Response
@@ -57,7 +57,7 @@ def send(request: Request) -> Response:
         response = _carry(request)
     except TransportFailure as failure:
         return instead(failure)
-    check(request, response)
+    reject_unexpected_page(request, response)
     response_cache.keep(request, response)
     return response
 
@@ -69,7 +69,7 @@ async def send_async(request: Request) -> Response:
         response = await _carry_async(request)
     except TransportFailure as failure:
         return await instead_async(failure)
-    check(request, response)
+    reject_unexpected_page(request, response)
     response_cache.keep(request, response)
     return response
 
@@ -108,19 +108,19 @@ def with_settings(request: Request) -> Request:
 
 
 def _carry(request: Request) -> Response:
-    lawful = fetch_restrictions.permitted(request)
+    lawful = fetch_restrictions.allowed(request)
     if waits():
         from je_kernel.net.engine_fetch import send as engine
     else:
         from je_kernel.net.engine_xhr import send as engine
-    return fetch_restrictions.truthful(request, engine(lawful))
+    return fetch_restrictions.normalized(request, engine(lawful))
 
 
 async def _carry_async(request: Request) -> Response:
     from je_kernel.net import engine_fetch
 
-    lawful = fetch_restrictions.permitted(request)
-    return fetch_restrictions.truthful(request, await engine_fetch.send_async(lawful))
+    lawful = fetch_restrictions.allowed(request)
+    return fetch_restrictions.normalized(request, await engine_fetch.send_async(lawful))
 
 
 def waits() -> bool:
