@@ -176,7 +176,7 @@ def _prepare_saved_copies(_shell: InteractiveShell | None) -> None:
         raise Skip("this browser reads the kept copies when they are needed")
     from je_kernel.net import response_cache
 
-    response_cache.prepare()
+    response_cache.preload()
 
 
 def _release_saved_copies(_shell: InteractiveShell | None) -> None:

@@ -49,9 +49,19 @@ async def wait_for_copies(selenium, count):
 
     from je_kernel.net import response_cache
 
-    while response_cache._tasks or len(await response_cache.CacheStore().copies()) < count:
+    while response_cache._tasks or len(await response_cache.BrowserCache().copies()) < count:
         await asyncio.sleep(0.02)
-    return sorted((copy.asked, copy.size) for copy in await response_cache.CacheStore().copies())
+    copies = await response_cache.BrowserCache().copies()
+    return sorted((copy.request_url, copy.size) for copy in copies)
+
+
+@run_in_pyodide(packages=PACKAGES)
+async def used_copies(selenium):
+    """Return the addresses of the copies that were used since they were stored."""
+    from je_kernel.net import response_cache
+
+    copies = await response_cache.BrowserCache().copies()
+    return [copy.request_url for copy in copies if copy.used > copy.stored]
 
 
 @run_in_pyodide(packages=PACKAGES)
@@ -113,6 +123,7 @@ def test_a_kept_copy_stands_in_when_the_server_is_gone_and_says_so(selenium, oth
     assert (kind, again, url) == ("read", b"a,b\n1,2\n", address)
     (warning,) = warnings
     assert "kept in this browser less than a minute ago" in warning
+    assert used_copies(selenium) == [address]
     assert read(selenium, large)[1] == body
     assert read(selenium, f"{other.url}/unstored.csv")[0] == "UnreachableError"
     assert read(selenium, f"{other.url}/other.csv")[0] == "UnreachableError"
@@ -163,11 +174,11 @@ async def keep_many(selenium, count, megabytes):
         for number in range(count):
             url = f"https://data.example/{number}.bin"
             body = bytes([number]) * 1_000_000
-            response_cache.keep(Request("GET", url), Response(200, "OK", url, (), body))
+            response_cache.store(Request("GET", url), Response(200, "OK", url, (), body), len(body))
             while response_cache._tasks:
                 await asyncio.sleep(0.01)
-        left = [copy.asked for copy in await response_cache.CacheStore().copies()]
-        bodies = [await response_cache.CacheStore().body(asked) for asked in left]
+        left = [copy.request_url for copy in await response_cache.BrowserCache().copies()]
+        bodies = [(await response_cache.BrowserCache().find(url))[1] for url in left]
         assert all(body == body[:1] * 1_000_000 for body in bodies)
         return left
     finally:
@@ -190,9 +201,9 @@ def recall_ready(selenium, url):
     from je_kernel.net.message import Request
 
     request = Request("GET", url)
-    before = response_cache._find_ready(request)
-    run_sync(response_cache._prepare(response_cache.CacheStore()))
-    ready = response_cache._ready[url].blob_url
+    before = response_cache._find_preloaded(request)
+    run_sync(response_cache._preload(response_cache.BrowserCache()))
+    ready = response_cache._preloaded[url][1]
     import js
 
     # A page may not read bytes synchronously; a worker, as a kernel is one, may.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from je_kernel import diagnosis, settings
 from je_kernel.errors import SiteForbidsError
-from je_kernel.net import fallback, response_cache
+from je_kernel.net import fallback, response_cache, waiting
 from je_kernel.net.credentials import redact_text, redact_url, secret_in
 from je_kernel.net.diagnostics import Diagnosis
 from je_kernel.net.error_messages import displayed_url, network_error
@@ -20,7 +20,7 @@ from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
 from je_kernel.net.page_check import reject_unexpected_page
 from je_kernel.net.relay import may_relay
-from je_kernel.net.response_cache import may_keep
+from je_kernel.net.response_cache import is_storable
 from je_kernel.net.status_messages import status_message
 from je_kernel.settings import Settings
 from je_kernel.sharing.personal_data import scan_text
@@ -28,7 +28,6 @@ from tests.plain.test_net_response_cache import Shelf, copy_of
 from tests.secret_requests import OPEN_ADDRESSES, SECRET_ADDRESSES, SECRET_HEADERS, SITE
 
 OK = Response(200, "OK", SITE, (), b"a,b\n1,2\n")
-MUCH = 10**9
 
 
 @pytest.mark.parametrize(("url", "secret"), SECRET_ADDRESSES)
@@ -37,10 +36,10 @@ class TestAnAddressThatSaysWhoAsks:
         assert not may_relay(Request("GET", url))
 
     def test_is_not_kept(self, url, secret):
-        assert not may_keep(Request("GET", url), replace(OK, url=url), MUCH)
+        assert not is_storable(Request("GET", url), replace(OK, url=url))
 
     def test_is_not_kept_where_a_redirect_led_to_it(self, url, secret):
-        assert not may_keep(Request("GET", SITE), replace(OK, url=url), MUCH)
+        assert not is_storable(Request("GET", SITE), replace(OK, url=url))
 
     def test_is_found_before_a_share(self, url, secret):
         found = [found for kind, _, found in scan_text(f"pd.read_csv('{url}')") if "key" in kind]
@@ -71,7 +70,7 @@ class TestAHeaderThatSaysWhoAsks:
         request = Request("GET", SITE, ((name, value),))
         assert secret_in(request) is not None
         assert not may_relay(request)
-        assert not may_keep(request, OK, MUCH)
+        assert not is_storable(request, OK)
 
     def test_is_found_before_a_share(self, name, value, secret):
         found = [found for kind, _, found in scan_text(f'headers = {{"{name}": "{value}"}}')]
@@ -86,14 +85,14 @@ def test_what_is_sent_in_a_body_is_neither_shown_to_a_relay_nor_kept():
     request = Request("POST", SITE, body=b"name=x")
     assert secret_in(request) is not None
     assert not may_relay(request)
-    assert not may_keep(request, OK, MUCH)
+    assert not is_storable(request, OK)
 
 
 @pytest.mark.parametrize("url", OPEN_ADDRESSES)
 class TestAnAddressOfOpenData:
     def test_may_be_relayed_and_kept_and_is_shown_as_it_is(self, url):
         assert may_relay(Request("GET", url))
-        assert may_keep(Request("GET", url), replace(OK, url=url), MUCH)
+        assert is_storable(Request("GET", url), replace(OK, url=url))
         assert redact_url(url) == url
 
     def test_is_no_finding_before_a_share(self, url):
@@ -162,16 +161,19 @@ def recovered(monkeypatch, request):
     monkeypatch.setenv("JE_KERNEL_RELAY_URL", "https://notebooks.example/relay")
     settings.reload()
     diagnosis = Diagnosis("network", request.url, "https://notebooks.example/", True, True, True)
-    monkeypatch.setattr(fallback, "diagnose", lambda _: diagnosis)
-    monkeypatch.setattr(response_cache, "recall", lambda _: None)
     sent = []
 
-    def send(asked):
+    async def diagnose(*_):
+        return diagnosis
+
+    async def send(asked):
         sent.append(asked.url)
         return OK
 
+    monkeypatch.setattr(fallback, "diagnose", diagnose)
+    failure = TransportFailure("network", request)
     try:
-        return fallback.recover(TransportFailure("network", request), send), sent
+        return waiting.run(fallback.fall_back(failure, send, None)), sent
     finally:
         monkeypatch.undo()
         settings.reload()
@@ -198,7 +200,7 @@ def test_what_an_earlier_version_kept_of_secrets_is_forgotten():
         copy_of(asked, 3, 1.0),
         replace(copy_of("https://b.example/", 3, 1.0), url=led_to),
     )
-    asyncio.run(response_cache._drop_secrets(shelf))
+    asyncio.run(response_cache._allowed_copies(shelf))
     assert set(shelf.entries) == {SITE}
 
 

@@ -1,14 +1,14 @@
-"""What can be found out of a failure that the browser keeps to itself.
+"""Diagnose opaque fetch failures: which error a failed request is.
 
-A browser tells a script only that a request failed, not why, so that a page
-cannot spy out the network it is in. What there is to go by is gathered here:
-what the addresses say, what the browser says of the network, and whether the
-host answers a request whose response may not be looked at (a *probe*).
+A browser tells a script only that a request failed, not why, so that a page cannot
+explore the network it is in. The diagnosis goes by the addresses, by what the browser
+says of the network, and by whether the host answers a request whose response the script
+may not read (a *probe*).
 
-A probe goes to the address that was asked for or to this site itself, nowhere
-else, and is given up after `PROBE_SECONDS`. Where the browser cannot wait for
-one in the middle of a cell (no JSPI: every browser on an iPad), it runs after
-the cell, and the same failure in the next minute is told apart by its outcome.
+A probe goes to the address of the request or to this site itself, nowhere else, and
+takes at most `PROBE_SECONDS`. Where the browser cannot wait for one in the middle of a
+cell (no JSPI: every browser on an iPad), it runs after the cell, and its outcome serves
+the same failure in the next minute.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     import asyncio
 
     from je_kernel.net.failure import TransportFailure
+    from je_kernel.net.waiting import Wait
 
 __all__ = [
     "PROBE_SECONDS",
     "Diagnosis",
     "diagnose",
-    "diagnose_async",
     "error_class",
     "is_loopback",
     "is_private_host",
@@ -41,29 +41,29 @@ _REMEMBERED_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class _Probed:
+class _ProbeOutcome:
     host: bool | None
     site: bool | None
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is known about a failure.
+    """The known facts of a failure, and the conclusions from them.
 
     Parameters
     ----------
     kind
-        What the transport saw: a `je_kernel.net.failure.FailureKind`.
+        The kind of the failure: a `je_kernel.net.failure.FailureKind`.
     url
-        The address that was asked for.
+        The address of the request.
     page
-        The address of this site; empty where there is none.
+        The address of this site; empty if there is none.
     online
-        What the browser says of the network; None where it says nothing.
+        The browser's ``navigator.onLine``; None if there is no browser.
     host_answers
-        Whether the host answered a probe; None where none could be made.
+        Whether the host answered a probe; None without a probe.
     site_answers
-        Whether this site answered a probe; None where none could be made.
+        Whether this site answered a probe; None without a probe.
     remembered
         Whether the probes are those of an earlier failure.
     """
@@ -76,44 +76,44 @@ class Diagnosis:
     site_answers: bool | None = None
     remembered: bool = False
 
-    def with_probes(self, probed: _Probed) -> Diagnosis:
-        """Return the diagnosis and what probes have found."""
-        return replace(self, host_answers=probed.host, site_answers=probed.site)
+    def with_probes(self, outcome: _ProbeOutcome) -> Diagnosis:
+        """Return the diagnosis with the outcome of probes."""
+        return replace(self, host_answers=outcome.host, site_answers=outcome.site)
 
     @property
     def same_origin(self) -> bool:
-        """Whether the address is of this site."""
+        """Whether the address belongs to this site."""
         return _origin(self.url) == _origin(self.page)
 
     @property
     def refused(self) -> bool:
-        """Whether the site answers and does not let this one read it."""
+        """Whether the site answers and does not let other sites read it (CORS)."""
         return error_class(self) is errors.SiteForbidsError
 
     @property
     def undecided(self) -> bool:
-        """Whether it could not be told why there is no response."""
+        """Whether the cause is unknown."""
         return error_class(self) is errors.NetworkError
 
     @property
     def may_lack_network(self) -> bool:
-        """Whether a network that is gone would explain it."""
+        """Whether the cause may be that there is no network."""
         kind = error_class(self)
         if kind in {errors.InsecureAddressError, errors.BadAddressError}:
             return False
-        # What the host answered a while ago does not say that it would answer now.
+        # A host that answered a minute ago may not answer now.
         return self.remembered or kind is not errors.SiteForbidsError
 
     @property
     def insecure(self) -> bool:
-        """Whether the browser forbids the address for coming over ``http://``."""
-        asked, page = urlsplit(self.url), urlsplit(self.page)
+        """Whether the browser blocks the address: ``http://`` on a secure page (mixed content)."""
+        url, page = urlsplit(self.url), urlsplit(self.page)
         # https://w3c.github.io/webappsec-secure-contexts/#is-origin-trustworthy
-        return page.scheme == "https" and asked.scheme == "http" and not is_loopback(self.url)
+        return page.scheme == "https" and url.scheme == "http" and not is_loopback(self.url)
 
     @property
     def offline(self) -> bool:
-        """Whether there is no network at all, as far as it would matter for the address."""
+        """Whether there is no network, for an address that needs one."""
         if is_loopback(self.url):
             return False
         elsewhere = not self.same_origin and self.host_answers is False
@@ -121,17 +121,17 @@ class Diagnosis:
 
 
 def error_class(diagnosis: Diagnosis) -> type[errors.NetworkError]:
-    """Tell which kind of failure the diagnosis speaks for.
+    """Return the class of the error for a failure.
 
     Parameters
     ----------
     diagnosis
-        What is known.
+        The facts of the failure.
 
     Returns
     -------
     type of NetworkError
-        `NetworkError` itself where the diagnosis does not suffice.
+        `NetworkError` itself if the cause is unknown.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def error_class(diagnosis: Diagnosis) -> type[errors.NetworkError]:
         return errors.SiteForbidsError
     if diagnosis.offline:
         return errors.OfflineError
-    # What is of this site may still lead on to another one, which forbids.
+    # An address of this site may still redirect to another site, which forbids.
     if diagnosis.host_answers is False or (
         diagnosis.same_origin and diagnosis.site_answers is False
     ):
@@ -159,46 +159,27 @@ def error_class(diagnosis: Diagnosis) -> type[errors.NetworkError]:
     return errors.NetworkError
 
 
-def diagnose(failure: TransportFailure) -> Diagnosis:
-    """Find out what can be known of a failure, with probes where the addresses do not tell.
+async def diagnose(failure: TransportFailure, wait: Wait | None) -> Diagnosis:
+    """Find the cause of a failure, with probes where the addresses do not tell it.
 
     Parameters
     ----------
     failure
-        What the transport saw.
-
-    Returns
-    -------
-    Diagnosis
-        What is known; in ordinary Python, only what the failure itself says.
+        The failure.
+    wait
+        How to wait for a probe. None where Python cannot: then the probes run after the
+        cell, and those of an earlier failure are used.
     """
     known = _without_probes(failure)
     if not _worth_probing(known):
         return known
-    if runtime.can_run_sync():
-        from pyodide.ffi import run_sync
-
-        probed: _Probed = run_sync(_probe(known.url, known.page))
-        return known.with_probes(probed)
-    found = _found.get(_origin(known.url))
+    if wait is not None:
+        return known.with_probes(await wait(_probe(known.url, known.page)))
+    earlier = _outcomes.get(_origin(known.url))
     _probe_after_the_cell(known.url, known.page)
-    if found is None or time.monotonic() - found[0] > _REMEMBERED_SECONDS:
+    if earlier is None or time.monotonic() - earlier[0] > _REMEMBERED_SECONDS:
         return known
-    return replace(known.with_probes(found[1]), remembered=True)
-
-
-async def diagnose_async(failure: TransportFailure) -> Diagnosis:
-    """Find out what can be known of a failure: as `gather`, from a coroutine.
-
-    Parameters
-    ----------
-    failure
-        What the transport saw.
-    """
-    known = _without_probes(failure)
-    if not _worth_probing(known):
-        return known
-    return known.with_probes(await _probe(known.url, known.page))
+    return replace(known.with_probes(earlier[1]), remembered=True)
 
 
 def _without_probes(failure: TransportFailure) -> Diagnosis:
@@ -218,8 +199,8 @@ def _worth_probing(known: Diagnosis) -> bool:
     return known.online is not False or is_loopback(known.url)
 
 
-# What was found out of an origin after a cell, and when.
-_found: dict[tuple[str, str, int | None], tuple[float, _Probed]] = {}
+# The outcome of the last probes of an origin after a cell, and when they ran.
+_outcomes: dict[tuple[str, str, int | None], tuple[float, _ProbeOutcome]] = {}
 _probing: set[asyncio.Future[None]] = set()
 
 
@@ -227,7 +208,7 @@ def _probe_after_the_cell(url: str, page: str) -> None:
     import asyncio
 
     async def probe() -> None:
-        _found[_origin(url)] = (time.monotonic(), await _probe(url, page))
+        _outcomes[_origin(url)] = (time.monotonic(), await _probe(url, page))
 
     # Kept until it is done: the event loop itself holds a task only weakly.
     task = asyncio.ensure_future(probe())
@@ -235,21 +216,20 @@ def _probe_after_the_cell(url: str, page: str) -> None:
     task.add_done_callback(_probing.discard)
 
 
-async def _probe(url: str, page: str) -> _Probed:
+async def _probe(url: str, page: str) -> _ProbeOutcome:
     import asyncio
 
     import js
 
     host, site = await asyncio.gather(_answers(url), _answers(page))
     if not host and bool(getattr(js, "crossOriginIsolated", False)):
-        # An isolated page may not even ask a site that does not expect it.
-        return _Probed(None, site)
-    return _Probed(host, site)
+        # A cross-origin isolated page cannot probe a site that does not expect it.
+        return _ProbeOutcome(None, site)
+    return _ProbeOutcome(host, site)
 
 
-# In JavaScript, because an error of WebKit's fetch cannot be awaited from Python:
-# it has no stack, and Pyodide then never resumes.
-_ASK = """
+# In JavaScript: an error of WebKit's fetch has no stack, and Python that awaits it never resumes.
+_PROBE = """
 (url, milliseconds) => fetch(url, {
   method: "HEAD", mode: "no-cors", cache: "no-store", credentials: "omit",
   referrerPolicy: "no-referrer", signal: AbortSignal.timeout(milliseconds),
@@ -258,10 +238,10 @@ _ASK = """
 
 
 async def _answers(url: str) -> bool:
-    """Return whether anything comes when the head of a response is asked for, unseen."""
+    """Return whether the host answers a HEAD request whose response stays opaque."""
     from pyodide.code import run_js
 
-    return bool(await run_js(_ASK)(url, PROBE_SECONDS * 1000))
+    return bool(await run_js(_PROBE)(url, PROBE_SECONDS * 1000))
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
@@ -274,7 +254,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether an address is of this very computer.
+    """Return whether an address is of this computer itself.
 
     Examples
     --------
@@ -294,7 +274,7 @@ def _is_loopback_host(host: str) -> bool:
 
 
 def is_private_host(host: str) -> bool:
-    """Return whether a host is of this computer or a local network, by its name or number.
+    """Return whether a host is of this computer or a local network, by its name or IP address.
 
     Parameters
     ----------
@@ -315,6 +295,6 @@ def is_private_host(host: str) -> bool:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
         pass
-    # A browser also takes 0x7f.1 and 2130706433 for numbers; a real name does not end so.
+    # Browsers also read 0x7f.1 and 2130706433 as IP addresses; no domain name ends so.
     last = host.rpartition(".")[2]
     return "." not in host or last.isdigit() or last.startswith("0x")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from je_kernel import errors
 from je_kernel.net import links
 from je_kernel.net.credentials import redact_url
-from je_kernel.net.diagnostics import Diagnosis, diagnose, error_class
+from je_kernel.net.diagnostics import Diagnosis, error_class
 from je_kernel.net.message import without_default_port
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def network_error(
         The error to raise; of the subclass that the diagnosis speaks for.
     """
     if diagnosis is None:
-        diagnosis = diagnose(failure)
+        diagnosis = Diagnosis(failure.kind, failure.request.url)
     kind = error_class(diagnosis)
     page = links.recognise(diagnosis.url)
     if page is not None and kind in _NOT_FOR_LACK_OF_NETWORK:

@@ -1,6 +1,6 @@
-"""What is done when a request got no response: a kept copy, a relay, or an error that explains.
+"""Fallbacks for a request without a response: a kept copy, then the relay, else the error.
 
-A kept copy answers for a network that is gone; a relay, for a site that does
+A kept copy replaces a response when the network is gone; the relay, when a site does
 not let notebooks read it. Neither hides any other failure.
 """
 
@@ -10,109 +10,61 @@ from typing import TYPE_CHECKING
 
 from je_kernel import settings
 from je_kernel.net import relay, response_cache
-from je_kernel.net.diagnostics import diagnose, diagnose_async
+from je_kernel.net.diagnostics import diagnose
 from je_kernel.net.error_messages import network_error
 from je_kernel.net.failure import TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from je_kernel.errors import NetworkError
-    from je_kernel.net.diagnostics import Diagnosis
     from je_kernel.net.message import Request, Response
+    from je_kernel.net.waiting import Wait
 
-__all__ = ["recover", "recover_async"]
+__all__ = ["fall_back"]
 
 
-def recover(failure: TransportFailure, send: Callable[[Request], Response]) -> Response:
-    """Find another way to what a request asked for, or say why there is none.
+async def fall_back(
+    failure: TransportFailure,
+    send: Callable[[Request], Awaitable[Response]],
+    wait: Wait | None,
+) -> Response:
+    """Return a response from elsewhere, or raise the error that explains the failure.
 
     Parameters
     ----------
     failure
-        What the transport saw.
+        The failure of the request.
     send
-        How a request is sent; it raises `TransportFailure`.
+        Sends a request; it raises `TransportFailure`.
+    wait
+        How to wait for the browser; None where Python cannot.
 
     Returns
     -------
     Response
-        A kept copy, with a warning, or what a relay has fetched.
+        A kept copy, with a warning, or the response of the relay.
 
     Raises
     ------
     NetworkError
-        When there is no other way.
+        If there is no fallback.
     """
-    diagnosis = diagnose(failure)
-    error = _explained(failure, diagnosis)
-    if diagnosis.may_lack_network:
-        copy = response_cache.recall(failure.request)
-        if copy is not None:
-            return copy
-    if (detour := _detour(failure.request, diagnosis)) is not None:
-        try:
-            steps = relay.ask(failure.request, detour)
-            asked = next(steps)
-            while True:
-                asked = steps.send(send(asked))
-        except StopIteration as end:
-            response = end.value
-        except TransportFailure:
-            raise error from None
-        if 200 <= response.status < 300:
-            return relay.answer_of(failure.request, response)
-    raise error from None
-
-
-async def recover_async(
-    failure: TransportFailure, send: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    """Find another way to what a request asked for: as `recover`, from a coroutine.
-
-    Parameters
-    ----------
-    failure
-        What the transport saw.
-    send
-        How a request is sent; it raises `TransportFailure`.
-    """
-    diagnosis = await diagnose_async(failure)
-    error = _explained(failure, diagnosis)
-    if diagnosis.may_lack_network:
-        copy = await response_cache.recall_async(failure.request)
-        if copy is not None:
-            return copy
-    if (detour := _detour(failure.request, diagnosis)) is not None:
-        try:
-            steps = relay.ask(failure.request, detour)
-            asked = next(steps)
-            while True:
-                asked = steps.send(await send(asked))
-        except StopIteration as end:
-            response = end.value
-        except TransportFailure:
-            raise error from None
-        if 200 <= response.status < 300:
-            return relay.answer_of(failure.request, response)
-    raise error from None
-
-
-def _explained(failure: TransportFailure, diagnosis: Diagnosis) -> NetworkError:
+    request = failure.request
+    diagnosis = await diagnose(failure, wait)
     error = network_error(failure, diagnosis)
-    if _relay_for(diagnosis) is not None and (why := relay.refusal(failure.request)):
-        error.text += f"\n\n{why}"
-    return error
-
-
-def _relay_for(diagnosis: Diagnosis) -> str | None:
-    wanted = diagnosis.refused or diagnosis.undecided
-    return settings.current().relay_url if wanted else None
-
-
-def _detour(request: Request, diagnosis: Diagnosis) -> str | None:
-    """Return the address of the relay that may be asked, if there is one."""
-    relay_url = _relay_for(diagnosis)
-    if relay_url is None:
-        return None
-    return relay_url if relay.may_relay(request) else None
+    wants_relay = diagnosis.refused or diagnosis.undecided
+    relay_url = settings.current().relay_url if wants_relay else None
+    if relay_url is not None and (reason := relay.refusal(request)):
+        error.text += f"\n\n{reason}"
+    if diagnosis.may_lack_network:
+        copy = await response_cache.lookup(request, wait)
+        if copy is not None:
+            return copy
+    if relay_url is not None and relay.may_relay(request):
+        try:
+            response = await relay.fetch(request, relay_url, send)
+        except TransportFailure:
+            raise error from None
+        if 200 <= response.status < 300:
+            return response
+    raise error from None
