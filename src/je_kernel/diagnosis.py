@@ -10,7 +10,7 @@ from importlib import metadata
 from je_kernel import memory, runtime, settings, startup
 from je_kernel._version import __version__
 from je_kernel.memory import shown_bytes
-from je_kernel.net.credentials import shown_text
+from je_kernel.net.credentials import redact_text
 
 __all__ = ["Report", "Section", "doctor"]
 
@@ -94,7 +94,9 @@ def doctor() -> Report:
 
 def _without_secrets(section: Section) -> Section:
     """Leave out what an address in a setting or the text of an error may tell."""
-    return Section(section.title, tuple((name, shown_text(value)) for name, value in section.lines))
+    return Section(
+        section.title, tuple((name, redact_text(value)) for name, value in section.lines)
+    )
 
 
 def _versions(facts: runtime.Runtime) -> Section:

@@ -207,9 +207,9 @@ class NetworkError(JeKernelError, URLError):
         return self.text
 
     def __repr__(self) -> str:
-        from je_kernel.net.credentials import shown_url
+        from je_kernel.net.credentials import redact_url
 
-        return f"{type(self).__name__}({self.text!r}, url={shown_url(self.url)!r})"
+        return f"{type(self).__name__}({self.text!r}, url={redact_url(self.url)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.text, self.url, self.reason)
@@ -438,7 +438,7 @@ def combined(error: NetworkError, base: type[Exception], **arguments: Any) -> Ne
     Parameters
     ----------
     error
-        What happened, as `je_kernel.net.explain.explain` tells it.
+        What happened, as `je_kernel.net.error_messages.network_error` tells it.
     base
         What the other library would have raised.
     **arguments

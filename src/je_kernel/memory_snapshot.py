@@ -50,7 +50,7 @@ _MODULES = (
     "je_kernel.net.engine_fetch",
     "je_kernel.net.engine_xhr",
     "je_kernel.net.transport",
-    "je_kernel.net.saved",
+    "je_kernel.net.response_cache",
     "je_kernel.plots.matplotlib",
     "je_kernel.shell.hooks",
     "je_kernel.shell.interpreter",

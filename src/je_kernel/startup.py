@@ -81,9 +81,9 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format one record."""
-        from je_kernel.net.credentials import shown_text
+        from je_kernel.net.credentials import redact_text
 
-        return shown_text(super().format(record))
+        return redact_text(super().format(record))
 
 
 def _log_to_console(_shell: InteractiveShell | None) -> None:
@@ -174,15 +174,15 @@ def _prepare_saved_copies(_shell: InteractiveShell | None) -> None:
         raise Skip("copies of downloads are kept in a browser only")
     if runtime.can_run_sync():
         raise Skip("this browser reads the kept copies when they are needed")
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
 
-    saved.prepare()
+    response_cache.preload()
 
 
 def _release_saved_copies(_shell: InteractiveShell | None) -> None:
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
 
-    saved.release()
+    response_cache.release()
 
 
 def _find_site_packages(_shell: InteractiveShell | None) -> None:

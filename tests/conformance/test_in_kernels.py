@@ -271,8 +271,8 @@ failing()
     if not told.startswith("SiteForbidsError"):
         # Where Python cannot wait for a probe, it is told when the cell is run again.
         kernel.python(
-            "import asyncio\nfrom je_kernel.net import evidence\n"
-            "await asyncio.gather(*evidence._probing)\nNone"
+            "import asyncio\nfrom je_kernel.net import diagnostics\n"
+            "await asyncio.gather(*diagnostics._probing)\nNone"
         )
         told = kernel.python(failed)
     assert told.startswith("SiteForbidsError: ")

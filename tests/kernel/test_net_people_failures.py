@@ -47,18 +47,28 @@ async def wait_for_copies(selenium, count):
     """Wait until so many copies have been kept."""
     import asyncio
 
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
 
-    while saved._tasks or len(await saved.CacheStore().copies()) < count:
+    while response_cache._tasks or len(await response_cache.BrowserCache().copies()) < count:
         await asyncio.sleep(0.02)
-    return sorted((copy.asked, copy.size) for copy in await saved.CacheStore().copies())
+    copies = await response_cache.BrowserCache().copies()
+    return sorted((copy.request_url, copy.size) for copy in copies)
+
+
+@run_in_pyodide(packages=PACKAGES)
+async def used_copies(selenium):
+    """Return the addresses of the copies that were used since they were stored."""
+    from je_kernel.net import response_cache
+
+    copies = await response_cache.BrowserCache().copies()
+    return [copy.request_url for copy in copies if copy.used > copy.stored]
 
 
 @run_in_pyodide(packages=PACKAGES)
 def forget(selenium):
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
 
-    saved.clear_saved()
+    response_cache.clear_saved()
 
 
 def test_a_site_that_forbids_is_told_from_one_that_is_not_there(selenium, other):
@@ -113,6 +123,7 @@ def test_a_kept_copy_stands_in_when_the_server_is_gone_and_says_so(selenium, oth
     assert (kind, again, url) == ("read", b"a,b\n1,2\n", address)
     (warning,) = warnings
     assert "kept in this browser less than a minute ago" in warning
+    assert used_copies(selenium) == [address]
     assert read(selenium, large)[1] == body
     assert read(selenium, f"{other.url}/unstored.csv")[0] == "UnreachableError"
     assert read(selenium, f"{other.url}/other.csv")[0] == "UnreachableError"
@@ -154,7 +165,7 @@ async def keep_many(selenium, count, megabytes):
     import os
 
     from je_kernel import settings
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
     from je_kernel.net.message import Request, Response
 
     os.environ["JE_KERNEL_SAVED_COPIES_MB"] = str(megabytes)
@@ -163,11 +174,11 @@ async def keep_many(selenium, count, megabytes):
         for number in range(count):
             url = f"https://data.example/{number}.bin"
             body = bytes([number]) * 1_000_000
-            saved.keep(Request("GET", url), Response(200, "OK", url, (), body))
-            while saved._tasks:
+            response_cache.store(Request("GET", url), Response(200, "OK", url, (), body), len(body))
+            while response_cache._tasks:
                 await asyncio.sleep(0.01)
-        left = [copy.asked for copy in await saved.CacheStore().copies()]
-        bodies = [await saved.CacheStore().body(asked) for asked in left]
+        left = [copy.request_url for copy in await response_cache.BrowserCache().copies()]
+        bodies = [(await response_cache.BrowserCache().find(url))[1] for url in left]
         assert all(body == body[:1] * 1_000_000 for body in bodies)
         return left
     finally:
@@ -186,13 +197,13 @@ def recall_ready(selenium, url):
     """Find a copy the way that a browser without JSPI does."""
     from pyodide.ffi import run_sync
 
-    from je_kernel.net import saved
+    from je_kernel.net import response_cache
     from je_kernel.net.message import Request
 
     request = Request("GET", url)
-    before = saved._find_ready(request)
-    run_sync(saved._prepare(saved.CacheStore()))
-    ready = saved._ready[url].blob_url
+    before = response_cache._find_preloaded(request)
+    run_sync(response_cache._preload(response_cache.BrowserCache()))
+    ready = response_cache._preloaded[url][1]
     import js
 
     # A page may not read bytes synchronously; a worker, as a kernel is one, may.

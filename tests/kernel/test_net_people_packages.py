@@ -94,7 +94,7 @@ def test_another_version_than_the_one_that_is_here_is_told(selenium):
 
 
 @run_in_pyodide(packages=KERNEL)
-def shown(selenium, code):
+def displayed_url(selenium, code):
     """Run a cell in JupyterLite's shell; return the traceback it shows, without colours."""
     import re
 
@@ -111,16 +111,16 @@ def shown(selenium, code):
 
 
 def test_a_failed_import_ends_with_the_line_that_installs_it(selenium):
-    text = shown(selenium, "import importlib; importlib.import_module('docx')")
+    text = displayed_url(selenium, "import importlib; importlib.import_module('docx')")
     assert text.endswith('installs it:\n\n    je_kernel.install("python-docx")')
 
 
 def test_tkinter_is_told_with_what_to_use_instead(selenium):
-    assert "matplotlib" in shown(selenium, "import tkinter").splitlines()[-1]
+    assert "matplotlib" in displayed_url(selenium, "import tkinter").splitlines()[-1]
 
 
 def test_in_the_kernel_an_error_of_ours_ends_the_traceback_and_no_frame_of_ours_is_shown(selenium):
-    text = shown(
+    text = displayed_url(
         selenium,
         "import urllib.request\nurllib.request.urlopen('http://no-such-host.invalid/a.csv')",
     )

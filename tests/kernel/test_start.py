@@ -79,12 +79,15 @@ def test_the_wheel_puts_its_configuration_where_ipython_looks(selenium):
 
 @run_in_pyodide(packages=KERNEL)
 def _kernel_as_it_starts(selenium):
+    import sys
+
     import pyodide_kernel
 
     shell = pyodide_kernel.ipython_shell
     started = shell.user_ns["je_kernel"].startup.started()
     skipped = [step.name for step in started.steps if step.outcome == "skipped"]
     assert not started.failed
+    assert "pyodide_http" not in sys.modules
     assert shell.run_line_magic("who_ls", "") == []
     assert shell.execution_count == 1
     return skipped

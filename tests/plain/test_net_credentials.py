@@ -12,21 +12,22 @@ from hypothesis import strategies as st
 
 from je_kernel import diagnosis, settings
 from je_kernel.errors import SiteForbidsError
-from je_kernel.net import recovery, saved
-from je_kernel.net.credentials import secret_in, shown_text, shown_url
-from je_kernel.net.evidence import Evidence
-from je_kernel.net.explain import check, explain, explain_status, shown
+from je_kernel.net import fallback, response_cache, waiting
+from je_kernel.net.credentials import redact_text, redact_url, secret_in
+from je_kernel.net.diagnostics import Diagnosis
+from je_kernel.net.error_messages import displayed_url, network_error
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
+from je_kernel.net.page_check import reject_unexpected_page
 from je_kernel.net.relay import may_relay
-from je_kernel.net.saved import may_keep
+from je_kernel.net.response_cache import is_storable
+from je_kernel.net.status_messages import status_message
 from je_kernel.settings import Settings
 from je_kernel.sharing.personal_data import scan_text
-from tests.plain.test_net_saved import Shelf, copy_of
+from tests.plain.test_net_response_cache import Shelf, copy_of
 from tests.secret_requests import OPEN_ADDRESSES, SECRET_ADDRESSES, SECRET_HEADERS, SITE
 
 OK = Response(200, "OK", SITE, (), b"a,b\n1,2\n")
-MUCH = 10**9
 
 
 @pytest.mark.parametrize(("url", "secret"), SECRET_ADDRESSES)
@@ -35,10 +36,10 @@ class TestAnAddressThatSaysWhoAsks:
         assert not may_relay(Request("GET", url))
 
     def test_is_not_kept(self, url, secret):
-        assert not may_keep(Request("GET", url), replace(OK, url=url), MUCH)
+        assert not is_storable(Request("GET", url), replace(OK, url=url))
 
     def test_is_not_kept_where_a_redirect_led_to_it(self, url, secret):
-        assert not may_keep(Request("GET", SITE), replace(OK, url=url), MUCH)
+        assert not is_storable(Request("GET", SITE), replace(OK, url=url))
 
     def test_is_found_before_a_share(self, url, secret):
         found = [found for kind, _, found in scan_text(f"pd.read_csv('{url}')") if "key" in kind]
@@ -48,16 +49,16 @@ class TestAnAddressThatSaysWhoAsks:
         assert secret not in secret_in(Request("GET", url))
 
     def test_is_shown_without_its_secret(self, url, secret):
-        assert secret not in shown_url(url)
-        assert secret not in shown(url)
-        assert secret not in shown_text(f"GET {url} failed, see '{url}'.")
+        assert secret not in redact_url(url)
+        assert secret not in displayed_url(url)
+        assert secret not in redact_text(f"GET {url} failed, see '{url}'.")
 
     def test_is_in_no_error_about_it(self, url, secret):
         failure = TransportFailure("network", Request("GET", url), f"could not load {url}")
         page = Response(200, "OK", url, (("Content-Type", "text/html"),), b"<html>")
-        texts = [str(failure), str(explain(failure)), explain_status(url, 404)]
+        texts = [str(failure), str(network_error(failure)), status_message(url, 404)]
         try:
-            check(Request("GET", url), page)
+            reject_unexpected_page(Request("GET", url), page)
         except OSError as error:
             texts.append(str(error))
         assert secret not in "\n".join(texts)
@@ -69,30 +70,30 @@ class TestAHeaderThatSaysWhoAsks:
         request = Request("GET", SITE, ((name, value),))
         assert secret_in(request) is not None
         assert not may_relay(request)
-        assert not may_keep(request, OK, MUCH)
+        assert not is_storable(request, OK)
 
     def test_is_found_before_a_share(self, name, value, secret):
         found = [found for kind, _, found in scan_text(f'headers = {{"{name}": "{value}"}}')]
         assert any(secret in part or part in secret for part in found)
 
     def test_is_shown_without_its_secret(self, name, value, secret):
-        assert secret not in shown_text(f"{name}: {value}")
-        assert secret not in shown_text(repr({name: value}))
+        assert secret not in redact_text(f"{name}: {value}")
+        assert secret not in redact_text(repr({name: value}))
 
 
 def test_what_is_sent_in_a_body_is_neither_shown_to_a_relay_nor_kept():
     request = Request("POST", SITE, body=b"name=x")
     assert secret_in(request) is not None
     assert not may_relay(request)
-    assert not may_keep(request, OK, MUCH)
+    assert not is_storable(request, OK)
 
 
 @pytest.mark.parametrize("url", OPEN_ADDRESSES)
 class TestAnAddressOfOpenData:
     def test_may_be_relayed_and_kept_and_is_shown_as_it_is(self, url):
         assert may_relay(Request("GET", url))
-        assert may_keep(Request("GET", url), replace(OK, url=url), MUCH)
-        assert shown_url(url) == url
+        assert is_storable(Request("GET", url), replace(OK, url=url))
+        assert redact_url(url) == url
 
     def test_is_no_finding_before_a_share(self, url):
         assert not [found for kind, _, found in scan_text(f"url = '{url}'") if "key" in kind]
@@ -114,14 +115,14 @@ SECRET_NAMES = [
 @given(anything, st.sampled_from(SECRET_NAMES), st.sampled_from("?&;#"), anything)
 def test_whatever_stands_around_it_a_secret_is_not_shown(before, name, joint, after):
     url = f"https://a.example/{quote(before)}{joint}{name}={MARK}&{quote(after)}=1"
-    for text in (shown_url(url), shown(url), shown_text(f"{before} {url} {after}")):
+    for text in (redact_url(url), displayed_url(url), redact_text(f"{before} {url} {after}")):
         assert MARK not in text
 
 
 @given(st.text(max_size=200))
 def test_any_text_at_all_can_be_shown(text):
-    assert isinstance(shown_url(text), str)
-    assert isinstance(shown_text(text), str)
+    assert isinstance(redact_url(text), str)
+    assert isinstance(redact_text(text), str)
     secret_in(Request("GET", text))
 
 
@@ -148,7 +149,7 @@ def seconds_for(function, text):
         ),
     ],
 )
-@pytest.mark.parametrize("function", [shown_url, shown_text, lambda text: list(scan_text(text))])
+@pytest.mark.parametrize("function", [redact_url, redact_text, lambda text: list(scan_text(text))])
 def test_twice_the_text_takes_about_twice_the_time(function, unit):
     size = 8_000 // len(unit)
     small = seconds_for(function, unit * size)
@@ -159,17 +160,20 @@ def test_twice_the_text_takes_about_twice_the_time(function, unit):
 def recovered(monkeypatch, request):
     monkeypatch.setenv("JE_KERNEL_RELAY_URL", "https://notebooks.example/relay")
     settings.reload()
-    evidence = Evidence("network", request.url, "https://notebooks.example/", True, True, True)
-    monkeypatch.setattr(recovery, "gather", lambda _: evidence)
-    monkeypatch.setattr(saved, "recall", lambda _: None)
+    diagnosis = Diagnosis("network", request.url, "https://notebooks.example/", True, True, True)
     sent = []
 
-    def send(asked):
+    async def diagnose(*_):
+        return diagnosis
+
+    async def send(asked):
         sent.append(asked.url)
         return OK
 
+    monkeypatch.setattr(fallback, "diagnose", diagnose)
+    failure = TransportFailure("network", request)
     try:
-        return recovery.recover(TransportFailure("network", request), send), sent
+        return waiting.run(fallback.fall_back(failure, send, None)), sent
     finally:
         monkeypatch.undo()
         settings.reload()
@@ -196,7 +200,7 @@ def test_what_an_earlier_version_kept_of_secrets_is_forgotten():
         copy_of(asked, 3, 1.0),
         replace(copy_of("https://b.example/", 3, 1.0), url=led_to),
     )
-    asyncio.run(saved._drop_secrets(shelf))
+    asyncio.run(response_cache._allowed_copies(shelf))
     assert set(shelf.entries) == {SITE}
 
 

@@ -64,9 +64,9 @@ def test_what_is_imported_already_is_adapted_at_once_and_put_back_exactly():
 def test_an_adapter_that_fails_leaves_the_import_alone():
     in_a_fresh_python(
         "import logging; logging.disable()\n"
-        "from je_kernel.net.adaptation import AdaptingFinder\n"
+        "from je_kernel.net.import_hooks import PostImportFinder\n"
         "import sys\n"
-        "sys.meta_path.insert(0, AdaptingFinder({'http.client': 'no_such_adapter'}))\n"
+        "sys.meta_path.insert(0, PostImportFinder({'http.client': 'no_such_adapter'}))\n"
         "import http.client\n"
         "assert http.client.HTTPConnection\n"
     )

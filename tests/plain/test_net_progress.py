@@ -9,12 +9,12 @@ from je_kernel import settings
 from je_kernel.net import progress
 from je_kernel.net.message import Request
 from je_kernel.net.progress import (
+    DownloadProgress,
     NotebookDisplay,
-    Steps,
+    StepProgress,
     TerminalDisplay,
-    Watched,
     describe,
-    watch,
+    track,
 )
 
 MB = 1_000_000
@@ -42,10 +42,10 @@ class Recorder:
 def download(parts, total=None):
     """Receive parts of (seconds waited, bytes) and return what was shown."""
     clock, display = Clock(), Recorder()
-    with Watched("rain.csv", total, display, clock) as watched:
+    with DownloadProgress("rain.csv", total, display, clock) as tracked:
         for seconds, size in parts:
             clock.now += seconds
-            watched.update(size)
+            tracked.update(size)
     return display
 
 
@@ -81,9 +81,12 @@ def test_it_is_shown_four_times_a_second_and_not_more():
 
 def test_it_is_cleared_when_the_download_fails():
     clock, display = Clock(), Recorder()
-    with pytest.raises(OSError, match="broke"), Watched("a", 9 * MB, display, clock) as watched:
+    with (
+        pytest.raises(OSError, match="broke"),
+        DownloadProgress("a", 9 * MB, display, clock) as tracked,
+    ):
         clock.now = 2
-        watched.update(MB)
+        tracked.update(MB)
         raise OSError("broke")
     assert display.cleared == 1
 
@@ -149,7 +152,7 @@ def test_on_a_terminal_the_line_is_written_over_and_wiped_out():
     ],
 )
 def test_a_download_is_called_by_its_files_name(url, name):
-    assert watch(Request("GET", url), None)._name == name
+    assert track(Request("GET", url), None)._name == name
 
 
 def test_the_setting_turns_it_off(monkeypatch):
@@ -175,7 +178,7 @@ def test_where_nobody_looks_nothing_is_shown(monkeypatch):
 def steps(*seconds):
     """Do things that take these seconds and return what was shown."""
     clock, display = Clock(), Recorder()
-    with Steps([f"package-{n}" for n in range(len(seconds))], display, clock) as shown:
+    with StepProgress([f"package-{n}" for n in range(len(seconds))], display, clock) as shown:
         for each in seconds:
             shown.next()
             clock.now += each

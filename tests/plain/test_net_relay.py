@@ -6,13 +6,12 @@ from dataclasses import replace
 import pytest
 
 from je_kernel import errors, settings
-from je_kernel.net import evidence as evidence_module
-from je_kernel.net import recovery, saved
+from je_kernel.net import diagnostics, fallback, response_cache, waiting
 from je_kernel.net import relay as relay_module
-from je_kernel.net.evidence import Evidence
+from je_kernel.net.diagnostics import Diagnosis
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
-from je_kernel.net.relay import answer_of, ask, may_relay, refusal, relayed
+from je_kernel.net.relay import may_relay, refusal, relay_request
 from je_kernel.sharing.tokens import Token
 
 DATA = "https://data.example/rain.csv"
@@ -66,33 +65,37 @@ def test_the_relay_is_asked_with_the_address_percent_encoded_and_no_headers_of_t
     request = Request(
         "GET", "https://data.example/a b?x=1&y=ü#part", (("Accept", "*/*"),), timeout=5
     )
-    asked = relayed(request, RELAY)
+    asked = relay_request(request, RELAY)
     assert asked.url == f"{RELAY}?url=https%3A%2F%2Fdata.example%2Fa%20b%3Fx%3D1%26y%3D%C3%BC"
     assert asked.headers == ()
     assert asked.timeout == 5
 
 
 def test_a_relay_address_with_a_query_of_its_own_keeps_it():
-    assert relayed(Request("GET", DATA), RELAY + "?v=1").url.startswith(f"{RELAY}?v=1&url=https")
+    assert relay_request(Request("GET", DATA), RELAY + "?v=1").url.startswith(
+        f"{RELAY}?v=1&url=https"
+    )
 
 
 def test_what_the_relay_fetched_seems_to_come_from_the_address_asked_for():
-    came = Response(200, "OK", RELAY + "?url=x", (("Content-Type", "text/csv"),), b"a,b")
-    answer = answer_of(Request("GET", DATA), came)
-    assert (answer.url, answer.body) == (DATA, b"a,b")
+    async def send(_request):
+        return Response(200, "OK", RELAY + "?url=x", (("Content-Type", "text/csv"),), b"a,b")
+
+    response = waiting.run(relay_module.fetch(Request("GET", DATA), RELAY, send))
+    assert (response.url, response.body) == (DATA, b"a,b")
 
 
-# Recovery, with the browser's evidence put in its place.
+# Fallbacks, with the browser's diagnosis put in its place.
 
-REFUSED = Evidence("network", DATA, "https://notebooks.example/", True, True, True)
-UNREACHABLE = Evidence("network", DATA, "https://notebooks.example/", True, False, True)
-UNKNOWN = Evidence("network", DATA, "https://notebooks.example/", True)
+REFUSED = Diagnosis("network", DATA, "https://notebooks.example/", True, True, True)
+UNREACHABLE = Diagnosis("network", DATA, "https://notebooks.example/", True, False, True)
+UNKNOWN = Diagnosis("network", DATA, "https://notebooks.example/", True)
 COPY = Response(200, "OK", DATA, (), b"kept")
 RELAYED = Response(200, "OK", RELAY, (), b"relayed")
 
 
 class Net:
-    """Drives one recovery: by the synchronous or by the asynchronous way."""
+    """Runs one fallback: without an event loop, or in one."""
 
     def __init__(self, monkeypatch, asynchronous):
         self.monkeypatch = monkeypatch
@@ -105,30 +108,25 @@ class Net:
         self.monkeypatch.setenv("JE_KERNEL_RELAY_URL", RELAY)
         settings.reload()
 
-    def recover(self, evidence, copy=None, relay=RELAYED, request=None):
-        request = request or Request("GET", evidence.url)
-        failure = TransportFailure(evidence.kind, request)
+    def fall_back(self, diagnosis, copy=None, relay=RELAYED, request=None):
+        request = request or Request("GET", diagnosis.url)
+        failure = TransportFailure(diagnosis.kind, request)
 
-        def send(asked):
+        async def send(asked):
             self.sent.append(asked.url)
             if relay is None:
                 raise TransportFailure("network", asked)
             return relay
 
-        async def send_async(asked):
-            return send(asked)
-
         async def later(value):
             return value
 
         patch = self.monkeypatch.setattr
-        patch(recovery, "gather", lambda _: evidence)
-        patch(recovery, "gather_async", lambda _: later(evidence))
-        patch(saved, "recall", lambda _: copy)
-        patch(saved, "recall_async", lambda _: later(copy))
+        patch(fallback, "diagnose", lambda *_: later(diagnosis))
+        patch(response_cache, "lookup", lambda *_: later(copy))
         if self.asynchronous:
-            return asyncio.run(recovery.recover_async(failure, send_async))
-        return recovery.recover(failure, send)
+            return asyncio.run(fallback.fall_back(failure, send, waiting.suspend))
+        return waiting.run(fallback.fall_back(failure, send, None))
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
@@ -140,57 +138,57 @@ def net(request, monkeypatch):
 
 def test_without_a_relay_a_refusal_is_an_error_and_nothing_is_sent(net):
     with pytest.raises(errors.SiteForbidsError):
-        net.recover(REFUSED)
+        net.fall_back(REFUSED)
     assert net.sent == []
 
 
 def test_a_refusal_goes_through_the_relay(net):
     net.use_relay()
-    response = net.recover(REFUSED)
+    response = net.fall_back(REFUSED)
     assert (response.body, response.url) == (b"relayed", DATA)
     assert net.sent == [f"{RELAY}?url=https%3A%2F%2Fdata.example%2Frain.csv"]
 
 
 def test_a_kept_copy_does_not_stand_in_for_a_site_that_forbids(net):
     with pytest.raises(errors.SiteForbidsError):
-        net.recover(REFUSED, copy=COPY)
+        net.fall_back(REFUSED, copy=COPY)
 
 
 @pytest.mark.parametrize("kind", ["timeout", "interrupted"])
 def test_a_kept_copy_stands_in_for_an_answer_that_did_not_come_whole(net, kind):
-    assert net.recover(Evidence(kind, DATA), copy=COPY) is COPY
+    assert net.fall_back(Diagnosis(kind, DATA), copy=COPY) is COPY
 
 
 def test_what_was_refused_a_minute_ago_may_lack_a_network_now(net):
-    assert net.recover(replace(REFUSED, remembered=True), copy=COPY) is COPY
+    assert net.fall_back(replace(REFUSED, remembered=True), copy=COPY) is COPY
 
 
 def test_a_kept_copy_stands_in_for_nothing_that_could_never_have_worked(net):
-    insecure = Evidence("network", "http://data.example/a", "https://notebooks.example/", True)
-    for evidence, kind in (
+    insecure = Diagnosis("network", "http://data.example/a", "https://notebooks.example/", True)
+    for diagnosis, kind in (
         (insecure, errors.InsecureAddressError),
-        (Evidence("bad-url", "http://a b/"), errors.BadAddressError),
+        (Diagnosis("bad-url", "http://a b/"), errors.BadAddressError),
     ):
         with pytest.raises(kind):
-            net.recover(evidence, copy=COPY)
+            net.fall_back(diagnosis, copy=COPY)
 
 
 def test_a_kept_copy_stands_in_for_an_unreachable_host(net):
     net.use_relay()
-    assert net.recover(UNREACHABLE, copy=COPY) is COPY
+    assert net.fall_back(UNREACHABLE, copy=COPY) is COPY
     assert net.sent == []
 
 
 def test_where_the_browser_cannot_tell_a_kept_copy_comes_first_and_then_the_relay(net):
     net.use_relay()
-    assert net.recover(UNKNOWN, copy=COPY) is COPY
-    assert net.recover(UNKNOWN).body == b"relayed"
+    assert net.fall_back(UNKNOWN, copy=COPY) is COPY
+    assert net.fall_back(UNKNOWN).body == b"relayed"
 
 
 def test_an_unreachable_host_is_not_asked_for_at_the_relay(net):
     net.use_relay()
     with pytest.raises(errors.UnreachableError):
-        net.recover(UNREACHABLE)
+        net.fall_back(UNREACHABLE)
     assert net.sent == []
 
 
@@ -198,7 +196,7 @@ def test_what_may_not_be_shown_to_a_relay_is_not(net):
     net.use_relay()
     secret = Request("GET", DATA, (("Authorization", "Bearer x"),))
     with pytest.raises(errors.SiteForbidsError):
-        net.recover(REFUSED, request=secret)
+        net.fall_back(REFUSED, request=secret)
     assert net.sent == []
 
 
@@ -206,7 +204,7 @@ def test_what_may_not_be_shown_to_a_relay_is_not(net):
 def test_a_relay_that_fails_leaves_the_first_error(net, relay):
     net.use_relay()
     with pytest.raises(errors.SiteForbidsError) as caught:
-        net.recover(REFUSED, relay=relay)
+        net.fall_back(REFUSED, relay=relay)
     assert DATA in str(caught.value)
     # No inner failure is shown below the explanation.
     assert caught.value.__suppress_context__
@@ -214,15 +212,16 @@ def test_a_relay_that_fails_leaves_the_first_error(net, relay):
 
 def test_the_sharing_link_error_is_told_even_with_a_relay_that_fails(net):
     net.use_relay()
-    page = Evidence("network", "https://github.com/u/r/blob/main/a.csv", "", True, True)
+    page = Diagnosis("network", "https://github.com/u/r/blob/main/a.csv", "", True, True)
     with pytest.raises(errors.SharingLinkError):
-        net.recover(page, relay=None)
+        net.fall_back(page, relay=None)
 
 
 def test_evidence_is_gathered_without_a_browser_on_cpython():
     failure = TransportFailure("network", Request("GET", DATA))
-    assert evidence_module.gather(failure) == Evidence("network", DATA)
-    assert asyncio.run(evidence_module.gather_async(failure)) == Evidence("network", DATA)
+    assert waiting.run(diagnostics.diagnose(failure, None)) == Diagnosis("network", DATA)
+    outcome = asyncio.run(diagnostics.diagnose(failure, waiting.suspend))
+    assert outcome == Diagnosis("network", DATA)
 
 
 @pytest.mark.parametrize("url", ["https://a.org/relay", "http://localhost:8000/relay?v=1"])
@@ -275,27 +274,25 @@ def tokens(monkeypatch):
 
 
 def conversation(*answers):
-    """Run `ask` against answers; return its result, and each request as path and token."""
-    steps = ask(Request("GET", DATA), SERVICES_RELAY)
-    asked, answers = [], list(answers)
-    request = next(steps)
-    while True:
-        asked.append((request.url.partition("/api/v1/")[2], dict(request.headers)))
-        try:
-            request = steps.send(answers.pop(0))
-        except StopIteration as end:
-            assert not answers
-            return end.value, [
-                (path.partition("?")[0], headers.get("Authorization")) for path, headers in asked
-            ]
+    """Send a request through the relay; return the response, and each request as path and token."""
+    requests, answers = [], list(answers)
+
+    async def send(request):
+        path = request.url.partition("/api/v1/")[2].partition("?")[0]
+        requests.append((path, dict(request.headers).get("Authorization")))
+        return answers.pop(0)
+
+    response = waiting.run(relay_module.fetch(Request("GET", DATA), SERVICES_RELAY, send))
+    assert not answers
+    return response, requests
 
 
 def test_a_token_for_the_relay_is_asked_for_once(tokens):
     assert conversation(issued("t"), RELAYED) == (
-        RELAYED,
+        replace(RELAYED, url=DATA),
         [("auth/issue", None), ("relay", "Bearer t")],
     )
-    assert conversation(RELAYED) == (RELAYED, [("relay", "Bearer t")])
+    assert conversation(RELAYED) == (replace(RELAYED, url=DATA), [("relay", "Bearer t")])
 
 
 def test_a_token_for_the_relay_that_ends_is_not_used(tokens):
@@ -307,7 +304,7 @@ def test_a_token_that_the_relay_refuses_is_replaced_once(tokens):
     tokens[SERVICES_RELAY] = Token("old", 0.0)
     refused = replace(RELAYED, status=403)
     assert conversation(refused, issued("t"), refused) == (
-        refused,
+        replace(refused, url=DATA),
         [("relay", "Bearer old"), ("auth/issue", None), ("relay", "Bearer t")],
     )
 

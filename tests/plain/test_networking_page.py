@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from je_kernel import errors
-from je_kernel.net.evidence import Evidence
-from je_kernel.net.explain import check, explain, explain_status
+from je_kernel.net.diagnostics import Diagnosis
+from je_kernel.net.error_messages import network_error
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.links import data_url
 from je_kernel.net.message import Request, Response
+from je_kernel.net.page_check import reject_unexpected_page
+from je_kernel.net.status_messages import status_message
 
 PAGE = (Path(__file__).parents[2] / "docs" / "networking.md").read_text("utf-8")
 DATA = "https://data.example/rain.csv"
@@ -19,18 +21,18 @@ SITE = "https://notebooks.example/"
 
 def failed(kind="network", url=DATA, timeout=None, **known):
     failure = TransportFailure(kind, Request("GET", url, timeout=timeout))
-    return explain(failure, Evidence(kind, url, SITE, **known))
+    return network_error(failure, Diagnosis(kind, url, SITE, **known))
 
 
 def missing():
     url = "https://raw.githubusercontent.com/me/lesson/main/rain.csv"
-    return errors.NotFoundError(url, 404, "Not Found", None, None, explain_status(url, 404))
+    return errors.NotFoundError(url, 404, "Not Found", None, None, status_message(url, 404))
 
 
 def page_instead_of_data():
     html = Response(200, "OK", DATA, (("Content-Type", "text/html"),), b"<!doctype html>")
     with pytest.raises(errors.NotDataError) as caught:
-        check(Request("GET", DATA), html)
+        reject_unexpected_page(Request("GET", DATA), html)
     return caught.value
 
 

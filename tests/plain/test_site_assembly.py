@@ -258,7 +258,21 @@ def test_our_own_wheel_brings_what_it_needs(full_cache):
     _, packages = assemble(full_cache, Reporter(), compiled=False)
     own = next(package for package in packages if package.name == "je-kernel")
     assert "je_kernel" in own.imports
-    assert "pyodide-http" in own.depends
+    assert "markdown-it-py" in own.depends
+
+
+def test_pyodide_http_is_there_and_no_start_loads_it(full_cache):
+    _, packages = assemble(full_cache, Reporter(), compiled=False)
+    own = next(package for package in packages if package.name == "je-kernel")
+    assert "Requires-Dist: pyodide-http" in metadata_of(own.path)
+    assert "pyodide-http" in {package.name for package in packages}
+    assert not any("pyodide-http" in package.depends for package in packages)
+
+
+def metadata_of(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        return archive.read(name).decode()
 
 
 def test_our_own_wheel_is_the_same_when_built_again(tmp_path, monkeypatch):

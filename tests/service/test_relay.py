@@ -14,6 +14,7 @@ import pytest
 from running_service import API, bearer
 
 from je_kernel.net import relay as client_relay
+from je_kernel.net import waiting
 from je_kernel.net.message import Request, Response
 from je_kernel.sharing.driver import send
 from je_sharing import relay as relay_module
@@ -287,14 +288,13 @@ def test_the_endpoint_is_for_whoever_has_a_token(start):
 def ask(service, url: str) -> tuple[Response, list[str]]:
     """Ask the service's relay as the wheel does; the answer, and which calls it took."""
     calls = []
-    steps = client_relay.ask(Request("GET", url), f"{service.url}{API}/relay")
-    asked = next(steps)
-    try:
-        while True:
-            calls.append(urlsplit(asked.url).path.removeprefix(API))
-            asked = steps.send(send(asked))
-    except StopIteration as end:
-        return end.value, calls
+
+    async def send_request(request: Request) -> Response:
+        calls.append(urlsplit(request.url).path.removeprefix(API))
+        return send(request)
+
+    address = f"{service.url}{API}/relay"
+    return waiting.run(client_relay.fetch(Request("GET", url), address, send_request)), calls
 
 
 def test_the_wheel_asks_for_a_token_once_and_again_when_it_is_worth_nothing(start):
@@ -316,5 +316,12 @@ def test_the_wheel_asks_for_a_token_once_and_again_when_it_is_worth_nothing(star
 
 
 def test_the_wheel_sends_no_token_to_a_relay_of_another_kind():
-    steps = client_relay.ask(Request("GET", "https://a.org/x"), "https://b.org/relay")
-    assert next(steps).headers == ()
+    sent = []
+
+    async def send_request(request: Request) -> Response:
+        sent.append(request)
+        return Response(200, "OK", request.url)
+
+    request = Request("GET", "https://a.org/x")
+    waiting.run(client_relay.fetch(request, "https://b.org/relay", send_request))
+    assert [request.headers for request in sent] == [()]

@@ -62,6 +62,9 @@ __all__ = [
 
 OWN_NAME = "je-kernel"
 
+#: What je-kernel depends on and no start uses: the import that needs it loads it.
+_LOADED_BY_IMPORT = frozenset({"pyodide-http"})
+
 
 @dataclass(frozen=True)
 class Package:
@@ -372,7 +375,9 @@ def own_packages(lock: DistributionLock, extra_wheels: Sequence[Path] = ()) -> t
     AssemblyError
         When one cannot be read.
     """
-    return tuple(_package_of(path, lock) for path in (own_wheel(), *extra_wheels))
+    own = _package_of(own_wheel(), lock)
+    own = replace(own, depends=tuple(n for n in own.depends if n not in _LOADED_BY_IMPORT))
+    return (own, *(_package_of(path, lock) for path in extra_wheels))
 
 
 def _package_of(path: Path, lock: DistributionLock) -> Package:

@@ -16,7 +16,7 @@ from je_kernel.arguments import check_text, shown
 from je_kernel.errors import BadAddressError, status_error
 from je_kernel.files import names
 from je_kernel.files.errors import BadNameError
-from je_kernel.net.credentials import shown_url
+from je_kernel.net.credentials import redact_url
 
 if TYPE_CHECKING:
     from je_kernel.errors import StatusError
@@ -79,7 +79,7 @@ async def download_async(url: str) -> Downloaded:
 
 
 def _status_error(response: Response) -> StatusError:
-    from je_kernel.net.explain import explain_status
+    from je_kernel.net.status_messages import status_message
 
     headers = Message()
     for name, value in response.headers:
@@ -90,7 +90,7 @@ def _status_error(response: Response) -> StatusError:
         response.reason,
         headers,
         io.BytesIO(response.body),
-        explain_status(response.url, response.status, headers),
+        status_message(response.url, response.status, headers),
     )
 
 
@@ -104,8 +104,8 @@ def _check(url: str) -> None:
         named = False
     if not named or parts.scheme not in ("http", "https"):
         raise BadAddressError(
-            f"{shown(shown_url(url))} is no web address: it should start with https://.",
-            shown(shown_url(url)),
+            f"{shown(redact_url(url))} is no web address: it should start with https://.",
+            shown(redact_url(url)),
         )
 
 

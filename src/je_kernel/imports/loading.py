@@ -155,7 +155,7 @@ class Loader:
         if not missing:
             return False
         try:
-            with progress.Steps([each.name for each in missing], self._display()) as steps:
+            with progress.StepProgress([each.name for each in missing], self._display()) as steps:
                 for package in missing:
                     steps.next()
                     self._load(package, top)

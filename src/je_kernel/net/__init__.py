@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.net.adaptation import AdaptingFinder
+from je_kernel.net.import_hooks import PostImportFinder
 
 if TYPE_CHECKING:
     from je_kernel.net.message import Request as Request
     from je_kernel.net.message import Response as Response
-    from je_kernel.net.saved import clear_saved as clear_saved
+    from je_kernel.net.response_cache import clear_saved as clear_saved
     from je_kernel.net.transport import send as send
 
 __all__ = ["Request", "Response", "clear_saved", "install", "installed", "send", "uninstall"]
@@ -35,11 +35,11 @@ _ADAPTERS = {
 _HOMES = {
     "Request": "je_kernel.net.message",
     "Response": "je_kernel.net.message",
-    "clear_saved": "je_kernel.net.saved",
+    "clear_saved": "je_kernel.net.response_cache",
     "send": "je_kernel.net.transport",
 }
 
-_finder = AdaptingFinder(_ADAPTERS)
+_finder = PostImportFinder(_ADAPTERS)
 install, uninstall, installed = _finder.install, _finder.uninstall, _finder.installed
 
 

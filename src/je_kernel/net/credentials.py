@@ -3,8 +3,8 @@
 The one definition for the whole package. The relay passes nothing on and the kept
 copies keep nothing that it finds (`secret_in`); the scan before a share looks for
 the same in addresses and headers (`secrets_of_url`, `names_secret`, `KEYS`); and
-whatever shows an address or somebody else's text leaves it out (`shown_url`,
-`shown_text`).
+whatever shows an address or somebody else's text leaves it out (`redact_url`,
+`redact_text`).
 
 It goes by names (``api_key``, ``X-Amz-Signature``, ``Authorization``) and by
 values that look like tokens. Names that often mean something harmless (``key``,
@@ -26,10 +26,10 @@ __all__ = [
     "KEYS",
     "is_key",
     "names_secret",
+    "redact_text",
+    "redact_url",
     "secret_in",
     "secrets_of_url",
-    "shown_text",
-    "shown_url",
 ]
 
 KEYS = re.compile(
@@ -233,7 +233,7 @@ def secret_in(request: Request) -> str | None:
     return None if request.body is None else "data that is sent"
 
 
-def shown_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return an address fit to be shown: without login, with ``…`` for each secret in it.
 
     Parameters
@@ -243,7 +243,7 @@ def shown_url(url: str) -> str:
 
     Examples
     --------
-    >>> shown_url("https://me:secret@example.com/a.csv?page=2&api_key=1a2b")
+    >>> redact_url("https://me:secret@example.com/a.csv?page=2&api_key=1a2b")
     'https://example.com/a.csv?page=2&api_key=…'
     """
     parts, shown = [], 0
@@ -254,7 +254,7 @@ def shown_url(url: str) -> str:
     return KEYS.sub(_HIDDEN, "".join(parts) + url[shown:])
 
 
-def shown_text(text: str) -> str:
+def redact_text(text: str) -> str:
     """Return a text of somebody else's fit to be shown or logged.
 
     Parameters
@@ -264,10 +264,10 @@ def shown_text(text: str) -> str:
 
     Examples
     --------
-    >>> shown_text("GET https://a.org/x?token=1a2b failed (Authorization: Bearer abcdefgh1)")
+    >>> redact_text("GET https://a.org/x?token=1a2b failed (Authorization: Bearer abcdefgh1)")
     'GET https://a.org/x?token=… failed (Authorization: … …)'
     """
-    text = _ADDRESS.sub(lambda match: shown_url(match.group()), text)
+    text = _ADDRESS.sub(lambda match: redact_url(match.group()), text)
     text = _IN_HEADER.sub(_header_hidden, text)
     return KEYS.sub(_HIDDEN, _NAMED.sub(_named_hidden, text))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from je_kernel.net.credentials import shown_text, shown_url
+from je_kernel.net.credentials import redact_text, redact_url
 
 if TYPE_CHECKING:
     from je_kernel.net.message import Request
@@ -36,8 +36,8 @@ class TransportFailure(Exception):  # noqa: N818
         self, kind: FailureKind, request: Request, detail: str = "", partial: bytes = b""
     ) -> None:
         # A browser quotes the address in what it says.
-        self.detail = shown_text(detail)
-        super().__init__(f"{request.method} {shown_url(request.url)}: {kind}: {self.detail}")
+        self.detail = redact_text(detail)
+        super().__init__(f"{request.method} {redact_url(request.url)}: {kind}: {self.detail}")
         self.kind = kind
         self.request = request
         self.partial = partial

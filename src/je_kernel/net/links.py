@@ -1,18 +1,16 @@
-"""The links that people share, and the links that lead to the data.
+"""Links of sharing sites: from the page about a file to the file itself.
 
-Copying the address of a page that shows a file is the commonest mistake of a
-lesson: the page is not the file, and most such pages may not be read by a
-notebook at all. For each well-known site this module knows how the address of
-the file follows from the address of the page, and whether the site lets a
+A lesson's commonest mistake is the address of a page that shows a file: the page is not
+the file, and a notebook may not even read most such pages. The table `_RULES` has, for
+each site, the paths of such pages, the address of the file, and whether the site lets a
 notebook in a browser read it.
 
-Nothing here asks the network.
+Nothing here uses the network.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
@@ -30,26 +28,27 @@ _UPLOAD = (
     "Open the link in your browser, download the file, drag it into the list of files beside"
     ' this notebook and read it by its name, as in pd.read_csv("the-file.csv").'
 )
+_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True)
 class SharedPage:
-    """What is known about a link of a well-known sharing site.
+    """A page of a sharing site, and where its data is.
 
     Parameters
     ----------
     site
         The site's name, as a person says it.
     link
-        The link that leads to the data itself, where it can be told.
+        The link of the data itself, if it is known.
     readable
-        Whether the site lets a notebook in a browser read that link.
+        Whether a notebook in a browser may read that link.
     why
-        What is the matter with the link that was given, in a sentence.
+        What is wrong with the page's own link, in a sentence.
     remedy
-        What to do where there is no link that a notebook may read.
+        What to do if there is no link that a notebook may read.
     page_is_data
-        Whether the page's own text is what a lesson wants, as with Wikipedia.
+        Whether the page's own text may be what a lesson wants, as with Wikipedia.
     """
 
     site: str
@@ -96,15 +95,15 @@ def data_url(link: str) -> str:
     'https://example.com/penguins.csv'
     """
     check_text(link, "A link", "https://school.example/penguins.csv")
-    found = recognise(link)
-    if found is None:
+    page = recognise(link)
+    if page is None:
         return link.strip()
-    if found.link is not None and (found.readable or settings.current().relay_url):
-        return found.link
+    if page.link is not None and (page.readable or settings.current().relay_url):
+        return page.link
     raise SharingLinkError(
-        f"There is no link to the data that a notebook may read.\n\n{found.hint}",
+        f"There is no link to the data that a notebook may read.\n\n{page.hint}",
         link,
-        link=found.link,
+        link=page.link,
     )
 
 
@@ -128,8 +127,8 @@ def is_page(url: str) -> str | None:
     <BLANKLINE>
         https://raw.githubusercontent.com/me/lesson/main/rain.csv
     """  # noqa: E501
-    found = recognise(url)
-    return found.hint if found is not None else None
+    page = recognise(url)
+    return page.hint if page is not None else None
 
 
 def recognise(link: str) -> SharedPage | None:
@@ -148,17 +147,17 @@ def recognise(link: str) -> SharedPage | None:
     address = _Address.read(link)
     if address is None:
         return None
-    convert = _BY_HOST.get(address.host) or next(
-        (convert for suffix, convert in _BY_SUFFIX if address.host.endswith(suffix)), None
-    )
-    if convert is not None:
-        return convert(address)
-    return _self_hosted_gitlab(address)
+    for rule in [rule for rule in _RULES if rule.is_for(address.host)] or [_GITLAB]:
+        for pattern in rule.paths.split():
+            values = _match(pattern, address)
+            if values is not None and rule.when(address, values):
+                return rule.page(address, values)
+    return None
 
 
 @dataclass(frozen=True)
 class _Address:
-    """A web address, taken apart. The path's parts are as they stand, percent signs and all."""
+    """A web address. The parts of its path keep their percent signs."""
 
     host: str
     parts: tuple[str, ...]
@@ -167,7 +166,8 @@ class _Address:
     @classmethod
     def read(cls, link: str) -> _Address | None:
         text = link.strip().strip("<>")
-        if re.match(r"[\w-]+(\.[\w-]+)+/", text):
+        host, slash, _ = text.partition("/")
+        if slash and "." in host and all(_is_label(label) for label in host.split(".")):
             text = "https://" + text
         try:
             split = urlsplit(text)
@@ -178,421 +178,344 @@ class _Address:
             return None
         return cls(host, tuple(part for part in split.path.split("/") if part), split)
 
-    def query(self, name: str) -> str | None:
+    def query(self, name: str) -> str:
+        """Return a parameter of the query or of the fragment; empty if there is none."""
         values = parse_qs(self.split.query).get(name) or parse_qs(self.split.fragment).get(name)
-        return values[0] if values else None
-
-    def after(self, *beginning: str) -> tuple[str, ...] | None:
-        """Return the parts that follow these, wherever in the path they stand."""
-        size = len(beginning)
-        for at in range(len(self.parts) - size + 1):
-            if self.parts[at : at + size] == beginning:
-                return self.parts[at + size :]
-        return None
+        return values[0] if values else ""
 
 
-def _page_of_file(site: str, link: str, *, readable: bool = True) -> SharedPage:
-    why = (
-        f"This is the link of the page that {site} shows about the file, not of the file itself."
-        if readable
-        else f"{site} does not let notebooks in a browser read its files."
-    )
-    return SharedPage(site, link, readable, why)
+def _is_label(text: str) -> bool:
+    return bool(text) and text.replace("-", "").replace("_", "").isalnum()
 
 
-def _github(address: _Address) -> SharedPage | None:
-    match address.parts:
-        case (owner, repository, "blob" | "raw" | "blame" | "edit", ref, *path) if path:
-            file = "/".join((owner, repository, ref, *path))
-            return _page_of_file("GitHub", f"https://raw.githubusercontent.com/{file}")
-        case (_, _, "releases", "download", _, _) | (_, _, "archive", *_):
-            return SharedPage(
-                "GitHub",
-                address.split.geturl(),
-                readable=False,
-                why=(
-                    "GitHub lets notebooks read the files of a repository, but not the files of"
-                    " its releases nor its archives."
-                ),
-            )
-        case (_, _) | (_, _, "tree", *_):
-            return SharedPage(
-                "GitHub",
-                None,
-                readable=False,
-                why="This is the link of a folder on GitHub, not of a file.",
-                remedy="Open the file that you want on GitHub and copy the link of its page.",
-            )
-    return None
+class _Value(str):
+    """One or more parts of a path. The format ``one`` quotes it as a single part."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return quote(unquote(self), safe="") if spec == "one" else str(self)
 
 
-def _raw_github(address: _Address) -> SharedPage | None:
-    return _page_of_file("GitHub", "https://raw.githubusercontent.com" + address.split.path)
+_Values = dict[str, _Value]
 
 
-def _gist(address: _Address) -> SharedPage | None:
-    base = "https://gist.githubusercontent.com"
-    match address.parts:
-        case (user, number, "raw", *rest) if _is_gist_number(number):
-            return _page_of_file("GitHub", "/".join((base, user, number, "raw", *rest)))
-        case (user, number, *_) if _is_gist_number(number):
-            return _page_of_file("GitHub", f"{base}/{user}/{number}/raw{_gist_file(address)}")
-        case (number, *_) if _is_gist_number(number):
-            return _page_of_file("GitHub", f"{base}/raw/{number}{_gist_file(address)}")
-    return None
+def _match(pattern: str, address: _Address) -> _Values | None:
+    """Match the path of an address with a pattern, from left to right, without backtracking.
 
+    Parameters
+    ----------
+    pattern
+        Parts separated by ``/``: a literal or several (``blob|raw``); ``{name}``, any one
+        part; ``{name:a|b}``, a literal with a name; ``{name+}``, one part or more, up to
+        the literal that follows; ``**``, any number of parts, also none.
+    address
+        The address.
 
-def _is_gist_number(part: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{20,}|\d{5,}", part) is not None
-
-
-def _gist_file(address: _Address) -> str:
-    # GitHub makes the anchor file-my-data-csv of my-data.csv.
-    if name := address.query("file"):
-        return "/" + quote(name)
-    anchor = re.fullmatch(r"file-(.+)-([a-z0-9]+)", address.split.fragment)
-    return f"/{anchor[1]}.{anchor[2]}" if anchor else ""
-
-
-def _gitlab(address: _Address) -> SharedPage | None:
-    found = _self_hosted_gitlab(address)
-    if found is not None:
-        return found
-    match address.parts:
-        case (group, project, "blob" | "raw", ref, *path) if path:
-            return _gitlab_file(address.host, (group, project), ref, tuple(path))
-    return None
-
-
-def _self_hosted_gitlab(address: _Address) -> SharedPage | None:
-    for kind in ("blob", "raw", "blame"):
-        rest = address.after("-", kind)
-        if rest is not None and len(rest) >= 2:
-            project = address.parts[: address.parts.index("-")]
-            if len(project) >= 2:
-                return _gitlab_file(address.host, project, rest[0], rest[1:])
-    return None
-
-
-def _gitlab_file(
-    host: str, project: tuple[str, ...], ref: str, path: tuple[str, ...]
-) -> SharedPage:
-    # GitLab's raw pages may not be read from other sites; its programming interface may.
-    link = (
-        f"https://{host}/api/v4/projects/{_as_one(project)}"
-        f"/repository/files/{_as_one(path)}/raw?ref={_as_one((ref,))}"
-    )
-    return _page_of_file("GitLab", link)
-
-
-def _as_one(parts: tuple[str, ...]) -> str:
-    return quote(unquote("/".join(parts)), safe="")
-
-
-def _bitbucket(address: _Address) -> SharedPage | None:
-    match address.parts:
-        case (workspace, repository, "src", ref, *path) if path:
-            file = "/".join((workspace, repository, "raw", ref, *path))
-            return _page_of_file("Bitbucket", f"https://bitbucket.org/{file}")
-    return None
-
-
-def _google_docs(address: _Address) -> SharedPage | None:
-    if (published := address.after("spreadsheets", "d", "e")) is not None:
-        return _published_sheet(address, published)
-    if (sheet := _google_document(address, "spreadsheets")) is not None:
-        return _sheet(address, *sheet)
-    if (document := _google_document(address, "document")) is not None:
-        return _google_export("a Google document", "document", *document, "export?format=txt")
-    if (slides := _google_document(address, "presentation")) is not None:
-        return _google_export("Google slides", "presentation", *slides, "export/pdf")
-    if address.after("forms", "d") is not None:
-        return SharedPage(
-            "Google Forms",
-            None,
-            readable=False,
-            why="This is the link of a form, not of its answers.",
-            remedy=(
-                "In the form, open Answers and then Link to Sheets; share that sheet with"
-                " everyone who has the link, and use the sheet's link."
-            ),
-        )
-    return None
-
-
-def _google_document(address: _Address, kind: str) -> tuple[str, str] | None:
-    """Return the document's id and the page that is asked for."""
-    for beginning in ((kind, "d"), (kind, "u", "0", "d"), (kind, "u", "1", "d")):
-        rest = address.after(*beginning)
-        if rest and rest[0] != "e":
-            return rest[0], (rest[1] if len(rest) > 1 else "")
-    return None
-
-
-def _sheet(address: _Address, identifier: str, page: str) -> SharedPage | None:
-    if page in {"export", "gviz"}:
-        return None
-    gid = address.query("gid")
-    link = f"https://docs.google.com/spreadsheets/d/{identifier}/export?format=csv"
-    if gid is not None and gid.isdigit():
-        link += f"&gid={gid}"
-    return SharedPage(
-        "Google Sheets",
-        link,
-        readable=True,
-        why=(
-            "This is the link of the page where people edit the sheet. The sheet must be shared"
-            " with everyone who has the link."
-        ),
-    )
-
-
-def _published_sheet(address: _Address, rest: tuple[str, ...]) -> SharedPage | None:
-    if not rest or address.query("output") in {"csv", "tsv", "xlsx", "ods", "pdf"}:
-        return None
-    wanted = [(k, v) for k, v in parse_qsl(address.split.query) if k in {"gid", "single"}]
-    query = urlencode([*wanted, ("output", "csv")])
-    link = f"https://docs.google.com/spreadsheets/d/e/{rest[0]}/pub?{query}"
-    return SharedPage(
-        "Google Sheets", link, readable=True, why="This is the link of the sheet as a web page."
-    )
-
-
-def _google_export(
-    what: str, kind: str, identifier: str, page: str, export: str
-) -> SharedPage | None:
-    if page == "export":
-        return None
-    link = f"https://docs.google.com/{kind}/d/{identifier}/{export}"
-    why = (
-        f"This is the link of the page where people edit {what}. It must be shared with everyone"
-        " who has the link."
-    )
-    return SharedPage("Google Docs", link, readable=True, why=why)
-
-
-def _google_drive(address: _Address) -> SharedPage | None:
-    if address.after("folders") is not None:
-        return SharedPage(
-            "Google Drive",
-            None,
-            readable=False,
-            why="This is the link of a folder on Google Drive, not of a file.",
-        )
-    rest = address.after("file", "d") or address.after("file", "u", "0", "d")
-    identifier = rest[0] if rest else address.query("id")
-    if not identifier:
-        return None
-    return SharedPage(
-        "Google Drive",
-        "https://drive.usercontent.google.com/download?"
-        + urlencode({"id": identifier, "export": "download"}),
-        readable=False,
-        why="Google Drive does not let notebooks in a browser read its files.",
-        remedy=(
-            f"{_UPLOAD}\nOr, when it is a table: open it in Google Sheets, share the sheet with"
-            " everyone who has the link, and use the sheet's link."
-        ),
-    )
-
-
-def _dropbox(address: _Address) -> SharedPage | None:
-    match address.parts:
-        case ("s", _, _, *_) | ("scl", "fi", _, _, *_):
-            kept = [(k, v) for k, v in parse_qsl(address.split.query) if k not in {"dl", "raw"}]
-            query = f"?{urlencode(kept)}" if kept else ""
-            path = "/".join(address.parts)
-            return _page_of_file("Dropbox", f"https://dl.dropboxusercontent.com/{path}{query}")
-        case ("sh" | "home" | "preview" | "work", *_) | ("scl", "fo", *_):
-            return SharedPage(
-                "Dropbox",
-                None,
-                readable=False,
-                why="This is the link of a folder on Dropbox, not of a shared file.",
-                remedy="Share the file itself: open it on Dropbox and choose Copy link.",
-            )
-    return None
-
-
-def _onedrive(address: _Address) -> SharedPage | None:
-    if not address.parts and not address.split.query:
-        return None
-    return SharedPage(
-        "OneDrive",
-        None,
-        readable=False,
-        why="OneDrive does not let notebooks in a browser read its files.",
-    )
-
-
-def _sharepoint(_address: _Address) -> SharedPage:
-    return SharedPage(
-        "SharePoint",
-        None,
-        readable=False,
-        why=(
-            "SharePoint, where schools keep their OneDrive and Teams files, wants to know who is"
-            " asking, and a notebook cannot log in there."
-        ),
-    )
-
-
-def _kaggle(address: _Address) -> SharedPage | None:
-    if not address.parts or address.parts[0] in {"learn", "docs", "static"}:
-        return None
-    return SharedPage(
-        "Kaggle",
-        None,
-        readable=False,
-        why="Kaggle gives its data only to people who are logged in, and a notebook cannot log in.",
-    )
-
-
-def _hugging_face(address: _Address) -> SharedPage | None:
-    parts = address.parts
-    at = 3 if parts[:1] in {("datasets",), ("spaces",)} else 2
-    if len(parts) > at + 2 and parts[at] in {"blob", "raw"}:
-        file = "/".join((*parts[:at], "resolve", *parts[at + 1 :]))
-        return _page_of_file("Hugging Face", f"https://huggingface.co/{file}")
-    is_folder = len(parts) == at or (len(parts) > at and parts[at] in {"tree", "viewer"})
-    if parts[:1] == ("datasets",) and is_folder:
-        return SharedPage(
-            "Hugging Face",
-            None,
-            readable=False,
-            why="This is the link of a dataset's page on Hugging Face, not of one of its files.",
-            remedy="On that page open Files, open the file that you want, and copy its link.",
-        )
-    return None
-
-
-def _osf(address: _Address) -> SharedPage | None:
-    match address.parts:
-        case ("download", *_):
+    Returns
+    -------
+    dict or None
+        The named parts, and the ``host``; None if the path does not match.
+    """
+    values, at, parts = {"host": _Value(address.host)}, 0, address.parts
+    elements = pattern.split("/")
+    for index, element in enumerate(elements):
+        if element == "**" or element.endswith("+}"):
+            ends = elements[index + 1].split("|") if index + 1 < len(elements) else []
+            stop = at
+            while stop < len(parts) and parts[stop] not in ends:
+                stop += 1
+            if element != "**":
+                if stop == at:
+                    return None
+                values[element[1:-2]] = _Value("/".join(parts[at:stop]))
+            at = stop
+            continue
+        if at == len(parts):
             return None
-        case (_, "files", _, identifier, *_) | (identifier,) | (identifier, "download"):
-            if re.fullmatch(r"[a-z0-9]{5}|[0-9a-f]{24}", identifier):
-                return _page_of_file(
-                    "OSF", f"https://osf.io/download/{identifier}/", readable=False
-                )
-    return None
+        name, _, literals = element.strip("{}").partition(":")
+        if not element.startswith("{"):
+            name, literals = "", element
+        if literals and parts[at] not in literals.split("|"):
+            return None
+        if name:
+            values[name] = _Value(parts[at])
+        at += 1
+    return values if at == len(parts) else None
 
 
-def _zenodo(address: _Address) -> SharedPage | None:
-    match address.parts:
-        case ("record" | "records", number, "files" | "preview", *name) if name:
-            # Only the programming interface may be read from other sites.
-            file = "/".join(name).removesuffix("/content")
-            link = f"https://{address.host}/api/records/{number}/files/{file}/content"
-            return _page_of_file("Zenodo", link)
-        case ("record" | "records", _):
-            return SharedPage(
-                "Zenodo",
-                None,
-                readable=False,
-                why="This is the link of a record on Zenodo, which may hold many files.",
-                remedy="On that page, under Files, copy the link of the file that you want.",
-            )
-    return None
-
-
-def _doi(_address: _Address) -> SharedPage | None:
-    return SharedPage(
-        "DOI",
-        None,
-        readable=False,
-        why="A DOI leads to a page about the data, not to the data.",
-        remedy="Open it in your browser, and copy the link of the file that you want.",
-    )
-
-
-def _figshare(address: _Address) -> SharedPage | None:
-    rest = address.after("ndownloader", "files") or address.after("files")
-    number = rest[0] if rest else address.query("file")
-    if number and number.isdigit() and address.host != "ndownloader.figshare.com":
-        link = f"https://ndownloader.figshare.com/files/{number}"
-        return _page_of_file("Figshare", link, readable=False)
-    if address.parts[:1] == ("articles",):
-        return SharedPage(
-            "Figshare",
-            None,
-            readable=False,
-            why="This is the link of a page on Figshare, which may hold many files.",
-        )
-    return None
-
-
-def _data_world(address: _Address) -> SharedPage | None:
-    if len(address.parts) < 2:
-        return None
-    return SharedPage(
-        "data.world",
-        None,
-        readable=False,
-        why="data.world gives its data only to people who are logged in.",
-    )
-
-
-def _wikipedia(address: _Address) -> SharedPage | None:
-    if address.parts[:1] != ("wiki",) or len(address.parts) < 2:
-        return None
-    language = address.host.removesuffix(".wikipedia.org").removesuffix(".m")
-    if not re.fullmatch(r"[a-z-]+", language):
-        return None
-    link = f"https://{language}.wikipedia.org/api/rest_v1/page/html/{_as_one(address.parts[1:])}"
-    return SharedPage(
-        "Wikipedia",
-        link,
-        readable=True,
-        why="Wikipedia lets notebooks read its articles, but at another link.",
-        page_is_data=True,
-    )
-
-
-def _commons(address: _Address) -> SharedPage | None:
-    match address.parts:
-        case ("wiki", page) if page.startswith("File:"):
-            name = unquote(page.removeprefix("File:")).replace(" ", "_")
-            name = name[:1].upper() + name[1:]
-            # https://www.mediawiki.org/wiki/Manual:$wgHashedUploadDirectory
-            digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
-            link = (
-                "https://upload.wikimedia.org/wikipedia/commons/"
-                f"{digest[0]}/{digest[:2]}/{quote(name)}"
-            )
-            return _page_of_file("Wikimedia Commons", link)
-    return None
-
-
-_BY_HOST: dict[str, Callable[[_Address], SharedPage | None]] = {
-    "github.com": _github,
-    "raw.github.com": _raw_github,
-    "gist.github.com": _gist,
-    "gitlab.com": _gitlab,
-    "bitbucket.org": _bitbucket,
-    "docs.google.com": _google_docs,
-    "drive.google.com": _google_drive,
-    "dropbox.com": _dropbox,
-    "m.dropbox.com": _dropbox,
-    "dl.dropbox.com": _dropbox,
-    "1drv.ms": _onedrive,
-    "onedrive.live.com": _onedrive,
-    "kaggle.com": _kaggle,
-    "huggingface.co": _hugging_face,
-    "hf.co": _hugging_face,
-    "osf.io": _osf,
-    "zenodo.org": _zenodo,
-    "sandbox.zenodo.org": _zenodo,
-    "doi.org": _doi,
-    "dx.doi.org": _doi,
-    "figshare.com": _figshare,
-    "data.world": _data_world,
-    "commons.wikimedia.org": _commons,
-    "commons.m.wikimedia.org": _commons,
-}
-
-_BY_SUFFIX: tuple[tuple[str, Callable[[_Address], SharedPage | None]], ...] = (
-    (".sharepoint.com", _sharepoint),
-    (".figshare.com", _figshare),
-    (".wikipedia.org", _wikipedia),
+_PAGE_OF_FILE = (
+    "This is the link of the page that {site} shows about the file, not of the file itself."
 )
+_NOT_READABLE = "{site} does not let notebooks in a browser read its files."
+
+
+def _always(_address: _Address, _values: _Values) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """One row of the table: pages of a site, and where their data is.
+
+    Parameters
+    ----------
+    site
+        The site's name, as a person says it; empty for addresses that are data already.
+    hosts
+        Host names, separated by spaces; ``*.example.org`` has all below it.
+    paths
+        Patterns of paths, as for `_match`, separated by spaces.
+    link
+        The address of the data: a format of the values of `_match`, or a function of the
+        address and these values; None if there is none.
+    why
+        What is wrong with the link, in a sentence.
+    remedy
+        What to do if there is no link.
+    readable
+        Whether a notebook in a browser may read the link.
+    page_is_data
+        Whether the page's own text may be what a lesson wants.
+    when
+        A further condition.
+    """
+
+    site: str
+    hosts: str
+    paths: str
+    link: str | Callable[[_Address, _Values], str] | None = None
+    why: str = _PAGE_OF_FILE
+    remedy: str = _UPLOAD
+    readable: bool = True
+    page_is_data: bool = False
+    when: Callable[[_Address, _Values], bool] = _always
+
+    def is_for(self, host: str) -> bool:
+        return any(
+            host.endswith(name[1:]) if name.startswith("*") else host == name
+            for name in self.hosts.split()
+        )
+
+    def page(self, address: _Address, values: _Values) -> SharedPage | None:
+        if not self.site:
+            return None
+        link = self.link
+        if link is not None:
+            link = link.format_map(values) if isinstance(link, str) else link(address, values)
+        return SharedPage(
+            self.site,
+            link,
+            self.readable and link is not None,
+            self.why.format(site=self.site),
+            self.remedy,
+            self.page_is_data,
+        )
+
+
+def _same(address: _Address, _values: _Values) -> str:
+    return address.split.geturl()
+
+
+def _is_gist(_address: _Address, values: _Values) -> bool:
+    number = values["gist"]
+    is_hash = len(number) >= 20 and set(number) <= _HEX
+    return is_hash or (len(number) >= 5 and number.isdecimal())
+
+
+def _gist(address: _Address, values: _Values) -> str:
+    link = "https://gist.githubusercontent.com/"
+    link += (
+        f"{values['user']}/{values['gist']}/raw" if "user" in values else f"raw/{values['gist']}"
+    )
+    if name := address.query("file"):
+        return f"{link}/{quote(name)}"
+    # GitHub makes the anchor file-my-data-csv of my-data.csv.
+    name, _, suffix = address.split.fragment.removeprefix("file-").rpartition("-")
+    is_file = address.split.fragment.startswith("file-") and suffix.isalnum() and suffix.isascii()
+    return f"{link}/{name}.{suffix}" if name and is_file and suffix == suffix.lower() else link
+
+
+def _sheet(address: _Address, values: _Values) -> str:
+    link = f"https://docs.google.com/spreadsheets/d/{values['id']}/export?format=csv"
+    gid = address.query("gid")
+    return f"{link}&gid={gid}" if gid.isdigit() else link
+
+
+def _is_page_of_sheet(address: _Address, _values: _Values) -> bool:
+    return address.query("output") not in {"csv", "tsv", "xlsx", "ods", "pdf"}
+
+
+def _published_sheet(address: _Address, values: _Values) -> str:
+    kept = [(k, v) for k, v in parse_qsl(address.split.query) if k in {"gid", "single"}]
+    query = urlencode([*kept, ("output", "csv")])
+    return f"https://docs.google.com/spreadsheets/d/e/{values['id']}/pub?{query}"
+
+
+def _drive_file(address: _Address, values: _Values) -> str:
+    identifier = values.get("id") or address.query("id")
+    query = urlencode({"id": identifier, "export": "download"})
+    return f"https://drive.usercontent.google.com/download?{query}"
+
+
+def _dropbox(address: _Address, _values: _Values) -> str:
+    kept = [(k, v) for k, v in parse_qsl(address.split.query) if k not in {"dl", "raw"}]
+    query = f"?{urlencode(kept)}" if kept else ""
+    return f"https://dl.dropboxusercontent.com/{'/'.join(address.parts)}{query}"
+
+
+def _is_osf_file(_address: _Address, values: _Values) -> bool:
+    identifier = values["id"]
+    is_guid = len(identifier) == 5 and identifier.isascii() and identifier.isalnum()
+    is_guid = is_guid and identifier == identifier.lower()
+    return is_guid or (len(identifier) == 24 and set(identifier) <= _HEX)
+
+
+def _zenodo(address: _Address, values: _Values) -> str:
+    # Other sites may read only Zenodo's programming interface.
+    name = values["name"].removesuffix("/content")
+    return f"https://{address.host}/api/records/{values['number']}/files/{name}/content"
+
+
+def _figshare_number(address: _Address, values: _Values) -> str:
+    return values.get("number") or address.query("file")
+
+
+def _figshare(address: _Address, values: _Values) -> str:
+    return f"https://ndownloader.figshare.com/files/{_figshare_number(address, values)}"
+
+
+def _wikipedia_language(address: _Address) -> str:
+    return address.host.removesuffix(".wikipedia.org").removesuffix(".m")
+
+
+def _wikipedia(address: _Address, values: _Values) -> str:
+    language = _wikipedia_language(address)
+    return f"https://{language}.wikipedia.org/api/rest_v1/page/html/{values['title']:one}"
+
+
+def _is_wikipedia(address: _Address, _values: _Values) -> bool:
+    language = _wikipedia_language(address).replace("-", "a")
+    return language.isascii() and language.isalpha() and language.islower()
+
+
+def _commons(_address: _Address, values: _Values) -> str:
+    name = unquote(values["page"].removeprefix("File:")).replace(" ", "_")
+    name = name[:1].upper() + name[1:]
+    # https://www.mediawiki.org/wiki/Manual:$wgHashedUploadDirectory
+    digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+    folder = f"https://upload.wikimedia.org/wikipedia/commons/{digest[0]}/{digest[:2]}"
+    return f"{folder}/{quote(name)}"
+
+
+# GitLab lets other sites read its programming interface, not its raw pages.
+_GITLAB_FILE = (
+    "https://{host}/api/v4/projects/{project:one}/repository/files/{path:one}/raw?ref={ref:one}"
+)
+_WITH_EVERYONE = "with everyone who has the link"
+_EDITED = "This is the link of the page where people edit {what}. {it} must be shared {everyone}."
+_LOGIN = "{site} gives its data only to people who are logged in"
+
+# fmt: off
+_GITLAB = _Rule(
+    "GitLab", "gitlab.com", "{project+}/-/blob|raw|blame/{ref}/{path+}", _GITLAB_FILE,
+    when=lambda _, values: "/" in values["project"])
+# Without a site: what these addresses lead to is data, or no page about data.
+_RULES = (
+    _Rule("GitHub", "github.com", "{owner}/{repository}/blob|raw|blame|edit/{ref}/{path+}",
+          "https://raw.githubusercontent.com/{owner}/{repository}/{ref}/{path}"),
+    _Rule("GitHub", "github.com",
+          "{owner}/{repository}/releases/download/{tag}/{file} {owner}/{repository}/archive/**",
+          _same, readable=False,
+          why="GitHub lets notebooks read the files of a repository, but not the files of its"
+          " releases nor its archives."),
+    _Rule("GitHub", "github.com", "{owner}/{repository} {owner}/{repository}/tree/**",
+          why="This is the link of a folder on GitHub, not of a file.",
+          remedy="Open the file that you want on GitHub and copy the link of its page."),
+    _Rule("GitHub", "raw.github.com", "{path+}", "https://raw.githubusercontent.com/{path}"),
+    _Rule("GitHub", "gist.github.com", "{user}/{gist}/raw/{path+}",
+          "https://gist.githubusercontent.com/{user}/{gist}/raw/{path}", when=_is_gist),
+    _Rule("GitHub", "gist.github.com", "{user}/{gist}/raw",
+          "https://gist.githubusercontent.com/{user}/{gist}/raw", when=_is_gist),
+    _Rule("GitHub", "gist.github.com", "{user}/{gist}/** {gist}/**", _gist, when=_is_gist),
+    _GITLAB,
+    _Rule("GitLab", "gitlab.com", "{group}/{name}/blob|raw/{ref}/{path+}",
+          _GITLAB_FILE.replace("{project:one}", "{group:one}%2F{name:one}")),
+    _Rule("Bitbucket", "bitbucket.org", "{workspace}/{repository}/src/{ref}/{path+}",
+          "https://bitbucket.org/{workspace}/{repository}/raw/{ref}/{path}"),
+    _Rule("Google Sheets", "docs.google.com", "**/spreadsheets/d/e/{id}/**", _published_sheet,
+          why="This is the link of the sheet as a web page.", when=_is_page_of_sheet),
+    _Rule("", "docs.google.com",
+          "**/spreadsheets/d/e/**"
+          " **/spreadsheets/d/{id}/export|gviz/** **/spreadsheets/u/0|1/d/{id}/export|gviz/**"
+          " **/document|presentation/d/{id}/export/**"
+          " **/document|presentation/u/0|1/d/{id}/export/**"),
+    _Rule("Google Sheets", "docs.google.com",
+          "**/spreadsheets/d/{id}/** **/spreadsheets/u/0|1/d/{id}/**", _sheet,
+          why=_EDITED.format(what="the sheet", it="The sheet", everyone=_WITH_EVERYONE)),
+    _Rule("Google Docs", "docs.google.com", "**/document/d/{id}/** **/document/u/0|1/d/{id}/**",
+          "https://docs.google.com/document/d/{id}/export?format=txt",
+          why=_EDITED.format(what="a Google document", it="It", everyone=_WITH_EVERYONE)),
+    _Rule("Google Docs", "docs.google.com",
+          "**/presentation/d/{id}/** **/presentation/u/0|1/d/{id}/**",
+          "https://docs.google.com/presentation/d/{id}/export/pdf",
+          why=_EDITED.format(what="Google slides", it="It", everyone=_WITH_EVERYONE)),
+    _Rule("Google Forms", "docs.google.com", "**/forms/d/**",
+          why="This is the link of a form, not of its answers.",
+          remedy="In the form, open Answers and then Link to Sheets; share that sheet"
+          f" {_WITH_EVERYONE}, and use the sheet's link."),
+    _Rule("Google Drive", "drive.google.com", "**/folders/**",
+          why="This is the link of a folder on Google Drive, not of a file."),
+    _Rule("Google Drive", "drive.google.com", "**/file/d/{id}/** **/file/u/0/d/{id}/** **",
+          _drive_file, why=_NOT_READABLE, readable=False,
+          remedy=f"{_UPLOAD}\nOr, when it is a table: open it in Google Sheets, share the sheet"
+          f" {_WITH_EVERYONE}, and use the sheet's link.",
+          when=lambda address, values: bool(values.get("id") or address.query("id"))),
+    _Rule("Dropbox", "dropbox.com m.dropbox.com dl.dropbox.com",
+          "s/{id}/{name}/** scl/fi/{id}/{name}/**", _dropbox),
+    _Rule("Dropbox", "dropbox.com m.dropbox.com dl.dropbox.com",
+          "sh|home|preview|work/** scl/fo/**",
+          why="This is the link of a folder on Dropbox, not of a shared file.",
+          remedy="Share the file itself: open it on Dropbox and choose Copy link."),
+    _Rule("OneDrive", "1drv.ms onedrive.live.com", "**", why=_NOT_READABLE,
+          when=lambda address, _: bool(address.parts or address.split.query)),
+    _Rule("SharePoint", "*.sharepoint.com", "**",
+          why="SharePoint, where schools keep their OneDrive and Teams files, wants to know who is"
+          " asking, and a notebook cannot log in there."),
+    _Rule("", "kaggle.com", "learn|docs|static/**"),
+    _Rule("Kaggle", "kaggle.com", "{page+}", why=f"{_LOGIN}, and a notebook cannot log in."),
+    _Rule("Hugging Face", "huggingface.co hf.co",
+          "{kind:datasets|spaces}/{owner}/{name}/blob|raw/{ref}/{path+}",
+          "https://huggingface.co/{kind}/{owner}/{name}/resolve/{ref}/{path}"),
+    _Rule("Hugging Face", "huggingface.co hf.co",
+          "datasets/{owner}/{name} datasets/{owner}/{name}/tree|viewer/**",
+          why="This is the link of a dataset's page on Hugging Face, not of one of its files.",
+          remedy="On that page open Files, open the file that you want, and copy its link."),
+    _Rule("", "huggingface.co hf.co", "datasets|spaces/**"),
+    _Rule("Hugging Face", "huggingface.co hf.co", "{owner}/{name}/blob|raw/{ref}/{path+}",
+          "https://huggingface.co/{owner}/{name}/resolve/{ref}/{path}"),
+    _Rule("", "osf.io", "download/**"),
+    _Rule("OSF", "osf.io", "{project}/files/{storage}/{id}/** {id} {id}/download",
+          "https://osf.io/download/{id}/", why=_NOT_READABLE, readable=False, when=_is_osf_file),
+    _Rule("Zenodo", "zenodo.org sandbox.zenodo.org",
+          "record|records/{number}/files|preview/{name+}", _zenodo),
+    _Rule("Zenodo", "zenodo.org sandbox.zenodo.org", "record|records/{number}",
+          why="This is the link of a record on Zenodo, which may hold many files.",
+          remedy="On that page, under Files, copy the link of the file that you want."),
+    _Rule("DOI", "doi.org dx.doi.org", "**",
+          why="A DOI leads to a page about the data, not to the data.",
+          remedy="Open it in your browser, and copy the link of the file that you want."),
+    _Rule("", "ndownloader.figshare.com", "**"),
+    _Rule("Figshare", "figshare.com *.figshare.com", "**/files/{number}/** **", _figshare,
+          why=_NOT_READABLE, readable=False,
+          when=lambda address, values: _figshare_number(address, values).isdigit()),
+    _Rule("Figshare", "figshare.com *.figshare.com", "articles/**",
+          why="This is the link of a page on Figshare, which may hold many files."),
+    _Rule("data.world", "data.world", "{owner}/{dataset}/**", why=f"{_LOGIN}."),
+    _Rule("Wikipedia", "*.wikipedia.org", "wiki/{title+}", _wikipedia,
+          page_is_data=True, when=_is_wikipedia,
+          why="Wikipedia lets notebooks read its articles, but at another link."),
+    _Rule("Wikimedia Commons", "commons.wikimedia.org commons.m.wikimedia.org", "wiki/{page}",
+          _commons, when=lambda _, values: values["page"].startswith("File:")),
+)
+# fmt: on

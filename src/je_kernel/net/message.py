@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["Headers", "Request", "Response", "whole_number", "without_default_port"]
@@ -55,6 +56,9 @@ class Response:
         encodings) is not among them.
     body
         The whole body in bytes, decoded.
+    copy
+        A JavaScript ``Response`` with the same body, not read yet, from which
+        `je_kernel.net.response_cache` stores a copy; None if there is none.
     """
 
     status: int
@@ -62,6 +66,7 @@ class Response:
     url: str
     headers: Headers = ()
     body: bytes = b""
+    copy: Any = field(default=None, compare=False, repr=False)
 
     def header(self, name: str) -> str | None:
         """Return the first header of this name, whatever its case.

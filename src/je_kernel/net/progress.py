@@ -1,11 +1,11 @@
-"""A progress bar under the cell for a download that takes its time.
+"""Progress bars under the cell for downloads and steps that take their time.
 
-The first second is free of it, and so are small downloads. In a notebook it is
-an HTML ``<progress>`` that a screen reader can read; on a terminal it is one
-line of text; where there is neither, nothing is shown.
+Nothing is shown in the first second, and nothing for a small download. In a notebook the
+bar is an HTML ``<progress>`` that a screen reader can read; on a terminal it is one line
+of text; elsewhere there is none.
 
-The synchronous XMLHttpRequest tells nothing before it is done: with it, which
-is to say in WebKit, there is no bar.
+The synchronous XMLHttpRequest reports nothing before it is done: in WebKit a download
+has no bar.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from je_kernel import settings
-from je_kernel.net.credentials import shown_url
+from je_kernel.net.credentials import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
+    from typing import Self
 
     from je_kernel.net.message import Request
 
 __all__ = [
     "Display",
+    "DownloadProgress",
     "NotebookDisplay",
-    "Steps",
+    "StepProgress",
     "TerminalDisplay",
-    "Watched",
     "describe",
     "display",
-    "watch",
+    "track",
 ]
 
 _PATIENCE_SECONDS = 1.0
@@ -47,25 +47,52 @@ class Display(Protocol):
     """Where progress is shown."""
 
     def show(self, label: str, words: str, done: int, total: int | None) -> None:
-        """Show how far something is; called again and again."""
+        """Show or update the progress."""
 
     def clear(self) -> None:
-        """Take away what was shown."""
+        """Remove what was shown."""
 
 
-class Watched:
-    """One download, whose progress is shown once it deserves it.
+class _Progress:
+    """Progress that is cleared when it is over; a context manager."""
+
+    def __init__(self, display: Display | None, clock: Callable[[], float]) -> None:
+        self._display = display
+        self._clock = clock
+        self._begun = clock()
+        self._shown = False
+
+    def _show(self, label: str, words: str, done: int, total: int | None) -> None:
+        if self._display is not None:
+            self._shown = True
+            self._display.show(label, words, done, total)
+
+    def close(self) -> None:
+        """Clear the display."""
+        if self._shown and self._display is not None:
+            self._shown = False
+            self._display.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class DownloadProgress(_Progress):
+    """The progress of one download, shown once it is large and takes its time.
 
     Parameters
     ----------
     name
-        What to call it.
+        The name of the file.
     total
-        How many bytes will come, if that is known.
+        The length in bytes, if it is known.
     display
         Where to show it; None to show nothing.
     clock
-        What tells the seconds.
+        Returns the time in seconds.
     """
 
     def __init__(
@@ -75,58 +102,42 @@ class Watched:
         display: Display | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(display, clock)
         self._name = name
         self._total = total
-        self._display = display
-        self._clock = clock
         self._received = 0
-        self._begun = clock()
         self._next = self._begun + _PATIENCE_SECONDS
-        self._shown = False
 
-    def update(self, more: int) -> None:
-        """Count bytes that have come.
+    def update(self, size: int) -> None:
+        """Count new bytes.
 
         Parameters
         ----------
-        more
-            How many came since the last time.
+        size
+            How many bytes have come since the last call.
         """
-        self._received += more
+        self._received += size
         if self._display is None:
             return
         now = self._clock()
         if now < self._next or max(self._received, self._total or 0) < _LARGE_BYTES:
             return
         self._next = now + _BETWEEN_SECONDS
-        self._shown = True
         words = describe(self._received, self._total, now - self._begun)
-        self._display.show(f"Reading {self._name}", words, self._received, self._total)
-
-    def __enter__(self) -> Watched:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        if self._shown and self._display is not None:
-            self._display.clear()
+        self._show(f"Reading {self._name}", words, self._received, self._total)
 
 
-class Steps:
-    """Several things that are done one after the other, shown once they take their time.
+class StepProgress(_Progress):
+    """The progress of several steps, shown once they take their time.
 
     Parameters
     ----------
     names
-        What to call them, in their order.
+        The names of the steps, in order.
     display
         Where to show it; None to show nothing.
     clock
-        What tells the seconds.
+        Returns the time in seconds.
     """
 
     def __init__(
@@ -135,60 +146,39 @@ class Steps:
         display: Display | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(display, clock)
         self._names = names
-        self._display = display
-        self._clock = clock
-        self._begun = clock()
         self._done = 0
-        self._shown = False
 
     def next(self) -> None:
-        """Tell that the next one begins."""
-        if self._display is not None and self._clock() - self._begun >= _STEPS_PATIENCE_SECONDS:
-            self._shown = True
+        """Begin the next step."""
+        if self._clock() - self._begun >= _STEPS_PATIENCE_SECONDS:
             total = len(self._names)
             words = f"{self._done + 1} of {total}"
-            self._display.show(f"Loading {self._names[self._done]}", words, self._done, total)
+            self._show(f"Loading {self._names[self._done]}", words, self._done, total)
         self._done += 1
 
-    def __enter__(self) -> Steps:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        if self._shown and self._display is not None:
-            self._display.clear()
-
-
-def watch(request: Request, total: int | None) -> Watched:
-    """Watch the download of a response; use it as a context manager.
+def track(request: Request, total: int | None) -> DownloadProgress:
+    """Return the progress of the download of a response, a context manager.
 
     Parameters
     ----------
     request
-        What was asked for.
+        The request.
     total
-        How many bytes will come, if that is known.
-
-    Returns
-    -------
-    Watched
-        To be told, by ``update``, of what has come.
+        The length of the body in bytes, if it is known.
     """
-    return Watched(_name_of(request.url), total, display())
+    return DownloadProgress(_name_of(request.url), total, display())
 
 
 def _name_of(url: str) -> str:
-    parts = urlsplit(shown_url(url))
+    parts = urlsplit(redact_url(url))
     return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname or "data"
 
 
 def display() -> Display | None:
-    """Return where progress is shown: under the running cell, on a terminal, or nowhere."""
+    """Return the display for progress: under the running cell, on a terminal, or None."""
     if not settings.current().progress:
         return None
     ipython = sys.modules.get("IPython")
@@ -227,9 +217,9 @@ class NotebookDisplay:
         self._publish({"text/html": markup, "text/plain": f"{label}: {words}"})
 
     def clear(self) -> None:
-        """Make the output empty: nothing of it is to be seen, and no other output is touched."""
-        # An output cannot be taken away alone, and `clear_output` takes the student's with
-        # it. Without any data, JupyterLab gives it no room on the page.
+        """Make the output empty, and touch no other output."""
+        # A single output cannot be removed, and `clear_output` removes the student's, too.
+        # JupyterLab gives an output without data no room on the page.
         self._publish({})
 
     def _publish(self, data: dict[str, str]) -> None:
@@ -239,7 +229,7 @@ class NotebookDisplay:
 
 
 class TerminalDisplay:
-    """Shows progress as one line of a terminal, written over again and again.
+    """Shows progress as one line of a terminal, which is overwritten.
 
     Parameters
     ----------
@@ -259,22 +249,22 @@ class TerminalDisplay:
         self._width = len(line)
 
     def clear(self) -> None:
-        """Wipe the line out."""
+        """Erase the line."""
         self._stream.write("\r" + " " * self._width + "\r")
         self._stream.flush()
 
 
 def describe(received: int, total: int | None, seconds: float) -> str:
-    """Say in words how far a download is.
+    """Describe the state of a download in words.
 
     Parameters
     ----------
     received
-        Bytes that have come.
+        Bytes received.
     total
-        Bytes that will have come in the end, if that is known.
+        The length in bytes, if it is known.
     seconds
-        How long it has taken so far.
+        Time since the download began.
 
     Examples
     --------

@@ -1,12 +1,12 @@
-"""The way round a site that does not let notebooks read it: a relay of the operator's own.
+"""The relay: a server of the site's operator that fetches public data for notebooks.
 
-A site's operator can run a relay, a small server that fetches public data and
-hands it on with permission to read it (the project's sharing service has one).
-It is asked for ``GET {relay_url}?url={the address, percent-encoded}``. The sharing
-service's relay, at ``…/api/v1/relay``, wants a token of that service as well.
+A browser refuses data of a site that does not allow other sites to read it (CORS). The
+relay fetches it and adds the permission; the project's sharing service has one. The
+request is ``GET {relay_url}?url={the address, percent-encoded}``. The sharing service's
+relay, at ``…/api/v1/relay``, needs a token of that service as well.
 
-It is used only after a browser has refused the direct way, for nothing but
-plain GETs of public addresses, and never when what is asked or how says who asks
+The relay is used only after the browser has refused the direct request, only for plain
+GETs of public addresses, and never for a request that holds a secret
 (`je_kernel.net.credentials`).
 """
 
@@ -18,36 +18,35 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from je_kernel.net.credentials import secret_in
-from je_kernel.net.evidence import is_private_host
+from je_kernel.net.diagnostics import is_private_host
 from je_kernel.net.message import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Callable
 
     from je_kernel.net.message import Response
     from je_kernel.sharing.tokens import Token
 
-__all__ = ["answer_of", "ask", "may_relay", "refusal", "relayed"]
+__all__ = ["fetch", "may_relay", "refusal", "relay_request"]
 
 _OF_A_SHARING_SERVICE = "/api/v1/relay"
 
-# By the relay's address. They name a session that shares nothing, and are kept nowhere else.
+# By the relay's address. The session of such a token shares nothing; it is stored nowhere else.
 _tokens: dict[str, Token] = {}
 
-# Everything else may say who asks or has no meaning for a relay; these a relay does
-# not need either, so they are left out.
+# Any other header may identify the user. The relay does not need these: they are left out.
 _HARMLESS_HEADERS = frozenset(
     {"accept", "accept-encoding", "accept-language", "connection", "host", "user-agent"}
 )
 
 
 def may_relay(request: Request) -> bool:
-    """Return whether a request is one that may be shown to a relay.
+    """Return whether a request may be sent through a relay.
 
     Parameters
     ----------
     request
-        What the student's code asked for.
+        The request of the student's code.
 
     Examples
     --------
@@ -63,12 +62,12 @@ def may_relay(request: Request) -> bool:
 
 
 def refusal(request: Request) -> str | None:
-    """Say why a request is not shown to a relay, where a secret in it is all that forbids it.
+    """Return why a request is not sent through the relay, if the only reason is a secret in it.
 
     Parameters
     ----------
     request
-        What the student's code asked for.
+        The request of the student's code.
 
     Returns
     -------
@@ -102,36 +101,46 @@ def _is_plain_and_public(request: Request) -> bool:
     )
 
 
-def ask(request: Request, relay_url: str) -> Generator[Request, Response, Response]:
-    """Ask a relay for what a request asks for, with a token where it wants one.
-
-    A conversation: it yields requests, is sent their responses, and returns the last one.
+async def fetch(
+    request: Request, relay_url: str, send: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Send a request through a relay, with a token if the relay is a sharing service's.
 
     Parameters
     ----------
     request
-        What the student's code asked for; `may_relay` has allowed it.
+        The request; `may_relay` has allowed it.
     relay_url
-        The relay's address, as the setting ``JE_KERNEL_RELAY_URL`` gives it.
+        The relay's address, from the setting ``JE_KERNEL_RELAY_URL``.
+    send
+        Sends a request.
+
+    Returns
+    -------
+    Response
+        The relay's response, with the address of the request.
     """
     if not urlsplit(relay_url).path.endswith(_OF_A_SHARING_SERVICE):
-        return (yield relayed(request, relay_url))
-    held = _tokens.get(relay_url)
-    if held is None or held.ending(time.time()):
-        return (yield relayed(request, relay_url, (yield from _issued(relay_url))))
-    response = yield relayed(request, relay_url, held)
-    if response.status == 403:  # the service may have changed its keys since
-        response = yield relayed(request, relay_url, (yield from _issued(relay_url)))
-    return response
+        response = await send(relay_request(request, relay_url))
+        return replace(response, url=request.url)
+    token = _tokens.get(relay_url)
+    is_new = token is None or token.ending(time.time())
+    if is_new:
+        token = await _issue(relay_url, send)
+    response = await send(relay_request(request, relay_url, token))
+    if response.status == 403 and not is_new:  # the service may have changed its keys
+        token = await _issue(relay_url, send)
+        response = await send(relay_request(request, relay_url, token))
+    return replace(response, url=request.url)
 
 
-def _issued(relay_url: str) -> Generator[Request, Response, Token | None]:
-    """Ask the relay's service for a token."""
+async def _issue(relay_url: str, send: Callable[[Request], Awaitable[Response]]) -> Token | None:
+    """Request a token from the relay's service."""
     from je_kernel.sharing.protocol import token_in
     from je_kernel.sharing.tokens import Token
 
     root = relay_url.rpartition(_OF_A_SHARING_SERVICE)[0]
-    response = yield Request("POST", f"{root}/api/v1/auth/issue", (), b"")
+    response = await send(Request("POST", f"{root}/api/v1/auth/issue", (), b""))
     text = token_in(response)
     if text is None:
         return None
@@ -139,22 +148,22 @@ def _issued(relay_url: str) -> Generator[Request, Response, Token | None]:
     return _tokens[relay_url]
 
 
-def relayed(request: Request, relay_url: str, token: Token | None = None) -> Request:
-    """Return the request that asks a relay for what a request asks for.
+def relay_request(request: Request, relay_url: str, token: Token | None = None) -> Request:
+    """Return the request to a relay that stands for another request.
 
     Parameters
     ----------
     request
-        What the student's code asked for; `may_relay` has allowed it.
+        The request; `may_relay` has allowed it.
     relay_url
-        The relay's address, as the setting ``JE_KERNEL_RELAY_URL`` gives it.
+        The relay's address, from the setting ``JE_KERNEL_RELAY_URL``.
     token
-        The relay's own token, if it wants one.
+        A token of the relay's service, if it needs one.
 
     Examples
     --------
     >>> from je_kernel.net.message import Request
-    >>> relayed(Request("GET", "https://a.org/x?y=1"), "https://b.org/relay").url
+    >>> relay_request(Request("GET", "https://a.org/x?y=1"), "https://b.org/relay").url
     'https://b.org/relay?url=https%3A%2F%2Fa.org%2Fx%3Fy%3D1'
     """
     address = request.url.partition("#")[0]
@@ -162,16 +171,3 @@ def relayed(request: Request, relay_url: str, token: Token | None = None) -> Req
     url = f"{relay_url}{joint}url={quote(address, safe='')}"
     headers = (("Authorization", f"Bearer {token.text}"),) if token else ()
     return replace(request, url=url, headers=headers)
-
-
-def answer_of(request: Request, response: Response) -> Response:
-    """Return a relay's response as if it had come from the address that was asked for.
-
-    Parameters
-    ----------
-    request
-        What the student's code asked for.
-    response
-        What the relay answered.
-    """
-    return replace(response, url=request.url)

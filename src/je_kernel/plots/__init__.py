@@ -11,7 +11,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
-from je_kernel.net.adaptation import AdaptingFinder
+from je_kernel.net.import_hooks import PostImportFinder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ _ADAPTERS = {
 _REPLACED = {"wordcloud.query_integral_image": "wordcloud_layout.py"}
 
 
-class _Finder(AdaptingFinder):
+class _Finder(PostImportFinder):
     """Adapts modules, and finds those that a wheel of ours lacks."""
 
     def find_spec(

@@ -15,7 +15,7 @@ from contextlib import suppress
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from je_kernel.net.adaptation import AdaptingFinder
+from je_kernel.net.import_hooks import PostImportFinder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ _FOLDER = __file__.removesuffix("__init__.py") + "modules"
 # Colab's and Kaggle's names for the folder that a notebook works in.
 _PLACES = ("/content", "/kaggle/input", "/kaggle/working")
 
-_finder = AdaptingFinder(_ADAPTERS)
+_finder = PostImportFinder(_ADAPTERS)
 _patches = _finder.patches
 uninstall, installed = _finder.uninstall, _finder.installed
 

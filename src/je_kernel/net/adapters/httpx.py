@@ -51,20 +51,20 @@ def adapt(module: ModuleType, patches: Patches) -> None:
     class Streamed(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[name-defined,misc]
         """The body of a response as it comes."""
 
-        def __init__(self, chunks: Any) -> None:
-            self._chunks = chunks
+        def __init__(self, body: Any) -> None:
+            self._body = body
 
         def __iter__(self) -> Iterator[bytes]:
-            return iter(self._chunks)
+            return iter(self._body)
 
         def __aiter__(self) -> AsyncIterator[bytes]:
-            return aiter(self._chunks)
+            return aiter(self._body)
 
         def close(self) -> None:
-            self._chunks.close()
+            self._body.close()
 
         async def aclose(self) -> None:
-            self._chunks.close()
+            self._body.close()
 
     def handle_request(_self: Any, asked: Any) -> Any:
         def translate(error: errors.NetworkError) -> errors.NetworkError:
@@ -74,10 +74,10 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         try:
             if not _streamed.get():
                 return _response_for(module, asked, transport.send(request))
-            head, chunks = streaming.open_chunks(request, translate)
+            head, body = streaming.open_stream(request, translate)
         except errors.NetworkError as error:
             raise translate(error) from None
-        return _response_for(module, asked, head, Streamed(chunks))
+        return _response_for(module, asked, head, Streamed(body))
 
     async def handle_async_request(_self: Any, asked: Any) -> Any:
         def translate(error: errors.NetworkError) -> errors.NetworkError:
@@ -87,10 +87,10 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         try:
             if not _streamed.get():
                 return _response_for(module, asked, await transport.send_async(request))
-            head, chunks = await streaming.open_chunks_async(request, translate)
+            head, body = await streaming.open_stream_async(request, translate)
         except errors.NetworkError as error:
             raise translate(error) from None
-        return _response_for(module, asked, head, Streamed(chunks))
+        return _response_for(module, asked, head, Streamed(body))
 
     patches.set(module.Client, "send", send)
     patches.set(module.AsyncClient, "send", send_async)

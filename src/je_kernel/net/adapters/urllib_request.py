@@ -22,7 +22,7 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 def _http_error_default(handler: Any, req: Any, fp: Any, code: int, msg: str, hdrs: Any) -> Any:
     """Raise the error of a status, with its explanation."""
     # A kernel that starts has nothing to explain yet.
-    from je_kernel.net.explain import http_error_default
+    from je_kernel.net.status_messages import http_error_default
 
     return http_error_default(handler, req, fp, code, msg, hdrs)
 

@@ -9,10 +9,12 @@ from email.message import Message
 import pytest
 
 from je_kernel import errors
-from je_kernel.net.evidence import Evidence, decide, is_loopback, is_private_host
-from je_kernel.net.explain import check, explain, explain_status, http_error_default, shown
+from je_kernel.net.diagnostics import Diagnosis, error_class, is_loopback, is_private_host
+from je_kernel.net.error_messages import displayed_url, network_error
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Request, Response
+from je_kernel.net.page_check import reject_unexpected_page
+from je_kernel.net.status_messages import http_error_default, status_message
 
 HTTPS = "https://notebooks.example/lab/"
 HTTP = "http://localhost:8000/lab/"
@@ -20,11 +22,11 @@ DATA = "https://data.example/rain.csv"
 
 
 def seen(kind="network", url=DATA, page=HTTPS, online=True, host=None, site=None):
-    return Evidence(kind, url, page, online, host, site)
+    return Diagnosis(kind, url, page, online, host, site)
 
 
 @pytest.mark.parametrize(
-    ("evidence", "expected"),
+    ("diagnosis", "expected"),
     [
         (seen(host=True, site=True), errors.SiteForbidsError),
         (seen(host=True, site=None), errors.SiteForbidsError),
@@ -56,8 +58,8 @@ def seen(kind="network", url=DATA, page=HTTPS, online=True, host=None, site=None
         (seen("bad-url"), errors.BadAddressError),
     ],
 )
-def test_the_evidence_decides(evidence, expected):
-    assert decide(evidence) is expected
+def test_the_evidence_decides(diagnosis, expected):
+    assert error_class(diagnosis) is expected
 
 
 @pytest.mark.parametrize(
@@ -120,8 +122,8 @@ def failure(kind="network", url=DATA, timeout=None, **more):
     return TransportFailure(kind, Request("GET", url, timeout=timeout), **more)
 
 
-def told(evidence, **more):
-    return explain(failure(evidence.kind, evidence.url, **more), evidence)
+def told(diagnosis, **more):
+    return network_error(failure(diagnosis.kind, diagnosis.url, **more), diagnosis)
 
 
 def test_a_site_that_forbids_is_named_and_the_code_is_not_blamed():
@@ -185,12 +187,12 @@ def test_the_link_of_a_sharing_page_is_told_whatever_the_browser_knows(host):
 
 
 def test_a_sharing_page_without_network_is_offline():
-    evidence = seen(url="https://github.com/u/r/blob/main/a.csv", online=False)
-    assert type(told(evidence)) is errors.OfflineError
+    diagnosis = seen(url="https://github.com/u/r/blob/main/a.csv", online=False)
+    assert type(told(diagnosis)) is errors.OfflineError
 
 
 def test_every_text_says_what_happened_and_what_to_do():
-    for evidence in (
+    for diagnosis in (
         seen(host=True),
         seen(host=False),
         seen(online=False),
@@ -201,8 +203,8 @@ def test_every_text_says_what_happened_and_what_to_do():
         seen(url="http://data.example/a"),
         seen(url="https://notebooks.example/a"),
     ):
-        first, _, rest = str(told(evidence)).partition("\n\n")
-        assert first == f"Could not read {evidence.url}"
+        first, _, rest = str(told(diagnosis)).partition("\n\n")
+        assert first == f"Could not read {diagnosis.url}"
         assert len(rest.splitlines()) >= 2
         assert "None" not in rest
 
@@ -210,7 +212,7 @@ def test_every_text_says_what_happened_and_what_to_do():
 def test_a_password_in_an_address_is_not_shown():
     text = str(told(seen(url="https://me:secret@data.example/a", host=True)))
     assert "secret" not in text
-    assert shown("https://me:secret@[half") == "https://[half"
+    assert displayed_url("https://me:secret@[half") == "https://[half"
 
 
 @pytest.mark.parametrize(
@@ -226,16 +228,16 @@ def test_a_password_in_an_address_is_not_shown():
     ],
 )
 def test_an_address_is_shown_without_a_port_that_goes_without_saying(url, text):
-    assert shown(url) == text
+    assert displayed_url(url) == text
 
 
 def test_an_endless_address_is_cut():
-    assert len(shown("https://data.example/?" + "x" * 5000)) == 300
+    assert len(displayed_url("https://data.example/?" + "x" * 5000)) == 300
 
 
 def test_on_cpython_the_failure_itself_is_all_the_evidence():
-    assert type(explain(failure("timeout", timeout=1))) is errors.TimedOutError
-    assert type(explain(failure())) is errors.NetworkError
+    assert type(network_error(failure("timeout", timeout=1))) is errors.TimedOutError
+    assert type(network_error(failure())) is errors.NetworkError
 
 
 # Answers that are pages.
@@ -264,7 +266,7 @@ def answer(url=DATA, body=PAGE, headers=HTML, status=200, came=None, method="GET
 )
 def test_a_page_where_data_was_asked_for_is_an_error(exchange):
     with pytest.raises(errors.NotDataError, match="where data was asked for"):
-        check(*exchange)
+        reject_unexpected_page(*exchange)
 
 
 @pytest.mark.parametrize(
@@ -288,18 +290,18 @@ def test_a_page_where_data_was_asked_for_is_an_error(exchange):
     ],
 )
 def test_what_may_be_meant_is_left_alone(exchange):
-    check(*exchange)
+    reject_unexpected_page(*exchange)
 
 
 def test_a_sharing_page_that_came_is_told_with_the_link_that_works():
     with pytest.raises(errors.SharingLinkError) as caught:
-        check(*answer("https://huggingface.co/datasets/u/d/blob/main/a.csv"))
+        reject_unexpected_page(*answer("https://huggingface.co/datasets/u/d/blob/main/a.csv"))
     assert caught.value.link == "https://huggingface.co/datasets/u/d/resolve/main/a.csv"
 
 
 def test_a_page_to_log_in_is_told():
     with pytest.raises(errors.NotDataError, match="page to log in"):
-        check(*answer(came="https://accounts.example/ServiceLogin?continue=x"))
+        reject_unexpected_page(*answer(came="https://accounts.example/ServiceLogin?continue=x"))
 
 
 # Statuses.
@@ -319,7 +321,7 @@ def test_a_page_to_log_in_is_told():
     ],
 )
 def test_each_status_is_explained(code, words):
-    text = explain_status(DATA, code)
+    text = status_message(DATA, code)
     assert words in text
     assert DATA in text
 
@@ -336,17 +338,17 @@ def test_each_status_is_explained(code, words):
 def test_how_long_to_wait_is_told_where_the_site_says_so(after, words):
     headers = Message()
     headers["Retry-After"] = after
-    assert words in explain_status(DATA, 429, headers)
+    assert words in status_message(DATA, 429, headers)
 
 
 def test_a_missing_file_on_github_suggests_the_branch():
-    assert "main or master" in explain_status(
+    assert "main or master" in status_message(
         "https://raw.githubusercontent.com/u/r/main/a.csv", 404
     )
 
 
 def test_the_page_of_a_file_that_answers_404_is_told_with_the_link_that_works():
-    assert "raw.githubusercontent" in explain_status("https://github.com/u/r/blob/main/a", 404)
+    assert "raw.githubusercontent" in status_message("https://github.com/u/r/blob/main/a", 404)
 
 
 class Gone(http.server.BaseHTTPRequestHandler):

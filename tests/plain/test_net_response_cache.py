@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from je_kernel import settings
 from je_kernel.errors import SavedCopyWarning
-from je_kernel.net import saved
+from je_kernel.net import response_cache, waiting
 from je_kernel.net.message import Request, Response
-from je_kernel.net.saved import Copy, age_in_words, may_keep, to_drop, warn_of
+from je_kernel.net.response_cache import Copy, age_in_words, is_storable, to_evict, warn_of
 
 DATA = "https://data.example/rain.csv"
 MB = 1_000_000
@@ -39,7 +39,7 @@ def with_header(name, value):
     ],
 )
 def test_a_plain_get_that_succeeded_is_kept(request_):
-    assert may_keep(request_, OK, 200 * MB)
+    assert is_storable(request_, OK)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_plain_get_that_succeeded_is_kept(request_):
     ],
 )
 def test_what_may_say_who_asks_or_asks_for_something_special_is_not_kept(request_):
-    assert not may_keep(request_, OK, 200 * MB)
+    assert not is_storable(request_, OK)
 
 
 @pytest.mark.parametrize(
@@ -72,30 +72,24 @@ def test_what_may_say_who_asks_or_asks_for_something_special_is_not_kept(request
         replace(OK, status=206),
         replace(OK, status=404),
         replace(OK, status=304),
-        replace(OK, body=b""),
         replace(OK, headers=(("Cache-Control", "private, No-Store"),)),
         replace(OK, headers=(("cache-control", "max-age=1"), ("cache-control", "no-store"))),
     ],
 )
 def test_what_is_not_the_whole_data_or_wants_not_to_be_stored_is_not_kept(response):
-    assert not may_keep(GET, response, 200 * MB)
-
-
-def test_a_copy_may_take_half_of_the_room_and_no_more():
-    assert may_keep(GET, replace(OK, body=b"x" * 500), 1000)
-    assert not may_keep(GET, replace(OK, body=b"x" * 501), 1000)
+    assert not is_storable(GET, response)
 
 
 def copy_of(asked, size, used, when=0.0):
-    return Copy(asked, asked, 200, "OK", (("A", "b"), ("A", "c")), size, when, used)
+    return Copy(asked, asked, "OK", (("A", "b"), ("A", "c")), size, when, used)
 
 
 def test_the_least_recently_used_goes_first():
     copies = [copy_of("new", 40, 3.0), copy_of("old", 30, 1.0), copy_of("middle", 30, 2.0)]
-    assert to_drop(copies, 0, 100) == []
-    assert to_drop(copies, 10, 100) == ["old"]
-    assert to_drop(copies, 31, 100) == ["old", "middle"]
-    assert to_drop(copies, 100, 100) == ["old", "middle", "new"]
+    assert to_evict(copies, 0, 100) == []
+    assert to_evict(copies, 10, 100) == ["old"]
+    assert to_evict(copies, 31, 100) == ["old", "middle"]
+    assert to_evict(copies, 100, 100) == ["old", "middle", "new"]
 
 
 @given(
@@ -105,11 +99,11 @@ def test_the_least_recently_used_goes_first():
 )
 def test_dropping_always_makes_room_and_never_more_than_needed(sizes, coming, limit):
     copies = [copy_of(str(number), size, used) for number, (size, used) in enumerate(sizes)]
-    dropped = to_drop(copies, coming, limit)
-    kept = sum(copy.size for copy in copies if copy.asked not in dropped)
+    dropped = to_evict(copies, coming, limit)
+    kept = sum(copy.size for copy in copies if copy.request_url not in dropped)
     assert kept + coming <= limit
     if dropped:
-        last = next(copy.size for copy in copies if copy.asked == dropped[-1])
+        last = next(copy.size for copy in copies if copy.request_url == dropped[-1])
         assert kept + last + coming > limit
 
 
@@ -155,7 +149,7 @@ def read_in_a_lesson(copy):
 
 
 def test_the_warning_points_at_the_students_line_and_gives_the_age(monkeypatch):
-    monkeypatch.setattr(saved.time, "time", lambda: 3 * 86400.0)
+    monkeypatch.setattr(response_cache.time, "time", lambda: 3 * 86400.0)
     with pytest.warns(SavedCopyWarning, match="that was kept in this browser 2 days ago") as seen:
         read_in_a_lesson(copy_of(DATA, 8, 0.0, when=86400.0))
     assert (seen[0].filename, seen[0].lineno) == ("lesson.py", 4)
@@ -178,32 +172,23 @@ def test_the_warning_can_be_silenced_as_any_other():
 
 
 class Shelf:
-    """A store in memory, for the order of things; the browser's own is tested in a browser."""
+    """A cache in memory, for the order of operations; the browser's own is tested in a browser."""
 
     def __init__(self, *copies):
-        self.entries = {copy.asked: (copy, b"x" * copy.size) for copy in copies}
+        self.entries = {copy.request_url: (copy, b"x" * copy.size) for copy in copies}
 
     async def copies(self):
         return [copy for copy, _ in self.entries.values()]
 
-    async def find(self, asked):
-        return self.entries.get(asked, (None, None))[0]
-
-    async def body(self, asked):
-        return self.entries.get(asked, (None, None))[1]
-
-    async def describe(self, copy):
-        self.entries[copy.asked] = (copy, self.entries[copy.asked][1])
-
     async def put(self, copy, body):
-        self.entries[copy.asked] = (copy, body)
+        self.entries[copy.request_url] = (copy, body)
 
-    async def drop(self, asked):
-        del self.entries[asked]
+    async def delete(self, url):
+        del self.entries[url]
 
 
 def store(shelf, copy, limit):
-    asyncio.run(saved._keep(shelf, copy, saved._Waiting(b"y" * copy.size).fetch, limit))
+    asyncio.run(response_cache._write(shelf, copy, b"y" * copy.size, limit))
 
 
 def test_keeping_makes_room_first():
@@ -219,32 +204,25 @@ def test_the_copy_for_the_same_address_is_replaced_and_pushes_nothing_out():
     assert shelf.entries["same"][1] == b"y" * 60
 
 
-def test_finding_a_copy_marks_it_as_used():
-    shelf = Shelf(copy_of(DATA, 3, 1.0))
-    copy, body = asyncio.run(saved._find(shelf, replace(GET, url=DATA + "#part")))
-    assert (copy.asked, body) == (DATA, b"xxx")
-    assert shelf.entries[DATA][0].used > 1.0
-    assert shelf.entries[DATA][0].saved == 0.0
-
-
 def test_a_store_that_is_broken_is_as_good_as_none():
-    class Broken(Shelf):
-        async def find(self, asked):
+    class Broken:
+        async def find(self, url):
             raise OSError("storage is forbidden")
 
-    assert asyncio.run(saved._find(Broken(), GET)) is None
+    assert asyncio.run(response_cache._find(Broken(), GET)) is None
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3])
 def test_forgetting_in_the_cell_of_a_download_leaves_nothing_that_was_never_awaited(turns):
     shelf = Shelf()
-    waiting = saved._Waiting(b"x" * 2 * MB)
 
     async def cell():
-        saved._soon(lambda: saved._keep(shelf, copy_of(DATA, 8, 1.0), waiting.fetch, MB))
+        response_cache._in_background(
+            lambda: response_cache._write(shelf, copy_of(DATA, 8, 1.0), b"x", MB)
+        )
         for _ in range(turns):
             await asyncio.sleep(0)
-        saved.clear_saved()
+        response_cache.clear_saved()
         await asyncio.sleep(0)
 
     with warnings.catch_warnings(record=True) as seen:
@@ -252,34 +230,40 @@ def test_forgetting_in_the_cell_of_a_download_leaves_nothing_that_was_never_awai
         asyncio.run(cell())
         gc.collect()
     assert [str(warning.message) for warning in seen] == []
-    assert saved._tasks == set()
+    assert response_cache._tasks == set()
 
 
-def test_waiting_bodies_are_counted_until_they_are_fetched():
-    before = saved._Waiting.total
-    waiting = saved._Waiting(b"x" * 2 * MB)
-    assert saved._Waiting.total == before + 2 * MB
-    waiting.fetch()
-    waiting.fetch()
-    assert saved._Waiting.total == before
-
-
-def test_off_means_off(monkeypatch):
-    monkeypatch.setenv("JE_KERNEL_SAVED_COPIES_MB", "0")
+def test_a_copy_may_take_half_of_the_room_and_no_more(monkeypatch):
+    monkeypatch.setenv("JE_KERNEL_SAVED_COPIES_MB", "1")
     settings.reload()
-    monkeypatch.setattr(saved, "_store", lambda: pytest.fail("nothing may be stored"))
+    monkeypatch.setattr(response_cache, "_cache", object)
     try:
-        saved.keep(GET, OK)
-        assert saved.room_for(GET, OK) == 0
-        assert saved.recall(GET) is None
-        assert asyncio.run(saved.recall_async(GET)) is None
+        assert response_cache.storable_bytes(GET, OK) == 500_000
+        assert response_cache.storable_bytes(replace(GET, method="POST"), OK) == 0
+        # In ordinary Python nothing can be written: neither of these is.
+        response_cache.store(GET, OK, 500_001)
+        response_cache.store(GET, replace(OK, body=b""), 0)
     finally:
         monkeypatch.undo()
         settings.reload()
 
 
-def test_on_cpython_there_is_nothing_to_keep_in_and_nobody_minds():
-    saved.prepare()
-    saved.keep(GET, OK)
-    assert saved.recall(GET) is None
-    saved.clear_saved()
+def test_off_means_off(monkeypatch):
+    monkeypatch.setenv("JE_KERNEL_SAVED_COPIES_MB", "0")
+    settings.reload()
+    monkeypatch.setattr(response_cache, "_cache", lambda: pytest.fail("nothing may be stored"))
+    try:
+        response_cache.store(GET, OK, 8)
+        assert response_cache.storable_bytes(GET, OK) == 0
+        assert waiting.run(response_cache.lookup(GET, None)) is None
+        assert asyncio.run(response_cache.lookup(GET, waiting.suspend)) is None
+    finally:
+        monkeypatch.undo()
+        settings.reload()
+
+
+def test_on_cpython_there_is_no_cache():
+    response_cache.preload()
+    response_cache.store(GET, OK, 8)
+    assert waiting.run(response_cache.lookup(GET, None)) is None
+    response_cache.clear_saved()

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-__all__ = ["AdaptingFinder"]
+__all__ = ["PostImportFinder"]
 
 _log = logging.getLogger("je_kernel")
 
 
-class AdaptingFinder:
+class PostImportFinder:
     """Runs an adapter on each of some modules, once it has been imported.
 
     Parameters
@@ -93,7 +93,7 @@ class AdaptingFinder:
 class _ThenAdapt:
     """A loader that has an adapter run on the module it has loaded."""
 
-    def __init__(self, loader: Any, finder: AdaptingFinder) -> None:
+    def __init__(self, loader: Any, finder: PostImportFinder) -> None:
         self._loader = loader
         self._finder = finder
 

@@ -21,7 +21,7 @@ from je_kernel.net.message import whole_number
 if TYPE_CHECKING:
     from je_kernel.net.message import Request, Response
 
-__all__ = ["is_forbidden", "is_packed_file", "permitted", "truthful", "truthful_head"]
+__all__ = ["allowed", "is_forbidden", "is_gzip_file", "normalized", "normalized_head"]
 
 _log = logging.getLogger("je_kernel")
 
@@ -61,7 +61,7 @@ def is_forbidden(header: str) -> bool:
     return name in _FORBIDDEN_HEADERS or name.startswith(("proxy-", "sec-"))
 
 
-def permitted(request: Request) -> Request:
+def allowed(request: Request) -> Request:
     """Make a request one that a browser can send.
 
     Parameters
@@ -96,7 +96,7 @@ def permitted(request: Request) -> Request:
     return replace(request, headers=headers, body=body)
 
 
-def truthful(request: Request, response: Response) -> Response:
+def normalized(request: Request, response: Response) -> Response:
     """Make the headers of a response say what its body is, now that the browser has decoded it.
 
     Parameters
@@ -117,11 +117,11 @@ def truthful(request: Request, response: Response) -> Response:
     TransportFailure
         If the body is not whole and the browser did not mind.
     """
-    if is_cut_short(request, response, len(response.body)):
+    if is_truncated(request, response, len(response.body)):
         raise TransportFailure("interrupted", request, "the body is short", response.body)
     if _was_unpacked(response):
         response = replace(response, body=gzip.compress(response.body, compresslevel=1))
-    head = truthful_head(response)
+    head = normalized_head(response)
     if request.method == "HEAD":
         return head
     headers = tuple(header for header in head.headers if header[0] != "Content-Length")
@@ -130,7 +130,7 @@ def truthful(request: Request, response: Response) -> Response:
     return replace(head, headers=headers)
 
 
-def truthful_head(response: Response) -> Response:
+def normalized_head(response: Response) -> Response:
     """Make the headers of a response say what its body will be once the browser has decoded it.
 
     Parameters
@@ -161,7 +161,7 @@ def _spelled(name: str) -> str:
     return _SPELLINGS.get(lower) or "-".join(part.capitalize() for part in lower.split("-"))
 
 
-def is_cut_short(request: Request, response: Response, came: int) -> bool:
+def is_truncated(request: Request, response: Response, came: int) -> bool:
     """Return whether a body is not whole, which not every browser minds (WebKit does not).
 
     Parameters
@@ -182,12 +182,12 @@ def is_cut_short(request: Request, response: Response, came: int) -> bool:
     return not encoded and announced - came > 64 + announced // 500
 
 
-def is_packed_file(url: str) -> bool:
+def is_gzip_file(url: str) -> bool:
     """Return whether an address is that of a file packed with gzip.
 
     Examples
     --------
-    >>> is_packed_file("https://data.example/rain.csv.gz?v=2")
+    >>> is_gzip_file("https://data.example/rain.csv.gz?v=2")
     True
     """
     return urlsplit(url).path.lower().endswith((".gz", ".tgz"))
@@ -202,7 +202,7 @@ def _was_unpacked(response: Response) -> bool:
     """
     return (
         response.status == 200
-        and is_packed_file(response.url)
+        and is_gzip_file(response.url)
         and bool(response.body)
         and not response.body.startswith(_GZIP_MAGIC)
         and not (response.header("content-type") or "").lower().startswith("text/html")
