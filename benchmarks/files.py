@@ -45,8 +45,8 @@ _SETUP = f"""
 PIECE = {PIECE}
 import gc, io, json, os, time
 from je_kernel import drive, files
-from je_kernel.files import choose
-choose.here()
+from je_kernel.files import store_selection
+store_selection.current()
 
 def data_of(kind, size):
     if kind == "text":

@@ -18,7 +18,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from je_kernel import files
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 from je_kernel.files.store import Read
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def case(function: Callable[[], None]) -> Callable[[], None]:
 
 def kept(name: str) -> bytes | None:
     path = f"{ROOT}/{name}".removeprefix("/drive/")
-    found = choose.choice().store.perform(Read(path))
+    found = store_selection.select().store.perform(Read(path))
     data: bytes | None = None if found is None else found.data
     return data
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["bytes_of", "codec", "contents", "drive", "handles", "interrupts", "remember_sources"]
+__all__ = ["bytes_of", "codec", "contents", "drive", "drivefs", "interrupts", "remember_sources"]
 
 # Not by importlib.resources, which would import the package: a start-up step needs these.
 _FOLDER = Path(__file__).parent
@@ -32,9 +32,9 @@ def drive() -> Any:
 
 
 @cache
-def handles() -> Any:
-    """Return the functions of ``handles.js``."""
-    return _expression("files/handles.js")(codec())
+def drivefs() -> Any:
+    """Return the functions of ``drivefs.js``."""
+    return _expression("files/drivefs.js")(codec())
 
 
 @cache
@@ -56,7 +56,7 @@ def _source(file: str) -> str:
 
 def remember_sources() -> None:
     """Read now what each kernel's start runs."""
-    for file in ("files/codec.js", "files/drive.js", "files/handles.js", "interrupts.js"):
+    for file in ("files/codec.js", "files/drive.js", "files/drivefs.js", "interrupts.js"):
         _source(file)
 
 

@@ -30,7 +30,7 @@ import je_kernel
 from je_kernel import errors, startup
 from je_kernel import settings as je_settings
 from je_kernel.errors import JeKernelError
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 from je_kernel.net import Request
 from je_kernel.sharing import SharedNotebook, driver
 from je_kernel.sharing.protocol import Ids
@@ -244,7 +244,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(os, "fsync", lambda _handle: None)  # as slow as the disk, 2,000 times
         yield place
     je_settings.reload()
-    choose.forget_choice()
+    store_selection.reset()
 
 
 def use(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -288,7 +288,7 @@ def test_a_function_returns_or_raises_what_is_documented(name, folder):
         place = folder / f"{next(number)}"
         make_folder(place)
         os.chdir(place)
-        choose.forget_choice()
+        store_selection.reset()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

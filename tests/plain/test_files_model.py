@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from je_kernel.files import errors
-from je_kernel.files.opened import opened
+from je_kernel.files.file_objects import open_in_memory
 from je_kernel.files.operations import Operations
 from je_kernel.files.store import run
 from je_kernel.files.store_folder import FolderStore
@@ -88,7 +88,7 @@ class Folder(RuleBasedStateMachine):
     def open_to_append(self, kernel, name, text):
         old = self.run(kernel, self.files.opening(name, "a"))
         saves = lambda file: self.run(kernel, self.files.closing(name, file))  # noqa: E731
-        file = opened(old, name, "a", saves)
+        file = open_in_memory(old, name, "a", saves)
         file.write(text)
         return name, file, text
 
@@ -159,16 +159,16 @@ def test_of_many_kernels_that_change_a_file_at_once_none_loses_its_change(tmp_pa
 
 
 @pytest.mark.parametrize("ending", ["", "-wal"])
-def test_a_checkout_never_replaces_what_changed_since(tmp_path, ending):
-    from je_kernel.files import checkout
+def test_a_local_copy_never_replaces_what_changed_since(tmp_path, ending):
+    from je_kernel.files import local_copy
 
     store, files = FolderStore(tmp_path), Operations("")
     run(files.save("x.db" + ending, b"old", True, None, {}), store)
-    with checkout.folder_of() as folder:
-        taken = run(checkout.check_out(files, "x.db", folder, must_exist=False), store)
+    with local_copy.temporary_folder() as folder:
+        taken = run(local_copy.check_out(files, "x.db", folder, must_exist=False), store)
         (folder / ("x.db" + ending)).write_bytes(b"mine")
         run(files.save("x.db" + ending, b"theirs", True, None, {}), store)
         with pytest.raises(errors.ChangedFileError, match="mine"):
-            run(checkout.check_in(files, taken), store)
+            run(local_copy.check_in(files, taken), store)
     assert run(files.read_bytes("x.db" + ending), store) == b"theirs"
     assert run(files.read_bytes("x (mine).db" + ending), store) == b"mine"

@@ -13,7 +13,7 @@ import pytest
 
 from je_kernel import files
 from je_kernel.errors import ArgumentError, JeKernelError
-from je_kernel.files import archives, choose, reading
+from je_kernel.files import archives, reading, store_selection
 from je_kernel.files.errors import MissingPackageError, UnreadableError
 
 PNG = (
@@ -29,9 +29,9 @@ HUGE_ARRAY = (
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    choose.forget_choice()
+    store_selection.reset()
     yield
-    choose.forget_choice()
+    store_selection.reset()
 
 
 def unreadable(name: str, data: bytes, **options: object) -> str:

@@ -51,7 +51,7 @@ PLAYER = (
 import json, warnings
 import js
 from je_kernel import files
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 
 warnings.simplefilter("ignore")
 js.eval("self.onlineFetch = self.fetch")
@@ -94,11 +94,11 @@ def connect(function):
 
 def restart(store):
     looks.clear()
-    choose.forget_choice()
+    store_selection.reset()
     if store == "drive":
-        choose.use(choose._drive())
+        store_selection.use(store_selection._drive())
     learn()
-    return choose.choice().store.name.split("'")[0].strip()
+    return store_selection.select().store.name.split("'")[0].strip()
 
 def empty():
     for info in files.list():

@@ -21,9 +21,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.files import checkout, choose
+from je_kernel.files import local_copy, store_selection
 from je_kernel.files.download import download, name_for
-from je_kernel.files.entries import Usage
+from je_kernel.files.encodings import EncodingGuessWarning
 from je_kernel.files.errors import (
     BadNameError,
     ChangedFileError,
@@ -38,10 +38,10 @@ from je_kernel.files.errors import (
     StoreError,
     UnreadableError,
 )
+from je_kernel.files.file_objects import BinaryFile, TextFile, open_in_memory
 from je_kernel.files.listing import Info, Listing
+from je_kernel.files.models import Usage
 from je_kernel.files.names import check_new
-from je_kernel.files.opened import OpenedBytes, OpenedText, opened
-from je_kernel.files.texts import EncodingGuessWarning
 
 if TYPE_CHECKING:
     import os
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadNameError",
+    "BinaryFile",
     "ChangedFileError",
     "EncodingGuessWarning",
     "ExistingFileError",
@@ -63,10 +64,9 @@ __all__ = [
     "MissingPackageError",
     "NoSpaceError",
     "NotFolderError",
-    "OpenedBytes",
-    "OpenedText",
     "ReadOnlyError",
     "StoreError",
+    "TextFile",
     "UnreadableError",
     "Usage",
     "copy",
@@ -110,7 +110,7 @@ def list(folder: Name = ".", pattern: str = "*") -> Listing:  # noqa: A001
     MissingFileError
         If there is no such folder.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.list(folder, pattern))
 
 
@@ -127,7 +127,7 @@ def info(name: Name) -> Info:
     MissingFileError
         If there is none; the message says which one may have been meant.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.info(name))
 
 
@@ -139,7 +139,7 @@ def exists(name: Name) -> bool:
     name
         The name.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.exists(name))
 
 
@@ -170,7 +170,7 @@ def read(name: Name, *, kind: str | None = None, **options: Any) -> Any:
     MissingPackageError
         If a package is needed that is not installed.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.read(name, kind, options))
 
 
@@ -187,7 +187,7 @@ def read_bytes(name: Name) -> bytes:
     MissingFileError
         If there is no such file.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.read_bytes(name))
 
 
@@ -209,7 +209,7 @@ def read_text(name: Name, encoding: str | None = None) -> str:
     UnreadableError
         If it is not text in this encoding.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.read_text(name, encoding))
 
 
@@ -258,7 +258,7 @@ def save(
     TypeError
         If such a value cannot be saved under such a name.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.save(name, value, overwrite, if_unchanged, options))
 
 
@@ -283,7 +283,7 @@ def rename(old: Name, new: Name, *, overwrite: bool = False) -> Info:
     ReadOnlyError
         If it came with the site.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.rename(old, new, overwrite))
 
 
@@ -306,7 +306,7 @@ def copy(old: Name, new: Name, *, overwrite: bool = False) -> Info:
     ExistingFileError
         If there is a file of the new name.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.copy(old, new, overwrite))
 
 
@@ -329,7 +329,7 @@ def delete(name: Name, *, folders: bool = False) -> None:
     ReadOnlyError
         If it came with the site.
     """
-    place = choose.here()
+    place = store_selection.current()
     place.run(place.operations.delete(name, folders))
 
 
@@ -348,7 +348,7 @@ def mkdir(name: Name, *, exist_ok: bool = False) -> Info:
     ExistingFileError
         If there is such a file or folder.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.mkdir(name, exist_ok))
 
 
@@ -360,7 +360,7 @@ def usage() -> Usage:
     Usage
         The bytes used and available, and the largest files.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.usage())
 
 
@@ -376,7 +376,7 @@ def zip(names: Name | Iterable[Name], to: Name, *, overwrite: bool = True) -> In
     overwrite
         Whether to replace a file of that name.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.zip(names, to, overwrite))
 
 
@@ -404,7 +404,7 @@ def unzip(name: Name, to: Name | None = None, *, overwrite: bool = True) -> List
     BadNameError
         If a name in it leads out of the folder.
     """
-    place = choose.here()
+    place = store_selection.current()
     return place.run(place.operations.unzip(name, to, overwrite))
 
 
@@ -414,7 +414,7 @@ def open(  # noqa: A001
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
-) -> OpenedBytes | OpenedText:
+) -> BinaryFile | TextFile:
     """Open a file that is saved when it is closed.
 
     In a ``with`` block that raises, nothing is saved: the old file stays.
@@ -436,16 +436,16 @@ def open(  # noqa: A001
     ExistingFileError
         If it is to be new and there is one.
     """
-    place = choose.here()
+    place = store_selection.current()
     operations = place.operations
     # Where it leads is settled now, whatever the working folder is when it is closed.
     target = f"/{operations.path(name)}"
 
-    def save_it(file: OpenedBytes) -> None:
+    def save_it(file: BinaryFile) -> None:
         place.run(operations.closing(target, file))
 
     old = place.run(operations.opening(name, mode))
-    return opened(old, str(name), mode, save_it, encoding, errors, newline)
+    return open_in_memory(old, str(name), mode, save_it, encoding, errors, newline)
 
 
 def fetch(url: str, name: Name | None = None, *, overwrite: bool = True) -> Info:
@@ -465,7 +465,7 @@ def fetch(url: str, name: Name | None = None, *, overwrite: bool = True) -> Info
     OSError
         If it cannot be downloaded.
     """
-    place = choose.here()
+    place = store_selection.current()
     if name is not None:
         # A bad name is found before the download.
         check_new(place.operations.path(name))
@@ -500,10 +500,10 @@ def local(name: Name, *, must_exist: bool = False) -> Iterator[Path]:
         At the end, if the file was changed elsewhere meanwhile. Your version is
         then saved under another name.
     """
-    place = choose.here()
-    with checkout.folder_of() as folder:
-        taken = place.run(checkout.check_out(place.operations, name, folder, must_exist))
+    place = store_selection.current()
+    with local_copy.temporary_folder() as folder:
+        taken = place.run(local_copy.check_out(place.operations, name, folder, must_exist))
         try:
             yield taken.place
         finally:
-            place.run(checkout.check_in(place.operations, taken))
+            place.run(local_copy.check_in(place.operations, taken))

@@ -13,7 +13,7 @@ from je_kernel.files.names import download_name, name_of, relative, windows_prob
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from je_kernel.files.entries import Entry
+    from je_kernel.files.models import Entry
 
 __all__ = ["Info", "Listing", "bytes_in_words", "info_of"]
 

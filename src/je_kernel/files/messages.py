@@ -18,8 +18,8 @@ from je_kernel.files.errors import (
 from je_kernel.files.listing import bytes_in_words
 
 if TYPE_CHECKING:
-    from je_kernel.files.entries import Usage
     from je_kernel.files.errors import Problem
+    from je_kernel.files.models import Usage
 
 __all__ = ["full", "refusal"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_flag, check_text
 from je_kernel.errors import ArgumentError
-from je_kernel.files import archives, names, reading, saving, texts
+from je_kernel.files import archives, encodings, names, reading, saving
 from je_kernel.files.errors import (
     CHANGED,
     BadNameError,
@@ -28,9 +28,9 @@ from je_kernel.files.errors import (
     StoreError,
     UnreadableError,
 )
+from je_kernel.files.file_objects import parse_mode
 from je_kernel.files.kinds import mimetype_of
 from je_kernel.files.listing import Info, Listing, info_of
-from je_kernel.files.opened import parse_mode
 from je_kernel.files.store import (
     Children,
     Copy,
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from je_kernel.files.entries import Entry, Usage
-    from je_kernel.files.opened import OpenedBytes
+    from je_kernel.files.file_objects import BinaryFile
+    from je_kernel.files.models import Entry, Usage
     from je_kernel.files.store import Steps
 
     Name = str | os.PathLike[str]
@@ -128,7 +128,7 @@ class Operations:
     def read_text(self, name: Name, encoding: str | None) -> Steps[str]:
         """Read a text file."""
         data = yield from self.read_bytes(name)
-        return texts.decode(data, str(name), encoding)
+        return encodings.decode(data, str(name), encoding)
 
     def read(self, name: Name, kind: str | None, options: dict[str, Any]) -> Steps[Any]:
         """Read a file as the Python object that fits its kind."""
@@ -161,7 +161,7 @@ class Operations:
             raise ExistingFileError(f"There is a file called {str(name)!r} already.")
         return None
 
-    def closing(self, name: Name, file: OpenedBytes) -> Steps[None]:
+    def closing(self, name: Name, file: BinaryFile) -> Steps[None]:
         """Save a file that was opened and written to."""
         if file.edits:
             yield from self.edit(name, file.onto)

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from je_kernel import javascript
 from je_kernel.files import names
-from je_kernel.files.entries import Entry, moment
 from je_kernel.files.kinds import mimetype_of
+from je_kernel.files.models import Entry, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from je_kernel.files.packages import load
 
 if TYPE_CHECKING:
-    from je_kernel.files.entries import Entry
+    from je_kernel.files.models import Entry
 
 __all__ = [
     "Children",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from je_kernel import javascript, runtime
 from je_kernel.files import messages, names
-from je_kernel.files.entries import Entry, Usage, moment
 from je_kernel.files.errors import Refused, StoreError
 from je_kernel.files.kinds import mimetype_of
+from je_kernel.files.models import Entry, Usage, moment
 from je_kernel.files.store import (
     Children,
     Copy,

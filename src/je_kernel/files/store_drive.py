@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from je_kernel import javascript
 from je_kernel.files import names
-from je_kernel.files.entries import Entry, Usage, moment
 from je_kernel.files.errors import Refused, StoreError
 from je_kernel.files.kinds import mimetype_of
+from je_kernel.files.models import Entry, Usage, moment
 from je_kernel.files.site_files import entries_in
 from je_kernel.files.store import (
     Children,

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.files import names
-from je_kernel.files.entries import Entry, Usage
 from je_kernel.files.errors import (
     BadNameError,
     FilesError,
@@ -26,6 +25,7 @@ from je_kernel.files.errors import (
     StoreError,
 )
 from je_kernel.files.kinds import mimetype_of
+from je_kernel.files.models import Entry, Usage
 from je_kernel.files.store import (
     Children,
     Copy,

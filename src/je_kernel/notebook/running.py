@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_flag
-from je_kernel.files import choose, names
+from je_kernel.files import names, store_selection
 from je_kernel.files.errors import MissingFileError
 from je_kernel.files.store import Children, Found, Paths, Read
 from je_kernel.notebook.errors import (
@@ -22,8 +22,8 @@ from je_kernel.notebook.saving import save_in_front_end
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from je_kernel.files.choose import Place
     from je_kernel.files.store import Steps
+    from je_kernel.files.store_selection import Place
 
 __all__ = ["SavedNotebook", "current", "find", "parsed", "running_cell", "running_source"]
 
@@ -99,7 +99,7 @@ def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
         If there is no notebook of this name.
     """
     check_flag(save, "save")
-    place = choose.here()
+    place = store_selection.current()
     cell_id = running_cell()
     mark = save_in_front_end() if save and cell_id is not None else None
     if name is not None:

@@ -18,14 +18,14 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import runtime
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 from je_kernel.files.errors import FilesError
 from je_kernel.files.store import Children, Found, Read
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from je_kernel.files.entries import Entry
+    from je_kernel.files.models import Entry
 
 __all__ = ["pause", "save_in_front_end"]
 
@@ -103,7 +103,7 @@ def _is_saved(mark: str, before: dict[str, str]) -> bool:
 def _holds(path: str, mark: str) -> bool:
     """Tell whether a notebook holds the mark, and is all there."""
     try:
-        data = choose.here().run(_read(path))
+        data = store_selection.current().run(_read(path))
         if mark.encode() not in data:
             return False
         json.loads(data)
@@ -119,7 +119,7 @@ def _read(path: str) -> Generator[Read, Any, bytes]:
 
 def _notebooks() -> dict[str, str]:
     """Return the versions of the notebooks in this folder."""
-    place = choose.here()
+    place = store_selection.current()
     try:
         entries = place.run(_children(place.operations.folder))
     except FilesError:

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import notebook, settings
-from je_kernel.files import choose, names
+from je_kernel.files import names, store_selection
 from je_kernel.files.errors import FilesError
 from je_kernel.files.store import Paths
 from je_kernel.notebook import NotebookError
@@ -358,7 +358,7 @@ class _Sharing:
         if not renamed:
             return None
         try:
-            there = set(choose.here().run(_paths()))
+            there = set(store_selection.current().run(_paths()))
         except FilesError:
             return None
         return next((record for record in renamed if record.path not in there), None)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import runtime
-from je_kernel.files import choose, names
+from je_kernel.files import names, store_selection
 from je_kernel.files.errors import FilesError, Refused, StoreError
 from je_kernel.files.store import Found, NewFile, Read, Remove, Stat, Write
 from je_kernel.sharing.tokens import Token
@@ -173,7 +173,7 @@ class Memory:
         FilesError
             If it cannot be read.
         """
-        return self._with_unwritten(choose.here().run(self._read()).state)
+        return self._with_unwritten(store_selection.current().run(self._read()).state)
 
     def known(self) -> State:
         """Return what is remembered now; where it cannot be read, what this kernel knows."""
@@ -220,7 +220,7 @@ class Memory:
         FilesError
             If it cannot be kept.
         """
-        return choose.here().run(self._change(change))
+        return store_selection.current().run(self._change(change))
 
     def remember_token(self, token: Token | None) -> None:
         """Keep the token for the next kernel. Where nothing can be kept, share without."""
@@ -244,7 +244,7 @@ class Memory:
             If it cannot be kept.
         """
         queued = Queued(path, f"{FOLDER}/queued-{uuid.uuid4().hex}.json", taken)
-        place = choose.here()
+        place = store_selection.current()
         place.run(_write(queued.file, body))
         before = self.state()
         try:
@@ -259,7 +259,7 @@ class Memory:
 
     def body_of(self, queued: Queued) -> bytes | None:
         """Return what was to be sent, or None if it is gone."""
-        return choose.here().run(_read_bytes(queued.file))
+        return store_selection.current().run(_read_bytes(queued.file))
 
     def leave_out(self, queued: Queued) -> None:
         """Let what is damaged wait no more; its file stays."""
@@ -275,7 +275,7 @@ class Memory:
         if not waited:
             return
         self.change(lambda state: state.without_queued(path))
-        place = choose.here()
+        place = store_selection.current()
         for queued in waited:
             place.run(_remove(queued.file))
 

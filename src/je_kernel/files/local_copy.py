@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from je_kernel.files.operations import Name, Operations
     from je_kernel.files.store import Steps
 
-__all__ = ["Checkout", "check_in", "check_out", "folder_of"]
+__all__ = ["LocalCopy", "check_in", "check_out", "temporary_folder"]
 
 # What databases keep beside the file that they are named for: SQLite, and the dbm family.
 _COMPANIONS = ("", "-wal", "-journal", ".db", ".dat", ".dir", ".bak", ".pag")
@@ -31,7 +31,7 @@ _PASSING = ("-shm",)
 
 
 @dataclass(frozen=True)
-class Checkout:
+class LocalCopy:
     """Files that were put on the local disk.
 
     Parameters
@@ -56,7 +56,7 @@ class Checkout:
 
 
 @contextlib.contextmanager
-def folder_of() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """Make a local folder for a while."""
     folder = Path(tempfile.mkdtemp(prefix="je-kernel-"))
     try:
@@ -67,7 +67,7 @@ def folder_of() -> Iterator[Path]:
 
 def check_out(
     operations: Operations, name: Name, folder: Path, must_exist: bool
-) -> Steps[Checkout]:
+) -> Steps[LocalCopy]:
     """Put a file, and a database's companions of it, into a local folder.
 
     Parameters
@@ -95,10 +95,10 @@ def check_out(
             (folder / (place.name + ending)).write_bytes(found.data)
             versions[path + ending] = found.entry.version
             digests[path + ending] = _digest(found.data)
-    return Checkout(str(name), path, place, versions, digests)
+    return LocalCopy(str(name), path, place, versions, digests)
 
 
-def check_in(operations: Operations, checkout: Checkout) -> Steps[None]:
+def check_in(operations: Operations, copy: LocalCopy) -> Steps[None]:
     """Write back what was changed, all of it or nothing.
 
     Raises
@@ -106,13 +106,13 @@ def check_in(operations: Operations, checkout: Checkout) -> Steps[None]:
     ChangedFileError
         If the store's file was changed meanwhile. Ours is kept beside it.
     """
-    changed = list(_changed(checkout))
-    gone = _gone(checkout)
+    changed = list(_changed(copy))
+    gone = _gone(copy)
     if not changed and not gone:
         return
     # A journal that outlives its transaction would undo later ones: it is emptied in the same step.
     new = [*changed, *((path, b"") for path in gone)]
-    expected = {path: checkout.versions.get(path) for path in (checkout.path, *dict(new))}
+    expected = {path: copy.versions.get(path) for path in (copy.path, *dict(new))}
     try:
         yield Write(
             tuple(NewFile(path, data, mimetype_of(path)) for path, data in new), expected=expected
@@ -121,40 +121,40 @@ def check_in(operations: Operations, checkout: Checkout) -> Steps[None]:
         if refused.problem not in CHANGED:
             raise
         if changed:
-            yield from _keep_beside(operations, checkout, changed)
+            yield from _keep_beside(operations, copy, changed)
         return
     for path in gone:
         yield Remove(path)
 
 
 def _keep_beside(
-    operations: Operations, checkout: Checkout, changed: list[tuple[str, bytes]]
+    operations: Operations, copy: LocalCopy, changed: list[tuple[str, bytes]]
 ) -> Steps[None]:
-    kept = yield from _free_name(checkout.path)
-    base = len(checkout.path)
+    kept = yield from _free_name(copy.path)
+    base = len(copy.path)
     files = tuple(NewFile(kept + path[base:], data, mimetype_of(kept)) for path, data in changed)
     yield Write(files, new=True)
     raise ChangedFileError(
-        f"{checkout.name!r} was changed elsewhere while this cell worked on it. Nothing is "
+        f"{copy.name!r} was changed elsewhere while this cell worked on it. Nothing is "
         f"lost: your version is saved as {names.relative(kept, operations.folder)!r}."
     )
 
 
-def _gone(checkout: Checkout) -> list[str]:
+def _gone(copy: LocalCopy) -> list[str]:
     """Return the paths of the companions that were there and were deleted."""
-    folder, name, base = checkout.place.parent, checkout.place.name, len(checkout.path)
-    companions = [path for path in checkout.digests if path != checkout.path]
+    folder, name, base = copy.place.parent, copy.place.name, len(copy.path)
+    companions = [path for path in copy.digests if path != copy.path]
     return [path for path in companions if not (folder / (name + path[base:])).exists()]
 
 
-def _changed(checkout: Checkout) -> Iterator[tuple[str, bytes]]:
-    for place in sorted(checkout.place.parent.iterdir()):
-        ending = place.name.removeprefix(checkout.place.name)
+def _changed(copy: LocalCopy) -> Iterator[tuple[str, bytes]]:
+    for place in sorted(copy.place.parent.iterdir()):
+        ending = place.name.removeprefix(copy.place.name)
         if not place.is_file() or place.name == ending != "" or ending in _PASSING:
             continue
-        path = checkout.path + ending
+        path = copy.path + ending
         data = place.read_bytes()
-        if checkout.digests.get(path) != _digest(data):
+        if copy.digests.get(path) != _digest(data):
             yield path, data
 
 

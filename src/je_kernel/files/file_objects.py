@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["OpenedBytes", "OpenedText", "opened", "parse_mode"]
+__all__ = ["BinaryFile", "TextFile", "open_in_memory", "parse_mode"]
 
 _LETTERS = frozenset("rwaxbt+")
 _ERRORS = (
@@ -45,7 +45,7 @@ def parse_mode(mode: str) -> tuple[str, bool, bool]:
     return action.pop(), "b" in letters, "+" in letters
 
 
-class OpenedBytes(io.BytesIO):
+class BinaryFile(io.BytesIO):
     """A file in memory that is saved when it is closed.
 
     In a ``with`` block that raises, nothing is saved: the old file stays.
@@ -68,7 +68,7 @@ class OpenedBytes(io.BytesIO):
     """
 
     def __init__(
-        self, data: bytes, name: str, mode: str, save: Callable[[OpenedBytes], object] | None
+        self, data: bytes, name: str, mode: str, save: Callable[[BinaryFile], object] | None
     ) -> None:
         super().__init__(data)
         action, _, both = parse_mode(mode)
@@ -200,11 +200,11 @@ class OpenedBytes(io.BytesIO):
             raise
 
 
-class OpenedText(io.TextIOWrapper):
+class TextFile(io.TextIOWrapper):
     """A text file in memory that is saved when it is closed."""
 
     def __init__(
-        self, file: OpenedBytes, encoding: str, errors: str | None, newline: str | None
+        self, file: BinaryFile, encoding: str, errors: str | None, newline: str | None
     ) -> None:
         super().__init__(file, encoding=encoding, errors=errors, newline=newline)
         self._file = file
@@ -223,15 +223,15 @@ class OpenedText(io.TextIOWrapper):
         self.close()
 
 
-def opened(
+def open_in_memory(
     data: bytes | None,
     name: str,
     mode: str,
-    save: Callable[[OpenedBytes], object],
+    save: Callable[[BinaryFile], object],
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
-) -> OpenedBytes | OpenedText:
+) -> BinaryFile | TextFile:
     """Open a file that was read.
 
     Parameters
@@ -258,5 +258,5 @@ def opened(
         check_choice(newline, "newline", ("", "\n", "\r", "\r\n"))
     writes = action != "r" or both
     old = data if action in "ra" and data is not None else b""
-    file = OpenedBytes(old, name, mode, save if writes else None)
-    return file if binary else OpenedText(file, encoding or "utf-8", errors, newline)
+    file = BinaryFile(old, name, mode, save if writes else None)
+    return file if binary else TextFile(file, encoding or "utf-8", errors, newline)

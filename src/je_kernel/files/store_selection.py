@@ -1,6 +1,6 @@
 """Choosing the store, once: what one writes there, the page must see.
 
-`here` is for synchronous calls, `here_async` for asynchronous ones, which reach
+`current` is for synchronous calls, `current_async` for asynchronous ones, which reach
 the contents database also in browsers without stack switching.
 """
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from je_kernel.files.errors import FilesError
     from je_kernel.files.store import Steps, Store
 
-__all__ = ["Choice", "Place", "choice", "facts", "forget_choice", "here", "here_async", "use"]
+__all__ = ["Place", "Selection", "current", "current_async", "facts", "reset", "select", "use"]
 
 Result = TypeVar("Result")
 _PATIENCE_MILLISECONDS = 10_000
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """The store that was chosen.
 
     Parameters
@@ -78,53 +78,53 @@ class Place:
 
 
 @dataclass
-class _Chosen:
+class _Selected:
     """What was chosen so far in this kernel."""
 
-    waiting: Choice | None = None
-    awaiting: Choice | None = None
+    waiting: Selection | None = None
+    awaiting: Selection | None = None
     start: Path = field(default_factory=Path.cwd)
 
 
-_chosen = _Chosen()
+_selected = _Selected()
 
 
-def here() -> Place:
+def current() -> Place:
     """Return where files are for a synchronous call."""
-    chosen = choice()
+    chosen = select()
     return Place(chosen.store, Operations(_folder(chosen.store)))
 
 
-async def here_async() -> Place:
+async def current_async() -> Place:
     """Return where files are for an asynchronous call."""
-    if _chosen.awaiting is None or not _chosen.awaiting.final:
-        _chosen.awaiting = await _choose_in_browser() if runtime.in_browser() else choice()
-    store = _chosen.awaiting.store
+    if _selected.awaiting is None or not _selected.awaiting.final:
+        _selected.awaiting = await _select_in_browser() if runtime.in_browser() else select()
+    store = _selected.awaiting.store
     return Place(store, Operations(_folder(store)))
 
 
-def choice() -> Choice:
+def select() -> Selection:
     """Return the store for synchronous calls, choosing it if that was not done yet."""
-    chosen = _chosen.waiting
+    chosen = _selected.waiting
     if chosen is None or not chosen.final or _left_behind(chosen.store):
-        chosen = _chosen.waiting = _choose()
+        chosen = _selected.waiting = _select()
     return chosen
 
 
 def use(store: Store, why: str = "it was asked for") -> None:
     """Use a store of your own making from now on."""
-    _chosen.waiting = _chosen.awaiting = Choice(store, why)
+    _selected.waiting = _selected.awaiting = Selection(store, why)
 
 
-def forget_choice() -> None:
+def reset() -> None:
     """Choose anew when files are next used."""
-    _chosen.waiting = _chosen.awaiting = None
-    _chosen.start = Path.cwd()
+    _selected.waiting = _selected.awaiting = None
+    _selected.start = Path.cwd()
 
 
 def facts() -> tuple[tuple[str, str], ...]:
     """Return what `je_kernel.doctor` should say about files."""
-    chosen = choice()
+    chosen = select()
     return (("files are kept in", chosen.store.name), ("because", chosen.why))
 
 
@@ -139,32 +139,32 @@ def _folder(store: Store) -> str:
     if isinstance(store, FolderStore):
         inside = here.resolve().relative_to(store.root).as_posix()
         return "" if inside == "." else inside
-    for place in (here, _chosen.start):
+    for place in (here, _selected.start):
         if place.as_posix() == names.MOUNT or place.is_relative_to(names.MOUNT):
             return names.path_of(place.as_posix())
     return ""
 
 
-def _choose() -> Choice:
+def _select() -> Selection:
     if not runtime.in_browser():
-        return Choice(FolderStore(Path.cwd()), "this Python does not run in a browser")
+        return Selection(FolderStore(Path.cwd()), "this Python does not run in a browser")
     if runtime.can_run_sync():
         from pyodide.ffi import run_sync
 
-        chosen: Choice = run_sync(_choose_in_browser())
+        chosen: Selection = run_sync(_select_in_browser())
         return chosen
     drive = _drive()
     if drive is not None:
         why = "this browser or this callback cannot wait for its database (no JSPI)"
-        return Choice(drive, why, final=False)
+        return Selection(drive, why, final=False)
     return _memory("no drive is mounted, and this browser cannot wait for its database (no JSPI)")
 
 
-def _memory(why: str) -> Choice:
+def _memory(why: str) -> Selection:
     if names.MOUNT in Path.cwd().as_posix() and os.path.ismount(names.MOUNT):
-        return Choice(FolderStore(names.MOUNT), f"{why}; the drive is of an unknown kind")
+        return Selection(FolderStore(names.MOUNT), f"{why}; the drive is of an unknown kind")
     why = f"{why}: files are lost when the kernel stops, so download what you want to keep"
-    return Choice(FolderStore(Path.cwd(), why), why)
+    return Selection(FolderStore(Path.cwd(), why), why)
 
 
 def _drive() -> Any:
@@ -184,7 +184,7 @@ def _site() -> str:
     return site_root(str(js.location.href))
 
 
-async def _choose_in_browser() -> Choice:
+async def _select_in_browser() -> Selection:
     """Choose among what this browser has, by trying."""
     from pyodide.ffi import JsException
 
@@ -194,11 +194,11 @@ async def _choose_in_browser() -> Choice:
     except JsException as error:
         database, why = None, f"the browser's database cannot be used ({error.name})"
         if drive is not None:
-            return Choice(drive, why, final=False)
+            return Selection(drive, why, final=False)
     if database is not None:
-        return Choice(_contents(database, drive), why)
+        return Selection(_contents(database, drive), why)
     if drive is not None:
-        return Choice(drive, why)
+        return Selection(drive, why)
     return _memory(f"no drive is mounted, and {why}")
 
 
