@@ -25,9 +25,8 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from je_kernel import files
+from je_kernel import errors, files
 from je_kernel.errors import ArgumentError
-from je_kernel.files import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

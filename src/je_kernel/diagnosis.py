@@ -192,7 +192,7 @@ def _sharing() -> Section:
     address = settings.current().sharing_url
     if address is None:
         return Section("Sharing", (("service", "(none): share() offers the notebook as a file"),))
-    from je_kernel.files.errors import FilesError
+    from je_kernel.errors import FilesError
     from je_kernel.sharing.addresses import Service
     from je_kernel.sharing.memory import Memory
 

@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from je_kernel import files
-from je_kernel.files import archives, names, store_selection
-from je_kernel.files.errors import (
+from je_kernel.errors import (
     BadNameError,
     ExistingFileError,
     FilesError,
     UnreadableError,
 )
+from je_kernel.files import archives, names, store_selection
 from je_kernel.files.store_folder import FolderStore
 from je_kernel.sharing.memory import FOLDER
 from je_kernel.sharing.viewer import SharedNotebook

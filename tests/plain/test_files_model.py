@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from je_kernel.files import errors
+from je_kernel import errors
 from je_kernel.files.file_objects import open_in_memory
 from je_kernel.files.operations import Operations
-from je_kernel.files.store import run
+from je_kernel.files.store import Refused, run
 from je_kernel.files.store_folder import FolderStore
 
 KERNELS = st.sampled_from([0, 1])
@@ -57,7 +57,7 @@ class Folder(RuleBasedStateMachine):
     def save_new(self, kernel, name, text):
         try:
             self.run(kernel, self.files.save(name, text, False, None, {}))
-        except (errors.ExistingFileError, errors.Refused):
+        except (errors.ExistingFileError, Refused):
             assert name in self.model
         else:
             assert name not in self.model
@@ -77,7 +77,7 @@ class Folder(RuleBasedStateMachine):
         info, count = self.looks[kernel, name]
         try:
             self.run(kernel, self.files.save(name, text, True, info, {}))
-        except errors.Refused:
+        except Refused:
             assert count != self.changes[name]
         else:
             assert count == self.changes[name]
@@ -106,7 +106,7 @@ class Folder(RuleBasedStateMachine):
             self.run(kernel, operation(old, new, False))
         except errors.MissingFileError:
             assert old not in self.model
-        except (errors.ExistingFileError, errors.Refused):
+        except (errors.ExistingFileError, Refused):
             assert old == new or new in self.model
         else:
             self.model[new] = self.model.pop(old) if moves else self.model[old]

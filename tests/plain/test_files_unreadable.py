@@ -12,9 +12,8 @@ import zlib
 import pytest
 
 from je_kernel import files
-from je_kernel.errors import ArgumentError, JeKernelError
+from je_kernel.errors import ArgumentError, JeKernelError, MissingPackageError, UnreadableError
 from je_kernel.files import archives, reading, store_selection
-from je_kernel.files.errors import MissingPackageError, UnreadableError
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\nIDATx\x9cc"

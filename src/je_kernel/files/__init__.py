@@ -21,10 +21,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.files import local_copy, store_selection
-from je_kernel.files.download import download, name_for
-from je_kernel.files.encodings import EncodingGuessWarning
-from je_kernel.files.errors import (
+from je_kernel.errors import (
     BadNameError,
     ChangedFileError,
     ExistingFileError,
@@ -38,6 +35,9 @@ from je_kernel.files.errors import (
     StoreError,
     UnreadableError,
 )
+from je_kernel.files import local_copy, store_selection
+from je_kernel.files.download import download, name_for
+from je_kernel.files.encodings import EncodingGuessWarning
 from je_kernel.files.file_objects import BinaryFile, TextFile, open_in_memory
 from je_kernel.files.listing import Info, Listing
 from je_kernel.files.models import Usage

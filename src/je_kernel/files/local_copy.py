@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from je_kernel.arguments import check_flag
+from je_kernel.errors import ChangedFileError
 from je_kernel.files import names
-from je_kernel.files.errors import CHANGED, ChangedFileError, Refused
 from je_kernel.files.kinds import mimetype_of
-from je_kernel.files.store import Has, NewFile, Read, Remove, Write
+from je_kernel.files.store import CHANGED, Has, NewFile, Read, Refused, Remove, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

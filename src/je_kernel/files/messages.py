@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from je_kernel.files.errors import (
+from je_kernel.errors import (
     ChangedFileError,
     ExistingFileError,
     FilesError,
@@ -18,8 +18,8 @@ from je_kernel.files.errors import (
 from je_kernel.files.listing import bytes_in_words
 
 if TYPE_CHECKING:
-    from je_kernel.files.errors import Problem
     from je_kernel.files.models import Usage
+    from je_kernel.files.store import Problem
 
 __all__ = ["full", "refusal"]
 

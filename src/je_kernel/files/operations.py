@@ -15,23 +15,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_flag, check_text
-from je_kernel.errors import ArgumentError
-from je_kernel.files import archives, encodings, names, reading, saving
-from je_kernel.files.errors import (
-    CHANGED,
+from je_kernel.errors import (
+    ArgumentError,
     BadNameError,
     ExistingFileError,
     FolderError,
     MissingFileError,
     NotFolderError,
-    Refused,
     StoreError,
     UnreadableError,
 )
+from je_kernel.files import archives, encodings, names, reading, saving
 from je_kernel.files.file_objects import parse_mode
 from je_kernel.files.kinds import mimetype_of
 from je_kernel.files.listing import Info, Listing, info_of
 from je_kernel.files.store import (
+    CHANGED,
     Children,
     Copy,
     Found,
@@ -42,6 +41,7 @@ from je_kernel.files.store import (
     NewFile,
     Paths,
     Read,
+    Refused,
     Remove,
     Stat,
     Write,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.errors import PackageNotLoadedError
-from je_kernel.files.errors import MissingPackageError
+from je_kernel.errors import MissingPackageError, PackageNotLoadedError
 
 if TYPE_CHECKING:
     from je_kernel.files.store import LoadPackage

@@ -10,11 +10,10 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_choice, check_encoding
-from je_kernel.errors import ArgumentError, JeKernelError
+from je_kernel.errors import ArgumentError, JeKernelError, MissingPackageError, UnreadableError
 from je_kernel.files import pictures
 from je_kernel.files.archives import check_size
 from je_kernel.files.encodings import decode, guess_encoding, refuse_html, warn_caller
-from je_kernel.files.errors import MissingPackageError, UnreadableError
 from je_kernel.files.kinds import READ_AS, kind_of
 from je_kernel.files.names import extension
 from je_kernel.files.pictures import Picture

@@ -9,8 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_encoding
-from je_kernel.errors import ArgumentError, JeKernelError
-from je_kernel.files.errors import MissingPackageError
+from je_kernel.errors import ArgumentError, JeKernelError, MissingPackageError
 from je_kernel.files.names import extension
 from je_kernel.files.pictures import Picture
 from je_kernel.files.store import LoadPackage

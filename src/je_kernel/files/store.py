@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from je_kernel.files.packages import load
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from je_kernel.files.models import Entry
 
 __all__ = [
+    "CHANGED",
     "Children",
     "Copy",
     "Found",
@@ -28,7 +29,9 @@ __all__ = [
     "Move",
     "NewFile",
     "Paths",
+    "Problem",
     "Read",
+    "Refused",
     "Remove",
     "Request",
     "Stat",
@@ -40,6 +43,39 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+
+Problem: TypeAlias = Literal[
+    "changed",
+    "exists",
+    "folder",
+    "gone",
+    "large",
+    "lost",
+    "not-folder",
+    "shipped-delete",
+    "shipped-rename",
+]
+"""What a store can refuse for."""
+
+CHANGED: frozenset[Problem] = frozenset({"changed", "exists", "gone"})
+"""How a store says that a file is not the expected one."""
+
+
+class Refused(Exception):  # noqa: N818
+    """What a store refuses, before it is put into words: see `je_kernel.files.messages`.
+
+    Parameters
+    ----------
+    problem
+        What is wrong.
+    path
+        Where.
+    """
+
+    def __init__(self, problem: Problem, path: str) -> None:
+        super().__init__(problem, path)
+        self.problem = problem
+        self.path = path
 
 
 @dataclass(frozen=True)

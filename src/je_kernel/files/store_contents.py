@@ -8,8 +8,8 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from je_kernel import javascript, runtime
+from je_kernel.errors import StoreError
 from je_kernel.files import messages, names
-from je_kernel.files.errors import Refused, StoreError
 from je_kernel.files.kinds import mimetype_of
 from je_kernel.files.models import Entry, Usage, moment
 from je_kernel.files.store import (
@@ -22,6 +22,7 @@ from je_kernel.files.store import (
     Move,
     Paths,
     Read,
+    Refused,
     Remove,
     Stat,
     Write,
@@ -30,9 +31,8 @@ from je_kernel.files.store import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from je_kernel.files.errors import Problem
     from je_kernel.files.site_files import SiteFiles
-    from je_kernel.files.store import Request, Store
+    from je_kernel.files.store import Problem, Request, Store
 
 __all__ = ["ContentsStore"]
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from je_kernel import javascript
+from je_kernel.errors import StoreError
 from je_kernel.files import names
-from je_kernel.files.errors import Refused, StoreError
 from je_kernel.files.kinds import mimetype_of
 from je_kernel.files.models import Entry, Usage, moment
 from je_kernel.files.site_files import entries_in
@@ -28,6 +28,7 @@ from je_kernel.files.store import (
     NewFile,
     Paths,
     Read,
+    Refused,
     Remove,
     Stat,
     Write,
@@ -36,8 +37,7 @@ from je_kernel.files.store import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from je_kernel.files.errors import Problem
-    from je_kernel.files.store import Request
+    from je_kernel.files.store import Problem, Request
 
 __all__ = ["DriveStore"]
 

@@ -14,16 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.files import names
-from je_kernel.files.errors import (
+from je_kernel.errors import (
     BadNameError,
     FilesError,
     MissingFileError,
     NoSpaceError,
     ReadOnlyError,
-    Refused,
     StoreError,
 )
+from je_kernel.files import names
 from je_kernel.files.kinds import mimetype_of
 from je_kernel.files.models import Entry, Usage
 from je_kernel.files.store import (
@@ -37,6 +36,7 @@ from je_kernel.files.store import (
     NewFile,
     Paths,
     Read,
+    Refused,
     Remove,
     Stat,
     Write,

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from je_kernel import runtime
 from je_kernel.drive import mounted_drive, settle
 from je_kernel.files import messages, names
-from je_kernel.files.errors import Refused
 from je_kernel.files.operations import Operations
-from je_kernel.files.store import run, run_async
+from je_kernel.files.store import Refused, run, run_async
 from je_kernel.files.store_folder import FolderStore
 
 if TYPE_CHECKING:
-    from je_kernel.files.errors import FilesError
+    from je_kernel.errors import FilesError
     from je_kernel.files.store import Steps, Store
 
 __all__ = ["Place", "Selection", "current", "current_async", "facts", "reset", "select", "use"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_flag
+from je_kernel.errors import MissingFileError
 from je_kernel.files import names, store_selection
-from je_kernel.files.errors import MissingFileError
 from je_kernel.files.store import Children, Found, Paths, Read
 from je_kernel.notebook.errors import (
     AmbiguousNotebookError,

@@ -18,8 +18,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import runtime
+from je_kernel.errors import FilesError
 from je_kernel.files import store_selection
-from je_kernel.files.errors import FilesError
 from je_kernel.files.store import Children, Found, Read
 
 if TYPE_CHECKING:

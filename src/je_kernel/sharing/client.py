@@ -10,8 +10,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import notebook, settings
+from je_kernel.errors import FilesError
 from je_kernel.files import names, store_selection
-from je_kernel.files.errors import FilesError
 from je_kernel.files.store import Paths
 from je_kernel.notebook import NotebookError
 from je_kernel.sharing import personal_data, snapshot

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import runtime
+from je_kernel.errors import FilesError, StoreError
 from je_kernel.files import names, store_selection
-from je_kernel.files.errors import FilesError, Refused, StoreError
-from je_kernel.files.store import Found, NewFile, Read, Remove, Stat, Write
+from je_kernel.files.store import Found, NewFile, Read, Refused, Remove, Stat, Write
 from je_kernel.sharing.tokens import Token
 
 if TYPE_CHECKING:
