@@ -129,7 +129,7 @@ times["list ours"], listing = seconds(lambda: files.list("many"))
 assert len(listing) == {many}
 times["list drive"], entries = seconds(lambda: list(os.scandir("/drive/many")))
 times["stat drive"], _ = seconds(lambda: [entry.stat().st_size for entry in entries[:100]])
-files.delete("many", folders=True)
+files.delete("many", recursive=True)
 print(json.dumps(times))
 """
 

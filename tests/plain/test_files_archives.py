@@ -226,8 +226,8 @@ def test_a_member_that_clashes_with_what_is_there_changes_nothing():
 class _Capitals(FolderStore):
     """A folder on a disk that ignores capitals, as those of Macs and Windows do."""
 
-    def _place(self, path: str) -> Path:
-        return super()._place(path.lower())
+    def _disk_path(self, path: str) -> Path:
+        return super()._disk_path(path.lower())
 
 
 def test_names_that_differ_in_capitals_come_out_where_both_can_be(tmp_path):

@@ -113,7 +113,7 @@ def test_everything_can_be_awaited(address):
         await aio.zip(["c.txt", "sub"], "all.zip")
         await aio.unzip("all.zip", "out")
         await aio.mkdir("empty")
-        await aio.delete("empty", folders=True)
+        await aio.delete("empty", recursive=True)
         assert await aio.exists("out/sub/b.txt")
         assert (await aio.info("d.txt")).size == 1
         assert (await aio.usage()).used > 0

@@ -126,10 +126,12 @@ def test_the_copy_that_jupyter_server_has_while_it_writes_is_not_meant(running):
 def test_a_notebook_whose_cells_have_no_ids_is_the_one_that_was_just_saved(running):
     write("old.ipynb", (None, "share()"))
     write("rain.ipynb", (None, "share()"), (None, "<script id='0123abcd'>"))
-    place = store_selection.current()
-    assert place.run(find("a", "lesson", "0123abcd")).entry.path == "lesson/rain.ipynb"
+    operations = store_selection.current()
+    assert operations.folder == "lesson"
+    info, _ = operations.run(find(operations, "a", "0123abcd"))
+    assert info.path == "lesson/rain.ipynb"
     with pytest.raises(UnknownNotebookError, match="give its name"):
-        place.run(find("a", "lesson"))
+        operations.run(find(operations, "a"))
 
 
 class SlowFrontEnd:

@@ -103,7 +103,7 @@ def restart(store):
 def empty():
     for info in files.list():
         try:
-            files.delete(info.name, folders=True)
+            files.delete(info.name, recursive=True)
         except files.ReadOnlyError:
             pass
 
@@ -116,7 +116,7 @@ ACTIONS = dict(
     mkdir=lambda name: files.mkdir(name, exist_ok=True) and None,
     copy=lambda old, new, over: files.copy(old, new, overwrite=over) and None,
     rename=lambda old, new, over: files.rename(old, new, overwrite=over) and None,
-    delete=lambda name: files.delete(name, folders=True),
+    delete=lambda name: files.delete(name, recursive=True),
     offline=lambda: connect("async () => { throw Error('offline') }"),
     online=lambda: connect("self.onlineFetch"),
 )

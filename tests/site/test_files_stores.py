@@ -44,7 +44,7 @@ store_selection.reset()
 for info in files.list():
     try:
         if not info.name.startswith('Untitled'):  # a notebook that is open
-            files.delete(info.name, folders=True)
+            files.delete(info.name, recursive=True)
     except files.ReadOnlyError:
         pass  # it came with the site
 """
@@ -453,7 +453,7 @@ def test_deleting_and_renaming_is_seen_by_the_drive_too(notebook, page):
         "1",
     ]
     run(notebook, "os.makedirs('/drive/f/g'); open('/drive/f/g/x.txt', 'w').write('2')")
-    run(notebook, "files.delete('f', folders=True)")
+    run(notebook, "files.delete('f', recursive=True)")
     assert value(notebook, "os.path.exists('/drive/f/g/x.txt'), os.path.exists('/drive/f')") == [
         False,
         False,

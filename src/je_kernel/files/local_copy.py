@@ -1,4 +1,4 @@
-"""A file on the kernel's own fast disk for a while, for what needs random access."""
+"""A copy of a file on the kernel's own disk, for libraries that need random access."""
 
 from __future__ import annotations
 
@@ -13,51 +13,49 @@ from typing import TYPE_CHECKING
 from je_kernel.arguments import check_flag
 from je_kernel.errors import ChangedFileError
 from je_kernel.files import names
-from je_kernel.files.kinds import mimetype_of
-from je_kernel.files.store import CHANGED, Has, NewFile, Read, Refused, Remove, Write
+from je_kernel.files.store import CHANGED, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from je_kernel.files.operations import Name, Operations
-    from je_kernel.files.store import Steps
 
 __all__ = ["LocalCopy", "check_in", "check_out", "temporary_folder"]
 
-# What databases keep beside the file that they are named for: SQLite, and the dbm family.
+# Suffixes of the files that databases keep beside theirs: SQLite, and the dbm family.
 _COMPANIONS = ("", "-wal", "-journal", ".db", ".dat", ".dir", ".bak", ".pag")
-# SQLite's shared memory is of one process only, and its journal is gone once all is well.
-_PASSING = ("-shm",)
+# Suffixes that are never saved: SQLite's shared memory belongs to one process.
+_TRANSIENT = ("-shm",)
 
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """Files that were put on the local disk.
+    """A file on the local disk, and its companions.
 
     Parameters
     ----------
     name
-        What the file was called.
+        The file's name as the caller wrote it.
     path
         Its path in the store.
-    place
-        Where it is on the local disk.
+    local_path
+        Its path on the local disk.
     versions
-        The version of each file that was there, by its path in the store.
+        The version of each file that exists in the store, by its path there.
     digests
-        What was in each, by its path.
+        The hash of each, by its path in the store.
     """
 
     name: str
     path: str
-    place: Path
+    local_path: Path
     versions: dict[str, str]
     digests: dict[str, bytes]
 
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a local folder for a while."""
+    """Make a local folder for the time of a block."""
     folder = Path(tempfile.mkdtemp(prefix="je-kernel-"))
     try:
         yield folder
@@ -65,106 +63,105 @@ def temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_out(
+async def check_out(
     operations: Operations, name: Name, folder: Path, must_exist: bool
-) -> Steps[LocalCopy]:
-    """Put a file, and a database's companions of it, into a local folder.
+) -> LocalCopy:
+    """Copy a file and its companions into a local folder.
 
     Parameters
     ----------
     operations
-        The operations of the notebook's folder.
+        The operations on the store.
     name
-        The file's name. It need not be there.
+        The file's name. It need not exist.
     folder
         The local folder.
     must_exist
-        Whether to refuse if there is no such file.
+        Whether to raise if it does not exist.
     """
     path = operations.path(name)
     check_flag(must_exist, "must_exist")
     if must_exist:
-        yield from operations.info(name)
+        await operations.info(name)
     names.check_new(path)
-    place = folder / names.name_of(path)
+    local_path = folder / names.name_of(path)
     versions: dict[str, str] = {}
     digests: dict[str, bytes] = {}
-    for ending in _COMPANIONS:
-        found = yield Read(path + ending)
-        if found is not None:
-            (folder / (place.name + ending)).write_bytes(found.data)
-            versions[path + ending] = found.entry.version
-            digests[path + ending] = _digest(found.data)
-    return LocalCopy(str(name), path, place, versions, digests)
+    for suffix in _COMPANIONS:
+        file = await operations.store.read(path + suffix)
+        if file is not None:
+            info, data = file
+            (folder / (local_path.name + suffix)).write_bytes(data)
+            versions[path + suffix] = info.version
+            digests[path + suffix] = _digest(data)
+    return LocalCopy(str(name), path, local_path, versions, digests)
 
 
-def check_in(operations: Operations, copy: LocalCopy) -> Steps[None]:
-    """Write back what was changed, all of it or nothing.
+async def check_in(operations: Operations, copy: LocalCopy) -> None:
+    """Save what has changed, all of it or nothing.
 
     Raises
     ------
     ChangedFileError
-        If the store's file was changed meanwhile. Ours is kept beside it.
+        If the file in the store has changed too. The local one is saved beside it.
     """
-    changed = list(_changed(copy))
-    gone = _gone(copy)
-    if not changed and not gone:
+    changed = dict(_changed(copy))
+    deleted = _deleted(copy)
+    if not changed and not deleted:
         return
     # A journal that outlives its transaction would undo later ones: it is emptied in the same step.
-    new = [*changed, *((path, b"") for path in gone)]
-    expected = {path: copy.versions.get(path) for path in (copy.path, *dict(new))}
+    files = {**changed, **dict.fromkeys(deleted, b"")}
+    expected = {path: copy.versions.get(path) for path in (copy.path, *files)}
     try:
-        yield Write(
-            tuple(NewFile(path, data, mimetype_of(path)) for path, data in new), expected=expected
-        )
-    except Refused as refused:
-        if refused.problem not in CHANGED:
+        await operations.store.write(files, expected=expected)
+    except Refusal as refusal:
+        if refusal.problem not in CHANGED:
             raise
         if changed:
-            yield from _keep_beside(operations, copy, changed)
+            await _save_beside(operations, copy, changed)
         return
-    for path in gone:
-        yield Remove(path)
+    for path in deleted:
+        await operations.store.remove(path)
 
 
-def _keep_beside(
-    operations: Operations, copy: LocalCopy, changed: list[tuple[str, bytes]]
-) -> Steps[None]:
-    kept = yield from _free_name(copy.path)
-    base = len(copy.path)
-    files = tuple(NewFile(kept + path[base:], data, mimetype_of(kept)) for path, data in changed)
-    yield Write(files, new=True)
+async def _save_beside(operations: Operations, copy: LocalCopy, changed: dict[str, bytes]) -> None:
+    free = await _free_path(operations, copy.path)
+    files = {free + path.removeprefix(copy.path): data for path, data in changed.items()}
+    await operations.store.write(files, new=True)
     raise ChangedFileError(
         f"{copy.name!r} was changed elsewhere while this cell worked on it. Nothing is "
-        f"lost: your version is saved as {names.relative(kept, operations.folder)!r}."
+        f"lost: your version is saved as {names.relative(free, operations.folder)!r}."
     )
 
 
-def _gone(copy: LocalCopy) -> list[str]:
-    """Return the paths of the companions that were there and were deleted."""
-    folder, name, base = copy.place.parent, copy.place.name, len(copy.path)
+def _deleted(copy: LocalCopy) -> list[str]:
+    """Return the paths of the companions that no longer exist on the local disk."""
     companions = [path for path in copy.digests if path != copy.path]
-    return [path for path in companions if not (folder / (name + path[base:])).exists()]
+    return [path for path in companions if not _local(copy, path).exists()]
+
+
+def _local(copy: LocalCopy, path: str) -> Path:
+    return copy.local_path.with_name(copy.local_path.name + path.removeprefix(copy.path))
 
 
 def _changed(copy: LocalCopy) -> Iterator[tuple[str, bytes]]:
-    for place in sorted(copy.place.parent.iterdir()):
-        ending = place.name.removeprefix(copy.place.name)
-        if not place.is_file() or place.name == ending != "" or ending in _PASSING:
+    for file in sorted(copy.local_path.parent.iterdir()):
+        suffix = file.name.removeprefix(copy.local_path.name)
+        if not file.is_file() or file.name == suffix != "" or suffix in _TRANSIENT:
             continue
-        path = copy.path + ending
-        data = place.read_bytes()
+        path = copy.path + suffix
+        data = file.read_bytes()
         if copy.digests.get(path) != _digest(data):
             yield path, data
 
 
-def _free_name(path: str) -> Steps[str]:
-    ending = names.extension(path)
-    stem = path[: len(path) - len(ending)]
+async def _free_path(operations: Operations, path: str) -> str:
+    extension = names.extension(path)
+    stem = path[: len(path) - len(extension)]
     count = 1
     while True:
-        candidate = f"{stem} (mine{f' {count}' if count > 1 else ''}){ending}"
-        if not (yield Has(candidate)):
+        candidate = f"{stem} (mine{f' {count}' if count > 1 else ''}){extension}"
+        if not await operations.store.exists(candidate):
             return candidate
         count += 1
 

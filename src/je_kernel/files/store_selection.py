@@ -1,146 +1,176 @@
-"""Choosing the store, once: what one writes there, the page must see.
+"""Select the store that the front end reads, once for each kernel.
 
-`current` is for synchronous calls, `current_async` for asynchronous ones, which reach
-the contents database also in browsers without stack switching.
+Synchronous calls use `current`. Asynchronous ones use `current_async`, which can select
+the contents database also in browsers without stack switching. `synchronous` and
+`asynchronous` make the public functions of `je_kernel.files` out of `Operations`.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from je_kernel import runtime
-from je_kernel.drive import mounted_drive, settle
-from je_kernel.files import messages, names
+from je_kernel.drive import mounted_drive
+from je_kernel.files import names
 from je_kernel.files.operations import Operations
-from je_kernel.files.store import Refused, run, run_async
 from je_kernel.files.store_folder import FolderStore
 
 if TYPE_CHECKING:
-    from je_kernel.errors import FilesError
-    from je_kernel.files.store import Steps, Store
+    from collections.abc import Callable, Coroutine
 
-__all__ = ["Place", "Selection", "current", "current_async", "facts", "reset", "select", "use"]
+    from je_kernel.files.store import Store
 
+__all__ = [
+    "Selection",
+    "asynchronous",
+    "current",
+    "current_async",
+    "facts",
+    "reset",
+    "select",
+    "synchronous",
+    "use",
+]
+
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 _PATIENCE_MILLISECONDS = 10_000
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The store that was chosen.
+    """The selected store.
 
     Parameters
     ----------
     store
         The store.
     why
-        Why it is this one, as a sentence.
+        The reason, as a sentence.
     final
-        Whether all could be looked at: else the next call chooses anew.
+        Whether everything could be tried: else the next call selects again.
+    fallback
+        The store for calls that cannot wait for `store`, or None.
     """
 
     store: Store
     why: str
     final: bool = True
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where names lead: a store, and the operations of the notebook's folder in it."""
-
-    store: Store
-    operations: Operations
-
-    def run(self, steps: Steps[Result]) -> Result:
-        """Run an operation to its end."""
-        settle()
-        try:
-            return run(steps, self.store)
-        except Refused as refused:
-            raise self._in_words(refused) from None
-
-    async def run_async(self, steps: Steps[Result]) -> Result:
-        """Run an operation to its end, waiting without blocking."""
-        settle()
-        try:
-            return await run_async(steps, self.store)
-        except Refused as refused:
-            raise self._in_words(refused) from None
-
-    def _in_words(self, refused: Refused) -> FilesError:
-        name = names.relative(refused.path, self.operations.folder)
-        return messages.refusal(refused.problem, name)
+    fallback: Store | None = None
 
 
 @dataclass
 class _Selected:
-    """What was chosen so far in this kernel."""
+    """The selections of this kernel, and the folder that it started in."""
 
-    waiting: Selection | None = None
-    awaiting: Selection | None = None
+    synchronous: Selection | None = None
+    asynchronous: Selection | None = None
     start: Path = field(default_factory=Path.cwd)
 
 
 _selected = _Selected()
 
 
-def current() -> Place:
-    """Return where files are for a synchronous call."""
-    chosen = select()
-    return Place(chosen.store, Operations(_folder(chosen.store)))
+def current() -> Operations:
+    """Return the operations for a synchronous call."""
+    selection = select()
+    store = selection.store
+    if selection.fallback is not None and not runtime.can_run_sync():
+        store = selection.fallback
+    return Operations(store, _folder(store))
 
 
-async def current_async() -> Place:
-    """Return where files are for an asynchronous call."""
-    if _selected.awaiting is None or not _selected.awaiting.final:
-        _selected.awaiting = await _select_in_browser() if runtime.in_browser() else select()
-    store = _selected.awaiting.store
-    return Place(store, Operations(_folder(store)))
+async def current_async() -> Operations:
+    """Return the operations for an asynchronous call."""
+    if _selected.asynchronous is None or not _selected.asynchronous.final:
+        in_browser = runtime.in_browser()
+        _selected.asynchronous = await _select_in_browser() if in_browser else select()
+    store = _selected.asynchronous.store
+    return Operations(store, _folder(store), synchronous=False)
+
+
+def synchronous(
+    method: Callable[Concatenate[Operations, Parameters], Coroutine[Any, Any, Result]],
+) -> Callable[Parameters, Result]:
+    """Return a function that runs a method of the current `Operations` to its end."""
+
+    def function(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        operations = current()
+        return operations.run(method(operations, *args, **kwargs))
+
+    _describe(function, method, "je_kernel.files")
+    return function
+
+
+def asynchronous(
+    method: Callable[Concatenate[Operations, Parameters], Coroutine[Any, Any, Result]],
+) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
+    """Return a coroutine function that awaits a method of the current `Operations`."""
+
+    async def function(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        operations = await current_async()
+        return await operations.run_async(method(operations, *args, **kwargs))
+
+    _describe(function, method, "je_kernel.files.aio")
+    return function
+
+
+def _describe(function: Any, method: Callable[..., Any], module: str) -> None:
+    """Give a function the name, the docstring and the signature of a method."""
+    functools.update_wrapper(function, method)
+    del function.__wrapped__
+    signature = inspect.signature(method)
+    _, *parameters = signature.parameters.values()
+    function.__signature__ = signature.replace(parameters=parameters)
+    function.__qualname__ = function.__name__
+    function.__module__ = module
 
 
 def select() -> Selection:
-    """Return the store for synchronous calls, choosing it if that was not done yet."""
-    chosen = _selected.waiting
-    if chosen is None or not chosen.final or _left_behind(chosen.store):
-        chosen = _selected.waiting = _select()
-    return chosen
+    """Return the selection for synchronous calls. The first call makes it."""
+    selection = _selected.synchronous
+    if selection is None or not selection.final or _left_behind(selection.store):
+        selection = _selected.synchronous = _select()
+    return selection
 
 
 def use(store: Store, why: str = "it was asked for") -> None:
-    """Use a store of your own making from now on."""
-    _selected.waiting = _selected.awaiting = Selection(store, why)
+    """Use a store from now on."""
+    _selected.synchronous = _selected.asynchronous = Selection(store, why)
 
 
 def reset() -> None:
-    """Choose anew when files are next used."""
-    _selected.waiting = _selected.awaiting = None
+    """Select again when files are next used."""
+    _selected.synchronous = _selected.asynchronous = None
     _selected.start = Path.cwd()
 
 
 def facts() -> tuple[tuple[str, str], ...]:
-    """Return what `je_kernel.doctor` should say about files."""
-    chosen = select()
-    return (("files are kept in", chosen.store.name), ("because", chosen.why))
+    """Return what `je_kernel.doctor` shows about files."""
+    selection = select()
+    return (("files are kept in", selection.store.name), ("because", selection.why))
 
 
 def _left_behind(store: Store) -> bool:
-    """Tell whether a plain folder no longer holds the folder that Python works in."""
+    """Return whether Python's working directory is outside a plain folder now."""
     return isinstance(store, FolderStore) and not Path.cwd().resolve().is_relative_to(store.root)
 
 
 def _folder(store: Store) -> str:
     """Return the path of the folder that names are relative to."""
-    here = Path.cwd()
+    working = Path.cwd()
     if isinstance(store, FolderStore):
-        inside = here.resolve().relative_to(store.root).as_posix()
+        inside = working.resolve().relative_to(store.root).as_posix()
         return "" if inside == "." else inside
-    for place in (here, _selected.start):
-        if place.as_posix() == names.MOUNT or place.is_relative_to(names.MOUNT):
-            return names.path_of(place.as_posix())
+    for directory in (working, _selected.start):
+        if directory.is_relative_to(names.MOUNT):
+            return names.path_of(directory.as_posix())
     return ""
 
 
@@ -150,8 +180,8 @@ def _select() -> Selection:
     if runtime.can_run_sync():
         from pyodide.ffi import run_sync
 
-        chosen: Selection = run_sync(_select_in_browser())
-        return chosen
+        selection: Selection = run_sync(_select_in_browser())
+        return selection
     drive = _drive()
     if drive is not None:
         why = "this browser or this callback cannot wait for its database (no JSPI)"
@@ -184,7 +214,7 @@ def _site() -> str:
 
 
 async def _select_in_browser() -> Selection:
-    """Choose among what this browser has, by trying."""
+    """Select among the stores of this browser, by trying them."""
     from pyodide.ffi import JsException
 
     drive = _drive()
@@ -195,7 +225,7 @@ async def _select_in_browser() -> Selection:
         if drive is not None:
             return Selection(drive, why, final=False)
     if database is not None:
-        return Selection(_contents(database, drive), why)
+        return Selection(_contents(database, drive), why, fallback=drive)
     if drive is not None:
         return Selection(drive, why)
     return _memory(f"no drive is mounted, and {why}")
@@ -207,11 +237,11 @@ def _contents(database: str, drive: Any) -> Store:
 
     mounted = mounted_drive() if drive is not None else None
     forget = mounted.forget if mounted is not None else _nothing_to_forget
-    return ContentsStore(database, SiteFiles(_site()), forget, drive)
+    return ContentsStore(database, SiteFiles(_site()), forget)
 
 
 def _nothing_to_forget(_path: str) -> None:
-    """There is no mounted drive that could remember."""
+    """Without a mounted drive, nothing keeps the old file."""
 
 
 async def _matching_database(drive: Any) -> tuple[str | None, str]:
