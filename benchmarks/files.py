@@ -45,8 +45,8 @@ _SETUP = f"""
 PIECE = {PIECE}
 import gc, io, json, os, time
 from je_kernel import drive, files
-from je_kernel.files import choose
-choose.here()
+from je_kernel.files import store_selection
+store_selection.current()
 
 def data_of(kind, size):
     if kind == "text":
@@ -129,7 +129,7 @@ times["list ours"], listing = seconds(lambda: files.list("many"))
 assert len(listing) == {many}
 times["list drive"], entries = seconds(lambda: list(os.scandir("/drive/many")))
 times["stat drive"], _ = seconds(lambda: [entry.stat().st_size for entry in entries[:100]])
-files.delete("many", folders=True)
+files.delete("many", recursive=True)
 print(json.dumps(times))
 """
 

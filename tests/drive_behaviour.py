@@ -17,9 +17,8 @@ import shutil
 import traceback
 from typing import TYPE_CHECKING
 
-from je_kernel import files
-from je_kernel.files import choose
-from je_kernel.files.store import Read
+from je_kernel import coroutines, files
+from je_kernel.files import store_selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +34,9 @@ def case(function: Callable[[], None]) -> Callable[[], None]:
 
 def kept(name: str) -> bytes | None:
     path = f"{ROOT}/{name}".removeprefix("/drive/")
-    found = choose.choice().store.perform(Read(path))
-    data: bytes | None = None if found is None else found.data
-    return data
+    # Not `Operations.run`, which first saves what is open.
+    file = coroutines.run(store_selection.current().store.read(path))
+    return None if file is None else file[1]
 
 
 def write(name: str, data: bytes) -> None:

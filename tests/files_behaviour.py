@@ -25,9 +25,8 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from je_kernel import files
+from je_kernel import errors, files
 from je_kernel.errors import ArgumentError
-from je_kernel.files import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,7 +85,7 @@ def clean() -> None:
     """Empty the folder that a case works in."""
     for info in files.list():
         with contextlib.suppress(errors.ReadOnlyError):
-            files.delete(info.name, folders=True)
+            files.delete(info.name, recursive=True)
 
 
 def there(case: Case) -> bool:
@@ -637,10 +636,10 @@ def a_folder_cannot_be_read() -> None:
 @case()
 def a_folder_is_deleted_only_when_asked() -> None:
     files.save("a/b/c.txt", "x")
-    with raises(IsADirectoryError, "folders=True"):
+    with raises(IsADirectoryError, "recursive=True"):
         files.delete("a")
     assert files.exists("a/b/c.txt")
-    files.delete("a", folders=True)
+    files.delete("a", recursive=True)
     assert not files.exists("a")
     assert not files.exists("a/b/c.txt")
 
@@ -649,14 +648,14 @@ def a_folder_is_deleted_only_when_asked() -> None:
 def deleting_a_folder_leaves_its_neighbours() -> None:
     for name in ("a/x.txt", "ab/x.txt", "a.txt", "a0.txt", "a-b.txt"):
         files.save(name, "x")
-    files.delete("a", folders=True)
+    files.delete("a", recursive=True)
     assert files.list().names == ["ab", "a-b.txt", "a.txt", "a0.txt"]
 
 
 @case()
 def the_top_folder_cannot_be_deleted() -> None:
     with raises(errors.FilesError):
-        files.delete("/", folders=True)
+        files.delete("/", recursive=True)
 
 
 # Renaming, copying, deleting ------------------------------------------------
@@ -678,13 +677,13 @@ def renaming_keeps_when_the_file_was_made() -> None:
 
 
 @case()
-def renaming_to_a_taken_name_needs_to_be_asked_for() -> None:
+def renaming_to_a_taken_name_is_refused_where_that_was_said() -> None:
     files.save("a.txt", "a")
     files.save("b.txt", "b")
     with raises(FileExistsError, "b.txt"):
-        files.rename("a.txt", "b.txt")
+        files.rename("a.txt", "b.txt", overwrite=False)
     assert files.read_text("b.txt") == "b"
-    files.rename("a.txt", "b.txt", overwrite=True)
+    files.rename("a.txt", "b.txt")
     assert files.read_text("b.txt") == "a"
     assert not files.exists("a.txt")
 
@@ -771,12 +770,12 @@ def a_file_is_copied() -> None:
 
 
 @case()
-def copying_onto_a_file_needs_to_be_asked_for() -> None:
+def copying_onto_a_file_is_refused_where_that_was_said() -> None:
     files.save("a.txt", "a")
     files.save("b.txt", "b")
     with raises(FileExistsError):
-        files.copy("a.txt", "b.txt")
-    files.copy("a.txt", "b.txt", overwrite=True)
+        files.copy("a.txt", "b.txt", overwrite=False)
+    files.copy("a.txt", "b.txt")
     assert files.read_text("b.txt") == "a"
     assert files.read_text("a.txt") == "a"
 
@@ -1067,7 +1066,7 @@ def files_are_zipped_and_unzipped() -> None:
     files.save("sub/b.bin", b"\xff")
     files.zip(["a.txt", "sub"], "all.zip")
     files.delete("a.txt")
-    files.delete("sub", folders=True)
+    files.delete("sub", recursive=True)
     out = files.unzip("all.zip")
     assert sorted(out.names) == ["a.txt", "sub/b.bin"]
     assert files.read_text("a.txt") == "1"

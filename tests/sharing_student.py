@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from je_kernel import settings
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 from je_kernel.sharing.memory import FOLDER, forget_unwritten
 from tests.service.running_service import UNHURRIED, RunningService, notebook
 
@@ -47,7 +47,7 @@ def write(name="rain.ipynb", content=None, **changes):
 
 def new_kernel():
     """Forget all that a kernel holds in memory, as a restart does."""
-    choose.forget_choice()
+    store_selection.reset()
     forget_unwritten()
 
 
@@ -86,7 +86,7 @@ def students_folder(tmp_path, monkeypatch) -> Iterator[Path]:
     own.mkdir()
     monkeypatch.chdir(own)
     monkeypatch.setenv("JE_KERNEL_SHARING_URL", "")
-    choose.forget_choice()
+    store_selection.reset()
     settings.reload()
     yield own
     new_kernel()

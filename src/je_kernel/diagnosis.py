@@ -180,9 +180,9 @@ def _outcome(step: startup.StepResult) -> str:
 def _files() -> Section:
     """Tell where files are kept; that is settled now if they were not used before."""
     from je_kernel import drive
-    from je_kernel.files import choose
+    from je_kernel.files import store_selection
 
-    lines = choose.facts()
+    lines = store_selection.facts()
     if runtime.drive_mount() is not None:
         ours = "with je-kernel's operations" if drive.installed() else "as JupyterLite does it"
         lines = (*lines, ("plain open()", ours))
@@ -194,7 +194,7 @@ def _sharing() -> Section:
     address = settings.current().sharing_url
     if address is None:
         return Section("Sharing", (("service", "(none): share() offers the notebook as a file"),))
-    from je_kernel.files.errors import FilesError
+    from je_kernel.errors import FilesError
     from je_kernel.sharing.addresses import Service
     from je_kernel.sharing.memory import Memory
 

@@ -1,7 +1,7 @@
 """Plain `open` on the drive that JupyterLite mounts: fast, and without lost bytes.
 
 What reads and writes there (``open``, pandas, matplotlib …) is not touched: the
-mounted filesystem's own operations are, in ``files/handles.js``, which says what
+mounted filesystem's own operations are, in ``files/drivefs.js``, which says what
 they do otherwise.
 """
 
@@ -13,7 +13,7 @@ from je_kernel import javascript
 
 __all__ = ["install", "installed", "keep_new", "mounted_drive", "settle", "uninstall"]
 
-_handles: Any = None
+_operations: Any = None
 
 
 def mounted_drive() -> Any:
@@ -32,35 +32,35 @@ def install() -> bool:
     bool
         Whether there is a drive that we know.
     """
-    global _handles
-    if _handles is None:
+    global _operations
+    if _operations is None:
         drive = mounted_drive()
         if drive is None:
             return False
-        _handles = javascript.handles().install(drive)
+        _operations = javascript.drivefs().install(drive)
     return True
 
 
 def uninstall() -> None:
     """Save what is open, and give the drive its own operations back."""
-    global _handles
-    if _handles is not None:
-        handles, _handles = _handles, None
-        handles.uninstall()
+    global _operations
+    if _operations is not None:
+        operations, _operations = _operations, None
+        operations.uninstall()
 
 
 def installed() -> bool:
     """Return whether our operations are on the drive."""
-    return _handles is not None
+    return _operations is not None
 
 
 def keep_new() -> None:
     """Let the page have the files that were just made, so that it lists them."""
-    if _handles is not None:
-        _handles.keepNew()
+    if _operations is not None:
+        _operations.keepNew()
 
 
 def settle() -> None:
     """Let the page have what was written to files that are still open."""
-    if _handles is not None:
-        _handles.keepQuietly()
+    if _operations is not None:
+        _operations.keepQuietly()

@@ -63,77 +63,49 @@ from urllib.error import HTTPError, URLError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from je_kernel.files.errors import BadNameError as BadNameError
-    from je_kernel.files.errors import ChangedFileError as ChangedFileError
-    from je_kernel.files.errors import ExistingFileError as ExistingFileError
-    from je_kernel.files.errors import FilesError as FilesError
-    from je_kernel.files.errors import FolderError as FolderError
-    from je_kernel.files.errors import MissingFileError as MissingFileError
-    from je_kernel.files.errors import MissingPackageError as MissingPackageError
-    from je_kernel.files.errors import NoSpaceError as NoSpaceError
-    from je_kernel.files.errors import NotFolderError as NotFolderError
-    from je_kernel.files.errors import ReadOnlyError as ReadOnlyError
-    from je_kernel.files.errors import StoreError as StoreError
-    from je_kernel.files.errors import UnreadableError as UnreadableError
-
 __all__ = [
     "AccessDeniedError",
     "ArgumentError",
     "BadAddressError",
+    "BadNameError",
     "BrokenOffError",
+    "ChangedFileError",
     "DeadlockError",
+    "ExistingFileError",
+    "FilesError",
+    "FolderError",
     "InsecureAddressError",
     "InstallError",
     "JeKernelError",
     "JeKernelWarning",
     "LoginNeededError",
+    "MissingFileError",
+    "MissingPackageError",
     "MissingPartError",
     "NetworkError",
     "NoSocketError",
+    "NoSpaceError",
     "NotDataError",
+    "NotFolderError",
     "NotFoundError",
     "NotInBrowserError",
     "OfflineError",
     "PackageNotLoadedError",
+    "ReadOnlyError",
     "SavedCopyWarning",
     "ServerFailedError",
     "SharingLinkError",
     "SiteForbidsError",
     "StatusError",
+    "StoreError",
     "TimedOutError",
     "TooManyRequestsError",
     "UnavailableError",
     "UnreachableError",
+    "UnreadableError",
     "combined",
     "status_error",
 ]
-
-
-_OF_FILES = frozenset(
-    {
-        "BadNameError",
-        "ChangedFileError",
-        "ExistingFileError",
-        "FilesError",
-        "FolderError",
-        "MissingFileError",
-        "MissingPackageError",
-        "NoSpaceError",
-        "NotFolderError",
-        "ReadOnlyError",
-        "StoreError",
-        "UnreadableError",
-    }
-)
-
-if not TYPE_CHECKING:  # a type checker would believe that every name is here
-
-    def __getattr__(name: str) -> Any:
-        if name not in _OF_FILES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from je_kernel.files import errors
-
-        return getattr(errors, name)
 
 
 class JeKernelError(Exception):
@@ -501,6 +473,54 @@ def _restore_status_error(
     for name, value in headers:
         message[name] = value
     return cls(url, code, msg, message, io.BytesIO(body), explanation)
+
+
+class FilesError(JeKernelError):
+    """Base class of the exceptions of `je_kernel.files`."""
+
+
+class BadNameError(FilesError, ValueError):
+    """A name that no file can have, or that leads out of the site's files."""
+
+
+class ChangedFileError(FilesError, OSError):
+    """The file was changed by somebody else since it was looked at."""
+
+
+class ExistingFileError(FilesError, FileExistsError):
+    """There is a file of this name already, and it was not to be replaced."""
+
+
+class FolderError(FilesError, IsADirectoryError):
+    """A folder stands where a file was asked for."""
+
+
+class MissingFileError(FilesError, FileNotFoundError):
+    """There is no such file."""
+
+
+class MissingPackageError(FilesError, ImportError):
+    """A kind of file needs a Python package that is not installed."""
+
+
+class NoSpaceError(FilesError, OSError):
+    """The browser's storage, or the disk, is full. The old file is still there."""
+
+
+class NotFolderError(FilesError, NotADirectoryError):
+    """A file stands where a folder was asked for."""
+
+
+class ReadOnlyError(FilesError, PermissionError):
+    """The file cannot be changed, because it came with the site or is protected."""
+
+
+class StoreError(FilesError, OSError):
+    """The browser's storage failed."""
+
+
+class UnreadableError(FilesError, ValueError):
+    """What is in the file is not what its name says."""
 
 
 class JeKernelWarning(UserWarning):

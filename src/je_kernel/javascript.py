@@ -17,8 +17,8 @@ __all__ = [
     "codec",
     "contents",
     "drive",
+    "drivefs",
     "evaluate",
-    "handles",
     "interrupts",
     "remember_sources",
     "source",
@@ -48,9 +48,9 @@ def drive() -> Any:
 
 
 @cache
-def handles() -> Any:
-    """Return the functions of ``handles.js``."""
-    return evaluate("files/handles.js")(codec())
+def drivefs() -> Any:
+    """Return the functions of ``drivefs.js``."""
+    return evaluate("files/drivefs.js")(codec())
 
 
 @cache
@@ -86,7 +86,7 @@ def source(file: str) -> str:
 
 def remember_sources() -> None:
     """Read the modules that the start of every kernel runs."""
-    for file in ("files/codec.js", "files/drive.js", "files/handles.js", "interrupts.js"):
+    for file in ("files/codec.js", "files/drive.js", "files/drivefs.js", "interrupts.js"):
         source(file)
 
 

@@ -9,8 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.errors import NetworkError, NotInBrowserError, UnavailableError
-from je_kernel.files.errors import NoSpaceError
+from je_kernel.errors import NetworkError, NoSpaceError, NotInBrowserError, UnavailableError
 from je_kernel.net import progress
 from je_kernel.net.failure import TransportFailure
 from je_kernel.site import site_url

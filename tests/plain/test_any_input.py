@@ -30,7 +30,7 @@ import je_kernel
 from je_kernel import errors, startup
 from je_kernel import settings as je_settings
 from je_kernel.errors import JeKernelError
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 from je_kernel.net import Request
 from je_kernel.sharing import SharedNotebook, driver
 from je_kernel.sharing.protocol import Ids
@@ -108,7 +108,6 @@ WORDS = {
     "errors": ("strict", "ignore", "surrogateescape", "wrong"),
     "exist_ok": (True, False),
     "folder": FILES,
-    "folders": (True, False),
     "id_or_link": ("brave quiet otter", "https://x.example/s/brave-quiet-otter", "x:y:z"),
     "if_unchanged": (None,),
     "keep_metadata": (True, False),
@@ -125,6 +124,7 @@ WORDS = {
     "overwrite": (True, False),
     "path": ("files/x.csv", "../x", "http://x.example"),
     "pattern": ("*", "[z-a]", "[!", "*" * 50),
+    "recursive": (True, False),
     "request": (Request("GET", LINKS[0]), Request("GET", "x"), Request("\0", LINKS[0])),
     "save": (False,),
     "shell": (None,),
@@ -244,7 +244,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(os, "fsync", lambda _handle: None)  # as slow as the disk, 2,000 times
         yield place
     je_settings.reload()
-    choose.forget_choice()
+    store_selection.reset()
 
 
 def use(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -288,7 +288,7 @@ def test_a_function_returns_or_raises_what_is_documented(name, folder):
         place = folder / f"{next(number)}"
         make_folder(place)
         os.chdir(place)
-        choose.forget_choice()
+        store_selection.reset()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

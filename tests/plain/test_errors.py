@@ -13,7 +13,7 @@ from email.message import Message
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from je_kernel import errors, tracebacks
+from je_kernel import errors, files, tracebacks
 
 NETWORK = [
     errors.NetworkError,
@@ -277,10 +277,6 @@ def test_a_traceback_that_is_all_of_libraries_is_shown_whole():
 
 
 def test_the_errors_of_files_are_in_the_tree_as_it_is_drawn():
-    from je_kernel.files import errors as of_files
-
-    drawn = [name for name in of_files.__all__ if name.endswith("Error")]
-    assert all(getattr(errors, name) is getattr(of_files, name) for name in drawn)
+    drawn = [name for name in files.__all__ if name.endswith("Error")]
+    assert all(getattr(errors, name) is getattr(files, name) for name in drawn)
     assert all(f"── {name}" in errors.__doc__ for name in drawn)
-    with pytest.raises(AttributeError, match="NoSuchError"):
-        errors.NoSuchError  # noqa: B018

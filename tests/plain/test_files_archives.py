@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from je_kernel import files
-from je_kernel.files import archives, choose, names
-from je_kernel.files.errors import (
+from je_kernel.errors import (
     BadNameError,
     ExistingFileError,
     FilesError,
     UnreadableError,
 )
+from je_kernel.files import archives, names, store_selection
 from je_kernel.files.store_folder import FolderStore
 from je_kernel.sharing.memory import FOLDER
 from je_kernel.sharing.viewer import SharedNotebook
@@ -58,12 +58,12 @@ FREE = [".profile", "je-kernel.csv", "x.je-kernel-sharing", ".jenkins", "\u00e9t
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    choose.forget_choice()
+    store_selection.reset()
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "shares.json").write_text("secret")
     yield
     assert (tmp_path / FOLDER / "shares.json").read_text() == "secret"
-    choose.forget_choice()
+    store_selection.reset()
 
 
 def packed(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -226,8 +226,8 @@ def test_a_member_that_clashes_with_what_is_there_changes_nothing():
 class _Capitals(FolderStore):
     """A folder on a disk that ignores capitals, as those of Macs and Windows do."""
 
-    def _place(self, path: str) -> Path:
-        return super()._place(path.lower())
+    def _disk_path(self, path: str) -> Path:
+        return super()._disk_path(path.lower())
 
 
 def test_names_that_differ_in_capitals_come_out_where_both_can_be(tmp_path):
@@ -236,7 +236,7 @@ def test_names_that_differ_in_capitals_come_out_where_both_can_be(tmp_path):
     assert len(files.unzip("x.zip")) == 2
     assert (files.read_text("a.txt"), files.read_text("A.txt")) == ("1", "2")
     (tmp_path / "apple").mkdir()
-    choose.use(_Capitals(tmp_path))
+    store_selection.use(_Capitals(tmp_path))
     files.delete("a.txt")
     assert "capitals" in refused(data)
 

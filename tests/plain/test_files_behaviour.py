@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 from tests.files_behaviour import CASES, SPEED, Case
 
 pytestmark = pytest.mark.plain
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.plain
 def _own_folder(tmp_path, monkeypatch):
     (tmp_path / "lesson").mkdir()
     monkeypatch.chdir(tmp_path / "lesson")
-    choose.forget_choice()
+    store_selection.reset()
     yield
-    choose.forget_choice()
+    store_selection.reset()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -11,7 +11,7 @@ import pytest
 
 from je_kernel import files
 from je_kernel.errors import BadAddressError
-from je_kernel.files import aio, choose
+from je_kernel.files import aio, store_selection
 from je_kernel.files.download import Downloaded, name_for
 
 
@@ -42,9 +42,9 @@ def address():
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    choose.forget_choice()
+    store_selection.reset()
     yield
-    choose.forget_choice()
+    store_selection.reset()
 
 
 def test_fetch_names_the_file_as_the_address_does(address):
@@ -113,7 +113,7 @@ def test_everything_can_be_awaited(address):
         await aio.zip(["c.txt", "sub"], "all.zip")
         await aio.unzip("all.zip", "out")
         await aio.mkdir("empty")
-        await aio.delete("empty", folders=True)
+        await aio.delete("empty", recursive=True)
         assert await aio.exists("out/sub/b.txt")
         assert (await aio.info("d.txt")).size == 1
         assert (await aio.usage()).used > 0
@@ -136,8 +136,8 @@ def test_a_missing_package_says_what_to_run(monkeypatch):
 def test_a_link_that_leads_out_is_refused(tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     (outside / "secret.txt").write_text("secret")
-    choose.here()
-    (choose.choice().store.root / "link").symlink_to(outside)
+    store_selection.current()
+    (store_selection.select().store.root / "link").symlink_to(outside)
     with pytest.raises(ValueError, match="leads out"):
         files.read("link/secret.txt")
     with pytest.raises(ValueError, match="leads out"):
@@ -155,4 +155,4 @@ def test_a_failed_write_leaves_no_traces(monkeypatch):
     with pytest.raises(files.NoSpaceError, match="full"):
         files.save("x.txt", "new")
     assert files.read_text("x.txt") == "old"
-    assert [path.name for path in choose.choice().store.root.iterdir()] == ["x.txt"]
+    assert [path.name for path in store_selection.select().store.root.iterdir()] == ["x.txt"]

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from je_kernel.files import errors
-from je_kernel.files.opened import opened
+from je_kernel import errors
+from je_kernel.coroutines import run
+from je_kernel.files.file_objects import open_in_memory
 from je_kernel.files.operations import Operations
-from je_kernel.files.store import run
+from je_kernel.files.store import Refusal
 from je_kernel.files.store_folder import FolderStore
 
 KERNELS = st.sampled_from([0, 1])
@@ -32,7 +33,6 @@ class Folder(RuleBasedStateMachine):
         super().__init__()
         self.root = tempfile.mkdtemp()
         self.stores = [FolderStore(self.root), FolderStore(self.root)]
-        self.files = Operations("")
         self.model: dict[str, str] = {}
         self.looks: dict[tuple[int, str], tuple[object, int]] = {}
         self.changes: dict[str, int] = {}
@@ -40,8 +40,8 @@ class Folder(RuleBasedStateMachine):
     def teardown(self) -> None:
         shutil.rmtree(self.root)
 
-    def run(self, kernel, steps):
-        return run(steps, self.stores[kernel])
+    def files(self, kernel):
+        return Operations(self.stores[kernel])
 
     def changed(self, *names):
         for name in names:
@@ -49,15 +49,15 @@ class Folder(RuleBasedStateMachine):
 
     @rule(kernel=KERNELS, name=NAMES, text=TEXTS)
     def save(self, kernel, name, text):
-        self.run(kernel, self.files.save(name, text, True, None, {}))
+        run(self.files(kernel).save(name, text))
         self.model[name] = text
         self.changed(name)
 
     @rule(kernel=KERNELS, name=NAMES, text=TEXTS)
     def save_new(self, kernel, name, text):
         try:
-            self.run(kernel, self.files.save(name, text, False, None, {}))
-        except (errors.ExistingFileError, errors.Refused):
+            run(self.files(kernel).save(name, text, overwrite=False))
+        except (errors.ExistingFileError, Refusal):
             assert name in self.model
         else:
             assert name not in self.model
@@ -67,7 +67,7 @@ class Folder(RuleBasedStateMachine):
     @rule(kernel=KERNELS, name=NAMES)
     def look(self, kernel, name):
         with contextlib.suppress(errors.MissingFileError):
-            info = self.run(kernel, self.files.info(name))
+            info = run(self.files(kernel).info(name))
             self.looks[kernel, name] = info, self.changes[name]
 
     @rule(kernel=KERNELS, name=NAMES, text=TEXTS)
@@ -76,8 +76,8 @@ class Folder(RuleBasedStateMachine):
             return
         info, count = self.looks[kernel, name]
         try:
-            self.run(kernel, self.files.save(name, text, True, info, {}))
-        except errors.Refused:
+            run(self.files(kernel).save(name, text, if_unchanged=info))
+        except Refusal:
             assert count != self.changes[name]
         else:
             assert count == self.changes[name]
@@ -86,9 +86,9 @@ class Folder(RuleBasedStateMachine):
 
     @rule(target=handles, kernel=KERNELS, name=NAMES, text=TEXTS.filter(bool))
     def open_to_append(self, kernel, name, text):
-        old = self.run(kernel, self.files.opening(name, "a"))
-        saves = lambda file: self.run(kernel, self.files.closing(name, file))  # noqa: E731
-        file = opened(old, name, "a", saves)
+        old = run(self.files(kernel).opening(name, "a"))
+        saves = lambda file: run(self.files(kernel).closing(name, file))  # noqa: E731
+        file = open_in_memory(old, name, "a", saves)
         file.write(text)
         return name, file, text
 
@@ -101,12 +101,12 @@ class Folder(RuleBasedStateMachine):
 
     @rule(kernel=KERNELS, old=NAMES, new=NAMES, moves=st.booleans())
     def transfer(self, kernel, old, new, moves):
-        operation = self.files.rename if moves else self.files.copy
+        files = self.files(kernel)
         try:
-            self.run(kernel, operation(old, new, False))
+            run((files.rename if moves else files.copy)(old, new, overwrite=False))
         except errors.MissingFileError:
             assert old not in self.model
-        except (errors.ExistingFileError, errors.Refused):
+        except (errors.ExistingFileError, Refusal):
             assert old == new or new in self.model
         else:
             self.model[new] = self.model.pop(old) if moves else self.model[old]
@@ -115,7 +115,7 @@ class Folder(RuleBasedStateMachine):
     @rule(kernel=KERNELS, name=NAMES)
     def delete(self, kernel, name):
         try:
-            self.run(kernel, self.files.delete(name, False))
+            run(self.files(kernel).delete(name))
         except errors.MissingFileError:
             assert name not in self.model
         else:
@@ -130,8 +130,8 @@ class Folder(RuleBasedStateMachine):
     def both_kernels_see_what_the_model_holds(self):
         for kernel in (0, 1):
             for name in ("a.txt", "b.txt", "f/a.txt", "f/g/b.txt"):
-                there = self.run(kernel, self.files.exists(name))
-                seen = self.run(kernel, self.files.read_bytes(name)).decode() if there else None
+                there = run(self.files(kernel).exists(name))
+                seen = run(self.files(kernel).read_bytes(name)).decode() if there else None
                 assert seen == self.model.get(name), (kernel, name)
 
 
@@ -147,28 +147,27 @@ TestTheFolder.settings = settings(
 
 def test_of_many_kernels_that_change_a_file_at_once_none_loses_its_change(tmp_path):
     kernels = [FolderStore(tmp_path) for _ in range(8)]
-    files = Operations("")
 
     def count(store):
         for _ in range(20):
-            run(files.edit("n.txt", lambda now: b"%d" % (int(now or b"0") + 1)), store)
+            run(Operations(store).edit("n.txt", lambda now: b"%d" % (int(now or b"0") + 1)))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(count, kernels))
-    assert run(files.read_bytes("n.txt"), kernels[0]) == b"160"
+    assert run(Operations(kernels[0]).read_bytes("n.txt")) == b"160"
 
 
 @pytest.mark.parametrize("ending", ["", "-wal"])
-def test_a_checkout_never_replaces_what_changed_since(tmp_path, ending):
-    from je_kernel.files import checkout
+def test_a_local_copy_never_replaces_what_changed_since(tmp_path, ending):
+    from je_kernel.files import local_copy
 
-    store, files = FolderStore(tmp_path), Operations("")
-    run(files.save("x.db" + ending, b"old", True, None, {}), store)
-    with checkout.folder_of() as folder:
-        taken = run(checkout.check_out(files, "x.db", folder, must_exist=False), store)
+    files = Operations(FolderStore(tmp_path))
+    run(files.save("x.db" + ending, b"old"))
+    with local_copy.temporary_folder() as folder:
+        taken = run(local_copy.check_out(files, "x.db", folder, must_exist=False))
         (folder / ("x.db" + ending)).write_bytes(b"mine")
-        run(files.save("x.db" + ending, b"theirs", True, None, {}), store)
+        run(files.save("x.db" + ending, b"theirs"))
         with pytest.raises(errors.ChangedFileError, match="mine"):
-            run(checkout.check_in(files, taken), store)
-    assert run(files.read_bytes("x.db" + ending), store) == b"theirs"
-    assert run(files.read_bytes("x (mine).db" + ending), store) == b"mine"
+            run(local_copy.check_in(files, taken))
+    assert run(files.read_bytes("x.db" + ending)) == b"theirs"
+    assert run(files.read_bytes("x (mine).db" + ending)) == b"mine"

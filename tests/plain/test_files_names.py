@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from je_kernel.errors import BadNameError
 from je_kernel.files import names
-from je_kernel.files.errors import BadNameError
 
 anything = st.text(max_size=60)
 tricky = st.lists(

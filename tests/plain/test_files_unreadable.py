@@ -8,13 +8,13 @@ import pickle
 import struct
 import zipfile
 import zlib
+from typing import get_args
 
 import pytest
 
 from je_kernel import files
-from je_kernel.errors import ArgumentError, JeKernelError
-from je_kernel.files import archives, choose, reading
-from je_kernel.files.errors import MissingPackageError, UnreadableError
+from je_kernel.errors import ArgumentError, JeKernelError, MissingPackageError, UnreadableError
+from je_kernel.files import archives, kinds, store_selection
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\nIDATx\x9cc"
@@ -29,9 +29,9 @@ HUGE_ARRAY = (
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    choose.forget_choice()
+    store_selection.reset()
     yield
-    choose.forget_choice()
+    store_selection.reset()
 
 
 def unreadable(name: str, data: bytes, **options: object) -> str:
@@ -62,13 +62,13 @@ def test_every_kind_that_is_listed_can_be_said(kind):
     assert files.read("x.csv", kind=kind) in ("a,b\n1,2\n", b"a,b\n1,2\n")
 
 
-@pytest.mark.parametrize("option", ["overwrite", "folders", "exist_ok"])
+@pytest.mark.parametrize("option", ["overwrite", "recursive", "exist_ok"])
 @pytest.mark.parametrize("value", ["False", "no", 1, None])
 def test_a_switch_is_true_or_false(option, value):
     files.save("x.txt", "1")
     uses = {
         "overwrite": lambda: files.save("x.txt", "2", overwrite=value),
-        "folders": lambda: files.delete("x.txt", folders=value),
+        "recursive": lambda: files.delete("x.txt", recursive=value),
         "exist_ok": lambda: files.mkdir("new", exist_ok=value),
     }
     with pytest.raises(ArgumentError, match=option):
@@ -234,7 +234,7 @@ def test_a_message_does_not_repeat_a_huge_value():
 
 
 def test_every_kind_has_a_reader_or_is_bytes():
-    for kind in reading.READ_AS:
+    for kind in get_args(kinds.ReadAs):
         files.save("x.bin", b"")
         try:
             files.read("x.bin", kind=kind)

@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from je_kernel import notebook
-from je_kernel.files import MissingFileError, choose
+from je_kernel.files import MissingFileError, store_selection
 from je_kernel.notebook import (
     AmbiguousNotebookError,
     UnknownNotebookError,
@@ -22,11 +22,11 @@ from je_kernel.notebook.running import find
 def folder(tmp_path, monkeypatch):
     (tmp_path / "lesson").mkdir()
     monkeypatch.chdir(tmp_path)
-    choose.forget_choice()
-    choose.choice()
+    store_selection.reset()
+    store_selection.select()
     monkeypatch.chdir(tmp_path / "lesson")
     yield tmp_path
-    choose.forget_choice()
+    store_selection.reset()
 
 
 @pytest.fixture
@@ -126,10 +126,12 @@ def test_the_copy_that_jupyter_server_has_while_it_writes_is_not_meant(running):
 def test_a_notebook_whose_cells_have_no_ids_is_the_one_that_was_just_saved(running):
     write("old.ipynb", (None, "share()"))
     write("rain.ipynb", (None, "share()"), (None, "<script id='0123abcd'>"))
-    place = choose.here()
-    assert place.run(find("a", "lesson", "0123abcd")).entry.path == "lesson/rain.ipynb"
+    operations = store_selection.current()
+    assert operations.folder == "lesson"
+    info, _ = operations.run(find(operations, "a", "0123abcd"))
+    assert info.path == "lesson/rain.ipynb"
     with pytest.raises(UnknownNotebookError, match="give its name"):
-        place.run(find("a", "lesson"))
+        operations.run(find(operations, "a"))
 
 
 class SlowFrontEnd:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from je_kernel import diagnosis, settings
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 from je_kernel.sharing.memory import FOLDER, Memory, Record
 from je_kernel.sharing.tokens import Token
 from tests.data_server import DataServer
@@ -17,9 +17,9 @@ from tests.data_server import DataServer
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    choose.forget_choice()
+    store_selection.reset()
     yield tmp_path
-    choose.forget_choice()
+    store_selection.reset()
     monkeypatch.undo()
     settings.reload()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 from je_kernel.sharing.memory import FOLDER, Memory, Record, State, forget_unwritten
 from je_kernel.sharing.tokens import Token
 
@@ -20,9 +20,9 @@ from je_kernel.sharing.tokens import Token
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    choose.forget_choice()
+    store_selection.reset()
     yield tmp_path
-    choose.forget_choice()
+    store_selection.reset()
     forget_unwritten()
 
 
@@ -35,7 +35,7 @@ def test_it_is_the_same_for_the_next_kernel():
     memory = Memory("https://one")
     memory.remember_token(token)
     memory.change(lambda state: state.with_record(record("rain.ipynb")).with_approved({"x"}))
-    choose.forget_choice()
+    store_selection.reset()
     assert Memory("https://one").state() == State(
         token, (record("rain.ipynb"),), (), frozenset({"x"})
     )

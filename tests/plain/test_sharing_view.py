@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from je_kernel.files.errors import FilesError
+from je_kernel.errors import FilesError
 from je_kernel.sharing import markdown_text
 from je_kernel.sharing.addresses import Service, reference_of
 from je_kernel.sharing.card import NotShared, Retried, Share

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from je_kernel import offline
-from je_kernel.errors import NetworkError, NotInBrowserError
-from je_kernel.files.errors import NoSpaceError
+from je_kernel.errors import NetworkError, NoSpaceError, NotInBrowserError
 from je_kernel.site_offline import keep_all
 from je_site.cache import sha256_of
 from je_site.offline import install_offline

@@ -52,7 +52,7 @@ def started(browser, files_site):
     run(opened, "import modulefinder, stat, os\nassert stat.S_ISDIR(os.stat('/drive').st_mode)")
     asked.append(asked_of_drive(page))
     run(opened, "import sched, je_kernel.drive, je_kernel.startup\nfrom je_kernel import files")
-    run(opened, "from je_kernel.files import choose")
+    run(opened, "from je_kernel.files import store_selection")
     yield opened, asked
     page.close()
 

@@ -241,13 +241,17 @@ def test_no_line_of_two_notebooks_that_append_is_lost_in_either_store(page, file
     tab = page.playwright.context.new_page()
     second = BareKernel.start(tab, files_site.url, "two.ipynb")
     append = (
-        "from je_kernel import files\nfrom je_kernel.files import choose\n{use}\n"
+        "from je_kernel import files\nfrom je_kernel.files import store_selection\n{use}\n"
         "for turn in range(15):\n"
         "    with files.open('log.txt', 'a') as one, files.open('log.txt', 'a') as other:\n"
         "        one.write(f'{letter}{{turn}}\\n')\n        other.write(f'{letter}x{{turn}}\\n')"
     )
     lines = sorted(f"{a}{x}{n}" for a in "ab" for x in ("", "x") for n in range(15))
-    for a, b in (("", ""), ("choose.use(choose._drive())",) * 2, ("choose.forget_choice()", "")):
+    for a, b in (
+        ("", ""),
+        ("store_selection.use(store_selection._drive())",) * 2,
+        ("store_selection.reset()", ""),
+    ):
         first.run("from je_kernel import files\nfiles.save('log.txt', '')")
         running = second.begin(append.format(use=b, letter="b"))
         first.run(append.format(use=a, letter="a"))
@@ -259,12 +263,13 @@ def test_what_could_not_be_looked_at_is_looked_at_again(page, files_site):
     """Files of the site while offline, and the store where a callback was first to ask."""
     kernel = BareKernel.start(page.playwright, files_site.url)
     kernel.run(
-        "import js\nfrom je_kernel import files, runtime\nfrom je_kernel.files import choose\n"
+        "import js\nfrom je_kernel import files, runtime\n"
+        "from je_kernel.files import store_selection\n"
         "def called(): return runtime.can_run_sync(), files.exists('x.csv')\n"
         "first = js.eval('work => { answer = work(); return [...answer] }')(called).to_py()"
     )
     assert kernel.value("first") == [False, False]
-    assert kernel.value("choose.choice().store.name").startswith("the contents database")
+    assert kernel.value("store_selection.select().store.name").startswith("the contents database")
     # A page that is offline still answers its workers in this driver: so their fetch fails.
     kernel.run(
         "import js\njs.eval('self.kept = fetch; self.fetch = async () => { throw Error() }')"

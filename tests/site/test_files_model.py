@@ -51,7 +51,7 @@ PLAYER = (
 import json, warnings
 import js
 from je_kernel import files
-from je_kernel.files import choose
+from je_kernel.files import store_selection
 
 warnings.simplefilter("ignore")
 js.eval("self.onlineFetch = self.fetch")
@@ -94,16 +94,16 @@ def connect(function):
 
 def restart(store):
     looks.clear()
-    choose.forget_choice()
+    store_selection.reset()
     if store == "drive":
-        choose.use(choose._drive())
+        store_selection.use(store_selection._drive())
     learn()
-    return choose.choice().store.name.split("'")[0].strip()
+    return store_selection.select().store.name.split("'")[0].strip()
 
 def empty():
     for info in files.list():
         try:
-            files.delete(info.name, folders=True)
+            files.delete(info.name, recursive=True)
         except files.ReadOnlyError:
             pass
 
@@ -116,7 +116,7 @@ ACTIONS = dict(
     mkdir=lambda name: files.mkdir(name, exist_ok=True) and None,
     copy=lambda old, new, over: files.copy(old, new, overwrite=over) and None,
     rename=lambda old, new, over: files.rename(old, new, overwrite=over) and None,
-    delete=lambda name: files.delete(name, folders=True),
+    delete=lambda name: files.delete(name, recursive=True),
     offline=lambda: connect("async () => { throw Error('offline') }"),
     online=lambda: connect("self.onlineFetch"),
 )

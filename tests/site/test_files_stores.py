@@ -40,11 +40,11 @@ SHIPPED = {
 }
 EMPTY_DRIVE = """
 os.chdir('/drive')
-choose.forget_choice()
+store_selection.reset()
 for info in files.list():
     try:
         if not info.name.startswith('Untitled'):  # a notebook that is open
-            files.delete(info.name, folders=True)
+            files.delete(info.name, recursive=True)
     except files.ReadOnlyError:
         pass  # it came with the site
 """
@@ -107,7 +107,7 @@ def shared_notebook(browser: Browser, files_site: Served) -> Iterator[Notebook]:
     page = browser.new_page()
     opened = Lab.open(page, files_site.url).new_notebook()
     run(opened, "import os, je_kernel.drive, je_kernel.startup\nfrom je_kernel import files")
-    run(opened, "from je_kernel.files import choose")
+    run(opened, "from je_kernel.files import store_selection")
     yield opened
     page.close()
 
@@ -195,7 +195,9 @@ def run_drive_suite(notebook: Notebook) -> dict[str, str]:
 
 
 def test_the_suite_passes_on_the_contents_database(notebook):
-    assert value(notebook, "choose.choice().store.name").startswith("the contents database")
+    assert value(notebook, "store_selection.select().store.name").startswith(
+        "the contents database"
+    )
     # Named here, so that the kernel loads them: je-kernel would load them too.
     run(notebook, "import pandas, numpy, matplotlib, PIL, openpyxl")
     report = run_suite(notebook, packages=True)
@@ -206,7 +208,9 @@ def test_the_suite_passes_on_the_contents_database(notebook):
 @pytest.mark.engines("firefox", "webkit")
 def test_the_suite_passes_in_other_engines_and_on_the_mounted_drive(notebook, browser):
     expected = {"firefox": "the contents database", "webkit": "the mounted drive"}
-    assert value(notebook, "choose.choice().store.name").startswith(expected[browser.engine])
+    assert value(notebook, "store_selection.select().store.name").startswith(
+        expected[browser.engine]
+    )
     report = run_suite(notebook, packages=False)
     assert report["failed"] == {}
     assert report["ran"] >= 150
@@ -221,8 +225,8 @@ def facts_of(fresh_page, folder: Path, path: str = "") -> tuple[list[list[str]],
     with serve(folder) as served:
         lab = Lab.open(fresh_page, f"{served.url}{path}")
         opened = lab.new_notebook()
-        run(opened, "from je_kernel import files\nfrom je_kernel.files import choose")
-        facts = value(opened, "choose.facts()")
+        run(opened, "from je_kernel import files\nfrom je_kernel.files import store_selection")
+        facts = value(opened, "store_selection.facts()")
         run(opened, "files.save('a/b.txt', 'é')")
         return facts, value(opened, "files.read('a/b.txt')")
 
@@ -302,8 +306,8 @@ def test_a_notebook_on_another_drive_has_its_files_there(fresh_page, files_site)
     lab = Lab.open(fresh_page, files_site.url)
     fresh_page.evaluate(OTHER_DRIVE)
     opened = lab.open_notebook("Other:lesson.ipynb")
-    run(opened, "from je_kernel import files\nfrom je_kernel.files import choose")
-    kept, why = value(opened, "choose.facts()")
+    run(opened, "from je_kernel import files\nfrom je_kernel.files import store_selection")
+    kept, why = value(opened, "store_selection.facts()")
     assert kept[1] == "the mounted drive"
     assert "another drive (Other)" in why[1]
     assert value(opened, "files.read('notes.txt')") == "é"
@@ -376,11 +380,12 @@ def test_renamed_storage_is_found_and_databases_of_others_are_left_alone(
         kernel = BareKernel.start(fresh_page.playwright, served.url)
         kernel.run(
             f"import asyncio, js\njs.eval({WATCH_DATABASES!r})\n"
-            "from je_kernel import files\nfrom je_kernel.files import choose\n"
-            "choose.forget_choice()\nplace = await asyncio.wait_for(choose.here_async(), 30)"
+            "from je_kernel import files\nfrom je_kernel.files import store_selection\n"
+            "store_selection.reset()\n"
+            "place = await asyncio.wait_for(store_selection.current_async(), 30)"
         )
         assert kernel.value("place.store.name") == "the contents database 'Our Lessons'"
-        kept, why = kernel.value("choose.facts()")
+        kept, why = kernel.value("store_selection.facts()")
         assert kept[1] == "the contents database 'Our Lessons'"
         assert "the page shows" in why[1]
         assert kernel.value("[set(js.opened) == {'Our Lessons'}, list(js.written)]") == [True, []]
@@ -448,7 +453,7 @@ def test_deleting_and_renaming_is_seen_by_the_drive_too(notebook, page):
         "1",
     ]
     run(notebook, "os.makedirs('/drive/f/g'); open('/drive/f/g/x.txt', 'w').write('2')")
-    run(notebook, "files.delete('f', folders=True)")
+    run(notebook, "files.delete('f', recursive=True)")
     assert value(notebook, "os.path.exists('/drive/f/g/x.txt'), os.path.exists('/drive/f')") == [
         False,
         False,
@@ -600,7 +605,7 @@ def test_the_same_can_be_awaited(notebook, page, files_site):
     run(notebook, "async with aio.local('d.bin') as path: path.write_bytes(b'd')")
     names = "print((await aio.list('a')).names, await aio.read('a/b.txt'), await aio.read('d.bin'))"
     assert run(notebook, names) == "['a/b.txt', 'a/c.txt'] é b'd'\n"
-    store = run(notebook, "print((await choose.here_async()).store.name)")
+    store = run(notebook, "print((await store_selection.current_async()).store.name)")
     assert store.startswith("the contents database")
     assert value(notebook, "files.read('a/b.txt')") == "é"
     assert get(page, "a/c.txt", format="text")["content"] == "c"

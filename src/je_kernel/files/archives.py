@@ -10,9 +10,9 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
+from je_kernel.errors import BadNameError, FilesError, UnreadableError
 from je_kernel.files import names
-from je_kernel.files.errors import BadNameError, FilesError, UnreadableError
-from je_kernel.files.texts import refuse_html
+from je_kernel.files.encodings import refuse_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

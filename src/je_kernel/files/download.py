@@ -13,9 +13,8 @@ from urllib.request import urlopen
 
 from je_kernel import runtime
 from je_kernel.arguments import check_text, shown
-from je_kernel.errors import BadAddressError, status_error
+from je_kernel.errors import BadAddressError, BadNameError, status_error
 from je_kernel.files import names
-from je_kernel.files.errors import BadNameError
 from je_kernel.net.credentials import redact_url
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What kind of file a name promises, and its media type."""
+"""The kind and the media type of a file, by its extension."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import Literal, TypeAlias
 
 from je_kernel.files.names import extension
 
-__all__ = ["READ_AS", "Kind", "kind_of", "mimetype_of"]
+__all__ = ["Kind", "ReadAs", "kind_of", "mimetype_of"]
 
 Kind: TypeAlias = Literal[
     "folder", "table", "text", "json", "image", "array", "notebook", "database", "archive", "file"
 ]
-"""What a file is, in the words that `files.list()` shows."""
+"""The kind of a file, as `files.list()` shows it."""
 
-READ_AS = (
-    *("table", "text", "objects", "image", "array", "file"),
-    *("json", "notebook", "database", "archive"),  # as files.list() calls them
-)
+ReadAs: TypeAlias = Literal[
+    "table", "text", "objects", "image", "array", "file", "json", "notebook", "database", "archive"
+]
 """What a file can be read as."""
 
 _TEXT_MIMETYPE = "text/plain"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from je_kernel.files.errors import (
+from je_kernel.errors import (
     ChangedFileError,
     ExistingFileError,
     FilesError,
@@ -15,11 +15,11 @@ from je_kernel.files.errors import (
     ReadOnlyError,
     StoreError,
 )
-from je_kernel.files.listing import bytes_in_words
+from je_kernel.files.models import bytes_in_words
 
 if TYPE_CHECKING:
-    from je_kernel.files.entries import Usage
-    from je_kernel.files.errors import Problem
+    from je_kernel.files.models import Usage
+    from je_kernel.files.store import Problem
 
 __all__ = ["full", "refusal"]
 
@@ -99,7 +99,6 @@ def full(size: int | None, usage: Usage | None) -> NoSpaceError:
         left = f", {bytes_in_words(usage.available or 0)} are left" if known else ""
         parts.append(f"{bytes_in_words(usage.used)} are used{left}.")
         if usage.largest:
-            largest = ", ".join(f"{path!r} ({bytes_in_words(n)})" for path, n in usage.largest)
-            parts.append(f"The largest files: {largest}.")
+            parts.append(f"The largest files: {usage.largest_in_words}.")
     parts.append("Delete what you no longer need with files.delete(...).")
     return NoSpaceError(" ".join(parts))

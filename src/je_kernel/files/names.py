@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from je_kernel.arguments import check_text
-from je_kernel.files.errors import BadNameError
+from je_kernel.errors import BadNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,7 +92,7 @@ def path_of(name: str | os.PathLike[str], folder: str = "") -> str:
     'penguins.csv'
     >>> path_of("../../secret")
     Traceback (most recent call last):
-    je_kernel.files.errors.BadNameError: '../../secret' leads out of your files...
+    je_kernel.errors.BadNameError: '../../secret' leads out of your files...
     """
     if not isinstance(name, (str, bytes, os.PathLike)):
         check_text(name, "A file's name", "results.csv")

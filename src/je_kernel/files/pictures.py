@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from je_kernel.files.errors import MissingPackageError, UnreadableError
+from je_kernel.errors import MissingPackageError, UnreadableError
 
 __all__ = ["Picture", "mimetype_in"]
 

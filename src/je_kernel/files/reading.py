@@ -7,32 +7,27 @@ import io
 import json
 import re
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from je_kernel.arguments import check_choice, check_encoding
-from je_kernel.errors import ArgumentError, JeKernelError
+from je_kernel.errors import ArgumentError, JeKernelError, MissingPackageError, UnreadableError
 from je_kernel.files import pictures
 from je_kernel.files.archives import check_size
-from je_kernel.files.errors import MissingPackageError, UnreadableError
-from je_kernel.files.kinds import READ_AS, kind_of
+from je_kernel.files.encodings import decode, guess_encoding, refuse_html, warn_caller
+from je_kernel.files.kinds import ReadAs, kind_of
 from je_kernel.files.names import extension
+from je_kernel.files.optional_packages import import_package
 from je_kernel.files.pictures import Picture
-from je_kernel.files.store import LoadPackage
-from je_kernel.files.texts import decode, guess_encoding, refuse_html, warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from je_kernel.files.store import Steps
 
 __all__ = ["value_of"]
 
 _EXCEL_ENGINES = {".xlsx": "openpyxl", ".xls": "xlrd"}
 
 
-def value_of(
-    data: bytes, name: str, path: str, kind: str | None, options: dict[str, Any]
-) -> Steps[Any]:
+def value_of(data: bytes, name: str, path: str, kind: str | None, options: dict[str, Any]) -> Any:
     """Turn a file into the Python object that fits its kind.
 
     Parameters
@@ -56,9 +51,9 @@ def value_of(
         If there is no such kind, or an option means nothing.
     """
     if kind is not None:
-        check_choice(kind, "kind", READ_AS)
+        check_choice(kind, "kind", get_args(ReadAs))
     kind = kind or kind_of(path)
-    readers: dict[str, Callable[[bytes, str, str, dict[str, Any]], Steps[Any]]] = {
+    readers: dict[str, Callable[[bytes, str, str, dict[str, Any]], Any]] = {
         "table": _table,
         "text": _text,
         "json": _json,
@@ -73,7 +68,7 @@ def value_of(
         return data
     if kind in ("table", "json", "array", "image") and not data:
         raise UnreadableError(f"{name!r} is empty: there are 0 bytes in it.")
-    return (yield from reader(data, name, path, options))
+    return reader(data, name, path, options)
 
 
 @contextlib.contextmanager
@@ -112,14 +107,14 @@ def _refuse_options(options: dict[str, Any], name: str, what: str) -> None:
         )
 
 
-def _table(data: bytes, name: str, path: str, options: dict[str, Any]) -> Steps[Any]:
+def _table(data: bytes, name: str, path: str, options: dict[str, Any]) -> Any:
     ending = extension(path)
     if ending in _EXCEL_ENGINES:
-        return (yield from _excel(data, name, ending, options))
-    pandas = yield LoadPackage("pandas", "pandas", f"Reading the table {name!r}")
+        return _excel(data, name, ending, options)
+    pandas = import_package("pandas", "pandas", f"Reading the table {name!r}")
     if ending == ".parquet":
         refuse_html(data, name)
-        yield LoadPackage("pyarrow", "pyarrow", "A Parquet file")
+        import_package("pyarrow", "pyarrow", "A Parquet file")
         with _explained(name, options):
             return pandas.read_parquet(io.BytesIO(data), **options)
     refuse_html(data, name)
@@ -180,7 +175,7 @@ def _hint_at_separator(table: Any, name: str, options: dict[str, Any]) -> None:
             return
 
 
-def _excel(data: bytes, name: str, ending: str, options: dict[str, Any]) -> Steps[Any]:
+def _excel(data: bytes, name: str, ending: str, options: dict[str, Any]) -> Any:
     refuse_html(data, name)
     if ending == ".xlsx" and not zipfile.is_zipfile(io.BytesIO(data)):
         raise UnreadableError(
@@ -189,33 +184,31 @@ def _excel(data: bytes, name: str, ending: str, options: dict[str, Any]) -> Step
         )
     if ending == ".xlsx":
         check_size(data, name)
-    pandas = yield LoadPackage("pandas", "pandas", f"Reading the table {name!r}")
+    pandas = import_package("pandas", "pandas", f"Reading the table {name!r}")
     engine = _EXCEL_ENGINES[ending]
-    yield LoadPackage(engine, engine, "This Excel file")
+    import_package(engine, engine, "This Excel file")
     with _explained(name, options):
         return pandas.read_excel(io.BytesIO(data), **options)
 
 
-def _text(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Steps[str]:
-    yield from ()
+def _text(data: bytes, name: str, _path: str, options: dict[str, Any]) -> str:
     encoding = options.pop("encoding", None)
     _refuse_options(options, name, "text")
     return decode(data, name, encoding)
 
 
-def _json(data: bytes, name: str, path: str, options: dict[str, Any]) -> Steps[Any]:
+def _json(data: bytes, name: str, path: str, options: dict[str, Any]) -> Any:
     """Read JSON: a list of records as a table, everything else as Python objects."""
-    value = yield from _json_objects(data, name, path, {})
+    value = _json_objects(data, name, path, {})
     if not (isinstance(value, list) and value and all(isinstance(row, dict) for row in value)):
         _refuse_options(options, name, "JSON")
         return value
-    pandas = yield LoadPackage("pandas", "pandas", f"Reading the records in {name!r}")
+    pandas = import_package("pandas", "pandas", f"Reading the records in {name!r}")
     with _explained(name, options):
         return pandas.DataFrame.from_records(value, **options)
 
 
-def _json_objects(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Steps[Any]:
-    yield from ()
+def _json_objects(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Any:
     if not data:
         raise UnreadableError(f"{name!r} is empty: there are 0 bytes in it.")
     refuse_html(data, name)
@@ -238,8 +231,7 @@ def _json_objects(data: bytes, name: str, _path: str, options: dict[str, Any]) -
         raise UnreadableError(f"Could not read {name!r}: {_sentence(error)}") from None
 
 
-def _picture(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Steps[Picture]:
-    yield from ()
+def _picture(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Picture:
     _refuse_options(options, name, "a picture")
     refuse_html(data, name)
     mimetype = pictures.mimetype_in(data)
@@ -251,9 +243,9 @@ def _picture(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Ste
     return Picture(name, mimetype, data)
 
 
-def _array(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Steps[Any]:
+def _array(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Any:
     refuse_html(data, name)
-    numpy = yield LoadPackage("numpy", "numpy", f"Reading the array {name!r}")
+    numpy = import_package("numpy", "numpy", f"Reading the array {name!r}")
     if zipfile.is_zipfile(io.BytesIO(data)):
         check_size(data, name)
     with _explained(name, options):

@@ -6,17 +6,13 @@ import csv
 import io
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from je_kernel.arguments import check_encoding
-from je_kernel.errors import ArgumentError, JeKernelError
-from je_kernel.files.errors import MissingPackageError
+from je_kernel.errors import ArgumentError, JeKernelError, MissingPackageError
 from je_kernel.files.names import extension
+from je_kernel.files.optional_packages import import_package
 from je_kernel.files.pictures import Picture
-from je_kernel.files.store import LoadPackage
-
-if TYPE_CHECKING:
-    from je_kernel.files.store import Steps
 
 __all__ = ["bytes_of"]
 
@@ -30,7 +26,7 @@ _BINARY_ENDINGS = frozenset(
 _FIGURE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".svg", ".pdf", ".webp"})
 
 
-def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Steps[Any]:
+def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Any:
     """Turn a Python object into what to write.
 
     Parameters
@@ -56,7 +52,7 @@ def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Steps
     """
     ending = extension(path)
     try:
-        return (yield from _made(value, name, ending, options))
+        return _made(value, name, ending, options)
     except JeKernelError:
         raise
     except ImportError as error:  # pandas says which package it needs for an option
@@ -75,7 +71,7 @@ def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Steps
         ) from error
 
 
-def _made(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps[Any]:
+def _made(value: Any, name: str, ending: str, options: dict[str, Any]) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         _refuse_options(options, "bytes")
         return value
@@ -85,14 +81,14 @@ def _made(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps[
     if isinstance(value, str):
         return _text(value, name, ending, options)
     if _is(value, "pandas", "DataFrame", "Series"):
-        return (yield from _table(value, name, ending, options))
+        return _table(value, name, ending, options)
     if figure := _figure_in(value):
         return _figure(figure, name, ending, options)
     if _is(value, "PIL.Image", "Image"):
         return _pillow(value, name, ending, options)
     if _is(value, "numpy", "ndarray"):
-        return (yield from _array(value, name, ending, options))
-    return (yield from _plain(value, name, ending, options))
+        return _array(value, name, ending, options)
+    return _plain(value, name, ending, options)
 
 
 def _refuse_options(options: dict[str, Any], what: str) -> None:
@@ -121,7 +117,7 @@ def _text(value: str, name: str, ending: str, options: dict[str, Any]) -> bytes:
     return value.encode(encoding)
 
 
-def _table(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps[bytes]:
+def _table(value: Any, name: str, ending: str, options: dict[str, Any]) -> bytes:
     pandas = sys.modules["pandas"]
     frame = value.to_frame() if isinstance(value, pandas.Series) else value
     if ending in _SEPARATED_ENDINGS:
@@ -135,11 +131,11 @@ def _table(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps
         frame.to_csv(target, encoding=encoding, **options)
         return target.getvalue()
     if ending == ".xlsx":
-        yield LoadPackage("openpyxl", "openpyxl", "Writing an Excel file")
+        import_package("openpyxl", "openpyxl", "Writing an Excel file")
         _keep_only_real_index(frame, options)
         return _written(lambda target: frame.to_excel(target, **options))
     if ending == ".parquet":
-        yield LoadPackage("pyarrow", "pyarrow", "Writing a Parquet file")
+        import_package("pyarrow", "pyarrow", "Writing a Parquet file")
         return _written(lambda target: frame.to_parquet(target, **options))
     if ending in _JSON_ENDINGS | _LINES_ENDINGS:
         options = {
@@ -206,7 +202,7 @@ def _pillow(image: Any, name: str, ending: str, options: dict[str, Any]) -> byte
     return _written(lambda target: image.save(target, format=chosen, **options))
 
 
-def _array(array: Any, name: str, ending: str, options: dict[str, Any]) -> Steps[bytes]:
+def _array(array: Any, name: str, ending: str, options: dict[str, Any]) -> bytes:
     numpy = sys.modules["numpy"]
     if ending == ".npy":
         return _written(lambda target: numpy.save(target, array, **options))
@@ -220,7 +216,7 @@ def _array(array: Any, name: str, ending: str, options: dict[str, Any]) -> Steps
     if ending in _JSON_ENDINGS:
         return _dumped(array.tolist(), name, options)
     if ending in _FIGURE_ENDINGS | {".bmp", ".gif"}:
-        image = yield LoadPackage("PIL.Image", "pillow", "Saving an array as a picture")
+        image = import_package("PIL.Image", "pillow", "Saving an array as a picture")
         return _pillow(image.fromarray(_pixels(array)), name, ending, options)
     raise _cannot(array, name, "can be saved as .npy, .csv, .json or a picture.")
 
@@ -236,7 +232,7 @@ def _pixels(array: Any) -> Any:
     return numpy.clip(numpy.rint(array), 0, 255).astype("uint8")
 
 
-def _plain(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps[bytes]:
+def _plain(value: Any, name: str, ending: str, options: dict[str, Any]) -> bytes:
     if ending in _JSON_ENDINGS:
         return _dumped(value, name, options)
     if ending in _LINES_ENDINGS and isinstance(value, (list, tuple)):
@@ -246,10 +242,10 @@ def _plain(value: Any, name: str, ending: str, options: dict[str, Any]) -> Steps
     if ending in (".csv", ".tsv") and _are_rows(value):
         return _rows(value, ending, options)
     if ending == ".npz" and isinstance(value, dict):
-        numpy = yield LoadPackage("numpy", "numpy", f"Saving {name!r}")
+        numpy = import_package("numpy", "numpy", f"Saving {name!r}")
         return _written(lambda target: numpy.savez(target, **value, **options))
     if ending == ".xlsx" and isinstance(value, dict) and value:
-        return (yield from _workbook(value, name, options))
+        return _workbook(value, name, options)
     advice = "Save lists and dicts as .json, and str(…) of anything as .txt."
     raise _cannot(value, name, f"does not fit this kind of file. {advice}")
 
@@ -291,10 +287,10 @@ def _rows(rows: Any, ending: str, options: dict[str, Any]) -> bytes:
     return target.getvalue().encode()
 
 
-def _workbook(sheets: dict[str, Any], name: str, options: dict[str, Any]) -> Steps[bytes]:
+def _workbook(sheets: dict[str, Any], name: str, options: dict[str, Any]) -> bytes:
     if not all(_is(frame, "pandas", "DataFrame") for frame in sheets.values()):
         raise _cannot(sheets, name, "makes a workbook only if it holds DataFrames, one a sheet.")
-    yield LoadPackage("openpyxl", "openpyxl", "Writing an Excel file")
+    import_package("openpyxl", "openpyxl", "Writing an Excel file")
     target = io.BytesIO()
     with sys.modules["pandas"].ExcelWriter(target, engine="openpyxl") as writer:
         for sheet, frame in sheets.items():

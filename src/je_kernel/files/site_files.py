@@ -1,4 +1,4 @@
-"""Files that were shipped with the site: listed in JSON and served over HTTP."""
+"""Files that are shipped with the site: listed in JSON and served over HTTP."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from urllib.parse import quote
 
 from je_kernel import javascript
 from je_kernel.files import names
-from je_kernel.files.entries import Entry, moment
-from je_kernel.files.kinds import mimetype_of
+from je_kernel.files.models import Info, info_of, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SiteFiles", "UnreachableSiteWarning", "entries_in"]
+__all__ = ["SiteFiles", "UnreachableSiteWarning", "infos_in"]
 
 _PATIENCE_MILLISECONDS = 10_000
 
 
 class UnreachableSiteWarning(UserWarning):
-    """The files that came with the site cannot be listed: a later call may."""
+    """The files of the site cannot be listed at the moment."""
 
 
 class SiteFiles:
@@ -36,28 +35,28 @@ class SiteFiles:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._folders: dict[str, dict[str, Entry]] = {}
+        self._folders: dict[str, dict[str, Info]] = {}
         self._failed = False
 
-    def ask_again(self) -> None:
-        """Begin another operation: each asks a site that it cannot reach once."""
+    def retry(self) -> None:
+        """Try to reach the site again. Each operation of a store tries once."""
         self._failed = False
 
-    async def folder(self, path: str) -> Mapping[str, Entry]:
-        """Return what is in a folder, by path: nothing if the site has no such folder."""
+    async def folder(self, path: str) -> Mapping[str, Info]:
+        """Return what is in a folder, by path. It is empty if the site has no such folder."""
         known = self._folders.get(path)
         if known is not None:
             return known
         if self._failed:
             return {}
-        # Asking only for folders that are listed spares the browser's console a 404.
+        # A request for a folder that does not exist would show a 404 in the browser's console.
         listed = path == "" or await self._is_folder(path)
         if self._failed:
             return {}
         try:
-            entries = entries_in(await self._listing(path)) if listed else {}
+            infos = infos_in(await self._listing(path)) if listed else {}
         except ValueError:
-            # Not remembered: the next operation asks once more.
+            # Not kept: the next operation tries again.
             self._failed = True
             warnings.warn(
                 "The files that came with this site cannot be listed now: are you offline? "
@@ -66,12 +65,12 @@ class SiteFiles:
                 stacklevel=2,
             )
             return {}
-        self._folders[path] = entries
-        return entries
+        self._folders[path] = infos
+        return infos
 
     async def _is_folder(self, path: str) -> bool:
-        entry = await self.entry(path)
-        return entry is not None and entry.folder
+        info = await self.stat(path)
+        return info is not None and info.folder
 
     async def _listing(self, path: str) -> bytes:
         address = f"{self._root}api/contents/{quote(names.join(path, 'all.json'))}"
@@ -83,12 +82,12 @@ class SiteFiles:
             raise ValueError(f"no listing: {error}") from None
         return b'{"content": []}' if content is None else javascript.bytes_of(content)
 
-    async def entry(self, path: str) -> Entry | None:
-        """Return what is known of a file or folder of the site."""
+    async def stat(self, path: str) -> Info | None:
+        """Return the metadata of a file or folder of the site, or None."""
         return (await self.folder(names.parent_of(path))).get(path)
 
     async def read(self, path: str) -> bytes | None:
-        """Read a file of the site."""
+        """Return the bytes of a file of the site, or None."""
         from pyodide.ffi import JsException
 
         try:
@@ -99,33 +98,33 @@ class SiteFiles:
 
     async def files_in(self, folder: str) -> list[str]:
         """Return the paths of the files in a folder of the site, at any depth."""
-        found: list[str] = []
-        for path, entry in (await self.folder(folder)).items():
-            found += await self.files_in(path) if entry.folder else [path]
-        return found
+        paths: list[str] = []
+        for path, info in (await self.folder(folder)).items():
+            paths += await self.files_in(path) if info.folder else [path]
+        return paths
 
     async def paths(self) -> list[str]:
         """Return the paths of all files and folders of the site."""
-        found: list[str] = []
+        paths: list[str] = []
         folders = [""]
         while folders:
             listings = await asyncio.gather(*(self.folder(folder) for folder in folders))
-            entries = [entry for listing in listings for entry in listing.values()]
-            found += [entry.path for entry in entries]
-            folders = [entry.path for entry in entries if entry.folder]
-        return found
+            infos = [info for listing in listings for info in listing.values()]
+            paths += [info.path for info in infos]
+            folders = [info.path for info in infos if info.folder]
+        return paths
 
     async def versions(self, paths: list[str]) -> dict[str, str | bool]:
-        """Return what the site has of some paths: a file's version, or True for a folder."""
-        found: dict[str, str | bool] = {}
+        """Return which of some paths the site has: a file's version, or True for a folder."""
+        versions: dict[str, str | bool] = {}
         for path in paths:
-            entry = await self.entry(path)
-            if entry is not None:
-                found[path] = True if entry.folder else entry.version
-        return found
+            info = await self.stat(path)
+            if info is not None:
+                versions[path] = True if info.folder else info.version
+        return versions
 
 
-def entries_in(listing: bytes) -> dict[str, Entry]:
+def infos_in(listing: bytes) -> dict[str, Info]:
     """Read a folder's listing, as JupyterLite's build writes it.
 
     Parameters
@@ -136,31 +135,30 @@ def entries_in(listing: bytes) -> dict[str, Entry]:
     Returns
     -------
     dict
-        The entries, by path.
+        The metadata of its files and folders, by path.
 
     Raises
     ------
     ValueError
-        If it is no listing: the answer of a login page, say.
+        If it is not a listing, but the response of a login page, for example.
     """
     try:
         models: Any = json.loads(listing)["content"]
     except (KeyError, TypeError):
         raise ValueError("This is not the listing of a folder.") from None
-    entries = (_entry(model) for model in models if isinstance(model, dict) and model.get("path"))
-    return {entry.path: entry for entry in entries}
+    infos = (_info_of(model) for model in models if isinstance(model, dict) and model.get("path"))
+    return {info.path: info for info in infos}
 
 
-def _entry(model: Mapping[str, Any]) -> Entry:
-    path, folder = str(model["path"]), model.get("type") == "directory"
+def _info_of(model: Mapping[str, Any]) -> Info:
     size = int(model.get("size") or 0)
-    return Entry(
-        path=path,
-        folder=folder,
-        size=0 if folder else size,
+    return info_of(
+        str(model["path"]),
+        folder=model.get("type") == "directory",
+        size=size,
         modified=moment(model.get("last_modified")),
         created=moment(model.get("created")),
-        mimetype="" if folder else str(model.get("mimetype") or mimetype_of(path)),
-        shipped=True,
+        mimetype=str(model.get("mimetype") or "") or None,
+        from_site=True,
         version=f"site {model.get('last_modified')} {size}",
     )

@@ -1,269 +1,134 @@
-"""What a place for files has to be able to do, and the two ways to ask it.
-
-An operation on files (see `je_kernel.files.operations`) is a generator: it
-yields what it wants done (`Request`), is sent the answer, and returns its
-result. It does no input or output by itself, so one operation serves both
-`run` and `run_async`, and every store.
-"""
+"""The interface of a store: a place that holds files, addressed by path."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
-
-from je_kernel.files.packages import load
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from je_kernel.files.entries import Entry
+    from collections.abc import Sequence
 
-__all__ = [
-    "Children",
-    "Copy",
-    "Found",
-    "Has",
-    "LoadPackage",
-    "MakeFolder",
-    "Measure",
-    "Move",
-    "NewFile",
-    "Paths",
-    "Read",
-    "Remove",
-    "Request",
-    "Stat",
-    "Steps",
-    "Store",
-    "Write",
-    "run",
-    "run_async",
+    from je_kernel.files.models import Info, Usage
+
+__all__ = ["CHANGED", "NOTHING", "Contents", "Problem", "Refusal", "Store", "Versions"]
+
+Problem: TypeAlias = Literal[
+    "changed",
+    "exists",
+    "folder",
+    "gone",
+    "large",
+    "lost",
+    "not-folder",
+    "shipped-delete",
+    "shipped-rename",
 ]
+"""Why a store refuses an operation."""
 
-Result = TypeVar("Result")
+CHANGED: frozenset[Problem] = frozenset({"changed", "exists", "gone"})
+"""The problems of a write whose expected version is not the current one."""
 
+Contents: TypeAlias = Mapping[str, bytes | bytearray | memoryview]
+"""Files to write: their bytes, by path."""
 
-@dataclass(frozen=True)
-class Stat:
-    """Look at a file or folder. The answer is its `Entry`, or None."""
+Versions: TypeAlias = Mapping[str, str | None]
+"""Versions of files (`Info.version`) by path; None where there is no file."""
 
-    path: str
-
-
-@dataclass(frozen=True)
-class Has:
-    """Ask whether there is a file or folder, without looking at it. The answer is a bool."""
-
-    path: str
+NOTHING: Versions = MappingProxyType({})
+"""No versions: nothing is expected."""
 
 
-@dataclass(frozen=True)
-class Children:
-    """List a folder. The answer is a list of `Entry`, in no order."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class Paths:
-    """List the paths of all files, to say which one was meant. The answer is a list of str."""
-
-
-@dataclass(frozen=True)
-class Read:
-    """Read a file. The answer is `Found`, or None if there is no such file."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class NewFile:
-    """A file to write.
+class Refusal(Exception):  # noqa: N818
+    """A store refuses an operation. `je_kernel.files.messages` has the texts for people.
 
     Parameters
     ----------
+    problem
+        The reason.
     path
-        Where to write it. Folders that are not there are made.
-    data
-        What to write. It is not copied before it is in the store.
-    mimetype
-        What kind of file it is.
+        The file or folder that is the reason.
     """
 
-    path: str
-    data: bytes | bytearray | memoryview
-    mimetype: str
-
-
-@dataclass(frozen=True)
-class Write:
-    """Write files: all of them, or none. The answer is a list of `Entry`.
-
-    Nothing else is written between the check of what is expected and the write.
-
-    Parameters
-    ----------
-    files
-        What to write.
-    new
-        Refuse if a file is there already.
-    expected
-        By path, the `Entry.version` that a file must have now, or None where
-        there must be no file. They need not be files that are written.
-    """
-
-    files: tuple[NewFile, ...]
-    new: bool = False
-    expected: Mapping[str, str | None] = field(default_factory=dict)
-
-    @property
-    def conditional(self) -> bool:
-        """Whether the write depends on what is there."""
-        return self.new or bool(self.expected)
-
-
-@dataclass(frozen=True)
-class MakeFolder:
-    """Make a folder, and those above it that are not there. The answer is None."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class Move:
-    """Give a file, or a folder with all that is in it, another path. The answer is its `Entry`."""
-
-    old: str
-    new: str
-    replace: bool = False
-
-
-@dataclass(frozen=True)
-class Copy:
-    """Copy a file, or a folder with all that is in it. The answer is the copy's `Entry`."""
-
-    old: str
-    new: str
-    replace: bool = False
-
-
-@dataclass(frozen=True)
-class Remove:
-    """Remove a file, or a folder with all that is in it. The answer is None."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Ask how full the storage is. The answer is a `Usage`."""
-
-
-@dataclass(frozen=True)
-class LoadPackage:
-    """Import a module, loading its package first where the kernel can. The answer is the module.
-
-    Parameters
-    ----------
-    module
-        The name to import.
-    package
-        The name to install it by.
-    purpose
-        What needs it, as the start of a sentence: ``"This Excel file"``.
-    """
-
-    module: str
-    package: str
-    purpose: str
-
-
-Request: TypeAlias = (
-    Stat
-    | Has
-    | Children
-    | Paths
-    | Read
-    | Write
-    | MakeFolder
-    | Move
-    | Copy
-    | Remove
-    | Measure
-    | LoadPackage
-)
-
-Steps: TypeAlias = Generator[Request, Any, Result]
-"""An operation: yields requests, is sent answers, returns its result."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file that was read, and what is known of it, of one and the same moment."""
-
-    entry: Entry
-    data: bytes
+    def __init__(self, problem: Problem, path: str) -> None:
+        super().__init__(problem, path)
+        self.problem = problem
+        self.path = path
 
 
 class Store(Protocol):
-    """A place for files."""
+    """A place that holds files.
+
+    Every method raises `Refusal`, or a `FilesError` with a message for people.
+    """
+
+    suspends: bool
+    """Whether its methods wait for the event loop. Those of other stores run to their end."""
 
     @property
     def name(self) -> str:
         """What this store is, for `je_kernel.doctor`."""
         ...
 
-    def perform(self, request: Request) -> Any:
-        """Do what is asked, and return the answer that the request's class describes.
+    async def stat(self, path: str) -> Info | None:
+        """Return the metadata of a file or folder, or None if it does not exist."""
+        ...
 
-        Raises
-        ------
-        FilesError
-            With a message for people.
+    async def exists(self, path: str) -> bool:
+        """Return whether a file or folder exists. This can be faster than `stat`."""
+        ...
+
+    async def children(self, path: str) -> Sequence[Info]:
+        """Return what is directly in a folder, in no order."""
+        ...
+
+    async def paths(self) -> Sequence[str]:
+        """Return the paths of all files, for suggestions. It may stop early."""
+        ...
+
+    async def read(self, path: str) -> tuple[Info, bytes] | None:
+        """Return a file's metadata and bytes, of one moment, or None if it does not exist."""
+        ...
+
+    async def write(
+        self, files: Contents, *, new: bool = False, expected: Versions = NOTHING
+    ) -> Sequence[Info]:
+        """Write files, all or none, and the folders above them.
+
+        Nothing else writes between the check of what is expected and the write.
+
+        Parameters
+        ----------
+        files
+            The files. Their bytes are not copied before they are in the store.
+        new
+            Refuse if one of the files exists.
+        expected
+            The version that files must have. They need not be files that are written.
+
+        Returns
+        -------
+        sequence of Info
+            The new metadata, in the order of `files`.
         """
         ...
 
-    async def perform_async(self, request: Request) -> Any:
-        """Do the same without blocking the kernel, where the store can."""
+    async def make_folder(self, path: str) -> None:
+        """Make a folder and those above it."""
         ...
 
+    async def move(self, old: str, new: str, *, replace: bool = False) -> Info:
+        """Give a file, or a folder with everything in it, another path."""
+        ...
 
-def run(steps: Steps[Result], store: Store) -> Result:
-    """Run an operation to its end on a store."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                answer = _answer(request, store)
-            except Exception as error:
-                request = steps.throw(error)
-            else:
-                request = steps.send(answer)
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
+    async def copy(self, old: str, new: str, *, replace: bool = False) -> Info:
+        """Copy a file, or a folder with everything in it. Return the copy's metadata."""
+        ...
 
+    async def remove(self, path: str) -> None:
+        """Remove a file, or a folder with everything in it."""
+        ...
 
-async def run_async(steps: Steps[Result], store: Store) -> Result:
-    """Run an operation to its end on a store, waiting without blocking."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                answer = await _answer_async(request, store)
-            except Exception as error:
-                request = steps.throw(error)
-            else:
-                request = steps.send(answer)
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
-
-
-def _answer(request: Request, store: Store) -> Any:
-    return load(request) if isinstance(request, LoadPackage) else store.perform(request)
-
-
-async def _answer_async(request: Request, store: Store) -> Any:
-    if isinstance(request, LoadPackage):
-        return load(request)
-    return await store.perform_async(request)
+    async def usage(self) -> Usage:
+        """Return how full the storage is."""
+        ...

@@ -1,38 +1,25 @@
-"""Files in JupyterLite's contents database, straight from the kernel's worker."""
+"""The store of JupyterLite's contents database, opened from the kernel's worker."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from je_kernel import javascript, runtime
+from je_kernel import javascript
+from je_kernel.errors import StoreError
 from je_kernel.files import messages, names
-from je_kernel.files.entries import Entry, Usage, moment
-from je_kernel.files.errors import Refused, StoreError
 from je_kernel.files.kinds import mimetype_of
-from je_kernel.files.store import (
-    Children,
-    Copy,
-    Found,
-    Has,
-    MakeFolder,
-    Measure,
-    Move,
-    Paths,
-    Read,
-    Remove,
-    Stat,
-    Write,
-)
+from je_kernel.files.models import Info, Usage, info_of, moment
+from je_kernel.files.store import NOTHING, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from je_kernel.files.errors import Problem
     from je_kernel.files.site_files import SiteFiles
-    from je_kernel.files.store import Request, Store
+    from je_kernel.files.store import Contents, Problem, Versions
 
 __all__ = ["ContentsStore"]
 
@@ -49,140 +36,120 @@ class ContentsStore:
     database
         Its name.
     site
-        The files that were shipped with the site.
+        The files that are shipped with the site.
     forget
-        Called with a path that is no more what it was, so that the mounted
-        drive forgets it too.
-    otherwise
-        The store for the moments when the kernel cannot wait: in a callback, or
-        in a browser without stack switching.
+        Called with each path that changes, so that the mounted drive does not
+        keep the old file.
     """
 
-    def __init__(
-        self,
-        database: str,
-        site: SiteFiles,
-        forget: Callable[[str], None],
-        otherwise: Store | None = None,
-    ) -> None:
+    suspends = True
+
+    def __init__(self, database: str, site: SiteFiles, forget: Callable[[str], None]) -> None:
         self.database = database
         self._site = site
         self._forget = forget
-        self._otherwise = otherwise
 
     @property
     def name(self) -> str:
         """What this store is."""
         return f"the contents database {self.database!r}"
 
-    def perform(self, request: Request) -> Any:
-        """Do what is asked, waiting for the database."""
-        if not runtime.can_run_sync():
-            if self._otherwise is not None:
-                return self._otherwise.perform(request)
-            raise StoreError(
-                "Files cannot be reached from here, because this browser or this callback cannot "
-                "wait. Use je_kernel.files.aio with await instead."
-            )
-        from pyodide.ffi import run_sync
+    async def stat(self, path: str) -> Info | None:
+        """Return the metadata of a file or folder, or None if it does not exist."""
+        async with self._errors():
+            return await self._stat(path)
 
-        answer, error = run_sync(self._settled(request))
-        if error is not None:
-            raise error
-        return answer
+    async def exists(self, path: str) -> bool:
+        """Return whether a file or folder exists."""
+        async with self._errors():
+            own = await javascript.contents().has(self.database, path)
+            return bool(own) or await self._site.stat(path) is not None
 
-    async def _settled(self, request: Request) -> tuple[Any, Exception | None]:
-        """Return the answer or the exception: the event loop reports what a task raises."""
-        try:
-            return await self.perform_async(request), None
-        except Exception as error:
-            return None, error
+    async def children(self, path: str) -> Sequence[Info]:
+        """Return what is directly in a folder."""
+        async with self._errors():
+            answer = await javascript.contents().children(self.database, path)
+            own = [_info_of(model) for model in json.loads(answer)]
+            infos = {**await self._site.folder(path), **{info.path: info for info in own}}
+            return list(infos.values())
 
-    async def perform_async(self, request: Request) -> Any:
-        """Do what is asked."""
-        from pyodide.ffi import JsException
+    async def paths(self) -> Sequence[str]:
+        """Return the paths of all files and folders."""
+        async with self._errors():
+            own = json.loads(await javascript.contents().paths(self.database))
+            return list(dict.fromkeys([*own, *await self._site.paths()]))
 
-        self._site.ask_again()
-        try:
-            return await self._perform(request)
-        except JsException as error:
-            raise await self._explained(error, request) from None
+    async def read(self, path: str) -> tuple[Info, bytes] | None:
+        """Return a file's metadata and bytes, or None if it does not exist."""
+        async with self._errors():
+            return await self._read(path)
 
-    async def _perform(self, request: Request) -> Any:
-        operations = javascript.contents()
-        match request:
-            case Stat(path):
-                return await self._stat(path)
-            case Has(path):
-                there = await operations.has(self.database, path)
-                return bool(there) or await self._site.entry(path) is not None
-            case Children(path):
-                return await self._children(path)
-            case Paths():
-                own = json.loads(await operations.paths(self.database))
-                return list(dict.fromkeys([*own, *await self._site.paths()]))
-            case Read(path):
-                return await self._read(path)
-            case Write():
-                return await self._write(request)
-            case MakeFolder(path):
-                options = await self._options(path)
-                await operations.makeFolder(self.database, path, options)
-            case Move(old, new, replace):
-                return await self._transfer(old, new, replace, moves=True)
-            case Copy(old, new, replace):
-                return await self._transfer(old, new, replace, moves=False)
-            case Remove(path):
-                await self._remove(path)
-            case Measure():
-                return await self._measure()
-            case _:
-                raise TypeError(f"The contents database cannot do {request!r}.")
-        return None
+    async def write(
+        self, files: Contents, *, new: bool = False, expected: Versions = NOTHING
+    ) -> Sequence[Info]:
+        """Write files, all or none, in one transaction."""
+        size = sum(memoryview(data).nbytes for data in files.values())
+        async with self._errors(size):
+            operations = javascript.contents()
+            batch = operations.batch()
+            for path, data in files.items():
+                batch.add(path, mimetype_of(path), memoryview(data).cast("B"))
+            options = await self._options(*files, *expected, isNew=new, expected=dict(expected))
+            answer = await self._unclaimed(lambda: operations.write(batch, self.database, options))
+            for path in files:
+                self._forget(path)
+            return [_info_of(model) for model in json.loads(answer)]
 
-    async def _stat(self, path: str) -> Entry | None:
+    async def make_folder(self, path: str) -> None:
+        """Make a folder and those above it."""
+        async with self._errors():
+            options = await self._options(path)
+            await javascript.contents().makeFolder(self.database, path, options)
+
+    async def move(self, old: str, new: str, *, replace: bool = False) -> Info:
+        """Give a file or folder another path."""
+        async with self._errors():
+            return await self._transfer(old, new, replace, moves=True)
+
+    async def copy(self, old: str, new: str, *, replace: bool = False) -> Info:
+        """Copy a file or folder."""
+        async with self._errors():
+            return await self._transfer(old, new, replace, moves=False)
+
+    async def remove(self, path: str) -> None:
+        """Remove a file or folder."""
+        async with self._errors():
+            operations = javascript.contents()
+            if not await operations.has(self.database, path):
+                raise Refusal("shipped-delete", path)
+            await operations.remove(self.database, path)
+            self._forget(path)
+
+    async def usage(self) -> Usage:
+        """Return how full the browser's storage is."""
+        async with self._errors():
+            return await self._usage()
+
+    async def _stat(self, path: str) -> Info | None:
         answer = await javascript.contents().stat(self.database, path)
-        return entry_of(json.loads(answer)) if answer else await self._site.entry(path)
+        return _info_of(json.loads(answer)) if answer else await self._site.stat(path)
 
-    async def _children(self, path: str) -> list[Entry]:
-        answer = await javascript.contents().children(self.database, path)
-        own = [entry_of(model) for model in json.loads(answer)]
-        entries = {**await self._site.folder(path), **{entry.path: entry for entry in own}}
-        return list(entries.values())
-
-    async def _read(self, path: str) -> Found | None:
+    async def _read(self, path: str) -> tuple[Info, bytes] | None:
         answer = await javascript.contents().read(self.database, path)
         if answer is not None:
-            entry = entry_of(json.loads(answer.entry))
-            return Found(entry, javascript.bytes_of(answer.content))
-        shipped = await self._site.entry(path)
+            return _info_of(json.loads(answer.entry)), javascript.bytes_of(answer.content)
+        shipped = await self._site.stat(path)
         if shipped is None:
             return None
         if shipped.folder:
-            raise Refused("folder", path)
+            raise Refusal("folder", path)
         data = await self._site.read(path)
         if data is None:
             raise StoreError(f"Could not read {path!r}: the site did not send it. Are you offline?")
-        return Found(dataclasses.replace(shipped, size=len(data)), data)
+        return dataclasses.replace(shipped, size=len(data)), data
 
-    async def _write(self, request: Write) -> list[Entry]:
-        operations = javascript.contents()
-        batch = operations.batch()
-        for file in request.files:
-            batch.add(file.path, file.mimetype, memoryview(file.data).cast("B"))
-        options = await self._options(
-            *(file.path for file in request.files),
-            *request.expected,
-            isNew=request.new,
-            expected=dict(request.expected),
-        )
-        answer = await self._once_alone(lambda: operations.write(batch, self.database, options))
-        for file in request.files:
-            self._forget(file.path)
-        return [entry_of(model) for model in json.loads(answer)]
-
-    async def _once_alone(self, change: Callable[[], Awaitable[Any]]) -> Any:
-        """Change the database once no kernel that has to do without transactions writes."""
+    async def _unclaimed(self, change: Callable[[], Awaitable[Any]]) -> Any:
+        """Change the database once no kernel on the mounted drive claims it."""
         from pyodide.ffi import JsException
 
         while True:
@@ -191,7 +158,7 @@ class ContentsStore:
             except JsException as error:
                 if not str(error.message).startswith("busy "):
                     raise
-            await asyncio.sleep(_BETWEEN_SECONDS)  # a claim ends by itself: see `drive.js`
+            await asyncio.sleep(_BETWEEN_SECONDS)  # claims expire: see `drive.js`
 
     async def _options(self, *paths: str, **more: Any) -> str:
         involved = dict.fromkeys(p for path in paths for p in (*names.parents_of(path), path))
@@ -199,38 +166,31 @@ class ContentsStore:
         for path in paths:
             for parent in names.parents_of(path):
                 if isinstance(shipped.get(parent), str):
-                    raise Refused("not-folder", parent)
+                    raise Refusal("not-folder", parent)
         return json.dumps({"shipped": shipped, **more})
 
-    async def _transfer(self, old: str, new: str, replace: bool, *, moves: bool) -> Entry:
+    async def _transfer(self, old: str, new: str, replace: bool, *, moves: bool) -> Info:
         operations = javascript.contents()
-        own, shipped = await operations.has(self.database, old), await self._site.entry(old)
+        own, shipped = await operations.has(self.database, old), await self._site.stat(old)
         batch = operations.batch()
         if shipped is not None and (shipped.folder or not own):
             if moves:  # the site's part of it would stay behind
-                raise Refused("shipped-rename", old)
+                raise Refusal("shipped-rename", old)
             for path in await self._site.files_in(old) if shipped.folder else [old]:
-                found = await self._read(path)
-                if found is not None and found.entry.shipped:
+                file = await self._read(path)
+                if file is not None and file[0].from_site:
                     target = new + path[len(old) :]
-                    batch.add(target, mimetype_of(target), memoryview(found.data))
+                    batch.add(target, mimetype_of(target), memoryview(file[1]))
         options = await self._options(new, moves=moves, replace=replace, mimetype=mimetype_of(new))
-        await self._once_alone(lambda: operations.transfer(batch, self.database, old, new, options))
+        await self._unclaimed(lambda: operations.transfer(batch, self.database, old, new, options))
         for path in (old, new):
             self._forget(path)
-        entry = await self._stat(new)
-        if entry is None:
-            raise Refused("lost", new)
-        return entry
+        info = await self._stat(new)
+        if info is None:
+            raise Refusal("lost", new)
+        return info
 
-    async def _remove(self, path: str) -> None:
-        operations = javascript.contents()
-        if not await operations.has(self.database, path):
-            raise Refused("shipped-delete", path)
-        await operations.remove(self.database, path)
-        self._forget(path)
-
-    async def _measure(self) -> Usage:
+    async def _usage(self) -> Usage:
         answer = json.loads(await javascript.contents().measure(self.database))
         sizes = [(str(path), int(size)) for path, size in answer["sizes"]]
         sizes.sort(key=lambda item: (-item[1], item[0]))
@@ -242,32 +202,43 @@ class ContentsStore:
             largest=tuple(sizes[:_MOST_LARGEST]),
         )
 
-    async def _explained(self, error: Any, request: Request) -> Exception:
-        """Return our exception for what JavaScript threw."""
-        kind, message = str(error.name), str(error.message)
-        if kind == "Refusal":
-            problem, _, path = message.partition(" ")
-            return Refused(cast("Problem", problem), path)
-        if kind in _FULL or "quota" in message.lower():
-            size = None
-            if isinstance(request, Write):
-                size = sum(memoryview(file.data).nbytes for file in request.files)
-            return messages.full(size, await self._usage_or_none())
-        return StoreError(f"The browser's storage failed: {message or kind}. Try once more.")
+    @contextlib.asynccontextmanager
+    async def _errors(self, size: int | None = None) -> AsyncIterator[None]:
+        """Raise errors of JavaScript as exceptions of ours.
+
+        Parameters
+        ----------
+        size
+            How many bytes are written, if that is known.
+        """
+        from pyodide.ffi import JsException
+
+        self._site.retry()
+        try:
+            yield
+        except JsException as error:
+            kind, message = str(error.name), str(error.message)
+            if kind == "Refusal":
+                problem, _, path = message.partition(" ")
+                raise Refusal(cast("Problem", problem), path) from None
+            if kind in _FULL or "quota" in message.lower():
+                raise messages.full(size, await self._usage_or_none()) from None
+            raise StoreError(
+                f"The browser's storage failed: {message or kind}. Try once more."
+            ) from None
 
     async def _usage_or_none(self) -> Usage | None:
         from pyodide.ffi import JsException
 
         try:
-            return await self._measure()
+            return await self._usage()
         except JsException:
             return None
 
 
-def entry_of(model: Any) -> Entry:
-    """Return the entry that ``contents.js`` describes."""
-    return Entry(
-        path=model["path"],
+def _info_of(model: Any) -> Info:
+    return info_of(
+        model["path"],
         folder=model["folder"],
         size=int(model["size"]),
         modified=moment(model["modified"]),

@@ -1,43 +1,27 @@
-"""Files through the mounted drive: slower than the database, but synchronous in every browser.
+"""The store of the mounted drive: slower than the database, but synchronous in every browser.
 
-The page's contents manager does the work, so whatever keeps the site's files
-(memory, another drive) is what is written to.
+The page's contents manager reads and writes the files, wherever the site keeps them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from je_kernel import javascript
+from je_kernel.errors import StoreError
 from je_kernel.files import names
-from je_kernel.files.entries import Entry, Usage, moment
-from je_kernel.files.errors import Refused, StoreError
-from je_kernel.files.kinds import mimetype_of
-from je_kernel.files.site_files import entries_in
-from je_kernel.files.store import (
-    Children,
-    Copy,
-    Found,
-    Has,
-    MakeFolder,
-    Measure,
-    Move,
-    NewFile,
-    Paths,
-    Read,
-    Remove,
-    Stat,
-    Write,
-)
+from je_kernel.files.models import Info, Usage, info_of, moment
+from je_kernel.files.site_files import infos_in
+from je_kernel.files.store import NOTHING, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from je_kernel.files.errors import Problem
-    from je_kernel.files.store import Request
+    from je_kernel.files.store import Contents, Problem, Versions
 
 __all__ = ["DriveStore"]
 
@@ -56,79 +40,115 @@ class DriveStore:
         The address of the site, with a slash at its end.
     """
 
+    suspends = False
+
     def __init__(self, drive: Any, site: str) -> None:
         self._drive = drive
         self._site = site
-        self._listings: dict[str, dict[str, Entry]] = {}
+        self._listings: dict[str, dict[str, Info]] = {}
 
     @property
     def name(self) -> str:
         """What this store is."""
         return "the mounted drive"
 
-    async def perform_async(self, request: Request) -> Any:
-        """Do what is asked; the drive can only be waited for."""
-        return self.perform(request)
+    async def stat(self, path: str) -> Info | None:
+        """Return the metadata of a file or folder, or None if it does not exist."""
+        with _page_errors():
+            return self._stat(path)
 
-    def perform(self, request: Request) -> Any:
-        """Do what is asked."""
-        from pyodide.ffi import JsException
+    async def exists(self, path: str) -> bool:
+        """Return whether a file or folder exists."""
+        with _page_errors():
+            return self._drive.typeOf(path) is not None
 
-        try:
-            return self._perform(request)
-        except JsException as error:
-            raise _explained(error, request) from None
+    async def children(self, path: str) -> Sequence[Info]:
+        """Return what is directly in a folder."""
+        with _page_errors():
+            return self._children(path)
 
-    def _perform(self, request: Request) -> Any:
-        match request:
-            case Stat(path):
-                return self._stat(path)
-            case Has(path):
-                return self._drive.typeOf(path) is not None
-            case Children(path):
-                return [self._entry(model) for model in json.loads(self._drive.children(path))]
-            case Paths():
-                return list(self._paths())
-            case Read(path):
-                return self._read(path)
-            case Write():
-                return self._write(request)
-            case MakeFolder(path):
-                self._make_folders([*names.parents_of(path), path])
-            case Move(old, new, replace):
-                self._move(old, new, replace)
-                return self._there(new)
-            case Copy(old, new, replace):
-                self._copy(old, new, replace)
-                return self._there(new)
-            case Remove(path):
-                self._remove(path)
-            case Measure():
-                return self._measure()
-            case _:
-                raise TypeError(f"The drive cannot do {request!r}.")
-        return None
+    async def paths(self) -> Sequence[str]:
+        """Return the paths of the files in the first folders."""
+        with _page_errors():
+            return list(self._paths())
 
-    def _entry(self, model: Any) -> Entry:
-        return Entry(
-            path=model["path"],
-            folder=model["folder"],
-            size=int(model["size"]),
-            modified=moment(model["modified"]),
-            created=moment(model["created"]),
-            mimetype="" if model["folder"] else mimetype_of(model["path"]),
-            version=model["version"],
-        )
+    async def read(self, path: str) -> tuple[Info, bytes] | None:
+        """Return a file's metadata and bytes, or None if it does not exist."""
+        with _page_errors():
+            return self._read(path)
 
-    def _stat(self, path: str) -> Entry | None:
+    async def write(
+        self, files: Contents, *, new: bool = False, expected: Versions = NOTHING
+    ) -> Sequence[Info]:
+        """Write files. Several are not written in one step."""
+        with _page_errors(writes=True):
+            if not new and not expected:
+                self._check(files)
+                return self._write(files)
+            claim = self._drive.claim()
+            try:
+                self._check_versions(expected)
+                self._check(files, new)
+                if not self._drive.holds(claim):
+                    # This kernel was stopped for so long that another may write.
+                    raise StoreError("Nothing was saved: the browser was too slow. Try once more.")
+                return self._write(files)
+            finally:
+                self._drive.remove(claim)
+
+    async def make_folder(self, path: str) -> None:
+        """Make a folder and those above it."""
+        with _page_errors(writes=True):
+            self._make_folders([*names.parents_of(path), path])
+
+    async def move(self, old: str, new: str, *, replace: bool = False) -> Info:
+        """Give a file or folder another path."""
+        with _page_errors(writes=True):
+            info, shipped = self._existing(old), self._shipped(old)
+            if not self._is_own(info) or (shipped is not None and shipped.folder):
+                raise Refusal("shipped-rename", old)  # the site's part of it would stay behind
+            self._check_transfer(old, new, replace)
+            self._drive.rename(old, new)
+            for path in (old, new):
+                self._drive.forget(path)
+            return self._existing(new)
+
+    async def copy(self, old: str, new: str, *, replace: bool = False) -> Info:
+        """Copy a file or folder."""
+        with _page_errors(writes=True):
+            self._copy(old, new, replace)
+            return self._existing(new)
+
+    async def remove(self, path: str) -> None:
+        """Remove a file or folder."""
+        with _page_errors(writes=True):
+            info = self._existing(path)
+            if not self._is_own(info) and not (
+                info.folder and any(map(self._is_own, self._walk(path)))
+            ):
+                raise Refusal("shipped-delete", path)
+            self._drive.remove(path)
+            self._drive.forget(path)
+
+    async def usage(self) -> Usage:
+        """Return the sizes of the files. Only an asynchronous call tells how much is left."""
+        with _page_errors():
+            sizes = [(info.path, info.size) for info in self._walk("") if not info.folder]
+            sizes.sort(key=lambda item: (-item[1], item[0]))
+            return Usage(sum(size for _, size in sizes), None, tuple(sizes[:_MOST_LARGEST]))
+
+    def _stat(self, path: str) -> Info | None:
         answer = self._drive.stat(path)
-        return self._entry(json.loads(answer)) if answer else None
+        return _info_of(json.loads(answer)) if answer else None
 
-    def _there(self, path: str) -> Entry:
-        entry = self._stat(path)
-        if entry is None:
-            raise Refused("lost", path)
-        return entry
+    def _children(self, path: str) -> Sequence[Info]:
+        return [_info_of(model) for model in json.loads(self._drive.children(path))]
+
+    def _existing(self, path: str) -> Info:
+        info = self._stat(path)
+        if info is None:
+            raise Refusal("lost", path)
+        return info
 
     def _paths(self) -> Iterator[str]:
         folders = [""]
@@ -139,125 +159,99 @@ class DriveStore:
             for name in json.loads(self._drive.names(folder)):
                 path = names.join(folder, name)
                 yield path
-                # Looking each one up would cost a round trip: files have extensions.
+                # `typeOf` costs a round trip: what has an extension is a file.
                 if not names.extension(path) and self._drive.typeOf(path) == "folder":
                     folders.append(path)
 
-    def _read(self, path: str) -> Found | None:
-        entry = self._stat(path)
-        if entry is None:
+    def _read(self, path: str) -> tuple[Info, bytes] | None:
+        info = self._stat(path)
+        if info is None:
             return None
-        if entry.folder:
-            raise Refused("folder", path)
-        if not self._is_own(entry):
+        if info.folder:
+            raise Refusal("folder", path)
+        if not self._is_own(info):
             # The page changes what it reads of the site: it parses JSON, and all text is UTF-8.
             data = self._fetched("files", path)
             if data is not None:
-                return Found(dataclasses.replace(entry, size=len(data)), data)
+                return dataclasses.replace(info, size=len(data)), data
         content = self._drive.read(path)
-        if content is None:
-            return None
-        return Found(entry, javascript.bytes_of(content))
+        return None if content is None else (info, javascript.bytes_of(content))
 
-    def _write(self, request: Write) -> list[Entry]:
-        if not request.conditional:
-            return self._checked_write(request)
-        claim = self._drive.claim()
-        try:
-            return self._checked_write(request, claim)
-        finally:
-            self._drive.remove(claim)
-
-    def _checked_write(self, request: Write, claim: str | None = None) -> list[Entry]:
-        for path, version in request.expected.items():
-            self._check_version(path, version)
-        for file in request.files:
-            self._check(file, request)
-        if claim is not None and not self._drive.holds(claim):
-            # This kernel was stopped for so long that another may write.
-            raise StoreError("Nothing was saved: the browser was too slow. Try once more.")
+    def _write(self, files: Contents) -> Sequence[Info]:
         written = []
-        for file in request.files:
-            self._make_folders(names.parents_of(file.path))
-            self._drive.write(file.path, memoryview(file.data).cast("B"))
-            self._drive.forget(file.path)
-            written.append(self._written(file))
+        for path, data in files.items():
+            self._make_folders(names.parents_of(path))
+            self._drive.write(path, memoryview(data).cast("B"))
+            self._drive.forget(path)
+            written.append(self._written(path, memoryview(data).nbytes))
         return written
 
-    def _check(self, file: NewFile, request: Write) -> None:
-        there = self._stat(file.path)
-        if there is not None and there.folder:
-            raise Refused("folder", file.path)
-        if request.new and there is not None:
-            raise Refused("exists", file.path)
+    def _check(self, paths: Iterable[str], new: bool = False) -> None:
+        for path in paths:
+            info = self._stat(path)
+            if info is not None and info.folder:
+                raise Refusal("folder", path)
+            if info is not None and new:
+                raise Refusal("exists", path)
 
-    def _check_version(self, path: str, version: str | None) -> None:
-        there = self._stat(path)
-        if there is None and version is not None:
-            raise Refused("gone", path)
-        if there is not None and there.version != version:
-            raise Refused("exists" if version is None else "changed", path)
+    def _check_versions(self, expected: Versions) -> None:
+        for path, version in expected.items():
+            info = self._stat(path)
+            if info is None and version is not None:
+                raise Refusal("gone", path)
+            if info is not None and info.version != version:
+                raise Refusal("exists" if version is None else "changed", path)
 
-    def _written(self, file: NewFile) -> Entry:
-        entry = self._stat(file.path)
-        size = memoryview(file.data).nbytes
-        # A notebook's JSON is written in the page's own way: its length is not ours.
-        exact = not file.path.lower().endswith(".ipynb")
-        if entry is None or (exact and entry.size != size):
+    def _written(self, path: str, size: int) -> Info:
+        info = self._stat(path)
+        # The page formats a notebook's JSON: its size is another one.
+        exact = not path.lower().endswith(".ipynb")
+        if info is None or (exact and info.size != size):
             raise StoreError(
-                f"{file.path!r} was not saved: the page did not keep it. "
+                f"{path!r} was not saved: the page did not keep it. "
                 "Is the browser's storage full? files.usage() tells."
             )
-        return entry
+        return info
 
-    def _make_folders(self, paths: tuple[str, ...] | list[str]) -> None:
+    def _make_folders(self, paths: Iterable[str]) -> None:
         for path in paths:
             kind = self._drive.typeOf(path)
             if kind == "file":
-                raise Refused("not-folder", path)
+                raise Refusal("not-folder", path)
             if kind is None:
                 self._drive.makeFolder(path)
                 self._drive.forget(path)
 
-    def _of_site(self, path: str) -> Entry | None:
-        """Return what the site has at a path. The page does not say whose a file is."""
+    def _shipped(self, path: str) -> Info | None:
+        """Return what the site has at a path. The page does not tell whose a file is."""
         if self._drive.driveName:
             return None
         parent = names.parent_of(path)
         if parent not in self._listings:
-            above = self._of_site(parent) if parent else None
+            above = self._shipped(parent) if parent else None
             if parent and (above is None or not above.folder):
                 return None
             listing = self._fetched("api/contents", names.join(parent, "all.json"))
             try:
-                self._listings[parent] = entries_in(listing or b"")
+                self._listings[parent] = infos_in(listing or b"")
             except ValueError:
-                return None  # it cannot be reached: the next operation asks once more
+                return None  # the site cannot be reached: the next operation tries again
         return self._listings[parent].get(path)
 
     def _fetched(self, root: str, path: str) -> bytes | None:
         content = self._drive.fetched(f"{self._site}{root}/{quote(path)}")
         return None if content is None else javascript.bytes_of(content)
 
-    def _is_own(self, entry: Entry) -> bool:
-        shipped = self._of_site(entry.path)
-        return shipped is None or shipped.modified != entry.modified
+    def _is_own(self, info: Info) -> bool:
+        shipped = self._shipped(info.path)
+        return shipped is None or shipped.modified != info.modified
 
-    def _walk(self, folder: str) -> Iterator[Entry]:
-        """Look at all that is in a folder, at any depth."""
-        for entry in self._perform(Children(folder)):
-            yield entry
-            if entry.folder:
-                yield from self._walk(entry.path)
-
-    def _move(self, old: str, new: str, replace: bool) -> None:
-        entry, shipped = self._there(old), self._of_site(old)
-        if not self._is_own(entry) or (shipped is not None and shipped.folder):
-            raise Refused("shipped-rename", old)  # the site's part of it would stay behind
-        self._check_transfer(old, new, replace)
-        self._drive.rename(old, new)
-        for path in (old, new):
-            self._drive.forget(path)
+    def _walk(self, folder: str) -> Iterator[Info]:
+        """Yield everything in a folder, at any depth."""
+        for info in self._children(folder):
+            yield info
+            if info.folder:
+                yield from self._walk(info.path)
 
     def _copy(self, old: str, new: str, replace: bool) -> None:
         self._check_transfer(old, new, replace)
@@ -266,41 +260,44 @@ class DriveStore:
             for name in json.loads(self._drive.names(old)):
                 self._copy(names.join(old, name), names.join(new, name), replace)
             return
-        found = self._read(old)
-        if found is None:
-            raise Refused("lost", old)
-        self._write(Write((NewFile(new, found.data, mimetype_of(new)),)))
+        file = self._read(old)
+        if file is None:
+            raise Refusal("lost", old)
+        self._check([new])
+        self._write({new: file[1]})
 
     def _check_transfer(self, old: str, new: str, replace: bool) -> None:
         if self._drive.typeOf(old) is None:
-            raise Refused("lost", old)
+            raise Refusal("lost", old)
         if not replace and self._drive.typeOf(new) is not None:
-            raise Refused("exists", new)
+            raise Refusal("exists", new)
         self._make_folders(names.parents_of(new))
 
-    def _remove(self, path: str) -> None:
-        entry = self._there(path)
-        if not self._is_own(entry) and not (
-            entry.folder and any(map(self._is_own, self._walk(path)))
-        ):
-            raise Refused("shipped-delete", path)
-        self._drive.remove(path)
-        self._drive.forget(path)
 
-    def _measure(self) -> Usage:
-        sizes = [(entry.path, entry.size) for entry in self._walk("") if not entry.folder]
-        sizes.sort(key=lambda item: (-item[1], item[0]))
-        # How much is left can only be asked asynchronously.
-        return Usage(sum(size for _, size in sizes), None, tuple(sizes[:_MOST_LARGEST]))
-
-
-def _explained(error: Any, request: Request) -> Exception:
-    if str(error.name) == "Refusal":
-        problem, _, path = str(error.message).partition(" ")
-        return Refused(cast("Problem", problem), path)
-    said = str(getattr(error, "message", "") or error).rstrip(".")
-    looks = isinstance(request, (Stat, Has, Children, Paths, Read, Measure))
-    why = "" if looks else " The drive may be read-only, or full."
-    return StoreError(
-        f"The page did not do what it was asked: {said}.{why} Reload the page, and try once more."
+def _info_of(model: Any) -> Info:
+    return info_of(
+        model["path"],
+        folder=model["folder"],
+        size=int(model["size"]),
+        modified=moment(model["modified"]),
+        created=moment(model["created"]),
+        version=model["version"],
     )
+
+
+@contextlib.contextmanager
+def _page_errors(*, writes: bool = False) -> Iterator[None]:
+    """Raise errors of the page as exceptions of ours."""
+    from pyodide.ffi import JsException
+
+    try:
+        yield
+    except JsException as error:
+        if str(error.name) == "Refusal":
+            problem, _, path = str(error.message).partition(" ")
+            raise Refusal(cast("Problem", problem), path) from None
+        message = str(getattr(error, "message", "") or error).rstrip(".")
+        cause = " The drive may be read-only, or full." if writes else ""
+        raise StoreError(
+            f"The page could not do this: {message}.{cause} Reload the page, and try once more."
+        ) from None

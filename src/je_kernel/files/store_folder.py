@@ -1,10 +1,11 @@
-"""Files in a folder of this computer's disk: what CPython has."""
+"""The store of plain Python: a folder on the disk."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import shutil
 import sys
@@ -12,44 +13,28 @@ import tempfile
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from je_kernel.files import names
-from je_kernel.files.entries import Entry, Usage
-from je_kernel.files.errors import (
+from je_kernel.errors import (
     BadNameError,
     FilesError,
     MissingFileError,
     NoSpaceError,
     ReadOnlyError,
-    Refused,
     StoreError,
 )
-from je_kernel.files.kinds import mimetype_of
-from je_kernel.files.store import (
-    Children,
-    Copy,
-    Found,
-    Has,
-    MakeFolder,
-    Measure,
-    Move,
-    NewFile,
-    Paths,
-    Read,
-    Remove,
-    Stat,
-    Write,
-)
+from je_kernel.files import names
+from je_kernel.files.models import Info, Usage, info_of
+from je_kernel.files.store import NOTHING, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from je_kernel.files.store import Request
+    from je_kernel.files.store import Contents, Versions
 
 __all__ = ["FolderStore"]
 
-_MOST_PATHS = 5000  # enough to guess from; a home folder holds millions
+_MOST_PATHS = 5000  # enough for suggestions; a home folder can hold millions
 _MOST_LARGEST = 5
 
 
@@ -59,10 +44,12 @@ class FolderStore:
     Parameters
     ----------
     root
-        The folder that names cannot leave.
+        The top folder of the files.
     why
         Why this store was chosen, for `je_kernel.doctor`.
     """
+
+    suspends = False
 
     def __init__(self, root: str | os.PathLike[str], why: str = "") -> None:
         self.root = Path(root).resolve()
@@ -73,56 +60,107 @@ class FolderStore:
         """What this store is."""
         return "a folder of this computer"
 
-    async def perform_async(self, request: Request) -> Any:
-        """Do what is asked; a disk is quick enough not to wait for."""
-        return self.perform(request)
+    async def stat(self, path: str) -> Info | None:
+        """Return the metadata of a file or folder, or None if it does not exist."""
+        with _disk_errors():
+            return self._info(path)
 
-    def perform(self, request: Request) -> Any:
-        """Do what is asked."""
-        changes = isinstance(request, (Write, MakeFolder, Move, Copy, Remove))
-        try:
-            with alone_in(self.root) if changes else contextlib.nullcontext():
-                return self._perform(request)
-        except (FilesError, Refused):
-            raise
-        except OSError as error:
-            raise _explained(error) from error
+    async def exists(self, path: str) -> bool:
+        """Return whether a file or folder exists."""
+        with _disk_errors():
+            return self._info(path) is not None
 
-    def _perform(self, request: Request) -> Any:
-        match request:
-            case Stat(path):
-                return self._entry(path)
-            case Has(path):
-                return self._entry(path) is not None
-            case Children(path):
-                return self._children(path)
-            case Paths():
-                return self._paths()
-            case Read(path):
-                return self._read(path)
-            case Write():
-                return self._write(request)
-            case MakeFolder(path):
-                return self._make_folder(self._place(path), path)
-            case Move(old, new, replace):
-                return self._move(old, new, replace)
-            case Copy(old, new, replace):
-                return self._copy(old, new, replace)
-            case Remove(path):
-                return self._remove(path)
-            case Measure():
-                return self._measure()
-        raise TypeError(f"A folder cannot do {request!r}.")
+    async def children(self, path: str) -> Sequence[Info]:
+        """Return what is directly in a folder."""
+        found = []
+        with _disk_errors(), os.scandir(self._disk_path(path)) as scan:
+            for item in scan:
+                inside = names.join(path, unicodedata.normalize("NFC", item.name))
+                with contextlib.suppress(OSError):  # a dangling link, or deleted meanwhile
+                    found.append(_described(inside, item.stat(), item.is_dir()))
+        return found
 
-    def _place(self, path: str) -> Path:
-        """Return where a path is, refusing links that lead out of the root."""
+    async def paths(self) -> Sequence[str]:
+        """Return the paths of all files, up to a limit."""
+        with _disk_errors():
+            return list(itertools.islice(self._walk(), _MOST_PATHS))
+
+    async def read(self, path: str) -> tuple[Info, bytes] | None:
+        """Return a file's metadata and bytes, or None if it does not exist."""
+        with _disk_errors():
+            place = self._disk_path(path)
+            if place.is_dir():
+                raise Refusal("folder", path)
+            try:
+                with place.open("rb") as file:
+                    status = os.fstat(file.fileno())
+                    return _described(path, status, folder=False), file.read()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    async def write(
+        self, files: Contents, *, new: bool = False, expected: Versions = NOTHING
+    ) -> Sequence[Info]:
+        """Write files, all or none."""
+        with self._alone():
+            return self._write(files, new, expected)
+
+    async def make_folder(self, path: str) -> None:
+        """Make a folder and those above it."""
+        with self._alone():
+            self._make_folder(self._disk_path(path), path)
+
+    async def move(self, old: str, new: str, *, replace: bool = False) -> Info:
+        """Give a file or folder another path."""
+        with self._alone():
+            source, target = self._transfer(old, new, replace)
+            source.replace(target)
+            return self._existing(new)
+
+    async def copy(self, old: str, new: str, *, replace: bool = False) -> Info:
+        """Copy a file or folder."""
+        with self._alone():
+            source, target = self._transfer(old, new, replace)
+            if source.is_dir():
+                shutil.copytree(source, target)
+            else:
+                self._write({new: source.read_bytes()})
+            return self._existing(new)
+
+    async def remove(self, path: str) -> None:
+        """Remove a file or folder."""
+        with self._alone():
+            place = self._disk_path(path)
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            else:
+                place.unlink()
+
+    async def usage(self) -> Usage:
+        """Return how full the disk is."""
+        with _disk_errors():
+            sizes = []
+            for path in itertools.islice(self._walk(), _MOST_PATHS):
+                with contextlib.suppress(OSError):
+                    sizes.append((path, (self.root / path).stat().st_size))
+            sizes.sort(key=lambda item: (-item[1], item[0]))
+            used = sum(size for _, size in sizes)
+            return Usage(used, shutil.disk_usage(self.root).free, tuple(sizes[:_MOST_LARGEST]))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with _disk_errors(), alone_in(self.root):
+            yield
+
+    def _disk_path(self, path: str) -> Path:
+        """Return a path on the disk. Refuse symbolic links that lead out of the root."""
         place = self._composed(path)
         if not place.resolve().is_relative_to(self.root):
             raise BadNameError(f"{path!r} is a link that leads out of your files.")
         return place
 
     def _composed(self, path: str) -> Path:
-        """Return where a path is, also if the disk holds its name in another Unicode form."""
+        """Return a path on the disk, whose names may be in another Unicode form."""
         place = self.root / path
         if path.isascii() or os.path.lexists(place):
             return place
@@ -139,24 +177,12 @@ class FolderStore:
             place = following
         return place
 
-    def _entry(self, path: str) -> Entry | None:
+    def _info(self, path: str) -> Info | None:
         try:
-            place = self._place(path)
+            place = self._disk_path(path)
             return _described(path, place.stat(), place.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return None
-
-    def _children(self, path: str) -> list[Entry]:
-        found = []
-        with os.scandir(self._place(path)) as scan:
-            for item in scan:
-                inside = names.join(path, unicodedata.normalize("NFC", item.name))
-                with contextlib.suppress(OSError):  # a dangling link, or gone meanwhile
-                    found.append(_described(inside, item.stat(), item.is_dir()))
-        return found
-
-    def _paths(self) -> list[str]:
-        return [path for _, path in zip(range(_MOST_PATHS), self._walk(), strict=False)]
 
     def _walk(self) -> Iterator[str]:
         for folder, inner, files in os.walk(self.root):
@@ -165,55 +191,43 @@ class FolderStore:
                 place = (Path(folder) / name).relative_to(self.root)
                 yield unicodedata.normalize("NFC", place.as_posix())
 
-    def _read(self, path: str) -> Found | None:
-        place = self._place(path)
-        if place.is_dir():
-            raise Refused("folder", path)
-        try:
-            with place.open("rb") as file:
-                status = os.fstat(file.fileno())
-                return Found(_described(path, status, folder=False), file.read())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def _write(self, request: Write) -> list[Entry]:
-        """Write beside the old files first, then put all in place."""
+    def _write(
+        self, files: Contents, new: bool = False, expected: Versions = NOTHING
+    ) -> Sequence[Info]:
+        """Write temporary files beside the old files first, then rename them all."""
         staged: list[tuple[Path, Path]] = []
         try:
-            for path, version in request.expected.items():
+            for path, version in expected.items():
                 self._check_version(path, version)
-            for file in request.files:
-                place = self._place(file.path)
-                self._check(file, place, request)
-                self._make_folder(place.parent, names.parent_of(file.path))
-                staged.append((self._stage(file, place), place))
+            for path, data in files.items():
+                place = self._disk_path(path)
+                if place.is_dir():
+                    raise Refusal("folder", path)
+                if new and os.path.lexists(place):
+                    raise Refusal("exists", path)
+                self._make_folder(place.parent, names.parent_of(path))
+                staged.append((self._stage(data, place), place))
             for temporary, place in staged:
                 temporary.replace(place)
         except BaseException:
             for temporary, _ in staged:
                 temporary.unlink(missing_ok=True)
             raise
-        return [entry for f in request.files if (entry := self._entry(f.path)) is not None]
-
-    def _check(self, file: NewFile, place: Path, request: Write) -> None:
-        if place.is_dir():
-            raise Refused("folder", file.path)
-        if request.new and os.path.lexists(place):
-            raise Refused("exists", file.path)
+        return [info for path in files if (info := self._info(path)) is not None]
 
     def _check_version(self, path: str, version: str | None) -> None:
-        now = self._entry(path)
+        now = self._info(path)
         if now is None and version is not None:
-            raise Refused("gone", path)
+            raise Refusal("gone", path)
         if now is not None and now.version != version:
-            raise Refused("exists" if version is None else "changed", path)
+            raise Refusal("exists" if version is None else "changed", path)
 
-    def _stage(self, file: NewFile, place: Path) -> Path:
+    def _stage(self, data: bytes | bytearray | memoryview, place: Path) -> Path:
         handle, name = tempfile.mkstemp(prefix=names.OWN_PREFIX, dir=place.parent)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as target:
-                target.write(file.data)
+                target.write(data)
                 target.flush()
                 os.fsync(target.fileno())
             temporary.chmod(place.stat().st_mode if place.exists() else 0o666 & ~_umask())
@@ -228,58 +242,40 @@ class FolderStore:
         except (FileExistsError, NotADirectoryError):
             above = (*names.parents_of(path), path)
             blocking = next((p for p in above if not (self.root / p).is_dir()), path)
-            raise Refused("not-folder", blocking) from None
+            raise Refusal("not-folder", blocking) from None
 
-    def _move(self, old: str, new: str, replace: bool) -> Entry:
-        source, target = self._transfer(old, new, replace)
-        source.replace(target)
-        return self._there(new)
-
-    def _copy(self, old: str, new: str, replace: bool) -> Entry:
-        source, target = self._transfer(old, new, replace)
-        if source.is_dir():
-            shutil.copytree(source, target)
-        else:
-            self._write(Write((NewFile(new, source.read_bytes(), mimetype_of(new)),)))
-        return self._there(new)
-
-    def _there(self, path: str) -> Entry:
-        entry = self._entry(path)
-        if entry is None:
-            raise Refused("lost", path)
-        return entry
+    def _existing(self, path: str) -> Info:
+        info = self._info(path)
+        if info is None:
+            raise Refusal("lost", path)
+        return info
 
     def _transfer(self, old: str, new: str, replace: bool) -> tuple[Path, Path]:
-        source, target = self._place(old), self._place(new)
-        # A disk that ignores capitals holds both names of a file that only changes them.
+        source, target = self._disk_path(old), self._disk_path(new)
+        # On a disk that ignores capitals, a name that changes only capitals exists already.
         if os.path.lexists(target) and not replace and not _same(source, target):
-            raise Refused("exists", new)
+            raise Refusal("exists", new)
         self._make_folder(target.parent, names.parent_of(new))
         return source, target
 
-    def _remove(self, path: str) -> None:
-        place = self._place(path)
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place)
-        else:
-            place.unlink()
 
-    def _measure(self) -> Usage:
-        sizes = []
-        for _, path in zip(range(_MOST_PATHS), self._walk(), strict=False):
-            with contextlib.suppress(OSError):
-                sizes.append((path, (self.root / path).stat().st_size))
-        sizes.sort(key=lambda item: (-item[1], item[0]))
-        used = sum(size for _, size in sizes)
-        return Usage(used, shutil.disk_usage(self.root).free, tuple(sizes[:_MOST_LARGEST]))
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Raise errors of the operating system as exceptions of ours."""
+    try:
+        yield
+    except FilesError:
+        raise
+    except OSError as error:
+        raise _explained(error) from error
 
 
 @contextlib.contextmanager
 def alone_in(root: Path) -> Iterator[None]:
-    """Keep the other kernels of this user from changing a folder at the same time.
+    """Lock a folder against changes by other kernels of this user.
 
-    The operating system gives a lock back when the process that holds it ends. The
-    folder itself cannot be locked on every disk (NFS) and system (Windows).
+    The operating system releases the lock when the process ends. The lock is a file
+    elsewhere, because NFS and Windows cannot lock the folder itself.
     """
     if sys.platform == "emscripten":  # one kernel, one disk
         yield
@@ -292,7 +288,7 @@ def alone_in(root: Path) -> Iterator[None]:
         if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # closing the file gives it back
+            msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # released when the file is closed
         else:
             import fcntl
 
@@ -302,17 +298,16 @@ def alone_in(root: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _described(path: str, status: os.stat_result, folder: bool) -> Entry:
-    # Where the birth time is not known, the oldest time there is.
+def _described(path: str, status: os.stat_result, folder: bool) -> Info:
+    # Where the disk has no birth time, the oldest of the others.
     born = getattr(status, "st_birthtime", min(status.st_ctime, status.st_mtime))
-    return Entry(
-        path=path,
+    return info_of(
+        path,
         folder=folder,
-        size=0 if folder else status.st_size,
+        size=status.st_size,
         modified=datetime.fromtimestamp(status.st_mtime, UTC),
         created=datetime.fromtimestamp(born, UTC),
-        mimetype="" if folder else mimetype_of(path),
-        # The inode is another one after each save of ours, whatever the clock's steps.
+        # Each save of ours makes a new inode, also within one tick of the clock.
         version=f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}",
     )
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_flag
-from je_kernel.files import choose, names
-from je_kernel.files.errors import MissingFileError
-from je_kernel.files.store import Children, Found, Paths, Read
+from je_kernel.errors import MissingFileError
+from je_kernel.files import names, store_selection
 from je_kernel.notebook.errors import (
     AmbiguousNotebookError,
     UnknownNotebookError,
@@ -22,8 +21,9 @@ from je_kernel.notebook.saving import save_in_front_end
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from je_kernel.files.choose import Place
-    from je_kernel.files.store import Steps
+    from je_kernel.files.models import Info
+    from je_kernel.files.operations import Operations
+    from je_kernel.files.store import Store
 
 __all__ = ["SavedNotebook", "current", "find", "parsed", "running_cell", "running_source"]
 
@@ -99,38 +99,39 @@ def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
         If there is no notebook of this name.
     """
     check_flag(save, "save")
-    place = choose.here()
+    operations = store_selection.current()
     cell_id = running_cell()
     mark = save_in_front_end() if save and cell_id is not None else None
     if name is not None:
-        found = place.run(_named(place, name))
+        file = operations.run(_named(operations, name))
     elif cell_id is None:
         raise UnknownNotebookError(_no_cell())
     else:
-        found = place.run(find(cell_id, place.operations.folder, mark))
-    return _described(found, cell_id)
+        file = operations.run(find(operations, cell_id, mark))
+    return _described(*file, cell_id)
 
 
-def find(cell_id: str, folder: str, mark: str | None = None) -> Steps[Found]:
+async def find(operations: Operations, cell_id: str, mark: str | None = None) -> tuple[Info, bytes]:
     """Find the saved notebook that holds a cell, first in a folder and then everywhere.
 
     Parameters
     ----------
+    operations
+        The operations on the files of the folder that the kernel was started in.
     cell_id
         The cell's id.
-    folder
-        The folder the kernel was started in, where the notebook is.
     mark
         What the notebook holds if it was just saved. JupyterLab gives cells of the
         formats 4.0 to 4.4, as Google Colab writes them, no ids to be known by.
     """
-    near = [entry.path for entry in (yield Children(folder)) if _is_notebook(entry.path)]
-    holding = yield from _holding(cell_id, near)
+    store, folder = operations.store, operations.folder
+    near = [info.path for info in await store.children(folder) if _is_notebook(info.path)]
+    holding = await _holding(store, cell_id, near)
     if not holding and mark is not None:
-        holding = yield from _holding_text(mark, near)
+        holding = await _holding_text(store, mark, near)
     if not holding:  # listing everything takes long where there is much
-        far = [path for path in (yield Paths()) if _is_notebook(path) and path not in near]
-        holding = yield from _holding(cell_id, far)
+        far = [path for path in await store.paths() if _is_notebook(path) and path not in near]
+        holding = await _holding(store, cell_id, far)
     if len(holding) == 1:
         return holding[0]
     if holding:
@@ -149,37 +150,37 @@ def _is_notebook(path: str) -> bool:
     return name.endswith(_EXTENSION) and not is_copy
 
 
-def _holding(cell_id: str, paths: list[str]) -> Steps[list[Found]]:
+async def _holding(store: Store, cell_id: str, paths: list[str]) -> list[tuple[Info, bytes]]:
     # Parsing is what takes time: few files mention the id at all.
-    mentioning = yield from _holding_text(cell_id, paths)
-    return [found for found in mentioning if _has_cell(found, cell_id)]
+    mentioning = await _holding_text(store, cell_id, paths)
+    return [file for file in mentioning if _has_cell(*file, cell_id)]
 
 
-def _holding_text(text: str, paths: list[str]) -> Steps[list[Found]]:
+async def _holding_text(store: Store, text: str, paths: list[str]) -> list[tuple[Info, bytes]]:
     holding = []
     for path in paths:
-        found: Found | None = yield Read(path)
-        if found is not None and text.encode() in found.data:
-            holding.append(found)
+        file = await store.read(path)
+        if file is not None and text.encode() in file[1]:
+            holding.append(file)
     return holding
 
 
-def _has_cell(found: Found, cell_id: str) -> bool:
+def _has_cell(info: Info, data: bytes, cell_id: str) -> bool:
     try:
-        cells = parsed(found.data, found.entry.path)["cells"]
+        cells = parsed(data, info.path)["cells"]
     except UnreadableNotebookError:
         return False
     return any(cell.get("id") == cell_id for cell in cells)
 
 
-def _named(place: Place, name: str | os.PathLike[str]) -> Steps[Found]:
+async def _named(operations: Operations, name: str | os.PathLike[str]) -> tuple[Info, bytes]:
     try:
-        return (yield from place.operations.found(name))
+        return await operations.load(name)
     except MissingFileError:
         name = os.fspath(name)
         if name.endswith(_EXTENSION):
             raise
-    return (yield from place.operations.found(name + _EXTENSION))
+    return await operations.load(name + _EXTENSION)
 
 
 def parsed(data: bytes, path: str) -> dict[str, Any]:
@@ -253,15 +254,15 @@ def _parent_of(shell: Any) -> Any:
         return None
 
 
-def _described(found: Found, cell_id: str | None) -> SavedNotebook:
-    path, modified = found.entry.path, found.entry.modified
-    cells = parsed(found.data, path)["cells"]
+def _described(info: Info, data: bytes, cell_id: str | None) -> SavedNotebook:
+    path, modified = info.path, info.modified
+    cells = parsed(data, path)["cells"]
     running = next((c for c in cells if cell_id is not None and c.get("id") == cell_id), None)
     if running is None:
-        return SavedNotebook(path, found.data, modified)
+        return SavedNotebook(path, data, modified)
     source, saved = running_source(), _text(running.get("source"))
     unsaved = source is not None and source.strip() != saved.strip()
-    return SavedNotebook(path, found.data, modified, cell_id, unsaved)
+    return SavedNotebook(path, data, modified, cell_id, unsaved)
 
 
 def _text(value: Any) -> str:
@@ -275,8 +276,8 @@ def _no_cell() -> str:
     )
 
 
-def _ambiguous(holding: list[Found], folder: str) -> str:
-    shown = [names.relative(found.entry.path, folder) for found in holding]
+def _ambiguous(holding: list[tuple[Info, bytes]], folder: str) -> str:
+    shown = [names.relative(info.path, folder) for info, _ in holding]
     return (
         f"{' and '.join(repr(one) for one in shown)} are copies of each other, and I cannot tell "
         f"which of them this is. Give its name, as in je_kernel.share({shown[0]!r})."

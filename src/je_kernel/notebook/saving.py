@@ -13,17 +13,10 @@ import html
 import json
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
 
 from je_kernel import javascript, runtime
-from je_kernel.files import choose
-from je_kernel.files.errors import FilesError
-from je_kernel.files.store import Children, Found, Read
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from je_kernel.files.entries import Entry
+from je_kernel.errors import FilesError
+from je_kernel.files import store_selection
 
 __all__ = ["pause", "save_in_front_end"]
 
@@ -97,33 +90,24 @@ def _is_saved(mark: str, before: dict[str, str]) -> bool:
 def _holds(path: str, mark: str) -> bool:
     """Tell whether a notebook holds the mark, and is all there."""
     try:
-        data = choose.here().run(_read(path))
-        if mark.encode() not in data:
+        operations = store_selection.current()
+        file = operations.run(operations.store.read(path))
+        if file is None or mark.encode() not in file[1]:
             return False
-        json.loads(data)
+        json.loads(file[1])
     except (FilesError, ValueError):
         return False
     return True
 
 
-def _read(path: str) -> Generator[Read, Any, bytes]:
-    found: Found | None = yield Read(path)
-    return b"" if found is None else found.data
-
-
 def _notebooks() -> dict[str, str]:
     """Return the versions of the notebooks in this folder."""
-    place = choose.here()
+    operations = store_selection.current()
     try:
-        entries = place.run(_children(place.operations.folder))
+        infos = operations.run(operations.store.children(operations.folder))
     except FilesError:
         return {}
-    return {entry.path: entry.version for entry in entries if entry.path.endswith(_EXTENSION)}
-
-
-def _children(folder: str) -> Generator[Children, Any, list[Entry]]:
-    entries: list[Entry] = yield Children(folder)
-    return entries
+    return {info.path: info.version for info in infos if info.path.endswith(_EXTENSION)}
 
 
 def pause(seconds: float) -> None:

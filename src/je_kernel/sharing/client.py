@@ -10,9 +10,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import notebook, settings
-from je_kernel.files import choose, names
-from je_kernel.files.errors import FilesError
-from je_kernel.files.store import Paths
+from je_kernel.errors import FilesError
+from je_kernel.files import names, store_selection
 from je_kernel.notebook import NotebookError
 from je_kernel.sharing import personal_data, snapshot
 from je_kernel.sharing.addresses import Service, reference_of
@@ -41,7 +40,7 @@ from je_kernel.sharing.snapshot import Snapshot
 from je_kernel.sharing.viewer import SharedNotebook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from je_kernel.sharing.memory import Queued, State
     from je_kernel.sharing.protocol import Ids, Steps
@@ -358,7 +357,8 @@ class _Sharing:
         if not renamed:
             return None
         try:
-            there = set(choose.here().run(_paths()))
+            operations = store_selection.current()
+            there = set(operations.run(operations.store.paths()))
         except FilesError:
             return None
         return next((record for record in renamed if record.path not in there), None)
@@ -468,8 +468,3 @@ def _record(taken: Snapshot, ids: Ids, password: str, when: float) -> Record:
 def _is_confirmed(record: Record, taken: Snapshot) -> bool:
     age = time.time() - record.taken
     return record.fingerprint == taken.fingerprint and 0 <= age < _CONFIRMED_SECONDS
-
-
-def _paths() -> Generator[Paths, Any, list[str]]:
-    paths: list[str] = yield Paths()
-    return paths

@@ -17,15 +17,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import runtime
-from je_kernel.files import choose, names
-from je_kernel.files.errors import FilesError, Refused, StoreError
-from je_kernel.files.store import Found, NewFile, Read, Remove, Stat, Write
+from je_kernel.errors import FilesError, StoreError
+from je_kernel.files import names, store_selection
+from je_kernel.files.store import CHANGED, Refusal
 from je_kernel.sharing.tokens import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from je_kernel.files.store import Steps
+    from je_kernel.files.store import Store
 
 __all__ = ["FOLDER", "Memory", "Queued", "Record", "State", "forget_unwritten"]
 
@@ -35,7 +35,6 @@ FOLDER = f"{names.OWN_PREFIX}sharing"
 _STATE = f"{FOLDER}/shares.json"
 # The token and the passwords are nobody's business: git leaves out a folder that says so.
 _IGNORE = f"{FOLDER}/.gitignore"
-_MIMETYPE = "application/json"
 # Whenever one fails, another kernel's has succeeded.
 _TRIES = 200
 
@@ -173,7 +172,8 @@ class Memory:
         FilesError
             If it cannot be read.
         """
-        return self._with_unwritten(choose.here().run(self._read()).state)
+        operations = store_selection.current()
+        return self._with_unwritten(operations.run(self._read(operations.store)).state)
 
     def known(self) -> State:
         """Return what is remembered now; where it cannot be read, what this kernel knows."""
@@ -220,7 +220,8 @@ class Memory:
         FilesError
             If it cannot be kept.
         """
-        return choose.here().run(self._change(change))
+        operations = store_selection.current()
+        return operations.run(self._change(operations.store, change))
 
     def remember_token(self, token: Token | None) -> None:
         """Keep the token for the next kernel. Where nothing can be kept, share without."""
@@ -244,22 +245,24 @@ class Memory:
             If it cannot be kept.
         """
         queued = Queued(path, f"{FOLDER}/queued-{uuid.uuid4().hex}.json", taken)
-        place = choose.here()
-        place.run(_write(queued.file, body))
+        operations = store_selection.current()
+        operations.run(operations.store.write({queued.file: body}))
         before = self.state()
         try:
             self.change(lambda state: state.with_queued(queued))
         except FilesError:  # a file that nothing leads to would only take room
-            place.run(_remove(queued.file))
+            operations.run(_remove(operations.store, queued.file))
             raise
         for old in before.queued:
             if old.path == path:
-                place.run(_remove(old.file))
+                operations.run(_remove(operations.store, old.file))
         return queued
 
     def body_of(self, queued: Queued) -> bytes | None:
         """Return what was to be sent, or None if it is gone."""
-        return choose.here().run(_read_bytes(queued.file))
+        operations = store_selection.current()
+        file = operations.run(operations.store.read(queued.file))
+        return None if file is None else file[1]
 
     def leave_out(self, queued: Queued) -> None:
         """Let what is damaged wait no more; its file stays."""
@@ -275,24 +278,25 @@ class Memory:
         if not waited:
             return
         self.change(lambda state: state.without_queued(path))
-        place = choose.here()
+        operations = store_selection.current()
         for queued in waited:
-            place.run(_remove(queued.file))
+            operations.run(_remove(operations.store, queued.file))
 
-    def _read(self) -> Steps[_File]:
-        found: Found | None = yield Read(_STATE)
-        if found is None:
+    async def _read(self, store: Store) -> _File:
+        file = await store.read(_STATE)
+        if file is None:
             return _File(State(), {}, None, None)
-        everything = _object(found.data)
+        info, data = file
+        everything = _object(data)
         own = (everything or {}).get(self.service, {})
         state, is_whole = _state_of(own if isinstance(own, dict) else {})
         is_whole = is_whole and everything is not None and isinstance(own, dict)
-        damaged = None if is_whole else found.data
-        return _File(state, everything or {}, found.entry.version, damaged)
+        damaged = None if is_whole else data
+        return _File(state, everything or {}, info.version, damaged)
 
-    def _change(self, change: Callable[[State], State]) -> Steps[State]:
+    async def _change(self, store: Store, change: Callable[[State], State]) -> State:
         for _ in range(_TRIES):
-            file_there = yield from self._read()
+            file_there = await self._read(store)
             state, version = file_there.state, file_there.version
             new = change(self._with_unwritten(state))
             if new == state:
@@ -300,17 +304,16 @@ class Memory:
                 return new
             if file_there.damaged is not None and file_there.damaged != self._put_aside:
                 self.set_aside = f"{FOLDER}/shares-damaged-{uuid.uuid4().hex[:8]}.json"
-                yield from _write(self.set_aside, file_there.damaged)
+                await store.write({self.set_aside: file_there.damaged})
                 self._put_aside = file_there.damaged
             everything = {**file_there.everything, self.service: _json_of(new)}
             data = json.dumps(everything, indent=1).encode()
-            file = NewFile(_STATE, data, _MIMETYPE)
             if version is None and not runtime.in_browser():
-                yield Write((NewFile(_IGNORE, b"*\n", "text/plain"),))
+                await store.write({_IGNORE: b"*\n"})
             try:
-                yield Write((file,), expected={_STATE: version})
-            except Refused as refused:
-                if refused.problem not in ("changed", "exists", "gone"):
+                await store.write({_STATE: data}, expected={_STATE: version})
+            except Refusal as refusal:
+                if refusal.problem not in CHANGED:
                     raise
                 continue  # another kernel was quicker
             _unwritten.pop(self.service, None)
@@ -328,18 +331,9 @@ class _File:
     damaged: bytes | None
 
 
-def _write(path: str, data: bytes) -> Steps[None]:
-    yield Write((NewFile(path, data, _MIMETYPE),))
-
-
-def _read_bytes(path: str) -> Steps[bytes | None]:
-    found: Found | None = yield Read(path)
-    return None if found is None else found.data
-
-
-def _remove(path: str) -> Steps[None]:
-    if (yield Stat(path)) is not None:
-        yield Remove(path)
+async def _remove(store: Store, path: str) -> None:
+    if await store.exists(path):
+        await store.remove(path)
 
 
 def _object(data: bytes) -> dict[str, Any] | None:

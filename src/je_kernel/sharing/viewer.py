@@ -21,8 +21,8 @@ from urllib.parse import quote
 
 from je_kernel import files, javascript
 from je_kernel.arguments import check_text
-from je_kernel.files.errors import ExistingFileError
-from je_kernel.files.listing import Info
+from je_kernel.errors import ExistingFileError
+from je_kernel.files.models import Info
 from je_kernel.sharing import markdown_text
 from je_kernel.sharing.addresses import spoken
 from je_kernel.sharing.safe_html import LONGEST_HTML, escaped, image, safe_html

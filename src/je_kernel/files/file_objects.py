@@ -1,9 +1,9 @@
-"""Files that are opened, and saved when they are closed."""
+"""The file objects of `je_kernel.files.open`, which are saved when they are closed."""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from je_kernel.arguments import check_choice, check_encoding, check_text, shown
 from je_kernel.errors import ArgumentError
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["OpenedBytes", "OpenedText", "opened", "parse_mode"]
+__all__ = ["BinaryFile", "BinaryMode", "TextFile", "TextMode", "open_in_memory", "parse_mode"]
+
+TextMode: TypeAlias = Literal["r", "w", "a", "x", "r+", "w+", "a+", "x+", "rt", "wt", "at", "xt"]
+BinaryMode: TypeAlias = Literal["rb", "wb", "ab", "xb", "rb+", "wb+", "ab+", "xb+", "r+b", "w+b"]
 
 _LETTERS = frozenset("rwaxbt+")
 _ERRORS = (
@@ -22,13 +25,13 @@ _ERRORS = (
 
 
 def parse_mode(mode: str) -> tuple[str, bool, bool]:
-    """Take a mode as of the built-in `open` apart.
+    """Parse a mode of the built-in `open`.
 
     Returns
     -------
     tuple of str, bool and bool
         The action (one of ``r``, ``w``, ``a`` and ``x``), whether the file is
-        opened as bytes, and whether it can be both read and written.
+        binary, and whether it can be both read and written.
 
     Examples
     --------
@@ -45,30 +48,31 @@ def parse_mode(mode: str) -> tuple[str, bool, bool]:
     return action.pop(), "b" in letters, "+" in letters
 
 
-class OpenedBytes(io.BytesIO):
-    """A file in memory that is saved when it is closed.
+class BinaryFile(io.BytesIO):
+    """A binary file in memory that is saved when it is closed.
 
     In a ``with`` block that raises, nothing is saved: the old file stays.
 
     Parameters
     ----------
     data
-        What is in it.
+        Its bytes.
     name
-        What to call it.
+        Its name.
     mode
-        How it was opened.
+        A mode of the built-in `open`.
     save
-        Called with this file when it was written to and is closed.
+        Called with this object at its close, if it was written to; None for a file
+        that can only be read.
 
     Attributes
     ----------
     content
-        What was in it when it was closed, for whoever saves it later.
+        Its bytes at the time of the close.
     """
 
     def __init__(
-        self, data: bytes, name: str, mode: str, save: Callable[[OpenedBytes], object] | None
+        self, data: bytes, name: str, mode: str, save: Callable[[BinaryFile], object] | None
     ) -> None:
         super().__init__(data)
         action, _, both = parse_mode(mode)
@@ -77,7 +81,7 @@ class OpenedBytes(io.BytesIO):
         self._readable = action == "r" or both
         self._appends = action == "a"
         self._save = save
-        # A new file is there even if nothing is written to it.
+        # A new file is saved even if nothing is written to it.
         self._changed = action in "wx"
         self._old = data
         self.content = b""
@@ -137,16 +141,16 @@ class OpenedBytes(io.BytesIO):
 
     @property
     def edits(self) -> bool:
-        """Whether it changes what is there, instead of replacing it."""
+        """Whether it edits the current file, instead of replacing it."""
         return self._edits is not None
 
     def onto(self, now: bytes | None) -> bytes:
-        """Return the file that a disk would hold, where something else may have written too.
+        """Apply the edits to the current file, which others may have changed meanwhile.
 
         Parameters
         ----------
         now
-            What is there now, or None if the file is gone.
+            The bytes of the current file, or None if it was deleted.
         """
         if self._edits is None or now == self._old or (now is None and not self._appends):
             return self.content
@@ -166,7 +170,7 @@ class OpenedBytes(io.BytesIO):
             )
 
     def discard(self) -> None:
-        """Forget what was written: closing saves nothing."""
+        """Save nothing at the close."""
         self._changed = False
 
     def close(self) -> None:
@@ -192,7 +196,7 @@ class OpenedBytes(io.BytesIO):
         self.close()
 
     def __del__(self) -> None:
-        # Forgotten without close(): Python's own files save then too.
+        # Python's own files are saved too when they are deleted without close().
         try:
             self.close()
         except Exception:
@@ -200,11 +204,11 @@ class OpenedBytes(io.BytesIO):
             raise
 
 
-class OpenedText(io.TextIOWrapper):
+class TextFile(io.TextIOWrapper):
     """A text file in memory that is saved when it is closed."""
 
     def __init__(
-        self, file: OpenedBytes, encoding: str, errors: str | None, newline: str | None
+        self, file: BinaryFile, encoding: str, errors: str | None, newline: str | None
     ) -> None:
         super().__init__(file, encoding=encoding, errors=errors, newline=newline)
         self._file = file
@@ -223,33 +227,31 @@ class OpenedText(io.TextIOWrapper):
         self.close()
 
 
-def opened(
+def open_in_memory(
     data: bytes | None,
     name: str,
     mode: str,
-    save: Callable[[OpenedBytes], object],
+    save: Callable[[BinaryFile], object],
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
-) -> OpenedBytes | OpenedText:
-    """Open a file that was read.
+) -> BinaryFile | TextFile:
+    """Return a file object for bytes that are in memory.
 
     Parameters
     ----------
     data
-        What is in it, or None if there is no such file.
+        The bytes, or None if there is no such file.
     name
-        What to call it.
-    mode
-        As of the built-in `open`.
+        The file's name.
+    mode, encoding, errors, newline
+        As of the built-in `open`; the default encoding is UTF-8.
     save
-        Called with the file of bytes when it was written to and is closed.
-    encoding, errors, newline
-        As of the built-in `open`; the encoding is UTF-8 unless told otherwise.
+        Called with the `BinaryFile` at its close, if it was written to.
     """
     action, binary, both = parse_mode(mode)
     if binary and (encoding or errors or newline is not None):
-        raise ArgumentError("A file opened as bytes has no encoding, errors or newline.")
+        raise ArgumentError("A binary file has no encoding, errors or newline.")
     if encoding is not None:
         check_encoding(encoding)
     if errors is not None:
@@ -258,5 +260,5 @@ def opened(
         check_choice(newline, "newline", ("", "\n", "\r", "\r\n"))
     writes = action != "r" or both
     old = data if action in "ra" and data is not None else b""
-    file = OpenedBytes(old, name, mode, save if writes else None)
-    return file if binary else OpenedText(file, encoding or "utf-8", errors, newline)
+    file = BinaryFile(old, name, mode, save if writes else None)
+    return file if binary else TextFile(file, encoding or "utf-8", errors, newline)

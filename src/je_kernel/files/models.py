@@ -1,21 +1,21 @@
-"""What `files.list()` and `files.info()` answer."""
+"""Data models of `je_kernel.files`: what is known of a file, a listing, and the storage's usage."""
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, overload
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import overload
 
-from je_kernel.files.kinds import Kind, kind_of
+from je_kernel.files.kinds import Kind, kind_of, mimetype_of
 from je_kernel.files.names import download_name, name_of, relative, windows_problem
 
-if TYPE_CHECKING:
-    from datetime import datetime
+__all__ = ["EPOCH", "Info", "Listing", "Usage", "bytes_in_words", "info_of", "moment"]
 
-    from je_kernel.files.entries import Entry
-
-__all__ = ["Info", "Listing", "bytes_in_words", "info_of"]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of a file whose time is not known, as in JupyterLite."""
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _COLUMNS = ("name", "kind", "size", "modified")
@@ -23,14 +23,14 @@ _COLUMNS = ("name", "kind", "size", "modified")
 
 @dataclass(frozen=True)
 class Info:
-    """What is known of a file without reading it.
+    """Metadata of a file or folder. A notebook shows it as a line.
 
     Parameters
     ----------
     name
-        What to call it in this notebook.
+        Its name in this notebook, relative to the notebook's folder.
     path
-        Where it is, from the top folder of the site's files.
+        Its path from the top folder of the site's files.
     kind
         What it is: a table, text, image, folder …
     size
@@ -40,12 +40,12 @@ class Info:
     created
         When it was made.
     mimetype
-        Its media type.
+        Its media type; empty for a folder.
     from_site
         Whether it came with the site and was not changed since.
     version
-        Differs whenever the file was changed: `je_kernel.files.save` compares
-        it where it is told ``if_unchanged=``.
+        A different text after each change of the file: `je_kernel.files.save`
+        compares it for ``if_unchanged=``.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Info:
     created: datetime
     mimetype: str
     from_site: bool = False
-    version: str = field(default="", repr=False)
+    version: str = ""
 
     @property
     def folder(self) -> bool:
@@ -65,39 +65,113 @@ class Info:
 
     @property
     def download_name(self) -> str:
-        """A name that every computer can keep."""
+        """A name that every operating system allows."""
         return download_name(self.path)
 
     @property
     def windows_problem(self) -> str | None:
-        """Why Windows could not keep this name, or None."""
+        """Why Windows does not allow this name, or None."""
         return windows_problem(name_of(self.path))
 
+    def relative_to(self, folder: str) -> Info:
+        """Return the same with the name to use in a notebook in a folder."""
+        return dataclasses.replace(self, name=relative(self.path, folder))
 
-def info_of(entry: Entry, folder: str) -> Info:
-    """Describe an entry to a notebook that is in a folder."""
+    def __repr__(self) -> str:
+        return "  ".join(cell for cell in _cells(self) if cell)
+
+
+def info_of(
+    path: str,
+    *,
+    folder: bool,
+    size: int,
+    modified: datetime,
+    created: datetime,
+    mimetype: str | None = None,
+    from_site: bool = False,
+    version: str = "",
+) -> Info:
+    """Describe a file or folder of a store, by its path.
+
+    Parameters
+    ----------
+    mimetype
+        Its media type; by default that of its extension.
+    path, folder, size, modified, created, from_site, version
+        As of `Info`.
+    """
     return Info(
-        name=relative(entry.path, folder),
-        path=entry.path,
-        kind="folder" if entry.folder else kind_of(entry.path),
-        size=entry.size,
-        modified=entry.modified,
-        created=entry.created,
-        mimetype=entry.mimetype,
-        from_site=entry.shipped,
-        version=entry.version,
+        name=path,
+        path=path,
+        kind="folder" if folder else kind_of(path),
+        size=0 if folder else size,
+        modified=modified,
+        created=created,
+        mimetype="" if folder else mimetype_of(path) if mimetype is None else mimetype,
+        from_site=from_site,
+        version=version,
     )
 
 
+@dataclass(frozen=True)
+class Usage:
+    """How full the storage is. A notebook shows it as a line.
+
+    Parameters
+    ----------
+    used
+        Bytes in use. In a browser this counts everything that the site keeps.
+    available
+        Bytes that can still be used, or None where the browser does not say.
+    largest
+        The largest files and their sizes in bytes, the largest first.
+    """
+
+    used: int
+    available: int | None
+    largest: tuple[tuple[str, int], ...] = ()
+
+    def __repr__(self) -> str:
+        text = f"{bytes_in_words(self.used)} used"
+        if self.available is not None:
+            text += f", {bytes_in_words(self.available)} available"
+        if self.largest:
+            text += f"; largest files: {self.largest_in_words}"
+        return text
+
+    @property
+    def largest_in_words(self) -> str:
+        """The largest files, each with its size, as a text."""
+        return ", ".join(f"{path!r} ({bytes_in_words(size)})" for path, size in self.largest)
+
+
+def moment(text: str | None) -> datetime:
+    """Read a time as JupyterLite writes it.
+
+    Examples
+    --------
+    >>> moment("2026-01-31T10:00:00.123Z")
+    datetime.datetime(2026, 1, 31, 10, 0, 0, 123000, tzinfo=datetime.timezone.utc)
+    >>> moment("rubbish") == moment(None) == EPOCH
+    True
+    """
+    try:
+        time = datetime.fromisoformat(text or "")
+    except ValueError:
+        return EPOCH
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 class Listing(Sequence[Info]):
-    """Files, which a notebook shows as a table.
+    """The files of a folder. A notebook shows a table.
 
     Parameters
     ----------
     files
-        What is listed.
+        Their metadata.
     folder
-        The name of the folder that was listed.
+        The name of the folder.
     """
 
     def __init__(self, files: Sequence[Info], folder: str = ".") -> None:

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from je_kernel.arguments import check_encoding
-from je_kernel.files.errors import UnreadableError
+from je_kernel.errors import UnreadableError
 
 __all__ = [
     "EncodingGuessWarning",
