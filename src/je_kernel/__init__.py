@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from je_kernel import files as files
     from je_kernel import net as net
-    from je_kernel.diagnosis import doctor as doctor
+    from je_kernel.doctor_report import doctor as doctor
     from je_kernel.net.links import data_url as data_url
-    from je_kernel.packages import install as install
+    from je_kernel.package_install import install as install
     from je_kernel.sharing import open_shared as open_shared
     from je_kernel.sharing import share as share
     from je_kernel.site import site_url as site_url
@@ -41,9 +41,9 @@ __all__ = [
 # Where each name is: in a module, or as a module.
 _HOMES = {
     "data_url": "je_kernel.net.links",
-    "doctor": "je_kernel.diagnosis",
+    "doctor": "je_kernel.doctor_report",
     "files": "je_kernel",
-    "install": "je_kernel.packages",
+    "install": "je_kernel.package_install",
     "net": "je_kernel",
     "offline": "je_kernel.site_offline",
     "open_shared": "je_kernel.sharing",

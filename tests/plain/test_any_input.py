@@ -101,7 +101,7 @@ FILES = ("x.csv", "x.json", "x.png", "x.npy", "x.npz", "x.zip", "x.xlsx", "x.ipy
 FILES += ("sub", "sub/y.txt", "new.txt", "new/", "../x", ".", ".je-kernel-x", "torn.zip")
 LINKS = ("http://127.0.0.1:9/x.csv", "https://127.0.0.1:9/", "http://127.0.0.1:99999/", "file:///x")
 WORDS = {
-    "anyway": (True, False),
+    "allow_personal_data": (True, False),
     "clear_outputs": (True, False),
     "code": (404, 503, 0, -1),
     "encoding": ("utf-8", "latin-1", "utf-16", "hex", "utf-9"),

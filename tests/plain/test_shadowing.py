@@ -10,7 +10,7 @@ import sys
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from je_kernel.imports.import_hints import hint_imports, unhint_imports
+from je_kernel.error_hints import hint_imports, unhint_imports
 from je_kernel.imports.shadowing import shadowing_hint
 
 BROUGHT = {"pandas": "pandas", "sklearn": "scikit-learn"}

@@ -12,8 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from je_kernel.errors import PackageNotLoadedError
-from je_kernel.packages import PUBLISHED_AS
-from je_kernel.stand_ins.names import advice_for
+from je_kernel.package_install import PUBLISHED_AS
+from je_kernel.stand_ins.advice import advice_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -16,15 +16,6 @@ from je_kernel.files.store import Paths
 from je_kernel.notebook import NotebookError
 from je_kernel.sharing import personal_data, snapshot
 from je_kernel.sharing.addresses import Service, reference_of
-from je_kernel.sharing.card import (
-    SET_ASIDE,
-    UNREMEMBERED,
-    NotShared,
-    Retried,
-    Share,
-    TakenBack,
-)
-from je_kernel.sharing.driver import converse
 from je_kernel.sharing.errors import (
     NoSharingServiceError,
     NoSuchShareError,
@@ -35,16 +26,25 @@ from je_kernel.sharing.errors import (
     TooLargeError,
     UnreachableServiceError,
 )
-from je_kernel.sharing.memory import Memory, Record
 from je_kernel.sharing.protocol import Protocol
+from je_kernel.sharing.service_requests import converse
+from je_kernel.sharing.share_display import (
+    SET_ASIDE,
+    UNREMEMBERED,
+    NotShared,
+    Retried,
+    Revoked,
+    Share,
+)
+from je_kernel.sharing.share_state import Record, StateFile
 from je_kernel.sharing.snapshot import Snapshot
 from je_kernel.sharing.viewer import SharedNotebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from je_kernel.sharing.memory import Queued, State
     from je_kernel.sharing.protocol import Ids, Steps
+    from je_kernel.sharing.share_state import Queued, State
     from je_kernel.sharing.tokens import Token
 
 __all__ = ["ShareCommand", "open_shared", "share"]
@@ -63,7 +63,7 @@ class ShareCommand:
 
     Call it: ``share()``. The first time makes the link; sharing again later
     shows the newer state under the same link. `retry` sends what could not be
-    sent before, `take_back` ends a share.
+    sent before, `revoke` ends a share.
     """
 
     def __call__(
@@ -72,7 +72,7 @@ class ShareCommand:
         *,
         title: str | None = None,
         clear_outputs: bool = False,
-        anyway: bool = False,
+        allow_personal_data: bool = False,
         keep_metadata: bool = False,
     ) -> Share | NotShared:
         """Share a notebook.
@@ -85,7 +85,7 @@ class ShareCommand:
             What to call it where it is shown.
         clear_outputs
             Whether to leave out what the cells show.
-        anyway
+        allow_personal_data
             Whether to share it although it seems to hold personal data.
         keep_metadata
             Whether to send all its metadata, also what tells about you.
@@ -121,7 +121,7 @@ class ShareCommand:
         except NoSharingServiceError as error:
             return NotShared(str(error), found.name, taken.data)
         sharing = _Sharing(service)
-        sharing.ask_consent(taken, anyway=anyway)
+        sharing.ask_consent(taken, allow_personal_data=allow_personal_data)
         snapshot.check(taken)
         shared = sharing.share_or_keep(taken, unsaved=found.unsaved)
         if isinstance(shared, Share):
@@ -139,7 +139,7 @@ class ShareCommand:
         """
         return Retried(_Sharing(_service()).send_waiting())
 
-    def take_back(self, name: str | None = None) -> TakenBack:
+    def revoke(self, name: str | None = None) -> Revoked:
         """Have the service delete what was shared of a notebook. The notebook itself stays.
 
         Parameters
@@ -150,7 +150,7 @@ class ShareCommand:
 
         Returns
         -------
-        TakenBack
+        Revoked
             Which link shows nothing any more.
 
         Raises
@@ -164,7 +164,7 @@ class ShareCommand:
         UnreachableServiceError
             If the service does not answer.
         """
-        return _Sharing(_service()).take_back(name)
+        return _Sharing(_service()).revoke(name)
 
     def __repr__(self) -> str:
         return "<share: write je_kernel.share() to share this notebook>"
@@ -225,7 +225,7 @@ class _Sharing:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.memory = Memory(service.root)
+        self.state_file = StateFile(service.root)
         self._all_kept = True
 
     def converse(self, begin: Callable[[Protocol], Steps[Any]]) -> Any:
@@ -235,27 +235,27 @@ class _Sharing:
     def _converse(self, begin: Callable[[Protocol], Steps[Any]], token: Token | None) -> Any:
         return converse(
             begin(Protocol(self.service, token)),
-            self.memory.remember_token,
+            self.state_file.remember_token,
             lambda: self._state().token,
         )
 
     def problems(self) -> tuple[str, ...]:
         """Say what could not be remembered."""
-        aside = self.memory.set_aside
+        aside = self.state_file.set_aside
         said = [UNREMEMBERED] * (not self._all_kept)
         return (*said, *([SET_ASIDE.format(file=aside)] if aside and self._all_kept else ()))
 
     def _state(self) -> State:
-        return self.memory.known()
+        return self.state_file.known()
 
-    def ask_consent(self, taken: Snapshot, *, anyway: bool) -> None:
+    def ask_consent(self, taken: Snapshot, *, allow_personal_data: bool) -> None:
         """Refuse what holds personal data that nobody said may leave."""
         findings = personal_data.scan(taken.content)
         marks = {f"{taken.path}:{finding.mark}" for finding in findings}
         new = marks - self._state().approved if marks else marks
         if not new:
             return
-        if anyway:
+        if allow_personal_data:
             self._note(lambda state: state.with_approved(new))
             return
         unapproved = tuple(f for f in findings if f"{taken.path}:{f.mark}" in new)
@@ -276,12 +276,12 @@ class _Sharing:
             reason = str(error) if kept else f"{error} {_NOT_KEPT}"
             return NotShared(reason, names.name_of(taken.path), taken.data, kept=kept)
         with contextlib.suppress(FilesError):
-            self.memory.dequeue(taken.path)
+            self.state_file.dequeue(taken.path)
         return shared
 
     def _keep(self, path: str, body: bytes, when: float) -> bool:
         try:
-            self.memory.enqueue(path, body, when)
+            self.state_file.enqueue(path, body, when)
         except FilesError:
             return False  # a full disk: the file itself is still offered
         return True
@@ -346,7 +346,7 @@ class _Sharing:
 
     def _note(self, change: Callable[[State], State]) -> None:
         """Remember something, where it can be kept: a full disk must not cost the link."""
-        self._all_kept = self.memory.note(change) and self._all_kept
+        self._all_kept = self.state_file.note(change) and self._all_kept
 
     def _record_of(self, taken: Snapshot) -> Record | None:
         """Return the earlier share of this notebook, also if it was renamed since."""
@@ -363,11 +363,11 @@ class _Sharing:
             return None
         return next((record for record in renamed if record.path not in there), None)
 
-    def take_back(self, name: str | None) -> TakenBack:
+    def revoke(self, name: str | None) -> Revoked:
         """Have a share deleted, and send nothing of it that still waits."""
         path, record = self._named(name)
         with contextlib.suppress(FilesError):
-            self.memory.dequeue(path)
+            self.state_file.dequeue(path)
         if record is None:
             raise NoSuchShareError(
                 f"{names.name_of(path)!r} was not shared from here, so there is nothing to take "
@@ -375,7 +375,7 @@ class _Sharing:
             )
         self.converse(lambda talk: talk.delete(record.id, record.password))
         self._note(lambda state: state.without_record(record))
-        return TakenBack(names.name_of(path), self.service.link_to(record.readable_id))
+        return Revoked(names.name_of(path), self.service.link_to(record.readable_id))
 
     def _named(self, name: str | None) -> tuple[str, Record | None]:
         """Return the path of a notebook and its share, by link, words, id or file name."""
@@ -437,11 +437,11 @@ class _Sharing:
     def _waiting(self, queued: Queued) -> Snapshot | NotShared | None:
         """Return what waits; why it cannot be sent, if it is damaged; None if it is not there."""
         try:
-            body = self.memory.body_of(queued)
+            body = self.state_file.body_of(queued)
         except FilesError:  # it may be read the next time
             return None
         if body is None:  # another kernel has sent it
-            self.memory.leave_out(queued)
+            self.state_file.leave_out(queued)
             return None
         try:
             kept = json.loads(body)
@@ -449,7 +449,7 @@ class _Sharing:
             taken = Snapshot(queued.path, content, snapshot.encoded(content), title)
             _ = taken.cell_ids
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SharingError):
-            self.memory.leave_out(queued)
+            self.state_file.leave_out(queued)
             return NotShared(
                 f"What waited to be sent is damaged. It is kept as {queued.file}. Open the "
                 "notebook and share it again.",

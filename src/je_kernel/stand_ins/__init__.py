@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["MODULES", "StandInFinder", "install", "installed", "uninstall"]
 
 _ADAPTERS = {
-    "concurrent.futures.process": "je_kernel.stand_ins.processes",
+    "concurrent.futures.process": "je_kernel.stand_ins.process_stand_ins",
     "concurrent.futures.thread": "je_kernel.stand_ins.threads",
-    "cv2": "je_kernel.stand_ins.pictures",
-    "multiprocessing": "je_kernel.stand_ins.processes",
-    "multiprocessing.pool": "je_kernel.stand_ins.processes",
+    "cv2": "je_kernel.stand_ins.opencv",
+    "multiprocessing": "je_kernel.stand_ins.process_stand_ins",
+    "multiprocessing.pool": "je_kernel.stand_ins.process_stand_ins",
     "numpy.linalg": "je_kernel.stand_ins.singular_matrices",
     "queue": "je_kernel.stand_ins.threads",
     "tqdm.std": "je_kernel.stand_ins.progress_bars",

@@ -347,7 +347,7 @@ def _wait(seconds: float) -> None:
 
 
 def _cell_id() -> str | None:
-    from je_kernel.notebook.running import running_cell
+    from je_kernel.notebook.discovery import running_cell
 
     return running_cell()
 

@@ -8,10 +8,10 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from je_kernel import runtime
+from je_kernel.error_hints import hint_imports, unhint_imports
 from je_kernel.errors import InstallError, NotInBrowserError, PackageNotLoadedError
-from je_kernel.imports.import_hints import hint_imports, unhint_imports
 from je_kernel.imports.missing_modules import hint_for
-from je_kernel.packages import (
+from je_kernel.package_install import (
     Installed,
     Offer,
     _blamed,

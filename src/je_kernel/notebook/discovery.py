@@ -12,12 +12,12 @@ from je_kernel.arguments import check_flag
 from je_kernel.files import choose, names
 from je_kernel.files.errors import MissingFileError
 from je_kernel.files.store import Children, Found, Paths, Read
+from je_kernel.notebook.autosave import save_in_front_end
 from je_kernel.notebook.errors import (
     AmbiguousNotebookError,
     UnknownNotebookError,
     UnreadableNotebookError,
 )
-from je_kernel.notebook.saving import save_in_front_end
 
 if TYPE_CHECKING:
     from datetime import datetime

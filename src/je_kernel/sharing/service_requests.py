@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from je_kernel import runtime
 from je_kernel.net.message import Request, Response
-from je_kernel.notebook.saving import pause
+from je_kernel.notebook.autosave import pause
 from je_kernel.sharing.protocol import Recall, Wait
 
 if TYPE_CHECKING:

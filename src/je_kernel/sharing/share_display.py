@@ -17,7 +17,7 @@ from importlib import resources
 
 from je_kernel.sharing.addresses import spoken
 
-__all__ = ["SET_ASIDE", "UNREMEMBERED", "NotShared", "Retried", "Share", "TakenBack"]
+__all__ = ["SET_ASIDE", "UNREMEMBERED", "NotShared", "Retried", "Revoked", "Share"]
 
 _HEADINGS = {
     "new": "Shared",
@@ -202,7 +202,7 @@ class Retried(tuple["Share | NotShared", ...]):
 
 
 @dataclass(frozen=True)
-class TakenBack:
+class Revoked:
     """A share that is no more.
 
     Parameters
@@ -237,12 +237,12 @@ def _moment(seconds: float) -> str:
 
 @cache
 def _style() -> str:
-    return f"<style>{_file('card.css')}</style>"
+    return f"<style>{_file('share_display.css')}</style>"
 
 
 @cache
 def _script() -> str:
-    return f"<script>{_file('card.js')}</script>"
+    return f"<script>{_file('share_display.js')}</script>"
 
 
 def _file(name: str) -> str:

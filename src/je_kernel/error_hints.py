@@ -1,7 +1,7 @@
 """Makes errors say what to do next, in an IPython shell: failed imports, and a lack of memory.
 
 This is the part that starts with the kernel, and no more: what there is to say is in
-`je_kernel.memory`, and in `je_kernel.imports.missing_modules`, loaded when an import fails.
+`je_kernel.memory_limit`, and in `je_kernel.imports.missing_modules`, loaded when an import fails.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from je_kernel import memory, runtime
+from je_kernel import memory_limit, runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +41,8 @@ def hint_imports(shell: InteractiveShell) -> None:
             return _show_without_memory(error, shell, lambda: show(exc_tuple, *args, **kwargs))
         if isinstance(error, (ImportError, AttributeError)):
             _add_hint(error)
-        elif isinstance(error, memory.TOO_LARGE):
-            _add_note(error, memory.explain(error, shell.user_ns))
+        elif isinstance(error, memory_limit.TOO_LARGE):
+            _add_note(error, memory_limit.explain(error, shell.user_ns))
         return show(exc_tuple, *args, **kwargs)
 
     showtraceback.je_kernel_replaced = own  # type: ignore[attr-defined]
@@ -95,13 +95,13 @@ def _show_without_memory(
     error: MemoryError, shell: InteractiveShell, show: Callable[[], Any]
 ) -> Any:
     """Show an error that takes more memory to be shown than there is."""
-    memory.free_reserve()
+    memory_limit.free_reserve()
     try:
-        _add_note(error, memory.explain(error, shell.user_ns))
+        _add_note(error, memory_limit.explain(error, shell.user_ns))
         return show()
     finally:
-        memory.free_frames(error)
-        memory.keep_reserve()
+        memory_limit.free_frames(error)
+        memory_limit.keep_reserve()
 
 
 def _neighbours(error: ImportError) -> list[str]:

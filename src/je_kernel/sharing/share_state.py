@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from je_kernel.files.store import Steps
 
-__all__ = ["FOLDER", "Memory", "Queued", "Record", "State", "forget_unwritten"]
+__all__ = ["FOLDER", "Queued", "Record", "State", "StateFile", "forget_unwritten"]
 
 FOLDER = f"{names.OWN_PREFIX}sharing"
 """The hidden folder, at the top of the site's files."""
@@ -150,7 +150,7 @@ def forget_unwritten() -> None:
     _unwritten.clear()
 
 
-class Memory:
+class StateFile:
     """What is remembered of one service.
 
     Parameters

@@ -18,7 +18,7 @@ from je_kernel import runtime
 from je_kernel.arguments import check_text
 from je_kernel.errors import InstallError, NotInBrowserError
 from je_kernel.imports.site_packages import module_owners
-from je_kernel.stand_ins.names import STOOD_IN
+from je_kernel.stand_ins.advice import STOOD_IN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

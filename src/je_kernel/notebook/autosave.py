@@ -80,7 +80,7 @@ class _Asked:
 
 @cache
 def _script() -> str:
-    return resources.files(__package__).joinpath("saving.js").read_text("utf-8")
+    return resources.files(__package__).joinpath("autosave.js").read_text("utf-8")
 
 
 def _is_saved(mark: str, before: dict[str, str]) -> bool:
