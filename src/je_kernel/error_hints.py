@@ -1,7 +1,7 @@
-"""Makes errors say what to do next, in an IPython shell: failed imports, and a lack of memory.
+"""Add a hint to an error that a cell shows: how to get a missing module, how to free memory.
 
-This is the part that starts with the kernel, and no more: what there is to say is in
-`je_kernel.memory_limit`, and in `je_kernel.imports.missing_modules`, loaded when an import fails.
+`install` replaces the shell's ``showtraceback`` as the kernel starts. What only a hint needs is
+imported when there is an error.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 from je_kernel import memory_limit, runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["hint_imports", "unhint_imports"]
+__all__ = ["hint_for", "install", "uninstall"]
+
+# Compiled, and not part of a site; pandas reads Parquet, Feather and ORC with either.
+_PARQUET_ENGINES = frozenset({"fastparquet", "pyarrow"})
+_NEEDS_A_SCREEN = frozenset({"curses", "idlelib", "tkinter", "turtledemo"})
 
 
-def hint_imports(shell: InteractiveShell) -> None:
-    """Have errors say what to do next; doing it twice does no harm.
+def install(shell: InteractiveShell) -> None:
+    """Add hints to the errors that a shell shows. Idempotent.
 
     The note is added when the error is about to be shown, so code that catches
     an ImportError sees the error as it was raised.
@@ -28,7 +32,7 @@ def hint_imports(shell: InteractiveShell) -> None:
     Parameters
     ----------
     shell
-        The IPython shell whose tracebacks are meant.
+        The IPython shell.
     """
     own = vars(shell).get("showtraceback")
     if hasattr(own, "je_kernel_replaced"):
@@ -49,8 +53,8 @@ def hint_imports(shell: InteractiveShell) -> None:
     shell.showtraceback = showtraceback  # type: ignore[method-assign]
 
 
-def unhint_imports(shell: InteractiveShell) -> None:
-    """Take back what `hint_imports` has done.
+def uninstall(shell: InteractiveShell) -> None:
+    """Undo `install`.
 
     Parameters
     ----------
@@ -67,7 +71,6 @@ def unhint_imports(shell: InteractiveShell) -> None:
 
 def _add_hint(error: ImportError | AttributeError) -> None:
     try:
-        from je_kernel.imports.missing_modules import hint_for
         from je_kernel.imports.shadowing import shadowing_hint
         from je_kernel.imports.site_packages import module_owners
 
@@ -81,7 +84,7 @@ def _add_hint(error: ImportError | AttributeError) -> None:
                 brought=brought,
             )
     except Exception:
-        # Nothing may stand between a student and the error itself.
+        # A failing hint must not hide the error itself.
         return
     _add_note(error, hint)
 
@@ -94,7 +97,7 @@ def _add_note(error: BaseException, note: str | None) -> None:
 def _show_without_memory(
     error: MemoryError, shell: InteractiveShell, show: Callable[[], Any]
 ) -> Any:
-    """Show an error that takes more memory to be shown than there is."""
+    """Free the memory reserve, show the error, and fill the reserve again."""
     memory_limit.free_reserve()
     try:
         _add_note(error, memory_limit.explain(error, shell.user_ns))
@@ -105,7 +108,114 @@ def _show_without_memory(
 
 
 def _neighbours(error: ImportError) -> list[str]:
-    """Return the modules beside the notebook that are called otherwise than what is missing."""
+    """Return the modules in the notebook's folder, without the missing one."""
     from pathlib import Path
 
     return [path.stem for path in Path.cwd().glob("*.py") if path.stem != error.name]
+
+
+def hint_for(
+    error: ImportError,
+    *,
+    can_wait: bool,
+    neighbours: Collection[str] = (),
+    brought: Collection[str] = (),
+    loaded: Collection[str] = sys.modules,
+) -> str | None:
+    """Return what to do about a failed import.
+
+    The site's own packages load by the import itself. What remains are other packages,
+    standard modules that a browser cannot have, and misspelt names.
+
+    Parameters
+    ----------
+    error
+        The error.
+    can_wait
+        Whether `je_kernel.install` works here.
+    neighbours
+        The modules in the notebook's folder.
+    brought
+        The modules of the site's packages.
+    loaded
+        The modules that are imported already: an installation does not add a
+        missing part of these.
+
+    Returns
+    -------
+    str or None
+        Sentences for a student; None if there is no hint.
+
+    Examples
+    --------
+    >>> error = ModuleNotFoundError("No module named 'docx'", name="docx")
+    >>> print(hint_for(error, can_wait=True))
+    If it is a published package, this installs it:
+    <BLANKLINE>
+        je_kernel.install("python-docx")
+    >>> error = ModuleNotFoundError("No module named 'Pandas'", name="Pandas")
+    >>> print(hint_for(error, can_wait=True, brought=["pandas"], loaded=[]))
+    Did you mean: import pandas
+    """
+    from je_kernel.errors import PackageNotLoadedError
+    from je_kernel.package_install import PUBLISHED_AS
+    from je_kernel.stand_ins.advice import advice_for
+
+    if isinstance(error, PackageNotLoadedError):
+        return None
+    if isinstance(error.__cause__, PackageNotLoadedError):
+        return str(error.__cause__)
+    if "could not load dynamic lib" in str(error):
+        return (
+            "A compiled part of this package was made for another system or another version of"
+            " Python than this browser's. Ask whoever runs the site for a version that fits."
+        )
+    if (error.name or "").startswith("google."):  # a part that the stand-in lacks
+        return advice_for("google")
+    missing = _missing_module(error)
+    if missing is None or missing in loaded:
+        return None
+    if missing in _NEEDS_A_SCREEN:
+        return (
+            f"{missing} draws windows on a computer's screen; a notebook in the browser has none."
+            " For pictures use matplotlib, for buttons and sliders the widgets of je_kernel."
+        )
+    if missing in sys.stdlib_module_names:
+        return f"{missing} is a part of Python that cannot work in a browser."
+    advice = advice_for(missing)
+    if advice is not None:
+        return advice
+    if missing in _PARQUET_ENGINES:
+        return (
+            f"Tables in the formats Parquet, Feather and ORC are read by {missing}, which this site"
+            " does not bring and which cannot be installed here. Look for the same data as CSV or"
+            " JSON, or ask whoever runs the site to add it."
+        )
+    if near := _nearest(missing, neighbours):
+        return f"Beside this notebook lies {near}.py. Did you mean: import {near}"
+    if near := _nearest(missing, brought):
+        return f"Did you mean: import {near}"
+    package = PUBLISHED_AS.get(missing, missing)
+    return f"If it is a published package, this installs it:\n\n{_line(package, can_wait)}"
+
+
+def _nearest(missing: str, names: Collection[str]) -> str | None:
+    import difflib
+
+    spellings = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(missing.lower(), spellings, 1, 0.7)
+    return spellings[near[0]] if near else None
+
+
+def _line(package: str, can_wait: bool) -> str:
+    return f'    je_kernel.install("{package}")' if can_wait else f"    %pip install {package}"
+
+
+def _missing_module(error: ImportError) -> str | None:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return error.name.partition(".")[0]
+    import re
+
+    # As pandas writes it: "... Use pip or conda to install the xlrd package."
+    told = re.search(r"\bpip\b[^.]{0,60}? install (?:the )?[`'\"]?([A-Za-z0-9_-]+)", str(error))
+    return told[1] if told else None

@@ -204,16 +204,16 @@ def _hint_imports(shell: InteractiveShell | None) -> None:
         raise Skip("pip installs packages here")
     if shell is None:
         raise Skip("this Python has no IPython shell")
-    from je_kernel.error_hints import hint_imports
+    from je_kernel import error_hints
 
-    hint_imports(shell)
+    error_hints.install(shell)
 
 
 def _unhint_imports(shell: InteractiveShell | None) -> None:
     if shell is not None:
-        from je_kernel.error_hints import unhint_imports
+        from je_kernel import error_hints
 
-        unhint_imports(shell)
+        error_hints.uninstall(shell)
 
 
 def _limit_memory(shell: InteractiveShell | None) -> None:

@@ -100,10 +100,10 @@ def shown(selenium, code):
 
     import pyodide_kernel
 
-    from je_kernel.error_hints import hint_imports
+    from je_kernel import error_hints
 
     shell = pyodide_kernel.ipython_shell
-    hint_imports(shell)
+    error_hints.install(shell)
     shell._last_traceback = None
     shell.run_cell(code)
     trace = shell._last_traceback

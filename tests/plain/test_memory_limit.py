@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from je_kernel import memory_limit, settings
-from je_kernel.error_hints import hint_imports
+from je_kernel import error_hints, memory_limit, settings
 from je_kernel.memory_limit import Memory, explain, size_of
 
 
@@ -75,7 +74,7 @@ def test_only_what_is_too_large_is_explained_and_shown_with_the_error(
     little, capsys, code, explained
 ):
     shell = InteractiveShell()
-    hint_imports(shell)
+    error_hints.install(shell)
     shell.run_cell(code)
     shell.history_manager.end_session()
     assert ("Take less at once" in capsys.readouterr().out) == explained
@@ -83,7 +82,7 @@ def test_only_what_is_too_large_is_explained_and_shown_with_the_error(
 
 def test_what_a_function_had_made_is_freed_with_the_error(little):
     shell = InteractiveShell()
-    hint_imports(shell)
+    error_hints.install(shell)
     shell.run_cell("def f():\n    big = bytes(1000)\n    raise MemoryError\nf()")
     frame = sys.last_value.__traceback__
     while frame.tb_next:

@@ -20,7 +20,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 
 from je_kernel import errors, packages, stand_ins
-from je_kernel.imports.missing_modules import hint_for
+from je_kernel.error_hints import hint_for
 from je_kernel.net.patches import Patches
 from je_kernel.stand_ins import (
     StandInFinder,
