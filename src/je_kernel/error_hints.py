@@ -71,10 +71,10 @@ def uninstall(shell: InteractiveShell) -> None:
 
 def _add_hint(error: ImportError | AttributeError) -> None:
     try:
+        from je_kernel.compatibility import package_of_module
         from je_kernel.imports.shadowing import shadowing_hint
-        from je_kernel.imports.site_packages import module_owners
 
-        brought = module_owners()
+        brought = package_of_module()
         hint = shadowing_hint(error, brought)
         if hint is None and isinstance(error, ImportError):
             hint = hint_for(

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import js
-import pyodide_js
 from pyodide.code import run_js
 from pyodide.ffi import create_proxy, to_js
 
+from je_kernel.compatibility import emscripten_module
 from je_kernel.net import progress
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Response, whole_number
@@ -440,7 +440,7 @@ class _Deadline:
 
 @cache
 def _settle() -> Any:
-    return run_js(_SETTLE)(pyodide_js._module)
+    return run_js(_SETTLE)(emscripten_module())
 
 
 @cache

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_flag
+from je_kernel.compatibility import parent_header
 from je_kernel.files import choose, names
 from je_kernel.files.errors import MissingFileError
 from je_kernel.files.store import Children, Found, Paths, Read
@@ -223,7 +224,7 @@ def parsed(data: bytes, path: str) -> dict[str, Any]:
 def running_cell() -> str | None:
     """Return the id of the running cell, where the front end told it."""
     shell = _shell()
-    for header in (_parent_of(shell), getattr(getattr(shell, "kernel", None), "_parent_header", 0)):
+    for header in (_parent_of(shell), parent_header(shell)):
         metadata = header.get("metadata") if isinstance(header, dict) else None
         cell_id = metadata.get("cellId") if isinstance(metadata, dict) else None
         if isinstance(cell_id, str) and cell_id:

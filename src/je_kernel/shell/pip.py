@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from je_kernel import package_install, runtime
-from je_kernel.imports.site_packages import module_owners
+from je_kernel import compatibility, package_install, runtime
 from je_kernel.shell.calls import CommandError
 from je_kernel.shell.options import Given, Options
 
@@ -244,12 +243,7 @@ def _until_option(words: list[str]) -> list[str]:
 
 def _requirement(text: str) -> Any:
     """Return a parsed requirement (PEP 508)."""
-    try:
-        requirements = importlib.import_module("packaging.requirements")
-    except ImportError:
-        # In a page where nothing needed it yet, micropip has one.
-        name = "micropip._vendored.packaging.src.packaging.requirements"
-        requirements = importlib.import_module(name)
+    requirements = compatibility.requirements_module()
     try:
         return requirements.Requirement(text)
     except requirements.InvalidRequirement:
@@ -269,7 +263,7 @@ def _read(text: str, cwd: str) -> Any:
     requirement = _requirement(text)
     # What a lesson imports may be published under another name.
     known = package_install.PUBLISHED_AS.get(requirement.name, requirement.name)
-    requirement.name = module_owners().get(known, known)
+    requirement.name = compatibility.package_of_module().get(known, known)
     if requirement.url and not urlsplit(requirement.url).path.endswith(".whl"):
         raise CommandError(_not_a_wheel(requirement.url), 1)
     return requirement
@@ -333,9 +327,7 @@ def site_versions() -> Mapping[str, str]:
     """Return the packages that the site brings, loaded or not, and their versions."""
     if not runtime.in_browser():
         return {}
-    import micropip
-
-    locked = micropip._package_manager_singleton.compat_layer.lockfile_packages
+    locked = compatibility.package_manager().compat_layer.lockfile_packages
     return {package_install.canonical(name): str(each["version"]) for name, each in locked.items()}
 
 

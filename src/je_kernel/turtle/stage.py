@@ -16,6 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from je_kernel import runtime
+from je_kernel.compatibility import parent_header, set_parent_header
 from je_kernel.turtle.events import key_name
 from je_kernel.turtle.picture import Picture, call_later
 
@@ -171,7 +172,7 @@ class Stage:
             picture = Picture(screen._scene, self._publish, self._receive)
             self._pictures[screen] = picture
             self.attend(screen)
-            self._parent = _parent(self._shell)
+            self._parent = parent_header(self._shell)
             self._clock = now
         picture.draw(self._clock * 1000, milliseconds, motion)
         self._clock += milliseconds / 1000
@@ -324,17 +325,16 @@ class Stage:
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a student's function; what it prints and raises belongs to the picture's cell."""
-        kernel: Any = getattr(self._shell, "kernel", None)
-        parent = getattr(kernel, "_parent_header", None)
+        parent = parent_header(self._shell)
         if not self._running and parent is not None:
-            kernel._parent_header = self._parent
+            set_parent_header(self._shell, self._parent)
         try:
             function(*arguments)
         except Exception:
             traceback.print_exc()
         finally:
             if not self._running and parent is not None:
-                kernel._parent_header = parent
+                set_parent_header(self._shell, parent)
 
 
 def _wait(seconds: float) -> None:
@@ -350,10 +350,6 @@ def _cell_id() -> str | None:
     from je_kernel.notebook.discovery import running_cell
 
     return running_cell()
-
-
-def _parent(shell: Any) -> Any:
-    return getattr(getattr(shell, "kernel", None), "_parent_header", None)
 
 
 stage = Stage()
