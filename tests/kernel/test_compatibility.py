@@ -127,7 +127,7 @@ def test_the_kernel_answers_a_message_and_keeps_the_last_traceback(selenium_modu
     set_parent_header(shell, message)
     assert shell.kernel.get_parent() == parent_header(shell) == message
     shell.run_cell("1 / 0")
-    assert last_traceback(shell)["ename"] == "ZeroDivisionError"
+    assert "ZeroDivisionError" in last_traceback(shell)["ename"]
 
 
 @run_in_pyodide(packages=KERNEL)

@@ -127,7 +127,7 @@ def test_a_notebook_whose_cells_have_no_ids_is_the_one_that_was_just_saved(runni
     write("old.ipynb", (None, "share()"))
     write("rain.ipynb", (None, "share()"), (None, "<script id='0123abcd'>"))
     place = choose.here()
-    assert place.run(find("a", "lesson", "0123abcd")).entry.path == "lesson/rain.ipynb"
+    assert place.run(find("a", "lesson", "0123abcd")).path == "lesson/rain.ipynb"
     with pytest.raises(UnknownNotebookError, match="give its name"):
         place.run(find("a", "lesson"))
 

@@ -23,7 +23,6 @@ from je_kernel.sharing import (
 )
 from je_kernel.sharing.addresses import Service, reference_of
 from je_kernel.sharing.protocol import Protocol
-from je_kernel.sharing.service_requests import converse
 from je_kernel.sharing.share_state import FOLDER, StateFile
 from je_kernel.sharing.tokens import claims_of
 from tests.service.running_service import bearer
@@ -101,10 +100,14 @@ def test_a_kernel_with_an_old_token_takes_the_one_that_another_kernel_has_got(ru
     rain = share_source("rain = 1")
     aged(7000)
     before, memory = session(), StateFile(running.url)
-    slower = Protocol(Service.at(running.url), memory.state().token)
+    slower = Protocol(
+        Service.at(running.url),
+        memory.state().token,
+        keep_token=memory.remember_token,
+        kept_token=lambda: memory.state().token,
+    )
     assert share_source("rain = 2").link == rain.link  # the other kernel refreshes
-    steps = slower.retrieve(reference_of(rain.readable_id))
-    converse(steps, memory.remember_token, lambda: memory.state().token)
+    slower.retrieve(reference_of(rain.readable_id))
     assert session() == before
     assert slower.token == memory.state().token
     # The service ends a session whose old token comes again: this one goes on.
@@ -189,7 +192,7 @@ class _NotAlone(Protocol):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("je_kernel.sharing.client.Protocol", Protocol)
             self.other = je_kernel.share("rain")
-        return (yield from super().create(notebook, password))
+        return super().create(notebook, password)
 
 
 @pytest.mark.parametrize("session_of_its_own", [True, False])
@@ -399,15 +402,15 @@ def test_the_service_gone_between_the_token_and_the_notebook_loses_nothing(own_s
 
 
 class _StopsAfterIssue(Protocol):
-    """The conversation, with a service that is killed once it has given the token."""
+    """The protocol, with a service that is killed once it has given the token."""
 
-    def __init__(self, running, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, running, *arguments, **functions):
+        super().__init__(*arguments, **functions)
         self.running = running
 
     def _keep(self, text):
         self.running.kill()
-        return (yield from super()._keep(text))
+        return super()._keep(text)
 
 
 def test_what_the_service_will_never_take_does_not_hold_up_the_rest(own_service, quick):

@@ -507,3 +507,11 @@ def local(name: Name, *, must_exist: bool = False) -> Iterator[Path]:
             yield taken.place
         finally:
             place.run(checkout.check_in(place.operations, taken))
+
+
+def __getattr__(name: str) -> Any:
+    if name != "aio":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return import_module("je_kernel.files.aio")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,8 @@ class SavedNotebook:
         The file's bytes.
     modified
         When it was saved.
+    content
+        The notebook's JSON.
     cell_id
         The id of the cell that is running, if that cell is in this notebook.
     unsaved
@@ -54,6 +57,7 @@ class SavedNotebook:
     path: str
     data: bytes = field(repr=False)
     modified: datetime
+    content: dict[str, Any] = field(repr=False)
     cell_id: str | None = None
     unsaved: bool = False
 
@@ -61,17 +65,6 @@ class SavedNotebook:
     def name(self) -> str:
         """The file's name."""
         return names.name_of(self.path)
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The notebook's JSON, read anew each time.
-
-        Raises
-        ------
-        UnreadableNotebookError
-            If the file is no notebook.
-        """
-        return parsed(self.data, self.path)
 
 
 def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
@@ -104,15 +97,13 @@ def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
     cell_id = running_cell()
     mark = save_in_front_end() if save and cell_id is not None else None
     if name is not None:
-        found = place.run(_named(place, name))
-    elif cell_id is None:
+        return _parsed(place.run(_named(place, name)), cell_id)
+    if cell_id is None:
         raise UnknownNotebookError(_no_cell())
-    else:
-        found = place.run(find(cell_id, place.operations.folder, mark))
-    return _described(found, cell_id)
+    return place.run(find(cell_id, place.operations.folder, mark))
 
 
-def find(cell_id: str, folder: str, mark: str | None = None) -> Steps[Found]:
+def find(cell_id: str, folder: str, mark: str | None = None) -> Steps[SavedNotebook]:
     """Find the saved notebook that holds a cell, first in a folder and then everywhere.
 
     Parameters
@@ -128,7 +119,8 @@ def find(cell_id: str, folder: str, mark: str | None = None) -> Steps[Found]:
     near = [entry.path for entry in (yield Children(folder)) if _is_notebook(entry.path)]
     holding = yield from _holding(cell_id, near)
     if not holding and mark is not None:
-        holding = yield from _holding_text(mark, near)
+        with_mark = yield from _holding_text(mark, near)
+        holding = [_parsed(found, cell_id) for found in with_mark]
     if not holding:  # listing everything takes long where there is much
         far = [path for path in (yield Paths()) if _is_notebook(path) and path not in near]
         holding = yield from _holding(cell_id, far)
@@ -150,10 +142,13 @@ def _is_notebook(path: str) -> bool:
     return name.endswith(_EXTENSION) and not is_copy
 
 
-def _holding(cell_id: str, paths: list[str]) -> Steps[list[Found]]:
-    # Parsing is what takes time: few files mention the id at all.
-    mentioning = yield from _holding_text(cell_id, paths)
-    return [found for found in mentioning if _has_cell(found, cell_id)]
+def _holding(cell_id: str, paths: list[str]) -> Steps[list[SavedNotebook]]:
+    # Parsing takes time: only files in which the id occurs are parsed.
+    holding = []
+    for found in (yield from _holding_text(cell_id, paths)):
+        with suppress(UnreadableNotebookError):
+            holding.append(_parsed(found, cell_id))
+    return [notebook for notebook in holding if notebook.cell_id is not None]
 
 
 def _holding_text(text: str, paths: list[str]) -> Steps[list[Found]]:
@@ -163,14 +158,6 @@ def _holding_text(text: str, paths: list[str]) -> Steps[list[Found]]:
         if found is not None and text.encode() in found.data:
             holding.append(found)
     return holding
-
-
-def _has_cell(found: Found, cell_id: str) -> bool:
-    try:
-        cells = parsed(found.data, found.entry.path)["cells"]
-    except UnreadableNotebookError:
-        return False
-    return any(cell.get("id") == cell_id for cell in cells)
 
 
 def _named(place: Place, name: str | os.PathLike[str]) -> Steps[Found]:
@@ -254,15 +241,17 @@ def _parent_of(shell: Any) -> Any:
         return None
 
 
-def _described(found: Found, cell_id: str | None) -> SavedNotebook:
+def _parsed(found: Found, cell_id: str | None) -> SavedNotebook:
+    """Parse a notebook, and compare the running cell with what is saved of it."""
     path, modified = found.entry.path, found.entry.modified
-    cells = parsed(found.data, path)["cells"]
+    content = parsed(found.data, path)
+    cells = content["cells"]
     running = next((c for c in cells if cell_id is not None and c.get("id") == cell_id), None)
     if running is None:
-        return SavedNotebook(path, found.data, modified)
+        return SavedNotebook(path, found.data, modified, content)
     source, saved = running_source(), _text(running.get("source"))
     unsaved = source is not None and source.strip() != saved.strip()
-    return SavedNotebook(path, found.data, modified, cell_id, unsaved)
+    return SavedNotebook(path, found.data, modified, content, cell_id, unsaved)
 
 
 def _text(value: Any) -> str:
@@ -276,8 +265,8 @@ def _no_cell() -> str:
     )
 
 
-def _ambiguous(holding: list[Found], folder: str) -> str:
-    shown = [names.relative(found.entry.path, folder) for found in holding]
+def _ambiguous(holding: list[SavedNotebook], folder: str) -> str:
+    shown = [names.relative(notebook.path, folder) for notebook in holding]
     return (
         f"{' and '.join(repr(one) for one in shown)} are copies of each other, and I cannot tell "
         f"which of them this is. Give its name, as in je_kernel.share({shown[0]!r})."

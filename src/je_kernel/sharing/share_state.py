@@ -182,7 +182,7 @@ class StateFile:
         except FilesError:
             return self._with_unwritten(State())
 
-    def note(self, change: Callable[[State], State]) -> bool:
+    def note(self, change: Callable[[State], State]) -> State | None:
         """Change what is remembered, in this kernel alone where nothing can be written.
 
         Parameters
@@ -192,15 +192,14 @@ class StateFile:
 
         Returns
         -------
-        bool
-            Whether it was written.
+        State or None
+            The new state; None if it could not be written.
         """
         try:
-            self.change(change)
+            return self.change(change)
         except FilesError:
             _unwritten.setdefault(self.service, []).append(change)
-            return False
-        return True
+            return None
 
     def _with_unwritten(self, state: State) -> State:
         for change in _unwritten.get(self.service, ()):

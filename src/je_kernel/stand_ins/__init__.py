@@ -124,12 +124,12 @@ def _keep_stored_values(shell: InteractiveShell, drive: str) -> None:
     store.__doc__ = original.__doc__
     magics["store"] = store
 
-    def take_back() -> None:
+    def undo() -> None:
         magics["store"] = original
         if "je_kernel.stand_ins.store_magic" in sys.modules:
             sys.modules["je_kernel.stand_ins.store_magic"].keep_at_home(shell)
 
-    _patches.when_undone(take_back)
+    _patches.when_undone(undo)
 
 
 def _open_places_with_first_cell(shell: InteractiveShell) -> None:

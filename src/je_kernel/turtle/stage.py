@@ -7,7 +7,6 @@ program's own clock. Only when the program is far ahead of the page does it wait
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import sys
 import time
@@ -15,8 +14,8 @@ import traceback
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from je_kernel import runtime
 from je_kernel.compatibility import parent_header, set_parent_header
+from je_kernel.runtime import pause
 from je_kernel.turtle.events import key_name
 from je_kernel.turtle.picture import Picture, call_later
 
@@ -201,11 +200,11 @@ class Stage:
         ahead = self._clock - self._now() - (_AHEAD_IN_A_GAME if game else _AHEAD)
         if ahead > _SHORTEST_WAIT:
             self.flush()
-            _wait(ahead)
+            pause(ahead)
         elif time.perf_counter() - self._events_at < _BETWEEN_EVENTS:
             return
         else:
-            _wait(0)
+            pause(0)
         self._events_at = time.perf_counter()
         self._handle_waiting()
 
@@ -335,15 +334,6 @@ class Stage:
         finally:
             if not self._running and parent is not None:
                 set_parent_header(self._shell, parent)
-
-
-def _wait(seconds: float) -> None:
-    if runtime.can_run_sync():
-        from pyodide.ffi import run_sync
-
-        run_sync(asyncio.sleep(seconds))
-    elif seconds > 0:
-        time.sleep(seconds)
 
 
 def _cell_id() -> str | None:
