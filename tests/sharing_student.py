@@ -13,7 +13,7 @@ import pytest
 
 from je_kernel import settings
 from je_kernel.files import store_selection
-from je_kernel.sharing.memory import FOLDER, forget_unwritten
+from je_kernel.sharing.share_state import FOLDER, forget_unwritten
 from tests.service.running_service import UNHURRIED, RunningService, notebook
 
 if TYPE_CHECKING:

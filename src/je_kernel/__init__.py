@@ -1,7 +1,7 @@
-"""What a notebook in the browser needs of its Python kernel.
+"""Networking, files and sharing for Python in JupyterLite.
 
 ``import je_kernel as je`` has no effect by itself: each name below is loaded
-when it is first used, and `start` does what has to be done as a kernel starts.
+when it is first used, and `start` sets the kernel up as it starts.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from je_kernel._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from je_kernel import errors as errors
     from je_kernel import files as files
     from je_kernel import net as net
-    from je_kernel.diagnosis import doctor as doctor
+    from je_kernel import notebook as notebook
+    from je_kernel import sharing as sharing
+    from je_kernel.doctor_report import doctor as doctor
     from je_kernel.net.links import data_url as data_url
-    from je_kernel.packages import install as install
+    from je_kernel.package_install import install as install
     from je_kernel.sharing import open_shared as open_shared
     from je_kernel.sharing import share as share
     from je_kernel.site import site_url as site_url
@@ -28,23 +31,36 @@ __all__ = [
     "__version__",
     "data_url",
     "doctor",
+    "errors",
     "files",
     "install",
     "net",
+    "notebook",
     "offline",
     "open_shared",
     "share",
+    "sharing",
     "site_url",
     "start",
 ]
 
-# Where each name is: in a module, or as a module.
+# The modules that `import je_kernel` reaches: public ones, and those of documented classes.
+_MODULES = {
+    "doctor_report",
+    "errors",
+    "files",
+    "net",
+    "notebook",
+    "package_install",
+    "sharing",
+    "site_offline",
+    "startup",
+}
+# The module of each name.
 _HOMES = {
     "data_url": "je_kernel.net.links",
-    "doctor": "je_kernel.diagnosis",
-    "files": "je_kernel",
-    "install": "je_kernel.packages",
-    "net": "je_kernel",
+    "doctor": "je_kernel.doctor_report",
+    "install": "je_kernel.package_install",
     "offline": "je_kernel.site_offline",
     "open_shared": "je_kernel.sharing",
     "share": "je_kernel.sharing",
@@ -54,13 +70,13 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _MODULES:  # importing a submodule makes it an attribute
+        return import_module(f"{__name__}.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    if home == __name__:  # importing a submodule makes it an attribute
-        return import_module(f"{home}.{name}")
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value
@@ -84,7 +100,7 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:
-    """Take back all that je-kernel changed: by ``%unload_ext je_kernel``.
+    """Undo everything that je-kernel changed: by ``%unload_ext je_kernel``.
 
     Parameters
     ----------

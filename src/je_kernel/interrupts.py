@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import javascript, runtime
+from je_kernel.compatibility import awaited_by, last_traceback
 from je_kernel.net.patches import Patches
 from je_kernel.stand_ins import threads
 
@@ -102,7 +103,7 @@ class _Interrupts:
             if not self._stopped and isinstance(error, asyncio.CancelledError):
                 raise
             self.show_cancelled(self._shell, type(error), error, error.__traceback__)
-            return {"status": "error", "payload": [], **self._shell._last_traceback}  # type: ignore[attr-defined]
+            return {"status": "error", "payload": [], **last_traceback(self._shell)}
         finally:
             self._page.end()
             self._cell = self._told = None
@@ -122,7 +123,7 @@ class _Interrupts:
     def interrupt_waiting(self) -> bool:
         """End what the cell waits for; return whether it waits."""
         cell = self._cell
-        wait = self._waits[-1] if self._waits else getattr(cell, "_fut_waiter", None)
+        wait = self._waits[-1] if self._waits else awaited_by(cell)
         # One that was told before, and is still there: what else runs leaves it no turn.
         if wait is None or wait is self._told:
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "drive_mount",
     "in_browser",
     "memory_snapshot",
+    "pause",
     "probe",
 ]
 
@@ -49,6 +51,18 @@ def can_run_sync() -> bool:
     except ImportError:  # Pyodide before 0.27
         return False
     return bool(pyodide_can())
+
+
+def pause(seconds: float) -> None:
+    """Wait without keeping the browser busy, where it can wait (see `can_run_sync`)."""
+    if can_run_sync():
+        import asyncio
+
+        from pyodide.ffi import run_sync
+
+        run_sync(asyncio.sleep(seconds))
+    else:
+        time.sleep(max(seconds, 0))
 
 
 def drive_mount() -> str | None:

@@ -204,30 +204,30 @@ def _hint_imports(shell: InteractiveShell | None) -> None:
         raise Skip("pip installs packages here")
     if shell is None:
         raise Skip("this Python has no IPython shell")
-    from je_kernel.imports.import_hints import hint_imports
+    from je_kernel import error_hints
 
-    hint_imports(shell)
+    error_hints.install(shell)
 
 
 def _unhint_imports(shell: InteractiveShell | None) -> None:
     if shell is not None:
-        from je_kernel.imports.import_hints import unhint_imports
+        from je_kernel import error_hints
 
-        unhint_imports(shell)
+        error_hints.uninstall(shell)
 
 
 def _limit_memory(shell: InteractiveShell | None) -> None:
     if not runtime.in_browser():
         raise Skip("the computer's memory is Python's here")
-    from je_kernel import memory
+    from je_kernel import memory_limit
 
-    memory.install(shell)
+    memory_limit.install(shell)
 
 
 def _leave_memory(shell: InteractiveShell | None) -> None:
-    from je_kernel import memory
+    from je_kernel import memory_limit
 
-    memory.uninstall(shell)
+    memory_limit.uninstall(shell)
 
 
 def _stand_in(shell: InteractiveShell | None) -> None:

@@ -30,7 +30,7 @@ def install(selenium, name, index_url=None, closed=False):
     import piplite.piplite as lite
 
     from je_kernel.errors import InstallError
-    from je_kernel.packages import install
+    from je_kernel.package_install import install
 
     before = micropip._package_manager_singleton.index_urls
     if index_url is not None:
@@ -49,7 +49,7 @@ def install(selenium, name, index_url=None, closed=False):
 def test_what_the_site_brings_is_installed_by_its_own_or_its_modules_name(selenium):
     import importlib
 
-    from je_kernel.packages import install
+    from je_kernel.package_install import install
 
     installed = install("bs4")
     assert installed.packages[0][0] == "beautifulsoup4"
@@ -100,10 +100,10 @@ def displayed_url(selenium, code):
 
     import pyodide_kernel
 
-    from je_kernel.imports.import_hints import hint_imports
+    from je_kernel import error_hints
 
     shell = pyodide_kernel.ipython_shell
-    hint_imports(shell)
+    error_hints.install(shell)
     shell._last_traceback = None
     shell.run_cell(code)
     trace = shell._last_traceback

@@ -62,8 +62,8 @@ AGE = """
 def act(seconds):
     import dataclasses
     from je_kernel import settings
-    from je_kernel.sharing.memory import Memory
-    memory = Memory(settings.current().sharing_url)
+    from je_kernel.sharing.share_state import StateFile
+    memory = StateFile(settings.current().sharing_url)
     token = memory.state().token
     memory.remember_token(dataclasses.replace(token, received=token.received - seconds))
     return token.text

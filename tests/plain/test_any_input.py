@@ -32,7 +32,7 @@ from je_kernel import settings as je_settings
 from je_kernel.errors import JeKernelError
 from je_kernel.files import store_selection
 from je_kernel.net import Request
-from je_kernel.sharing import SharedNotebook, driver
+from je_kernel.sharing import SharedNotebook, protocol
 from je_kernel.sharing.protocol import Ids
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ FILES = ("x.csv", "x.json", "x.png", "x.npy", "x.npz", "x.zip", "x.xlsx", "x.ipy
 FILES += ("sub", "sub/y.txt", "new.txt", "new/", "../x", ".", ".je-kernel-x", "torn.zip")
 LINKS = ("http://127.0.0.1:9/x.csv", "https://127.0.0.1:9/", "http://127.0.0.1:99999/", "file:///x")
 WORDS = {
-    "anyway": (True, False),
+    "allow_personal_data": (True, False),
     "clear_outputs": (True, False),
     "code": (404, 503, 0, -1),
     "encoding": ("utf-8", "latin-1", "utf-16", "hex", "utf-9"),
@@ -240,7 +240,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(place)
         patch.setenv("JE_KERNEL_SHARING_URL", "http://127.0.0.1:9")
         je_settings.reload()
-        patch.setattr(driver, "pause", lambda _seconds: None)  # between two tries of a service
+        patch.setattr(protocol, "_FIRST_PAUSE", 0.0)
         patch.setattr(os, "fsync", lambda _handle: None)  # as slow as the disk, 2,000 times
         yield place
     je_settings.reload()

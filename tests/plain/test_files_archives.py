@@ -27,7 +27,7 @@ from je_kernel.errors import (
 )
 from je_kernel.files import archives, names, store_selection
 from je_kernel.files.store_folder import FolderStore
-from je_kernel.sharing.memory import FOLDER
+from je_kernel.sharing.share_state import FOLDER
 from je_kernel.sharing.viewer import SharedNotebook
 
 RESERVED = [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from je_kernel import diagnosis, settings
+from je_kernel import doctor_report, settings
 from je_kernel.errors import SiteForbidsError
 from je_kernel.net import fallback, response_cache, waiting
 from je_kernel.net.credentials import redact_text, redact_url, secret_in
@@ -210,11 +210,11 @@ def test_the_doctor_shows_no_secret_of_an_address_or_of_an_error(monkeypatch):
         "JE_KERNEL_RELAY_URL": f"ftp://relay.example/?api_key={MARK}",
     }
     monkeypatch.setattr(settings, "_in_force", Settings.from_environ(variables))
-    failed = diagnosis.startup.StepResult(
+    failed = doctor_report.startup.StepResult(
         "network", "failed", 1.0, f"OSError: {SITE}?sig={MARK} (Bearer {MARK})"
     )
-    monkeypatch.setattr(diagnosis.startup, "_results", {"network": failed})
-    report = diagnosis.doctor()
+    monkeypatch.setattr(doctor_report.startup, "_results", {"network": failed})
+    report = doctor_report.doctor()
     assert "relay.example" in str(report)
     assert SITE in str(report)
     assert MARK not in str(report) + report._repr_html_()
@@ -228,7 +228,7 @@ def test_the_console_shows_no_secret_of_a_message_or_of_an_error():
         raise OSError(f"no answer from https://mia:{MARK}@data.example/")
     except OSError as error:
         record.exc_info = (OSError, error, error.__traceback__)
-    text = diagnosis.startup.ConsoleFormatter("je-kernel: %(message)s").format(record)
+    text = doctor_report.startup.ConsoleFormatter("je-kernel: %(message)s").format(record)
     assert "je-kernel: asked" in text
     assert "OSError" in text
     assert MARK not in text

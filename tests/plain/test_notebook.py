@@ -15,7 +15,7 @@ from je_kernel.notebook import (
     UnknownNotebookError,
     UnreadableNotebookError,
 )
-from je_kernel.notebook.running import find
+from je_kernel.notebook.discovery import find
 
 
 @pytest.fixture(autouse=True)
@@ -128,8 +128,7 @@ def test_a_notebook_whose_cells_have_no_ids_is_the_one_that_was_just_saved(runni
     write("rain.ipynb", (None, "share()"), (None, "<script id='0123abcd'>"))
     operations = store_selection.current()
     assert operations.folder == "lesson"
-    info, _ = operations.run(find(operations, "a", "0123abcd"))
-    assert info.path == "lesson/rain.ipynb"
+    assert operations.run(find(operations, "a", "0123abcd")).path == "lesson/rain.ipynb"
     with pytest.raises(UnknownNotebookError, match="give its name"):
         operations.run(find(operations, "a"))
 
@@ -166,7 +165,7 @@ def test_a_notebook_that_is_half_written_is_waited_for(running, monkeypatch, min
     cells = [{**made, "outputs": [], **({"id": "bbb"} if minor == 5 else {})}]
     page = SlowFrontEnd("rain.ipynb", cells, minor=minor)
     monkeypatch.setattr(InteractiveShell.instance(), "display_pub", page)
-    monkeypatch.setattr("je_kernel.notebook.saving.pause", page.write_some)
+    monkeypatch.setattr("je_kernel.notebook.autosave.pause", page.write_some)
     found = notebook.current()
     assert page.pieces == []
     assert found.name == "rain.ipynb"
@@ -179,13 +178,13 @@ def test_a_front_end_that_never_finishes_writing_is_not_waited_for_for_ever(runn
     page = SlowFrontEnd("rain.ipynb", [{"cell_type": "code", "source": "share()"}], minor=4)
     monkeypatch.setattr(InteractiveShell.instance(), "display_pub", page)
     moments = iter(range(1000))
-    monkeypatch.setattr("je_kernel.notebook.saving.time.monotonic", lambda: float(next(moments)))
+    monkeypatch.setattr("je_kernel.notebook.autosave.time.monotonic", lambda: float(next(moments)))
 
     def stop_before_the_end(seconds):
         if len(page.pieces) > 1:
             page.write_some(seconds)
 
-    monkeypatch.setattr("je_kernel.notebook.saving.pause", stop_before_the_end)
+    monkeypatch.setattr("je_kernel.notebook.autosave.pause", stop_before_the_end)
     with pytest.raises(UnknownNotebookError, match=r"Ctrl\+S"):
         notebook.current()
     assert next(moments) < 20

@@ -10,7 +10,7 @@ import sys
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from je_kernel.imports.import_hints import hint_imports, unhint_imports
+from je_kernel import error_hints
 from je_kernel.imports.shadowing import shadowing_hint
 
 BROUGHT = {"pandas": "pandas", "sklearn": "scikit-learn"}
@@ -87,12 +87,12 @@ def test_a_notebook_shows_it_below_the_error(beside):
     beside("colorsys.py")
     shell = InteractiveShell.instance()
     shell.run_line_magic("colors", "nocolor")
-    hint_imports(shell)
+    error_hints.install(shell)
     try:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             shell.run_cell("import colorsys\ncolorsys.rgb_to_hsv(1, 1, 1)")
     finally:
-        unhint_imports(shell)
+        error_hints.uninstall(shell)
         InteractiveShell.clear_instance()
     assert "rename colorsys.py" in " ".join(printed.getvalue().split())
 
@@ -101,12 +101,12 @@ def test_a_module_beside_the_notebook_is_not_proposed_for_itself(beside):
     beside("helper.py")
     sys.path.pop(0)
     shell = InteractiveShell.instance()
-    hint_imports(shell)
+    error_hints.install(shell)
     try:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             shell.run_cell("import helper")
     finally:
-        unhint_imports(shell)
+        error_hints.uninstall(shell)
         InteractiveShell.clear_instance()
     assert "No module named 'helper'" in printed.getvalue()
     assert "Did you mean" not in printed.getvalue()

@@ -308,7 +308,7 @@ def test_the_warning_shows_nothing_whole_and_is_not_endless():
     text = describe(scan({"cells": [cell(source)]}))
     assert "and 12 more" in text
     assert "person" not in text
-    assert "share(anyway=True)" in text
+    assert "share(allow_personal_data=True)" in text
 
 
 def test_titles_raw_cells_attachments_and_metadata_are_searched_too():

@@ -1,4 +1,4 @@
-"""The conversation with a sharing service: what is asked, in which order, for every answer."""
+"""The protocol of a sharing service: which requests are sent, in which order, for every answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from je_kernel.sharing.errors import (
     TooLargeError,
     UnreachableServiceError,
 )
-from je_kernel.sharing.protocol import Protocol, Recall, Remember, Wait
+from je_kernel.sharing.protocol import Protocol
 from je_kernel.sharing.tokens import Token, claims_of
 
 SERVICE = Service.at("https://share.example")
@@ -48,7 +48,7 @@ def given(name="one", **claims):
 
 
 class Conversation:
-    """Answers a conversation from a list, and notes what it asked."""
+    """Answers requests from a list, and records them."""
 
     def __init__(self, answers, token=None, now=NOW):
         self.answers = list(answers)
@@ -57,30 +57,32 @@ class Conversation:
         self.waited = []
         self.remembered = []
         self.kept = token
-        self.protocol = Protocol(SERVICE, token, clock=lambda: self.now, chance=lambda: 0.5)
+        self.protocol = Protocol(
+            SERVICE,
+            token,
+            send=self.send,
+            keep_token=self.remembered.append,
+            kept_token=lambda: self.remembered[-1] if self.remembered else self.kept,
+            pause=self.pause,
+            clock=lambda: self.now,
+            chance=lambda: 0.5,
+        )
 
-    def run(self, steps):
-        reply, failure = None, None
-        try:
-            while True:
-                action = steps.throw(failure) if failure else steps.send(reply)
-                reply, failure = None, None
-                if isinstance(action, Wait):
-                    self.waited.append(action.seconds)
-                    self.now += action.seconds
-                elif isinstance(action, Remember):
-                    self.remembered.append(action.token)
-                elif isinstance(action, Recall):
-                    reply = self.remembered[-1] if self.remembered else self.kept
-                else:
-                    assert isinstance(action, Request)
-                    self.asked.append(action)
-                    reply = self.answers.pop(0)
-                    if isinstance(reply, Exception):
-                        reply, failure = None, reply
-        except StopIteration as stop:
-            assert not self.answers, "there were more answers than questions"
-            return stop.value
+    def send(self, request):
+        assert isinstance(request, Request)
+        self.asked.append(request)
+        reply = self.answers.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def pause(self, seconds):
+        self.waited.append(seconds)
+        self.now += seconds
+
+    def run(self, result):
+        assert not self.answers, "there were more answers than requests"
+        return result
 
     @property
     def calls(self):
@@ -125,9 +127,10 @@ def test_the_notebook_is_sent_byte_for_byte():
 
 def test_a_token_is_remembered_before_it_is_used():
     talk = Conversation([given(), answer(201, SAVED)])
-    steps = talk.protocol.create(NOTEBOOK, "")
-    next(steps)
-    assert isinstance(steps.send(given()), Remember)
+    requests_before = []
+    talk.protocol.keep_token = lambda _: requests_before.append(len(talk.asked))
+    talk.create()
+    assert requests_before == [1]
 
 
 def test_a_good_token_is_used_as_it_is():

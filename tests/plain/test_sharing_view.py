@@ -15,10 +15,10 @@ import pytest
 from je_kernel.errors import FilesError
 from je_kernel.sharing import markdown_text
 from je_kernel.sharing.addresses import Service, reference_of
-from je_kernel.sharing.card import NotShared, Retried, Share
 from je_kernel.sharing.markdown_text import formula, to_html
 from je_kernel.sharing.protocol import Ids
 from je_kernel.sharing.safe_html import safe_html
+from je_kernel.sharing.share_display import NotShared, Retried, Share
 from je_kernel.sharing.viewer import SharedNotebook
 from tests.hostile_markup import FORMULAS, HOSTILE, MARKDOWN, MIME_TYPES, TERMINAL, TITLES
 from tests.share_spellings import NO_SHARE, SPELLINGS

@@ -12,6 +12,7 @@ import zipfile
 
 import pytest
 
+from je_kernel import compatibility
 from je_kernel.errors import PackageNotLoadedError
 from je_kernel.imports import site_packages
 from je_kernel.imports.loading import Loader, Locked, Unavailable
@@ -300,7 +301,7 @@ def test_the_finder_is_last_once_and_goes_again():
 
 
 def test_outside_of_pyodide_no_module_belongs_to_the_site():
-    assert site_packages.module_owners() == {}
+    assert compatibility.package_of_module() == {}
 
 
 # Imports a library in a Python of its own, with the finder first: it is asked for all that

@@ -19,14 +19,14 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 
-from je_kernel import errors, packages, stand_ins
-from je_kernel.imports.missing_modules import hint_for
+from je_kernel import errors, package_install, stand_ins
+from je_kernel.error_hints import hint_for
 from je_kernel.net.patches import Patches
 from je_kernel.stand_ins import (
     StandInFinder,
-    names,
-    pictures,
-    processes,
+    advice,
+    opencv,
+    process_stand_ins,
     store_magic,
     threads,
     web_browser,
@@ -39,8 +39,8 @@ from je_site.own_wheel import own_wheel
 def without_processes():
     """Have pools and processes as they are in a browser that cannot switch stacks."""
     patches = Patches()
-    for name in processes._REPLACEMENTS:
-        processes.adapt(sys.modules[name], patches)
+    for name in process_stand_ins._REPLACEMENTS:
+        process_stand_ins.adapt(sys.modules[name], patches)
     threads.adapt(concurrent.futures.thread, patches)
     yield
     patches.undo()
@@ -257,7 +257,7 @@ def test_opencvs_windows_are_pictures_in_the_output(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
     cv2 = types.ModuleType("cv2")
-    pictures.adapt(cv2, Patches())
+    opencv.adapt(cv2, Patches())
     cv2.namedWindow("w")
     cv2.imshow("w", numpy.full((2, 3, 3), (255, 0, 1), "uint8"))
     cv2.imshow("w", numpy.full((2, 3), 7, "uint8"))
@@ -357,11 +357,11 @@ def test_a_real_package_comes_before_a_stand_in(found, tmp_path, monkeypatch):
     assert found("wget").real
 
 
-@pytest.mark.parametrize("module", sorted(names._ADVICE))
+@pytest.mark.parametrize("module", sorted(advice._ADVICE))
 def test_nothing_else_is_advised_for_what_cannot_be_installed(module):
     error = ModuleNotFoundError(f"No module named {module!r}", name=module)
     hint = hint_for(error, can_wait=True, loaded=[])
-    assert hint == names.advice_for(module)
+    assert hint == advice.advice_for(module)
     assert "je_kernel.install(" not in hint
 
 
@@ -372,13 +372,13 @@ def test_a_part_of_googles_that_is_not_here_is_explained(found, line):
     with pytest.raises(ImportError) as failure:
         exec(line, {})
     hint = hint_for(failure.value, can_wait=True)
-    assert hint == names.advice_for("google")
+    assert hint == advice.advice_for("google")
 
 
 def test_what_stands_in_for_a_package_need_not_be_installed(monkeypatch):
     monkeypatch.setattr("je_kernel.runtime.in_browser", lambda: True)
     wanted = ("wget", "google_colab", "gdown>=5", "turtle", "playsound3")
-    assert packages.install(*wanted) == packages.Installed(())
+    assert package_install.install(*wanted) == package_install.Installed(())
 
 
 def test_the_modules_that_stand_in_are_those_in_their_folder():

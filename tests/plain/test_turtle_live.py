@@ -202,7 +202,7 @@ def test_an_unknown_message_of_the_page_has_no_effect(notebook):
 
 def test_a_loop_without_an_end_does_not_flood_the_page_and_hears_its_keys(notebook, monkeypatch):
     monkeypatch.setattr(stages, "_AHEAD", 0.2)
-    wait = stages._wait
+    wait = stages.pause
     began = time.perf_counter()
 
     def wait_and_press(seconds):
@@ -210,7 +210,7 @@ def test_a_loop_without_an_end_does_not_flood_the_page_and_hears_its_keys(notebo
         if time.perf_counter() - began > 1:
             Channel.made[-1].receive({"kind": "press", "key": "q", "code": "KeyQ"})
 
-    monkeypatch.setattr(stages, "_wait", wait_and_press)
+    monkeypatch.setattr(stages, "pause", wait_and_press)
     run(
         notebook,
         "import turtle\n"
@@ -235,10 +235,10 @@ def test_a_loop_without_an_end_does_not_flood_the_page_and_hears_its_keys(notebo
 
 @pytest.mark.parametrize("seen", ["", "turtle.tracer(0)"])
 def test_stop_ends_a_loop_with_terminator(notebook, monkeypatch, seen):
-    monkeypatch.setattr(stages, "_wait", lambda _: Channel.made[-1].receive({"kind": "close"}))
+    monkeypatch.setattr(stages, "pause", lambda _: Channel.made[-1].receive({"kind": "close"}))
     result = notebook.run_cell(f"import turtle\n{seen}\nwhile True:\n    turtle.forward(1)")
     assert isinstance(result.error_in_exec, turtle.Terminator)
-    monkeypatch.setattr(stages, "_wait", lambda _: None)
+    monkeypatch.setattr(stages, "pause", lambda _: None)
     run(notebook, "t = turtle.Turtle()\nt.forward(50)")
 
 

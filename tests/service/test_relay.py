@@ -16,7 +16,7 @@ from running_service import API, bearer
 from je_kernel.net import relay as client_relay
 from je_kernel.net import waiting
 from je_kernel.net.message import Request, Response
-from je_kernel.sharing.driver import send
+from je_kernel.sharing.service_requests import send
 from je_sharing import relay as relay_module
 from je_sharing.errors import BadGatewayError, BadRequestError, ForbiddenError
 from je_sharing.relay import Relay, is_public

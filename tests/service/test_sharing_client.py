@@ -25,7 +25,7 @@ from je_kernel.sharing import (
     TooLargeError,
     UnreachableServiceError,
 )
-from je_kernel.sharing.memory import FOLDER
+from je_kernel.sharing.share_state import FOLDER
 from tests.service.running_service import free_port, notebook
 from tests.sharing_student import (
     kept_by,
@@ -234,13 +234,13 @@ def test_personal_data_stay_until_somebody_says_they_may_leave(own_service):
         je_kernel.share("rain")
     assert "mia.lund@school.org" not in str(caught.value)
     assert "/api/v1" not in running.log()
-    share = je_kernel.share("rain", anyway=True)
+    share = je_kernel.share("rain", allow_personal_data=True)
     assert "mia.lund" in kept_by(running, share)["cells"][0]["source"]
 
 
 def test_what_may_leave_is_not_asked_again_but_new_things_are(shared_service):
     write(source="ask = 'mia.lund@school.org'")
-    je_kernel.share("rain", anyway=True)
+    je_kernel.share("rain", allow_personal_data=True)
     write(source="ask = 'mia.lund@school.org'  # changed")
     assert je_kernel.share("rain").how == "updated"
     write(source="ask = 'mia.lund@school.org'\ncall = '555-123-4567'")
@@ -264,7 +264,9 @@ def test_metadata_about_the_author_stay_at_home(shared_service):
     assert sent["cells"][0]["metadata"] == {"tags": ["x"]}
     with pytest.raises(PersonalDataError, match="user in the notebook's title or metadata"):
         je_kernel.share("rain", keep_metadata=True)
-    whole = kept_by(shared_service, je_kernel.share("rain", keep_metadata=True, anyway=True))
+    whole = kept_by(
+        shared_service, je_kernel.share("rain", keep_metadata=True, allow_personal_data=True)
+    )
     assert whole["metadata"] == metadata
 
 

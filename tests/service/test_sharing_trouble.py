@@ -22,9 +22,8 @@ from je_kernel.sharing import (
     UnreachableServiceError,
 )
 from je_kernel.sharing.addresses import Service, reference_of
-from je_kernel.sharing.driver import converse
-from je_kernel.sharing.memory import FOLDER, Memory
 from je_kernel.sharing.protocol import Protocol
+from je_kernel.sharing.share_state import FOLDER, StateFile
 from je_kernel.sharing.tokens import claims_of
 from tests.service.running_service import bearer
 from tests.sharing_student import (
@@ -100,11 +99,15 @@ def test_two_kernels_that_refresh_the_same_token_both_keep_their_links(running):
 def test_a_kernel_with_an_old_token_takes_the_one_that_another_kernel_has_got(running):
     rain = share_source("rain = 1")
     aged(7000)
-    before, memory = session(), Memory(running.url)
-    slower = Protocol(Service.at(running.url), memory.state().token)
+    before, memory = session(), StateFile(running.url)
+    slower = Protocol(
+        Service.at(running.url),
+        memory.state().token,
+        keep_token=memory.remember_token,
+        kept_token=lambda: memory.state().token,
+    )
     assert share_source("rain = 2").link == rain.link  # the other kernel refreshes
-    steps = slower.retrieve(reference_of(rain.readable_id))
-    converse(steps, memory.remember_token, lambda: memory.state().token)
+    slower.retrieve(reference_of(rain.readable_id))
     assert session() == before
     assert slower.token == memory.state().token
     # The service ends a session whose old token comes again: this one goes on.
@@ -189,7 +192,7 @@ class _NotAlone(Protocol):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("je_kernel.sharing.client.Protocol", Protocol)
             self.other = je_kernel.share("rain")
-        return (yield from super().create(notebook, password))
+        return super().create(notebook, password)
 
 
 @pytest.mark.parametrize("session_of_its_own", [True, False])
@@ -213,7 +216,7 @@ def test_the_kernel_that_is_slower_hands_out_the_others_link(running, session_of
 
 def test_what_is_taken_back_is_gone_and_the_notebook_stays(running):
     share = share_source("one = 1")
-    said = je_kernel.share.delete_as_owner("rain")
+    said = je_kernel.share.revoke("rain")
     assert (said.name, said.link) == ("rain.ipynb", share.link)
     assert running.get(f"/notebooks/{share.id}").status_code == 404
     assert Path("rain.ipynb").exists()
@@ -225,7 +228,7 @@ def test_yesterdays_share_is_taken_back_by_its_password(running):
     share = share_source("one = 1")
     aged(8000)
     new_kernel()
-    je_kernel.share.delete_as_owner("rain")
+    je_kernel.share.revoke("rain")
     assert running.get(f"/notebooks/{share.id}").status_code == 404
 
 
@@ -234,7 +237,7 @@ def test_what_the_service_has_deleted_already_is_forgotten(running):
     token = remembered()["token"]["text"]
     gone = running.http.delete(f"/api/v1/notebooks/{share.id}", headers=bearer(token))
     assert gone.status_code == 204
-    je_kernel.share.delete_as_owner("rain")
+    je_kernel.share.revoke("rain")
     assert remembered()["shares"] == []
 
 
@@ -252,7 +255,7 @@ def test_a_share_is_taken_back_however_it_is_named_whatever_became_of_its_file(
     else:
         file.write_text("{")
     new_kernel()
-    said = je_kernel.share.delete_as_owner("rain" if way == "name" else getattr(share, way))
+    said = je_kernel.share.revoke("rain" if way == "name" else getattr(share, way))
     assert said.link == share.link
     assert running.get(f"/notebooks/{share.id}").status_code == 404
     assert remembered()["shares"] == []
@@ -261,7 +264,7 @@ def test_a_share_is_taken_back_however_it_is_named_whatever_became_of_its_file(
 def test_a_link_of_somebody_else_cannot_be_taken_back(running):
     share = share_source("one = 1")
     with pytest.raises(NoSuchShareError, match="nothing to take back"):
-        je_kernel.share.delete_as_owner("https://share.example/s/brave-quiet-otter")
+        je_kernel.share.revoke("https://share.example/s/brave-quiet-otter")
     assert running.get(f"/notebooks/{share.id}").status_code == 200
 
 
@@ -282,7 +285,7 @@ def test_a_full_disk_costs_no_link_and_the_card_says_what_it_costs(running):
     write(source="two = 2")
     assert "no room" not in repr(je_kernel.share("rain"))
     new_kernel()
-    je_kernel.share.delete_as_owner("rain")
+    je_kernel.share.revoke("rain")
     assert running.get(f"/notebooks/{share.id}").status_code == 404
 
 
@@ -323,7 +326,7 @@ def test_a_damaged_memory_is_set_aside_and_the_card_says_so(running):
 def test_what_was_not_shared_cannot_be_taken_back(running):
     write()
     with pytest.raises(NoSuchShareError, match="nothing to take back"):
-        je_kernel.share.delete_as_owner("rain")
+        je_kernel.share.revoke("rain")
 
 
 def test_behind_a_log_in_page_it_is_not_said_to_be_gone(own_service, quick):
@@ -331,7 +334,7 @@ def test_behind_a_log_in_page_it_is_not_said_to_be_gone(own_service, quick):
     share_source("one = 1")
     running.stop()
     with portal(running.port, 404), pytest.raises(UnreachableServiceError):
-        je_kernel.share.delete_as_owner("rain")
+        je_kernel.share.revoke("rain")
     assert len(remembered()["shares"]) == 1
 
 
@@ -399,15 +402,15 @@ def test_the_service_gone_between_the_token_and_the_notebook_loses_nothing(own_s
 
 
 class _StopsAfterIssue(Protocol):
-    """The conversation, with a service that is killed once it has given the token."""
+    """The protocol, with a service that is killed once it has given the token."""
 
-    def __init__(self, running, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, running, *arguments, **functions):
+        super().__init__(*arguments, **functions)
         self.running = running
 
     def _keep(self, text):
         self.running.kill()
-        return (yield from super()._keep(text))
+        return super()._keep(text)
 
 
 def test_what_the_service_will_never_take_does_not_hold_up_the_rest(own_service, quick):

@@ -15,7 +15,7 @@ os.environ["JE_KERNEL_MEMORY_LIMIT_MB"] = "300"
 settings.reload(); startup.stop(); startup.start();
 """
 FILL = "while True: much.append({})"
-USED = "print(je_kernel.memory.probe().used // 1_000_000)"
+USED = "print(je_kernel.memory_limit.probe().used // 1_000_000)"
 DATA_FRAME = """
 import pandas as pd
 def too_much():

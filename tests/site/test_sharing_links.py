@@ -228,7 +228,7 @@ def test_what_stands_in_the_frame_follows_the_theme_and_its_links_open(page, not
 
 def test_a_share_is_taken_back_from_a_cell_that_was_never_saved(notebook, service):
     readable_id = run(notebook, "print(je.share().readable_id)")
-    said = notebook.run("je.share.take_back()")
+    said = notebook.run("je.share.revoke()")
     assert said.error is None, said.error
     assert "is shared no longer" in said.value
     answer = service.get(f"/notebooks/get-by-readable-id/{readable_id}")
@@ -243,7 +243,7 @@ def test_personal_data_stay_in_the_browser(page, notebook, service):
     assert refused.error is not None
     assert f"e-mail address in the output of cell {number}, line 1" in refused.error.message
     assert service.log().count("share_notebook") == before
-    readable_id = run(notebook, "print(je.share(anyway=True).readable_id)")
+    readable_id = run(notebook, "print(je.share(allow_personal_data=True).readable_id)")
     assert any("mia.lund" in source for source in sources(kept_by(service, readable_id)))
     page.evaluate("() => jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
 

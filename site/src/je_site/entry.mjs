@@ -342,7 +342,7 @@ class Snapshot {
     module._tzset();
     const language = `${(self.navigator.language ?? 'C').replace('-', '_')}.UTF-8`;
     const environ = JSON.stringify({ LANG: language, ...options.env });
-    run(pyodide, 'from je_kernel import memory_snapshot; memory_snapshot.resume(environ)', {
+    run(pyodide, 'from je_kernel import snapshot_hooks; snapshot_hooks.resume(environ)', {
       environ,
     });
     const more = (options.packages ?? []).filter(each => !(each in pyodide.loadedPackages));

@@ -94,7 +94,7 @@ for (const [path, bytes] of [...filesOf(first.FS)].sort(byPath)) {
 const globals = second.toPy({});
 second.runPython(
   `import importlib; importlib.invalidate_caches()
-from je_kernel import memory_snapshot; memory_snapshot.prepare(${JSON.stringify(plan.imports)})`,
+from je_kernel import snapshot_hooks; snapshot_hooks.prepare(${JSON.stringify(plan.imports)})`,
   { globals },
 );
 globals.destroy();

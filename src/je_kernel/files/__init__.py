@@ -199,3 +199,11 @@ def local(name: Name, *, must_exist: bool = False) -> Iterator[Path]:
             yield copy.local_path
         finally:
             operations.run(local_copy.check_in(operations, copy))
+
+
+def __getattr__(name: str) -> Any:
+    if name != "aio":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return import_module("je_kernel.files.aio")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from je_kernel.compatibility import unpack_package
 from je_kernel.errors import PackageNotLoadedError
 from je_kernel.net import progress
 from je_kernel.net.failure import TransportFailure
@@ -237,15 +238,7 @@ def _fetch(package: Locked) -> bytes:
 
 def _unpack(package: Locked, content: bytes) -> None:
     import pyodide_js
-    from pyodide import _package_loader as pyodide_loader
-    from pyodide.ffi import to_js
 
-    # What Pyodide itself does with a fetched package, but for compiling its libraries.
-    pyodide_loader.unpack_buffer(
-        to_js(content),
-        filename=package.file_name.rpartition("/")[2],
-        extract_dir=pyodide_loader.get_install_dir(package.install_dir),
-        metadata={"INSTALLER": "pyodide.loadPackage", "PYODIDE_SOURCE": "pyodide"},
-    )
+    unpack_package(content, package.file_name.rpartition("/")[2], package.install_dir)
     # Pyodide and micropip look here for what there is.
     setattr(pyodide_js.loadedPackages, package.name, "default channel")

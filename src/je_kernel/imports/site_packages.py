@@ -14,12 +14,14 @@ import sys
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
+from je_kernel.compatibility import is_being_imported, package_of_module
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-__all__ = ["DOES_WITHOUT", "SitePackagesFinder", "install", "module_owners", "uninstall"]
+__all__ = ["DOES_WITHOUT", "SitePackagesFinder", "install", "uninstall"]
 
 DOES_WITHOUT: Mapping[str, frozenset[str]] = {
     "openpyxl": frozenset({"lxml"}),
@@ -103,15 +105,7 @@ def _does_without(importer: str, top: str) -> bool:
     library = importer.partition(".")[0]
     if top not in DOES_WITHOUT.get(library, ()):
         return False
-    spec = getattr(sys.modules.get(library), "__spec__", None)
-    return getattr(spec, "_initializing", False)
-
-
-def module_owners() -> Mapping[str, str]:
-    """Return which of the site's packages each module belongs to."""
-    hook = sys.modules.get("_pyodide._importhook")
-    owners: dict[str, str] = getattr(hook, "REPODATA_PACKAGES_IMPORT_TO_PACKAGE_NAME", {})
-    return owners
+    return is_being_imported(sys.modules.get(library))
 
 
 def _load(top: str) -> bool:
@@ -120,7 +114,7 @@ def _load(top: str) -> bool:
     return load_owners(top)
 
 
-_finder = SitePackagesFinder(module_owners, _load)
+_finder = SitePackagesFinder(package_of_module, _load)
 
 
 def install() -> None:

@@ -12,10 +12,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import js
-import pyodide_js
 from pyodide.ffi import create_proxy, to_js
 
 from je_kernel import javascript
+from je_kernel.compatibility import emscripten_module
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.message import Response, whole_number
 
@@ -223,7 +223,7 @@ def content_length(head: Response) -> int | None:
 
 @cache
 def _download() -> Any:
-    return javascript.evaluate("net/fetch.js")(pyodide_js._module)
+    return javascript.evaluate("net/fetch.js")(emscripten_module())
 
 
 def _options(request: Request) -> Any:

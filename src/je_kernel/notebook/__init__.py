@@ -12,14 +12,14 @@ je_kernel.notebook.errors.UnknownNotebookError: I cannot tell which notebook...
 
 from __future__ import annotations
 
+from je_kernel.notebook.autosave import save_in_front_end
+from je_kernel.notebook.discovery import SavedNotebook, current
 from je_kernel.notebook.errors import (
     AmbiguousNotebookError,
     NotebookError,
     UnknownNotebookError,
     UnreadableNotebookError,
 )
-from je_kernel.notebook.running import SavedNotebook, current
-from je_kernel.notebook.saving import save_in_front_end
 
 __all__ = [
     "AmbiguousNotebookError",

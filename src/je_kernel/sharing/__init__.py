@@ -7,7 +7,6 @@ the notebook alone, without what programs write into it about its author.
 
 from __future__ import annotations
 
-from je_kernel.sharing.card import NotShared, Retried, Share, TakenBack
 from je_kernel.sharing.client import ShareCommand, open_shared, share
 from je_kernel.sharing.errors import (
     InvalidNotebookError,
@@ -20,6 +19,7 @@ from je_kernel.sharing.errors import (
     TooLargeError,
     UnreachableServiceError,
 )
+from je_kernel.sharing.share_display import NotShared, Retried, Revoked, Share
 from je_kernel.sharing.viewer import SavedCopy, SharedNotebook
 
 __all__ = [
@@ -30,13 +30,13 @@ __all__ = [
     "NotYourShareError",
     "PersonalDataError",
     "Retried",
+    "Revoked",
     "SavedCopy",
     "ServiceRefusedError",
     "Share",
     "ShareCommand",
     "SharedNotebook",
     "SharingError",
-    "TakenBack",
     "TooLargeError",
     "UnreachableServiceError",
     "open_shared",

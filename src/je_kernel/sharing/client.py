@@ -7,7 +7,7 @@ import dataclasses
 import json
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from je_kernel import notebook, settings
 from je_kernel.errors import FilesError
@@ -15,15 +15,6 @@ from je_kernel.files import names, store_selection
 from je_kernel.notebook import NotebookError
 from je_kernel.sharing import personal_data, snapshot
 from je_kernel.sharing.addresses import Service, reference_of
-from je_kernel.sharing.card import (
-    SET_ASIDE,
-    UNREMEMBERED,
-    NotShared,
-    Retried,
-    Share,
-    TakenBack,
-)
-from je_kernel.sharing.driver import converse
 from je_kernel.sharing.errors import (
     NoSharingServiceError,
     NoSuchShareError,
@@ -34,17 +25,24 @@ from je_kernel.sharing.errors import (
     TooLargeError,
     UnreachableServiceError,
 )
-from je_kernel.sharing.memory import Memory, Record
 from je_kernel.sharing.protocol import Protocol
+from je_kernel.sharing.share_display import (
+    SET_ASIDE,
+    UNREMEMBERED,
+    NotShared,
+    Retried,
+    Revoked,
+    Share,
+)
+from je_kernel.sharing.share_state import Record, StateFile
 from je_kernel.sharing.snapshot import Snapshot
 from je_kernel.sharing.viewer import SharedNotebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from je_kernel.sharing.memory import Queued, State
-    from je_kernel.sharing.protocol import Ids, Steps
-    from je_kernel.sharing.tokens import Token
+    from je_kernel.sharing.protocol import Ids
+    from je_kernel.sharing.share_state import Queued, State
 
 __all__ = ["ShareCommand", "open_shared", "share"]
 
@@ -62,7 +60,7 @@ class ShareCommand:
 
     Call it: ``share()``. The first time makes the link; sharing again later
     shows the newer state under the same link. `retry` sends what could not be
-    sent before, `take_back` ends a share.
+    sent before, `revoke` ends a share.
     """
 
     def __call__(
@@ -71,7 +69,7 @@ class ShareCommand:
         *,
         title: str | None = None,
         clear_outputs: bool = False,
-        anyway: bool = False,
+        allow_personal_data: bool = False,
         keep_metadata: bool = False,
     ) -> Share | NotShared:
         """Share a notebook.
@@ -84,7 +82,7 @@ class ShareCommand:
             What to call it where it is shown.
         clear_outputs
             Whether to leave out what the cells show.
-        anyway
+        allow_personal_data
             Whether to share it although it seems to hold personal data.
         keep_metadata
             Whether to send all its metadata, also what tells about you.
@@ -120,7 +118,7 @@ class ShareCommand:
         except NoSharingServiceError as error:
             return NotShared(str(error), found.name, taken.data)
         sharing = _Sharing(service)
-        sharing.ask_consent(taken, anyway=anyway)
+        sharing.ask_consent(taken, allow_personal_data=allow_personal_data)
         snapshot.check(taken)
         shared = sharing.share_or_keep(taken, unsaved=found.unsaved)
         if isinstance(shared, Share):
@@ -138,7 +136,7 @@ class ShareCommand:
         """
         return Retried(_Sharing(_service()).send_waiting())
 
-    def take_back(self, name: str | None = None) -> TakenBack:
+    def revoke(self, name: str | None = None) -> Revoked:
         """Have the service delete what was shared of a notebook. The notebook itself stays.
 
         Parameters
@@ -149,7 +147,7 @@ class ShareCommand:
 
         Returns
         -------
-        TakenBack
+        Revoked
             Which link shows nothing any more.
 
         Raises
@@ -163,7 +161,7 @@ class ShareCommand:
         UnreachableServiceError
             If the service does not answer.
         """
-        return _Sharing(_service()).take_back(name)
+        return _Sharing(_service()).revoke(name)
 
     def __repr__(self) -> str:
         return "<share: write je_kernel.share() to share this notebook>"
@@ -203,7 +201,7 @@ def open_shared(id_or_link: str) -> SharedNotebook:
             'je_kernel.open_shared("calm brave quiet otter"), or paste the whole link.'
         )
     sharing = _Sharing(_service())
-    retrieved = sharing.converse(lambda talk: talk.retrieve(reference))
+    retrieved = sharing.protocol.retrieve(reference)
     link = sharing.service.link_to(retrieved.ids.readable_id)
     return SharedNotebook(retrieved.ids, link, retrieved.content)
 
@@ -220,41 +218,34 @@ def _service() -> Service:
 
 
 class _Sharing:
-    """One use of a service, with what is remembered of it."""
+    """A service, and the state of this site's shares at it, which is read once."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.memory = Memory(service.root)
+        self._file = StateFile(service.root)
+        self._state = self._file.known()
         self._all_kept = True
-
-    def converse(self, begin: Callable[[Protocol], Steps[Any]]) -> Any:
-        """Have a conversation with the token that is remembered."""
-        return self._converse(begin, self._state().token)
-
-    def _converse(self, begin: Callable[[Protocol], Steps[Any]], token: Token | None) -> Any:
-        return converse(
-            begin(Protocol(self.service, token)),
-            self.memory.remember_token,
-            lambda: self._state().token,
+        self.protocol = Protocol(
+            service,
+            self._state.token,
+            keep_token=self._file.remember_token,
+            kept_token=lambda: self._file.known().token,
         )
 
     def problems(self) -> tuple[str, ...]:
         """Say what could not be remembered."""
-        aside = self.memory.set_aside
+        aside = self._file.set_aside
         said = [UNREMEMBERED] * (not self._all_kept)
         return (*said, *([SET_ASIDE.format(file=aside)] if aside and self._all_kept else ()))
 
-    def _state(self) -> State:
-        return self.memory.known()
-
-    def ask_consent(self, taken: Snapshot, *, anyway: bool) -> None:
+    def ask_consent(self, taken: Snapshot, *, allow_personal_data: bool) -> None:
         """Refuse what holds personal data that nobody said may leave."""
         findings = personal_data.scan(taken.content)
         marks = {f"{taken.path}:{finding.mark}" for finding in findings}
-        new = marks - self._state().approved if marks else marks
+        new = marks - self._state.approved if marks else marks
         if not new:
             return
-        if anyway:
+        if allow_personal_data:
             self._note(lambda state: state.with_approved(new))
             return
         unapproved = tuple(f for f in findings if f"{taken.path}:{f.mark}" in new)
@@ -274,13 +265,15 @@ class _Sharing:
             kept = self._keep(taken.path, body, when)
             reason = str(error) if kept else f"{error} {_NOT_KEPT}"
             return NotShared(reason, names.name_of(taken.path), taken.data, kept=kept)
-        with contextlib.suppress(FilesError):
-            self.memory.dequeue(taken.path)
+        if any(queued.path == taken.path for queued in self._state.queued):
+            with contextlib.suppress(FilesError):
+                self._file.dequeue(taken.path)
+            self._state = self._file.known()
         return shared
 
     def _keep(self, path: str, body: bytes, when: float) -> bool:
         try:
-            self.memory.enqueue(path, body, when)
+            self._file.enqueue(path, body, when)
         except FilesError:
             return False  # a full disk: the file itself is still offered
         return True
@@ -291,9 +284,7 @@ class _Sharing:
             return self._shown(record, taken, "unchanged", unsaved=unsaved)
         if record is not None:
             try:
-                ids = self.converse(
-                    lambda talk: talk.update(record.id, taken.data, record.password)
-                )
+                ids = self.protocol.update(record.id, taken.data, record.password)
             except (NoSuchShareError, NotYourShareError):
                 # Lost to us: whoever has the old link sees what it showed, if anything.
                 return self._created(taken, when, record, unsaved=unsaved)
@@ -306,22 +297,21 @@ class _Sharing:
     ) -> Share:
         """Make a share: the first of this notebook, or one in place of one that is lost to us."""
         password = secrets.token_urlsafe(24)
-        state = self._state()
-        # The same content from the same session is the same share: a copy of a notebook
-        # that is to have a link of its own needs a session of its own.
-        has_twin = any(record.fingerprint == taken.fingerprint for record in state.records)
-        token = None if has_twin else state.token
-        ids = self._converse(lambda talk: talk.create(taken.data, password), token)
+        # To the service the same content from the same session is the same share: a copy of a
+        # notebook gets a link of its own from a new session.
+        if any(record.fingerprint == taken.fingerprint for record in self._state.records):
+            self.protocol.token = None
+        ids = self.protocol.create(taken.data, password)
         made = _record(taken, ids, password, when)
         first = self._first(made, lost)
         if first.id != made.id:
             # Another kernel shared the same notebook at the same time: one link is enough.
             with contextlib.suppress(SharingError):
-                self.converse(lambda talk: talk.delete(made.id, password))
+                self.protocol.delete(made.id, password)
             return self._share(taken, when, unsaved=unsaved)
         if first.password != password:
             # In the same session it is the same share, and has the password that came last.
-            self.converse(lambda talk: talk.create(taken.data, first.password))
+            self.protocol.create(taken.data, first.password)
         return self._shown(first, taken, "replaced" if lost else "new", ids, unsaved=unsaved)
 
     def _first(self, made: Record, lost: Record | None) -> Record:
@@ -345,11 +335,13 @@ class _Sharing:
 
     def _note(self, change: Callable[[State], State]) -> None:
         """Remember something, where it can be kept: a full disk must not cost the link."""
-        self._all_kept = self.memory.note(change) and self._all_kept
+        state = self._file.note(change)
+        self._all_kept = self._all_kept and state is not None
+        self._state = state or self._file.known()
 
     def _record_of(self, taken: Snapshot) -> Record | None:
         """Return the earlier share of this notebook, also if it was renamed since."""
-        records = self._state().records
+        records = self._state.records
         for record in records:
             if record.path == taken.path:
                 return record if record.is_of(taken.cell_ids) else None
@@ -363,23 +355,23 @@ class _Sharing:
             return None
         return next((record for record in renamed if record.path not in there), None)
 
-    def take_back(self, name: str | None) -> TakenBack:
+    def revoke(self, name: str | None) -> Revoked:
         """Have a share deleted, and send nothing of it that still waits."""
         path, record = self._named(name)
         with contextlib.suppress(FilesError):
-            self.memory.dequeue(path)
+            self._file.dequeue(path)
         if record is None:
             raise NoSuchShareError(
                 f"{names.name_of(path)!r} was not shared from here, so there is nothing to take "
                 "back."
             )
-        self.converse(lambda talk: talk.delete(record.id, record.password))
+        self.protocol.delete(record.id, record.password)
         self._note(lambda state: state.without_record(record))
-        return TakenBack(names.name_of(path), self.service.link_to(record.readable_id))
+        return Revoked(names.name_of(path), self.service.link_to(record.readable_id))
 
     def _named(self, name: str | None) -> tuple[str, Record | None]:
         """Return the path of a notebook and its share, by link, words, id or file name."""
-        records = self._state().records
+        records = self._state.records
         if name is not None and (reference := reference_of(name)) is not None:
             for record in records:
                 if record.id == reference.uuid or record.readable_id in reference.candidates:
@@ -416,7 +408,7 @@ class _Sharing:
     def send_waiting(self) -> tuple[Share | NotShared, ...]:
         """Send the notebooks that wait, until the service cannot be had."""
         results: list[Share | NotShared] = []
-        for queued in self._state().queued:
+        for queued in self._state.queued:
             taken = self._waiting(queued)
             if taken is None:
                 continue
@@ -437,11 +429,11 @@ class _Sharing:
     def _waiting(self, queued: Queued) -> Snapshot | NotShared | None:
         """Return what waits; why it cannot be sent, if it is damaged; None if it is not there."""
         try:
-            body = self.memory.body_of(queued)
+            body = self._file.body_of(queued)
         except FilesError:  # it may be read the next time
             return None
         if body is None:  # another kernel has sent it
-            self.memory.leave_out(queued)
+            self._file.leave_out(queued)
             return None
         try:
             kept = json.loads(body)
@@ -449,7 +441,7 @@ class _Sharing:
             taken = Snapshot(queued.path, content, snapshot.encoded(content), title)
             _ = taken.cell_ids
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SharingError):
-            self.memory.leave_out(queued)
+            self._file.leave_out(queued)
             return NotShared(
                 f"What waited to be sent is damaged. It is kept as {queued.file}. Open the "
                 "notebook and share it again.",

@@ -1,7 +1,7 @@
 """Finding what should perhaps not leave this computer: in cells, and in what they printed.
 
 A scan of text by patterns: it finds the usual, not everything, and now and then
-what is harmless. It only asks; `anyway=True` answers. A warning that comes too
+what is harmless. It only asks; `allow_personal_data=True` answers. A warning that comes too
 often is read by nobody, so what lessons are full of is left alone: data,
 coordinates, made-up passwords, addresses that say "your name". What was found is
 shown half hidden, so that the warning does not become a part of what is shared.
@@ -491,5 +491,5 @@ def describe(findings: tuple[Finding, ...]) -> str:
         "Nothing was shared yet. Everyone who has the link of a shared notebook can read all of "
         "it, and this one seems to hold\n\n" + "\n".join(lines) + "\n\n"
         "Take out what should stay with you, save, and share again. If all of it may be read by "
-        "others, write je_kernel.share(anyway=True)."
+        "others, write je_kernel.share(allow_personal_data=True)."
     )

@@ -1,17 +1,7 @@
-"""The conversation with a sharing service, without input or output.
+"""The protocol of a sharing service: tokens, retries, and what each answer means.
 
-Each method of `Protocol` is a generator: it yields what is to be done, is sent
-the answer, and returns its result. It yields
-
-- a `je_kernel.net.message.Request`, to be answered by a ``Response``, or by
-  throwing the `OSError` for which none came;
-- a `Wait`, to be answered once that time has passed;
-- a `Remember`, to be answered once the token is kept: a refreshed token makes
-  the one before it worthless, so it must not be lost;
-- a `Recall`, to be answered with the token that is kept: another kernel may have
-  refreshed it meanwhile, and a service ends a session whose old token comes again.
-
-The contract is that of the Jupyter Everywhere sharing service, 0.8.
+`Protocol` sends requests, waits and keeps the token by functions that it is given, so that a test
+can answer as any service does. The contract is that of the Jupyter Everywhere sharing service, 0.8.
 """
 
 from __future__ import annotations
@@ -20,13 +10,13 @@ import email.utils
 import json
 import random
 import time
-from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from je_kernel import errors
+from je_kernel import errors, runtime
 from je_kernel.net.message import Request, Response
+from je_kernel.sharing import service_requests
 from je_kernel.sharing.errors import (
     InvalidNotebookError,
     NoSuchShareError,
@@ -38,21 +28,11 @@ from je_kernel.sharing.errors import (
 from je_kernel.sharing.tokens import Token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from je_kernel.sharing.addresses import Reference, Service
 
-__all__ = [
-    "Action",
-    "Ids",
-    "Protocol",
-    "Recall",
-    "Remember",
-    "Retrieved",
-    "Steps",
-    "Wait",
-    "token_in",
-]
-
-Result = TypeVar("Result")
+__all__ = ["Ids", "Protocol", "Retrieved", "token_in"]
 
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5  # seconds; twice as long after each attempt
@@ -70,44 +50,6 @@ _LASTING = (
     errors.BadAddressError,
     errors.NotDataError,
 )
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Let some time pass.
-
-    Parameters
-    ----------
-    seconds
-        How much.
-    """
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Remember:
-    """Keep a token for later.
-
-    Parameters
-    ----------
-    token
-        The token, or None when the one before is worthless and there is no other yet.
-    """
-
-    token: Token | None
-
-
-@dataclass(frozen=True)
-class Recall:
-    """Return the token that is kept now."""
-
-
-Action: TypeAlias = Request | Wait | Remember | Recall
-"""What a conversation wants done."""
-
-Steps: TypeAlias = Generator[Action, Any, Result]
-"""A conversation: yields actions, is sent answers, returns its result."""
 
 
 @dataclass(frozen=True)
@@ -139,36 +81,53 @@ class Retrieved:
 
 @dataclass
 class Protocol:
-    """The conversation with one service.
+    """A client of one service.
 
     Parameters
     ----------
     service
         The service.
     token
-        The token held so far, if any.
+        The token to begin with, if there is one.
+    send
+        Sends a request and returns the response, or raises an `OSError` if there is none.
+    keep_token
+        Keeps a new token. It is called before the token is used: a refreshed token makes the
+        one before it invalid.
+    kept_token
+        Returns the token that is kept now: another kernel may have refreshed it since, and a
+        service ends a session if its old token is used again.
+    pause
+        Waits for some seconds.
     clock
-        Tells this computer's time in seconds.
+        Returns this computer's time in seconds.
     chance
         Returns a random number from 0 to 1.
 
     Examples
     --------
     >>> from je_kernel.sharing.addresses import Reference, Service
-    >>> talk = Protocol(Service.at("https://share.example"))
-    >>> steps = talk.retrieve(Reference(candidates=("brave-quiet-otter",)))
-    >>> next(steps).url
-    'https://share.example/api/v1/auth/issue'
+    >>> def send(request):
+    ...     print(request.method, request.url)
+    ...     return Response(403, "", request.url, (), b"{}")
+    >>> protocol = Protocol(Service.at("https://share.example"), send=send)
+    >>> protocol.retrieve(Reference(candidates=("brave-quiet-otter",)))
+    Traceback (most recent call last):
+    je_kernel.sharing.errors.ServiceRefusedError: The sharing service https://share.example...
     """
 
     service: Service
     token: Token | None = None
+    send: Callable[[Request], Response] = field(default=service_requests.send, repr=False)
+    keep_token: Callable[[Token | None], None] = field(default=lambda _: None, repr=False)
+    kept_token: Callable[[], Token | None] = field(default=lambda: None, repr=False)
+    pause: Callable[[float], None] = field(default=runtime.pause, repr=False)
     clock: Callable[[], float] = field(default=time.time, repr=False)
     chance: Callable[[], float] = field(default=random.random, repr=False)
 
     # What can be asked ------------------------------------------------------
 
-    def create(self, notebook: bytes, password: str) -> Steps[Ids]:
+    def create(self, notebook: bytes, password: str) -> Ids:
         """Share a notebook that was not shared before.
 
         Parameters
@@ -185,10 +144,10 @@ class Protocol:
         """
         body = b'{"notebook":%b,"password":%b}' % (notebook, json.dumps(password).encode())
         url = self.service.call("notebooks")
-        response = yield from self._authorised("POST", url, body)
+        response = self._authorised("POST", url, body)
         return self._ids(response, len(notebook))
 
-    def update(self, notebook_id: str, notebook: bytes, password: str) -> Steps[Ids]:
+    def update(self, notebook_id: str, notebook: bytes, password: str) -> Ids:
         """Share a newer state of a notebook under the link it has.
 
         Parameters
@@ -207,10 +166,10 @@ class Protocol:
         NotYourShareError
             If neither the session nor the password may change it.
         """
-        response = yield from self._as_owner("PUT", notebook_id, notebook, password)
+        response = self._as_owner("PUT", notebook_id, notebook, password)
         return self._ids(response, len(notebook))
 
-    def delete(self, notebook_id: str, password: str) -> Steps[None]:
+    def delete(self, notebook_id: str, password: str) -> None:
         """Have the service delete a share, with its history.
 
         Parameters
@@ -227,11 +186,11 @@ class Protocol:
         ServiceRefusedError
             If the service deletes nothing, as Jupyter Everywhere's.
         """
-        response = yield from self._as_owner("DELETE", notebook_id, None, password)
+        response = self._as_owner("DELETE", notebook_id, None, password)
         if not (200 <= response.status < 300 or _has_none(response)):
             raise self._refusal(response)
 
-    def retrieve(self, reference: Reference) -> Steps[Retrieved]:
+    def retrieve(self, reference: Reference) -> Retrieved:
         """Get a shared notebook.
 
         Parameters
@@ -246,23 +205,23 @@ class Protocol:
         """
         query = f"?at={quote(reference.at, safe='')}" if reference.at else ""
         for url in self._addresses(reference):
-            response = yield from self._authorised("GET", url + query, None)
+            response = self._authorised("GET", url + query, None)
             if not _has_none(response):
                 return self._retrieved(response)
         raise NoSuchShareError(self._nothing_there(reference))
 
     def _as_owner(
         self, method: str, notebook_id: str, body: bytes | None, password: str
-    ) -> Steps[Response]:
+    ) -> Response:
         """Do with a share what its session may do, or who has its password."""
         url = self.service.call("notebooks", notebook_id)
         if password and self._must_begin_anew():
-            yield from self._unlock(notebook_id, password)
-        response = yield from self._authorised(method, url, body)
+            self._unlock(notebook_id, password)
+        response = self._authorised(method, url, body)
         if response.status in _UNAUTHORISED and password:
-            if not (yield from self._unlock(notebook_id, password)):
+            if not self._unlock(notebook_id, password):
                 raise _not_yours()
-            response = yield from self._authorised(method, url, body)
+            response = self._authorised(method, url, body)
         if response.status in _UNAUTHORISED:
             raise _not_yours()
         return response
@@ -272,80 +231,78 @@ class Protocol:
     def _must_begin_anew(self) -> bool:
         return self.token is None or self.token.expired(self.clock())
 
-    def _authorised(self, method: str, url: str, body: bytes | None) -> Steps[Response]:
+    def _authorised(self, method: str, url: str, body: bytes | None) -> Response:
         """Send a request with a token that is good, renewing it where it is not."""
-        token = yield from self._good_token()
-        response = yield from self._send(_request(method, url, body, token))
+        token = self._good_token()
+        response = self._send(_request(method, url, body, token))
         if response.status == 403:  # as the contract answers a token it does not take
-            token = yield from self._renewed(token)
-            response = yield from self._send(_request(method, url, body, token))
+            token = self._renewed(token)
+            response = self._send(_request(method, url, body, token))
         return response
 
-    def _good_token(self) -> Steps[Token]:
+    def _good_token(self) -> Token:
         token = self.token
         if token is None or token.expired(self.clock()):
-            return (yield from self._issued())
+            return self._issued()
         if token.ending(self.clock()):
-            return (yield from self._renewed(token))
+            return self._renewed(token)
         return token
 
-    def _renewed(self, token: Token) -> Steps[Token]:
+    def _renewed(self, token: Token) -> Token:
         """Exchange a token for a new one of the same session, or else open a new session."""
-        if (newer := (yield from self._newer_than(token))) is not None:
+        if (newer := self._newer_than(token)) is not None:
             return newer
         body = json.dumps({"token": token.text}).encode()
-        response = yield from self._send(
-            _request("POST", self.service.call("auth", "refresh"), body)
-        )
+        response = self._send(_request("POST", self.service.call("auth", "refresh"), body))
         text = token_in(response)
         if text is not None:
-            return (yield from self._keep(text))
-        return (yield from self._newer_than(token)) or (yield from self._issued())
+            return self._keep(text)
+        return self._newer_than(token) or self._issued()
 
-    def _newer_than(self, token: Token) -> Steps[Token | None]:
+    def _newer_than(self, token: Token) -> Token | None:
         """Return the good token that another kernel has got meanwhile, if there is one."""
-        kept: Token | None = yield Recall()
+        kept = self.kept_token()
         now = self.clock()
         if kept is None or kept.text == token.text or kept.expired(now) or kept.ending(now):
             return None
         self.token = kept
         return kept
 
-    def _issued(self) -> Steps[Token]:
+    def _issued(self) -> Token:
         """Open a session."""
         url = self.service.call("auth", "issue")
-        response = yield from self._send(_request("POST", url, b""))
+        response = self._send(_request("POST", url, b""))
         text = token_in(response)
         if text is None:
             raise self._nonsense(response) if response.status == 404 else self._refusal(response)
-        return (yield from self._keep(text))
+        return self._keep(text)
 
-    def _unlock(self, notebook_id: str, password: str) -> Steps[bool]:
+    def _unlock(self, notebook_id: str, password: str) -> bool:
         """Open a session that may change one share, by the password it was shared with."""
         body = json.dumps({"notebook_id": notebook_id, "password": password}).encode()
         url = self.service.call("auth", "issue")
-        response = yield from self._send(_request("POST", url, body))
+        response = self._send(_request("POST", url, body))
         text = token_in(response)
         if text is None and response.status in _UNAUTHORISED:
             return False
         if text is None:
             raise self._refusal(response)
-        yield from self._keep(text)
+        self._keep(text)
         return True
 
-    def _keep(self, text: str) -> Steps[Token]:
+    def _keep(self, text: str) -> Token:
         token = self.token = Token.of(text, self.clock())
-        yield Remember(token)
+        self.keep_token(token)
         return token
 
     # Requests and answers ----------------------------------------------------
 
-    def _send(self, request: Request) -> Steps[Response]:
+    def _send(self, request: Request) -> Response:
         """Send a request, again and later where that may help."""
         for attempt in range(1, _ATTEMPTS + 1):
             pause = _FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + self.chance())
             try:
-                response: Response = yield request
+                response = self.send(request)
             except OSError as error:
                 if attempt == _ATTEMPTS or isinstance(error, _LASTING):
                     raise self._unreachable(error) from error
@@ -356,7 +313,7 @@ class Protocol:
                 if attempt == _ATTEMPTS or (asked or 0) > _LONGEST_WAIT:
                     raise self._busy(response, asked)
                 pause = max(pause, asked or 0)
-            yield Wait(pause)
+            self.pause(pause)
         raise AssertionError("the last attempt returns or raises")
 
     def _addresses(self, reference: Reference) -> list[str]:

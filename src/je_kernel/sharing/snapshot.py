@@ -361,8 +361,7 @@ def _check_schema(content: Mapping[str, Any]) -> None:
     validator = get_validator(4, content["nbformat_minor"])  # type: ignore[no-untyped-call]
     if validator is None:
         return
-    # As the file has it, and not as nbformat would mend it.
-    error = next(iter(validator.iter_errors(json.loads(encoded(content)))), None)
+    error = next(iter(validator.iter_errors(content)), None)
     if error is not None:
         where = "/".join(str(part) for part in getattr(error, "path", ()))
         raise _invalid(f"{str(error.message)[:200]}{f' (at {where})' if where else ''}")

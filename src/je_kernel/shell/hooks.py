@@ -180,14 +180,14 @@ def _scripting(shell: InteractiveShell, name: str) -> Callable[[str, str], None]
 
 def _run_cell(shell: InteractiveShell, line: str, cell: str) -> None:
     from IPython.core.magics.script import ScriptMagics
-    from IPython.utils._process_common import arg_split
 
+    from je_kernel.compatibility import split_arguments
     from je_kernel.shell import run
     from je_kernel.shell.calls import Input
     from je_kernel.shell.page import Page
 
     parser = ScriptMagics.shebang.parser
-    args, words = parser.parse_known_args(arg_split(line, posix=True))
+    args, words = parser.parse_known_args(split_arguments(line))
     cell = cell if cell.endswith("\n") else f"{cell}\n"
     page = Page()
     kept: dict[str, bytearray] = {n: bytearray() for n in (args.out, args.err) if n}

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from je_kernel import packages, runtime
-from je_kernel.imports.site_packages import module_owners
+from je_kernel import compatibility, package_install, runtime
 from je_kernel.shell.calls import CommandError
 from je_kernel.shell.options import Given, Options
 
@@ -244,12 +243,7 @@ def _until_option(words: list[str]) -> list[str]:
 
 def _requirement(text: str) -> Any:
     """Return a parsed requirement (PEP 508)."""
-    try:
-        requirements = importlib.import_module("packaging.requirements")
-    except ImportError:
-        # In a page where nothing needed it yet, micropip has one.
-        name = "micropip._vendored.packaging.src.packaging.requirements"
-        requirements = importlib.import_module(name)
+    requirements = compatibility.requirements_module()
     try:
         return requirements.Requirement(text)
     except requirements.InvalidRequirement:
@@ -268,8 +262,8 @@ def _read(text: str, cwd: str) -> Any:
         )
     requirement = _requirement(text)
     # What a lesson imports may be published under another name.
-    known = packages.PUBLISHED_AS.get(requirement.name, requirement.name)
-    requirement.name = module_owners().get(known, known)
+    known = package_install.PUBLISHED_AS.get(requirement.name, requirement.name)
+    requirement.name = compatibility.package_of_module().get(known, known)
     if requirement.url and not urlsplit(requirement.url).path.endswith(".whl"):
         raise CommandError(_not_a_wheel(requirement.url), 1)
     return requirement
@@ -299,7 +293,7 @@ def _missing(
     requirement: Any, tell: Callable[[str], object], say: Callable[[str], object]
 ) -> str | None:
     """Return what is to be installed for a requirement; None if it is here."""
-    name = packages.canonical(requirement.name)
+    name = package_install.canonical(requirement.name)
     if name in _OF_THE_PAGE:
         tell(f"Requirement already satisfied: {requirement.name} (this page has its own)")
         return None
@@ -333,17 +327,15 @@ def site_versions() -> Mapping[str, str]:
     """Return the packages that the site brings, loaded or not, and their versions."""
     if not runtime.in_browser():
         return {}
-    import micropip
-
-    locked = micropip._package_manager_singleton.compat_layer.lockfile_packages
-    return {packages.canonical(name): str(each["version"]) for name, each in locked.items()}
+    locked = compatibility.package_manager().compat_layer.lockfile_packages
+    return {package_install.canonical(name): str(each["version"]) for name, each in locked.items()}
 
 
 async def carry_out(
     plan: Plan,
     say: Callable[[str], object],
     complain: Callable[[str], object],
-    installer: Callable[..., Awaitable[str | None]] = packages.install_all,
+    installer: Callable[..., Awaitable[str | None]] = package_install.install_all,
 ) -> int:
     """Install what a plan says.
 
@@ -361,7 +353,7 @@ async def carry_out(
     int
         The exit status.
     """
-    before = packages.versions()
+    before = package_install.versions()
     wanted = list(plan.wanted)
     for _ in range(2):
         if wanted:
@@ -372,7 +364,7 @@ async def carry_out(
         # What an extra asks for is known when the package itself is here.
         wanted = [each for text in plan.extras for each in _parts(text)]
     importlib.invalidate_caches()
-    news = packages.news(before, packages.versions())
+    news = package_install.news(before, package_install.versions())
     if news and not plan.quiet:
         say(f"Successfully installed {' '.join(f'{name}-{version}' for name, version in news)}")
     return plan.status
@@ -398,7 +390,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _list(given: Given, names: list[str], say: Callable[[str], object]) -> int:
-    rows = sorted(packages.versions().items(), key=lambda row: row[0].lower())
+    rows = sorted(package_install.versions().items(), key=lambda row: row[0].lower())
     form = given.last("format", "columns")
     if form == "json":
         say(json.dumps([{"name": name, "version": version} for name, version in rows]))
@@ -412,7 +404,7 @@ def _list(given: Given, names: list[str], say: Callable[[str], object]) -> int:
 
 
 def _freeze(_given: Given, _names: list[str], say: Callable[[str], object]) -> int:
-    for name, version in sorted(packages.versions().items(), key=lambda row: row[0].lower()):
+    for name, version in sorted(package_install.versions().items(), key=lambda row: row[0].lower()):
         say(f"{name}=={version}")
     return 0
 
@@ -458,7 +450,7 @@ def _uninstall(given: Given, names: list[str], say: Callable[[str], object]) -> 
         if version is None:
             say(f"WARNING: Skipping {name} as it is not installed.")
             continue
-        if packages.canonical(name) in _OF_THE_KERNEL or not runtime.in_browser():
+        if package_install.canonical(name) in _OF_THE_KERNEL or not runtime.in_browser():
             raise CommandError(f"{name} stays: the kernel needs it", 1)
         import micropip
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["MODULES", "StandInFinder", "install", "installed", "uninstall"]
 
 _ADAPTERS = {
-    "concurrent.futures.process": "je_kernel.stand_ins.processes",
+    "concurrent.futures.process": "je_kernel.stand_ins.process_stand_ins",
     "concurrent.futures.thread": "je_kernel.stand_ins.threads",
-    "cv2": "je_kernel.stand_ins.pictures",
-    "multiprocessing": "je_kernel.stand_ins.processes",
-    "multiprocessing.pool": "je_kernel.stand_ins.processes",
+    "cv2": "je_kernel.stand_ins.opencv",
+    "multiprocessing": "je_kernel.stand_ins.process_stand_ins",
+    "multiprocessing.pool": "je_kernel.stand_ins.process_stand_ins",
     "numpy.linalg": "je_kernel.stand_ins.singular_matrices",
     "queue": "je_kernel.stand_ins.threads",
     "tqdm.std": "je_kernel.stand_ins.progress_bars",
@@ -124,12 +124,12 @@ def _keep_stored_values(shell: InteractiveShell, drive: str) -> None:
     store.__doc__ = original.__doc__
     magics["store"] = store
 
-    def take_back() -> None:
+    def undo() -> None:
         magics["store"] = original
         if "je_kernel.stand_ins.store_magic" in sys.modules:
             sys.modules["je_kernel.stand_ins.store_magic"].keep_at_home(shell)
 
-    _patches.when_undone(take_back)
+    _patches.when_undone(undo)
 
 
 def _open_places_with_first_cell(shell: InteractiveShell) -> None:

@@ -7,7 +7,6 @@ program's own clock. Only when the program is far ahead of the page does it wait
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import sys
 import time
@@ -15,7 +14,8 @@ import traceback
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from je_kernel import runtime
+from je_kernel.compatibility import parent_header, set_parent_header
+from je_kernel.runtime import pause
 from je_kernel.turtle.events import key_name
 from je_kernel.turtle.picture import Picture, call_later
 
@@ -171,7 +171,7 @@ class Stage:
             picture = Picture(screen._scene, self._publish, self._receive)
             self._pictures[screen] = picture
             self.attend(screen)
-            self._parent = _parent(self._shell)
+            self._parent = parent_header(self._shell)
             self._clock = now
         picture.draw(self._clock * 1000, milliseconds, motion)
         self._clock += milliseconds / 1000
@@ -200,11 +200,11 @@ class Stage:
         ahead = self._clock - self._now() - (_AHEAD_IN_A_GAME if game else _AHEAD)
         if ahead > _SHORTEST_WAIT:
             self.flush()
-            _wait(ahead)
+            pause(ahead)
         elif time.perf_counter() - self._events_at < _BETWEEN_EVENTS:
             return
         else:
-            _wait(0)
+            pause(0)
         self._events_at = time.perf_counter()
         self._handle_waiting()
 
@@ -324,36 +324,22 @@ class Stage:
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a student's function; what it prints and raises belongs to the picture's cell."""
-        kernel: Any = getattr(self._shell, "kernel", None)
-        parent = getattr(kernel, "_parent_header", None)
+        parent = parent_header(self._shell)
         if not self._running and parent is not None:
-            kernel._parent_header = self._parent
+            set_parent_header(self._shell, self._parent)
         try:
             function(*arguments)
         except Exception:
             traceback.print_exc()
         finally:
             if not self._running and parent is not None:
-                kernel._parent_header = parent
-
-
-def _wait(seconds: float) -> None:
-    if runtime.can_run_sync():
-        from pyodide.ffi import run_sync
-
-        run_sync(asyncio.sleep(seconds))
-    elif seconds > 0:
-        time.sleep(seconds)
+                set_parent_header(self._shell, parent)
 
 
 def _cell_id() -> str | None:
-    from je_kernel.notebook.running import running_cell
+    from je_kernel.notebook.discovery import running_cell
 
     return running_cell()
-
-
-def _parent(shell: Any) -> Any:
-    return getattr(getattr(shell, "kernel", None), "_parent_header", None)
 
 
 stage = Stage()

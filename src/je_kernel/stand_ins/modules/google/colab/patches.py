@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from je_kernel.stand_ins.pictures import show_picture
+from je_kernel.stand_ins.opencv import show_picture
 
 
 def cv2_imshow(a: Any) -> None:

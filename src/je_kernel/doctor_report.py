@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 
-from je_kernel import memory, runtime, settings, startup
+from je_kernel import memory_limit, runtime, settings, startup
 from je_kernel._version import __version__
-from je_kernel.memory import shown_bytes
+from je_kernel.memory_limit import shown_bytes
 from je_kernel.net.credentials import redact_text
 
 __all__ = ["Report", "Section", "doctor"]
@@ -135,7 +135,7 @@ def _surroundings(facts: runtime.Runtime) -> Section:
 
 
 def _memory() -> tuple[tuple[str, str], ...]:
-    held = memory.probe()
+    held = memory_limit.probe()
     if held is None:
         return (("memory", "the computer's"),)
     return (
@@ -196,12 +196,12 @@ def _sharing() -> Section:
         return Section("Sharing", (("service", "(none): share() offers the notebook as a file"),))
     from je_kernel.errors import FilesError
     from je_kernel.sharing.addresses import Service
-    from je_kernel.sharing.memory import Memory
+    from je_kernel.sharing.share_state import StateFile
 
     service = Service.at(address)
     lines = [("service", f"{service.root} (not asked for this report)")]
     try:
-        state = Memory(service.root).state()
+        state = StateFile(service.root).state()
     except FilesError as error:
         return Section("Sharing", (*lines, ("remembered", f"cannot be read: {error}")))
     session = "none yet"

@@ -1,11 +1,11 @@
 from html.parser import HTMLParser
 
-from je_kernel import diagnosis, settings
+from je_kernel import doctor_report, settings
 from je_kernel.settings import Settings
 
 
 def test_the_report_has_its_parts_in_text_and_in_html():
-    report = diagnosis.doctor()
+    report = doctor_report.doctor()
     titles = ["Versions", "Surroundings", "Start-up", "Files", "Sharing", "Settings"]
     assert [section.title for section in report.sections] == titles
     assert all(title in str(report) and title in report._repr_html_() for title in titles)
@@ -14,12 +14,12 @@ def test_the_report_has_its_parts_in_text_and_in_html():
 def test_a_problem_with_a_setting_is_in_the_report(monkeypatch):
     bad = Settings.from_environ({"JE_KERNEL_LOG_LEVEL": "<b>loud</b>"})
     monkeypatch.setattr(settings, "_in_force", bad)
-    assert "JE_KERNEL_LOG_LEVEL='<b>loud</b>' is ignored" in str(diagnosis.doctor())
+    assert "JE_KERNEL_LOG_LEVEL='<b>loud</b>' is ignored" in str(doctor_report.doctor())
 
 
 def test_a_left_out_step_that_does_not_exist_is_in_the_report(monkeypatch):
     monkeypatch.setattr(settings, "_in_force", (Settings(skip_steps=("netwrok",)), ()))
-    assert "'netwrok', which is no start-up step" in str(diagnosis.doctor())
+    assert "'netwrok', which is no start-up step" in str(doctor_report.doctor())
 
 
 def test_a_login_in_an_address_is_left_out_of_the_report(monkeypatch):
@@ -28,7 +28,7 @@ def test_a_login_in_an_address_is_left_out_of_the_report(monkeypatch):
         "JE_KERNEL_RELAY_URL": "https:/jane:secret@relay.example",
     }
     monkeypatch.setattr(settings, "_in_force", Settings.from_environ(variables))
-    report = str(diagnosis.doctor())
+    report = str(doctor_report.doctor())
     assert report.count("https://share.example/x") == 2
     assert "JE_KERNEL_RELAY_URL='https:/relay.example' is ignored" in report
     assert not {word for word in ("jane", "secret") if word in report}
@@ -39,6 +39,6 @@ def test_what_a_site_sets_cannot_put_markup_into_the_notebook(monkeypatch):
     tags = []
     parser = HTMLParser()
     parser.handle_starttag = lambda tag, attrs: tags.append(tag)
-    parser.feed(diagnosis.doctor()._repr_html_())
+    parser.feed(doctor_report.doctor()._repr_html_())
     assert "script" not in tags
     assert "table" in tags

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from je_kernel import runtime
 from je_kernel.arguments import check_text
+from je_kernel.compatibility import is_compatible_wheel, package_manager, package_of_module
 from je_kernel.errors import InstallError, NotInBrowserError
-from je_kernel.imports.site_packages import module_owners
-from je_kernel.stand_ins.names import STOOD_IN
+from je_kernel.stand_ins.advice import STOOD_IN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -134,7 +134,7 @@ def install(*names: str) -> Installed:
     wanted = [name for name in wanted if canonical(_name_in(name)) not in STOOD_IN]
     if not wanted:
         return Installed(())
-    wanted = [module_owners().get(name, name) for name in wanted]
+    wanted = [package_of_module().get(name, name) for name in wanted]
     if not runtime.can_run_sync():
         raise InstallError(
             "This browser cannot wait for a download in the middle of a cell. Put this line into"
@@ -241,9 +241,7 @@ _Outcome = Literal["listed", "unknown", "offline", "closed", "conflict"]
 
 async def _look_up(name: str) -> tuple[_Outcome, tuple[Offer, ...]]:
     """Ask the package index what a package is published as."""
-    import micropip
-
-    manager = micropip._package_manager_singleton
+    manager = package_manager()
     outcome: _Outcome = "unknown"
     for index in manager.index_urls:
         url = index.format(package_name=name) if "{" in index else f"{index}/{name}/"
@@ -259,13 +257,11 @@ async def _look_up(name: str) -> tuple[_Outcome, tuple[Offer, ...]]:
 
 
 def _offers(listing: Mapping[str, Any]) -> tuple[Offer, ...]:
-    from micropip._utils import is_package_compatible
-
     found = []
     for file in listing.get("files", []):
         name = str(file["filename"])
         try:
-            fits = name.endswith(".whl") and bool(is_package_compatible(name)[0])
+            fits = name.endswith(".whl") and is_compatible_wheel(name)
         except ValueError:
             fits = False
         found.append(Offer(_version_in(name), name, fits))
@@ -337,7 +333,7 @@ def why_not_installed(
 
 
 def _spelling(requirement: str) -> str:
-    known = [*module_owners().values(), *PUBLISHED_AS.values()]
+    known = [*package_of_module().values(), *PUBLISHED_AS.values()]
     near = difflib.get_close_matches(canonical(_name_in(requirement)), known, 1, 0.75)
     return f'Did you mean "{near[0]}"?' if near else "Check the spelling."
 

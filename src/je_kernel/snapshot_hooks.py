@@ -21,10 +21,10 @@ from importlib.machinery import ModuleSpec
 from importlib.metadata import MetadataPathFinder
 from typing import TYPE_CHECKING, Any
 
-from je_kernel import javascript, settings, startup
+from je_kernel import compatibility, javascript, settings, startup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import ModuleType
 
 __all__ = ["prepare", "resume"]
@@ -37,13 +37,14 @@ _MODULES = (
     "piplite.piplite",
     _KERNEL,
     "IPython.core.pylabtools",
+    "je_kernel.compatibility",
     "je_kernel.drive",
     "je_kernel.errors",
     "je_kernel.imports.drive_modules",
-    "je_kernel.imports.import_hints",
+    "je_kernel.error_hints",
     "je_kernel.imports.site_packages",
     "je_kernel.interrupts",
-    "je_kernel.memory",
+    "je_kernel.memory_limit",
     "je_kernel.net.adapters.http_client",
     "je_kernel.net.adapters.urllib_request",
     "je_kernel.net.connection",
@@ -83,14 +84,11 @@ def prepare(packages: Sequence[str] = ()) -> None:
         if "pandas" in sys.modules:
             _show_a_table(sys.modules["pandas"])
     javascript.remember_sources()
-    _set_lock({}, {}, None)
+    compatibility.tell_micropip({}, {}, None)
     # IPython's is another; Pyodide takes the namespace of this one for its own as it starts.
     _Kernel.main, sys.modules["__main__"] = sys.modules["__main__"], main
-    from pyodide import _package_loader
-
     # At its start Pyodide looks through all packages; with a snapshot it is told of them.
-    _Kernel.init_loaded_packages = _package_loader.init_loaded_packages
-    _package_loader.init_loaded_packages = lambda: None
+    _Kernel.package_scan = compatibility.replace_package_scan(lambda: None)
     sys.meta_path.insert(0, _Kernel(sys.modules.pop(_KERNEL)))
     MetadataPathFinder.invalidate_caches()
     linecache.clearcache()
@@ -130,9 +128,7 @@ def resume(environ: str) -> None:
     environ
         The environment variables of this kernel, as JSON.
     """
-    from pyodide import _package_loader
-
-    _package_loader.init_loaded_packages = _Kernel.init_loaded_packages
+    compatibility.replace_package_scan(_Kernel.package_scan)
     sys.modules["__main__"] = _Kernel.main
     os.environ.pop("PYTHONHASHSEED", None)
     os.environ.update(json.loads(environ))
@@ -145,23 +141,7 @@ def resume(environ: str) -> None:
             bits.state = type(bits)().state
     _set_time_zone()
     settings.reload()
-    import pyodide_js
-
-    lock = pyodide_js._api
-    _set_lock(
-        lock.lockfile_packages.to_py(), lock.lockfile_info.to_py(), pyodide_js.lockfileBaseUrl
-    )
-
-
-def _set_lock(packages: dict[str, Any], info: dict[str, Any], address: str | None) -> None:
-    """Tell micropip of the site's lock: it has a copy, made as it was imported."""
-    from micropip import _compat
-
-    layer = _compat.compatibility_layer
-    for copied, now in ((layer.lockfile_packages, packages), (layer.lockfile_info, info)):
-        copied.clear()
-        copied.update(now)
-    layer.lockfile_base_url = _compat.lockfile_base_url = address
+    compatibility.tell_micropip(*compatibility.site_lock())
 
 
 def _set_time_zone() -> None:
@@ -179,7 +159,7 @@ def _set_time_zone() -> None:
 class _Kernel:
     """Finds the kernel that is imported already, once, and starts je-kernel with it."""
 
-    init_loaded_packages: Any = None
+    package_scan: Callable[[], None]
     main: ModuleType
     generators: Sequence[Any] = ()
 

@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from je_kernel import runtime
+from je_kernel import error_hints, runtime
+from je_kernel.error_hints import hint_for
 from je_kernel.errors import InstallError, NotInBrowserError, PackageNotLoadedError
-from je_kernel.imports.import_hints import hint_imports, unhint_imports
-from je_kernel.imports.missing_modules import hint_for
-from je_kernel.packages import (
+from je_kernel.package_install import (
     Installed,
     Offer,
     _blamed,
@@ -245,19 +244,19 @@ def show(shell, code):
 
 
 def test_in_ipython_the_hint_is_the_last_thing_shown(shell):
-    hint_imports(shell)
-    hint_imports(shell)
+    error_hints.install(shell)
+    error_hints.install(shell)
     try:
         shown = show(shell, "import no_such_package_at_all")
     finally:
-        unhint_imports(shell)
+        error_hints.uninstall(shell)
     assert shown.count("If it is a published package") == 1
     # There is no browser here that could wait.
     assert shown.endswith("    %pip install no_such_package_at_all")
 
 
 def test_code_that_catches_the_error_sees_it_as_it_was(shell):
-    hint_imports(shell)
+    error_hints.install(shell)
     try:
         code = (
             "try:\n    import nosuch\nexcept ImportError as error:\n"
@@ -265,22 +264,22 @@ def test_code_that_catches_the_error_sees_it_as_it_was(shell):
         )
         assert show(shell, code) == "No module named 'nosuch' False"
     finally:
-        unhint_imports(shell)
+        error_hints.uninstall(shell)
 
 
 def test_other_errors_are_shown_as_ever(shell):
-    hint_imports(shell)
+    error_hints.install(shell)
     try:
         assert show(shell, "1 / 0").endswith("ZeroDivisionError: division by zero")
     finally:
-        unhint_imports(shell)
+        error_hints.uninstall(shell)
 
 
 def test_hints_are_taken_back_exactly(shell):
     before = dict(vars(shell))
-    hint_imports(shell)
+    error_hints.install(shell)
     assert vars(shell) != before
-    unhint_imports(shell)
-    unhint_imports(shell)
+    error_hints.uninstall(shell)
+    error_hints.uninstall(shell)
     assert vars(shell) == before
     assert "published package" not in show(shell, "import no_such_package_at_all")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from je_kernel import diagnosis, settings
+from je_kernel import doctor_report, settings
 from je_kernel.files import store_selection
-from je_kernel.sharing.memory import FOLDER, Memory, Record
+from je_kernel.sharing.share_state import FOLDER, Record, StateFile
 from je_kernel.sharing.tokens import Token
 from tests.data_server import DataServer
 
@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
 def told(monkeypatch, address):
     monkeypatch.setenv("JE_KERNEL_SHARING_URL", address)
     settings.reload()
-    sections = {section.title: dict(section.lines) for section in diagnosis.doctor().sections}
+    sections = {section.title: dict(section.lines) for section in doctor_report.doctor().sections}
     return sections["Sharing"]
 
 
@@ -36,7 +36,7 @@ def test_without_a_service_it_says_what_share_does(monkeypatch):
 
 
 def test_it_counts_what_is_remembered_and_what_waits(monkeypatch):
-    memory = Memory("https://share.example")
+    memory = StateFile("https://share.example")
     record = Record("mias-diary.ipynb", "0d3a", "brave-quiet-otter", "s3cret", "f", 1.0)
     memory.change(lambda state: state.with_record(record))
     memory.enqueue("mias-letter.ipynb", b"{}", 2.0)
@@ -48,14 +48,14 @@ def test_it_counts_what_is_remembered_and_what_waits(monkeypatch):
         "notebooks with a link": "1",
         "notebooks that wait to be sent": "1",
     }
-    report = str(diagnosis.doctor())
+    report = str(doctor_report.doctor())
     for personal in ("mias", "0d3a", "otter", "s3cret", "ey.to.ken"):
         assert personal not in report
 
 
 def test_a_session_that_has_ended_is_told_apart(monkeypatch):
     old = Token("ey.to.ken", time.time() - 7300.0, 7200.0)
-    Memory("https://share.example").remember_token(old)
+    StateFile("https://share.example").remember_token(old)
     assert told(monkeypatch, "https://share.example")["session"] == "ended"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from je_kernel.files import store_selection
-from je_kernel.sharing.memory import FOLDER, Memory, Record, State, forget_unwritten
+from je_kernel.sharing.share_state import FOLDER, Record, State, StateFile, forget_unwritten
 from je_kernel.sharing.tokens import Token
 
 
@@ -32,30 +32,30 @@ def record(path, notebook_id="u-1", cells=("a",)):
 
 def test_it_is_the_same_for_the_next_kernel():
     token = Token("t", 1.0, 60.0)
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     memory.remember_token(token)
     memory.change(lambda state: state.with_record(record("rain.ipynb")).with_approved({"x"}))
     store_selection.reset()
-    assert Memory("https://one").state() == State(
+    assert StateFile("https://one").state() == State(
         token, (record("rain.ipynb"),), (), frozenset({"x"})
     )
 
 
 def test_each_service_has_a_memory_of_its_own():
-    Memory("https://one").remember_token(Token("t", 1.0))
-    assert Memory("https://two").state() == State()
-    Memory("https://two").remember_token(Token("u", 1.0))
-    assert Memory("https://one").state().token == Token("t", 1.0)
+    StateFile("https://one").remember_token(Token("t", 1.0))
+    assert StateFile("https://two").state() == State()
+    StateFile("https://two").remember_token(Token("u", 1.0))
+    assert StateFile("https://one").state().token == Token("t", 1.0)
 
 
 def test_two_kernels_at_once_lose_nothing():
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     meddled = []
 
     def change(state):
         if not meddled:  # another kernel is quicker
             meddled.append(True)
-            other = Memory("https://one")
+            other = StateFile("https://one")
             other.change(lambda there: there.with_record(record("snow.ipynb", "u-2")))
         return state.with_record(record("rain.ipynb"))
 
@@ -64,14 +64,14 @@ def test_two_kernels_at_once_lose_nothing():
 
 
 def test_twenty_kernels_that_are_quicker_one_after_the_other_lose_nothing():
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     others = [record(f"{number}.ipynb", f"u-{number}", (str(number),)) for number in range(20)]
     waiting = list(others)
 
     def change(state):
         if waiting:
             quicker = waiting.pop()
-            Memory("https://one").change(lambda there: there.with_record(quicker))
+            StateFile("https://one").change(lambda there: there.with_record(quicker))
         return state.with_record(record("rain.ipynb", "u-rain", ("rain",)))
 
     memory.change(change)
@@ -81,18 +81,18 @@ def test_twenty_kernels_that_are_quicker_one_after_the_other_lose_nothing():
 
 _PROCESS = """
 import sys
-from je_kernel.sharing.memory import Memory, Record
+from je_kernel.sharing.share_state import StateFile, Record
 for number in range(10):
     name = f"{sys.argv[1]}-{number}"
     mine = Record(name, f"u-{name}", "a-b-c", f"pw-{name}", "h", 1.0, (name,))
-    Memory("https://one").change(lambda state: state.with_record(mine))
+    StateFile("https://one").change(lambda state: state.with_record(mine))
 """
 
 
 def test_three_processes_that_share_at_once_lose_no_password():
     running = [subprocess.Popen([sys.executable, "-c", _PROCESS, str(name)]) for name in range(3)]
     assert [process.wait(120) for process in running] == [0, 0, 0]
-    kept = {record.password for record in Memory("https://one").state().records}
+    kept = {record.password for record in StateFile("https://one").state().records}
     assert kept == {f"pw-{name}-{number}" for name in range(3) for number in range(10)}
 
 
@@ -108,13 +108,13 @@ def full_disk():
 
 
 def test_what_a_full_disk_refuses_is_known_to_this_kernel_and_written_with_the_next_change():
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     memory.change(lambda state: state.with_approved({"x"}))
     with full_disk():
         assert not memory.note(lambda state: state.with_record(record("rain.ipynb")))
         memory.remember_token(Token("t", 1.0))
         assert memory.state().records == (record("rain.ipynb"),)
-    assert Memory("https://one").note(lambda state: state.with_approved({"y"}))
+    assert StateFile("https://one").note(lambda state: state.with_approved({"y"}))
     forget_unwritten()
     state = memory.state()
     assert (state.records, state.token) == ((record("rain.ipynb"),), Token("t", 1.0))
@@ -123,14 +123,14 @@ def test_what_a_full_disk_refuses_is_known_to_this_kernel_and_written_with_the_n
 
 def test_a_memory_that_cannot_be_read_does_not_stop_a_share(folder):
     Path(FOLDER, "shares.json").mkdir(parents=True)
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     assert memory.known() == State()
     assert not memory.note(lambda state: state.with_record(record("rain.ipynb")))
     assert memory.known().records == (record("rain.ipynb"),)
 
 
 def test_what_is_damaged_waits_no_more_and_stays_to_be_looked_at():
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     queued = memory.enqueue("rain.ipynb", b"half a noteb", 1.0)
     memory.leave_out(queued)
     assert memory.state().queued == ()
@@ -157,7 +157,7 @@ def test_a_share_under_a_new_name_replaces_its_record():
 def test_what_is_damaged_is_set_aside_and_never_written_over(text):
     Path(FOLDER).mkdir()
     Path(FOLDER, "shares.json").write_text(text)
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     assert memory.state() == State()
     for number in (1.0, 2.0):
         memory.remember_token(Token("t", number))
@@ -168,7 +168,7 @@ def test_what_is_damaged_is_set_aside_and_never_written_over(text):
 
 
 def test_what_a_newer_version_adds_does_not_disturb():
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     memory.change(lambda state: state.with_record(record("rain.ipynb")))
     file = Path(FOLDER, "shares.json")
     kept = json.loads(file.read_text())
@@ -178,7 +178,7 @@ def test_what_a_newer_version_adds_does_not_disturb():
 
 
 def test_what_waits_is_replaced_by_a_newer_state_of_it():
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     memory.enqueue("rain.ipynb", b"1", 1.0)
     queued = memory.enqueue("rain.ipynb", b"2", 2.0)
     assert memory.state().queued == (queued,)
@@ -193,7 +193,7 @@ def test_a_password_is_not_shown_with_its_record():
 
 
 def test_a_memory_without_a_token_is_whole():
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     memory.change(lambda state: state.with_record(record("rain.ipynb")))
     memory.change(lambda state: state.with_approved({"x"}))
     assert memory.set_aside is None
@@ -201,7 +201,7 @@ def test_a_memory_without_a_token_is_whole():
 
 
 def test_what_is_damaged_again_is_set_aside_again():
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     for number, text in enumerate(("{", "[")):
         Path(FOLDER).mkdir(exist_ok=True)
         Path(FOLDER, "shares.json").write_text(text)
@@ -224,7 +224,7 @@ def test_a_notebook_is_known_again_by_one_of_its_cells(there, remembered, same):
 
 
 def test_a_memory_that_is_deleted_while_it_is_changed_is_made_anew():
-    memory = Memory("https://one")
+    memory = StateFile("https://one")
     memory.remember_token(Token("t", 1.0))
 
     def change(state):

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from je_kernel import memory_snapshot, startup
+from je_kernel import snapshot_hooks, startup
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney")
 CONSTANTS = "print(time.timezone, time.altzone, time.daylight, time.tzname)"
@@ -22,7 +22,7 @@ def test_the_time_zone_is_that_of_a_python_that_starts_in_it(zone):
         f"os.environ['TZ'] = {zone!r}\ntime.tzset()\n"
         "for n, c in zip(('timezone', 'altzone', 'daylight', 'tzname'), constants):"
         " setattr(time, n, c)\n"
-        "from je_kernel import memory_snapshot\nmemory_snapshot._set_time_zone()\n" + CONSTANTS
+        "from je_kernel import snapshot_hooks\nsnapshot_hooks._set_time_zone()\n" + CONSTANTS
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -41,7 +41,7 @@ def test_the_kernel_is_imported_once_and_starts_us(monkeypatch):
     kernel.ipython_shell = shell = object()
     started = []
     monkeypatch.setattr(startup, "start", started.append)
-    monkeypatch.setattr(sys, "meta_path", [memory_snapshot._Kernel(kernel), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [snapshot_hooks._Kernel(kernel), *sys.meta_path])
     monkeypatch.setattr(sys, "path", ["/lib"])
     monkeypatch.delitem(sys.modules, "pyodide_kernel", raising=False)
     try:
@@ -52,4 +52,4 @@ def test_the_kernel_is_imported_once_and_starts_us(monkeypatch):
     assert (kernel.__spec__, kernel.__loader__) == (spec, "its own")
     assert started == [shell]
     assert sys.path == ["", "/lib"]
-    assert not any(isinstance(each, memory_snapshot._Kernel) for each in sys.meta_path)
+    assert not any(isinstance(each, snapshot_hooks._Kernel) for each in sys.meta_path)

@@ -1,10 +1,10 @@
-"""Having the front end save the notebook before it is read.
+"""Have the front end save the notebook before the kernel reads it.
 
-A kernel cannot save: what was typed since the last save is in the page alone.
-But JupyterLab runs the scripts in what a cell that was just run displays, and a
-script can press the Save button of the notebook that it is in. Whether that
-worked is seen in the files. Where it does not (another front end, scripts that
-are forbidden), nothing happens, and the notebook is read as it was last saved.
+A kernel cannot save: what was typed since the last save is only in the page.
+But JupyterLab runs the scripts in the output of a cell that has just run, and a
+script can press the Save button of its notebook. The kernel then looks for the
+saved file. If there is none (another front end, or scripts are forbidden), the
+notebook is read as it was last saved.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import json
 import time
 import uuid
 
-from je_kernel import javascript, runtime
+from je_kernel import javascript
 from je_kernel.errors import FilesError
 from je_kernel.files import store_selection
+from je_kernel.runtime import pause
 
-__all__ = ["pause", "save_in_front_end"]
+__all__ = ["save_in_front_end"]
 
 _PATIENCE_SECONDS = 3.0
 _WRITING_SECONDS = 5.0
@@ -27,43 +28,42 @@ _EXTENSION = ".ipynb"
 
 
 def save_in_front_end() -> str | None:
-    """Have the front end save the notebook now, where it lets a kernel do so.
+    """Have the front end save the notebook now, if it can.
 
-    JupyterLab and Notebook 7 do, on a server and as JupyterLite, in every browser.
-    For a notebook that was never given a name, JupyterLab first asks for one,
-    unless the site sets ``exposeAppInBrowser``.
+    JupyterLab and Notebook 7 can, on a server and as JupyterLite, in every browser.
+    For a notebook without a name, JupyterLab first asks for one, unless the site
+    sets ``exposeAppInBrowser``.
 
     Returns
     -------
     str or None
-        None if it was not saved within three seconds. Else a text that is in no
-        other notebook of this folder: the running cell shows it, unseen, in what
-        was saved.
+        A mark in the saved output of the running cell, which no other notebook of this
+        folder has. None if the notebook was not saved within three seconds.
     """
     before = _notebooks()
-    asked = _Asked()
+    script = _Script()
     try:
-        return asked.mark if _is_saved(asked.mark, before) else None
+        return script.mark if _is_saved(script.mark, before) else None
     finally:
-        asked.take_back()
+        script.remove()
 
 
-class _Asked:
-    """The script, on the page until it is taken back."""
+class _Script:
+    """The script that saves the notebook, in the output of the running cell until `remove`."""
 
     def __init__(self) -> None:
         from IPython.display import display
 
         self.mark = uuid.uuid4().hex
-        # Kept in the file by the very save it asks for, it must not run again some other day.
+        # The save keeps this script in the file: it must not run when the file is opened later.
         stamp = html.escape(str(int(time.time() * 1000)))
-        script = javascript.source("notebook/saving.js")
+        script = javascript.source("notebook/autosave.js")
         markup = f'<script data-je-save="{stamp}" id="{self.mark}">{script}</script>'
         bundle = {"text/html": markup, "text/plain": ""}
         display(bundle, raw=True, display_id=self.mark)  # type: ignore[no-untyped-call]
 
-    def take_back(self) -> None:
-        """Leave nothing where the script was."""
+    def remove(self) -> None:
+        """Replace the script by an empty output."""
         from IPython.display import update_display
 
         empty = {"text/html": "", "text/plain": ""}
@@ -71,7 +71,7 @@ class _Asked:
 
 
 def _is_saved(mark: str, before: dict[str, str]) -> bool:
-    """Wait until a notebook that has changed holds the mark."""
+    """Wait until a changed notebook contains the mark; return whether one does."""
     end = time.monotonic() + _PATIENCE_SECONDS
     being_written = False
     while time.monotonic() < end:
@@ -88,7 +88,7 @@ def _is_saved(mark: str, before: dict[str, str]) -> bool:
 
 
 def _holds(path: str, mark: str) -> bool:
-    """Tell whether a notebook holds the mark, and is all there."""
+    """Return whether a notebook contains the mark and is complete."""
     try:
         operations = store_selection.current()
         file = operations.run(operations.store.read(path))
@@ -108,15 +108,3 @@ def _notebooks() -> dict[str, str]:
     except FilesError:
         return {}
     return {info.path: info.version for info in infos if info.path.endswith(_EXTENSION)}
-
-
-def pause(seconds: float) -> None:
-    """Let time pass without keeping the browser busy, where it can wait."""
-    if runtime.can_run_sync():
-        import asyncio
-
-        from pyodide.ffi import run_sync
-
-        run_sync(asyncio.sleep(seconds))
-    else:
-        time.sleep(seconds)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.arguments import check_flag
+from je_kernel.compatibility import parent_header
 from je_kernel.errors import MissingFileError
 from je_kernel.files import names, store_selection
+from je_kernel.notebook.autosave import save_in_front_end
 from je_kernel.notebook.errors import (
     AmbiguousNotebookError,
     UnknownNotebookError,
     UnreadableNotebookError,
 )
-from je_kernel.notebook.saving import save_in_front_end
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,6 +46,8 @@ class SavedNotebook:
         The file's bytes.
     modified
         When it was saved.
+    content
+        The notebook's JSON.
     cell_id
         The id of the cell that is running, if that cell is in this notebook.
     unsaved
@@ -53,6 +57,7 @@ class SavedNotebook:
     path: str
     data: bytes = field(repr=False)
     modified: datetime
+    content: dict[str, Any] = field(repr=False)
     cell_id: str | None = None
     unsaved: bool = False
 
@@ -60,17 +65,6 @@ class SavedNotebook:
     def name(self) -> str:
         """The file's name."""
         return names.name_of(self.path)
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """The notebook's JSON, read anew each time.
-
-        Raises
-        ------
-        UnreadableNotebookError
-            If the file is no notebook.
-        """
-        return parsed(self.data, self.path)
 
 
 def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
@@ -103,15 +97,13 @@ def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
     cell_id = running_cell()
     mark = save_in_front_end() if save and cell_id is not None else None
     if name is not None:
-        file = operations.run(_named(operations, name))
-    elif cell_id is None:
+        return _parsed(*operations.run(_named(operations, name)), cell_id)
+    if cell_id is None:
         raise UnknownNotebookError(_no_cell())
-    else:
-        file = operations.run(find(operations, cell_id, mark))
-    return _described(*file, cell_id)
+    return operations.run(find(operations, cell_id, mark))
 
 
-async def find(operations: Operations, cell_id: str, mark: str | None = None) -> tuple[Info, bytes]:
+async def find(operations: Operations, cell_id: str, mark: str | None = None) -> SavedNotebook:
     """Find the saved notebook that holds a cell, first in a folder and then everywhere.
 
     Parameters
@@ -128,7 +120,8 @@ async def find(operations: Operations, cell_id: str, mark: str | None = None) ->
     near = [info.path for info in await store.children(folder) if _is_notebook(info.path)]
     holding = await _holding(store, cell_id, near)
     if not holding and mark is not None:
-        holding = await _holding_text(store, mark, near)
+        with_mark = await _holding_text(store, mark, near)
+        holding = [_parsed(*file, cell_id) for file in with_mark]
     if not holding:  # listing everything takes long where there is much
         far = [path for path in await store.paths() if _is_notebook(path) and path not in near]
         holding = await _holding(store, cell_id, far)
@@ -150,10 +143,13 @@ def _is_notebook(path: str) -> bool:
     return name.endswith(_EXTENSION) and not is_copy
 
 
-async def _holding(store: Store, cell_id: str, paths: list[str]) -> list[tuple[Info, bytes]]:
-    # Parsing is what takes time: few files mention the id at all.
-    mentioning = await _holding_text(store, cell_id, paths)
-    return [file for file in mentioning if _has_cell(*file, cell_id)]
+async def _holding(store: Store, cell_id: str, paths: list[str]) -> list[SavedNotebook]:
+    # Parsing takes time: only files in which the id occurs are parsed.
+    holding = []
+    for file in await _holding_text(store, cell_id, paths):
+        with suppress(UnreadableNotebookError):
+            holding.append(_parsed(*file, cell_id))
+    return [notebook for notebook in holding if notebook.cell_id is not None]
 
 
 async def _holding_text(store: Store, text: str, paths: list[str]) -> list[tuple[Info, bytes]]:
@@ -163,14 +159,6 @@ async def _holding_text(store: Store, text: str, paths: list[str]) -> list[tuple
         if file is not None and text.encode() in file[1]:
             holding.append(file)
     return holding
-
-
-def _has_cell(info: Info, data: bytes, cell_id: str) -> bool:
-    try:
-        cells = parsed(data, info.path)["cells"]
-    except UnreadableNotebookError:
-        return False
-    return any(cell.get("id") == cell_id for cell in cells)
 
 
 async def _named(operations: Operations, name: str | os.PathLike[str]) -> tuple[Info, bytes]:
@@ -224,7 +212,7 @@ def parsed(data: bytes, path: str) -> dict[str, Any]:
 def running_cell() -> str | None:
     """Return the id of the running cell, where the front end told it."""
     shell = _shell()
-    for header in (_parent_of(shell), getattr(getattr(shell, "kernel", None), "_parent_header", 0)):
+    for header in (_parent_of(shell), parent_header(shell)):
         metadata = header.get("metadata") if isinstance(header, dict) else None
         cell_id = metadata.get("cellId") if isinstance(metadata, dict) else None
         if isinstance(cell_id, str) and cell_id:
@@ -254,15 +242,16 @@ def _parent_of(shell: Any) -> Any:
         return None
 
 
-def _described(info: Info, data: bytes, cell_id: str | None) -> SavedNotebook:
-    path, modified = info.path, info.modified
-    cells = parsed(data, path)["cells"]
+def _parsed(info: Info, data: bytes, cell_id: str | None) -> SavedNotebook:
+    """Parse a notebook, and compare the running cell with what is saved of it."""
+    content = parsed(data, info.path)
+    cells = content["cells"]
     running = next((c for c in cells if cell_id is not None and c.get("id") == cell_id), None)
     if running is None:
-        return SavedNotebook(path, data, modified)
+        return SavedNotebook(info.path, data, info.modified, content)
     source, saved = running_source(), _text(running.get("source"))
     unsaved = source is not None and source.strip() != saved.strip()
-    return SavedNotebook(path, data, modified, cell_id, unsaved)
+    return SavedNotebook(info.path, data, info.modified, content, cell_id, unsaved)
 
 
 def _text(value: Any) -> str:
@@ -276,8 +265,8 @@ def _no_cell() -> str:
     )
 
 
-def _ambiguous(holding: list[tuple[Info, bytes]], folder: str) -> str:
-    shown = [names.relative(info.path, folder) for info, _ in holding]
+def _ambiguous(holding: list[SavedNotebook], folder: str) -> str:
+    shown = [names.relative(notebook.path, folder) for notebook in holding]
     return (
         f"{' and '.join(repr(one) for one in shown)} are copies of each other, and I cannot tell "
         f"which of them this is. Give its name, as in je_kernel.share({shown[0]!r})."

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from je_kernel import runtime, settings
+from je_kernel.compatibility import emscripten_module
 from je_kernel.tracebacks import wrapped
 
 if TYPE_CHECKING:
@@ -101,19 +102,13 @@ def probe() -> Memory | None:
     return Memory(_used(), _heap(), _limit(device), device)
 
 
-def _module() -> Any:
-    import pyodide_js
-
-    return pyodide_js._module
-
-
 def _heap() -> int:
-    return int(_module().HEAPU8.length)
+    return int(emscripten_module().HEAPU8.length)
 
 
 def _used() -> int:
     """Ask the allocator, which goes through all that there is: 2 ms for a million values."""
-    module = _module()
+    module = emscripten_module()
     answer = module._malloc(40)  # struct mallinfo: ten words, of which the eighth is what is used
     module._mallinfo(answer)
     used = int(module.HEAPU32[(answer >> 2) + 7])
@@ -169,7 +164,7 @@ def install(shell: InteractiveShell | None) -> None:
     shell
         The IPython shell whose cells are meant, if there is one.
     """
-    module = _module()
+    module = emscripten_module()
     limit = _limit(_device())
     # Before what the allocator has lie what never changes, and the stack.
     before = module._sbrk(0) - module._malloc_footprint()
@@ -182,7 +177,7 @@ def install(shell: InteractiveShell | None) -> None:
 
 def uninstall(shell: InteractiveShell | None) -> None:
     """Take back what `install` has done."""
-    _module()._malloc_set_footprint_limit(_NONE)
+    emscripten_module()._malloc_set_footprint_limit(_NONE)
     free_reserve()
     if shell is not None and _kernel.look in shell.events.callbacks["post_run_cell"]:
         shell.events.unregister("post_run_cell", _kernel.look)
@@ -190,18 +185,18 @@ def uninstall(shell: InteractiveShell | None) -> None:
 
 def keep_reserve() -> None:
     """Keep as much of the reserve as there is room for."""
-    allocate = _module()._malloc
+    allocate = emscripten_module()._malloc
     room = allocate(_ROOM)
     if not room:
         return
     while len(_kernel.reserve) < _PIECES and (piece := allocate(_PIECE)):
         _kernel.reserve.append(piece)
-    _module()._free(room)
+    emscripten_module()._free(room)
 
 
 def free_reserve() -> None:
     """Free the reserve, so that an error can be shown."""
-    free = _module()._free
+    free = emscripten_module()._free
     while _kernel.reserve:
         free(_kernel.reserve.pop())
 

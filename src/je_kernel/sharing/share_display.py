@@ -17,7 +17,7 @@ from functools import cache
 from je_kernel import javascript
 from je_kernel.sharing.addresses import spoken
 
-__all__ = ["SET_ASIDE", "UNREMEMBERED", "NotShared", "Retried", "Share", "TakenBack"]
+__all__ = ["SET_ASIDE", "UNREMEMBERED", "NotShared", "Retried", "Revoked", "Share"]
 
 _HEADINGS = {
     "new": "Shared",
@@ -202,7 +202,7 @@ class Retried(tuple["Share | NotShared", ...]):
 
 
 @dataclass(frozen=True)
-class TakenBack:
+class Revoked:
     """A share that is no more.
 
     Parameters
@@ -237,9 +237,9 @@ def _moment(seconds: float) -> str:
 
 @cache
 def _style() -> str:
-    return f"<style>{javascript.source('sharing/card.css')}</style>"
+    return f"<style>{javascript.source('sharing/share_display.css')}</style>"
 
 
 @cache
 def _script() -> str:
-    return f"<script>{javascript.source('sharing/card.js')}</script>"
+    return f"<script>{javascript.source('sharing/share_display.js')}</script>"

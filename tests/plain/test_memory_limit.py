@@ -7,18 +7,17 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from je_kernel import memory, settings
-from je_kernel.imports.import_hints import hint_imports
-from je_kernel.memory import Memory, explain, size_of
+from je_kernel import error_hints, memory_limit, settings
+from je_kernel.memory_limit import Memory, explain, size_of
 
 
 @pytest.fixture
 def little(monkeypatch):
     """A kernel that has used most of its memory."""
     held = Memory(used=900_000_000, heap=950_000_000, limit=1_000_000_000, device=2 * 2**30)
-    monkeypatch.setattr(memory, "probe", lambda: held)
-    monkeypatch.setattr(memory, "free_reserve", lambda: None)
-    monkeypatch.setattr(memory, "keep_reserve", lambda: None)
+    monkeypatch.setattr(memory_limit, "probe", lambda: held)
+    monkeypatch.setattr(memory_limit, "free_reserve", lambda: None)
+    monkeypatch.setattr(memory_limit, "keep_reserve", lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_only_what_is_too_large_is_explained_and_shown_with_the_error(
     little, capsys, code, explained
 ):
     shell = InteractiveShell()
-    hint_imports(shell)
+    error_hints.install(shell)
     shell.run_cell(code)
     shell.history_manager.end_session()
     assert ("Take less at once" in capsys.readouterr().out) == explained
@@ -83,7 +82,7 @@ def test_only_what_is_too_large_is_explained_and_shown_with_the_error(
 
 def test_what_a_function_had_made_is_freed_with_the_error(little):
     shell = InteractiveShell()
-    hint_imports(shell)
+    error_hints.install(shell)
     shell.run_cell("def f():\n    big = bytes(1000)\n    raise MemoryError\nf()")
     frame = sys.last_value.__traceback__
     while frame.tb_next:
@@ -100,9 +99,9 @@ def test_the_limit_is_half_of_the_computers_memory_or_what_the_site_says(
     monkeypatch, device, setting, limit
 ):
     monkeypatch.setattr(settings, "_in_force", (settings.Settings(memory_limit_mb=setting), ()))
-    assert memory._limit(device and device * 2**30) == limit
+    assert memory_limit._limit(device and device * 2**30) == limit
 
 
 def test_where_the_computers_memory_is_pythons_nothing_is_said():
-    assert memory.probe() is None
+    assert memory_limit.probe() is None
     assert explain(MemoryError(), {}) is None

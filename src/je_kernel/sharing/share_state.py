@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from je_kernel.files.store import Store
 
-__all__ = ["FOLDER", "Memory", "Queued", "Record", "State", "forget_unwritten"]
+__all__ = ["FOLDER", "Queued", "Record", "State", "StateFile", "forget_unwritten"]
 
 FOLDER = f"{names.OWN_PREFIX}sharing"
 """The hidden folder, at the top of the site's files."""
@@ -149,7 +149,7 @@ def forget_unwritten() -> None:
     _unwritten.clear()
 
 
-class Memory:
+class StateFile:
     """What is remembered of one service.
 
     Parameters
@@ -182,7 +182,7 @@ class Memory:
         except FilesError:
             return self._with_unwritten(State())
 
-    def note(self, change: Callable[[State], State]) -> bool:
+    def note(self, change: Callable[[State], State]) -> State | None:
         """Change what is remembered, in this kernel alone where nothing can be written.
 
         Parameters
@@ -192,15 +192,14 @@ class Memory:
 
         Returns
         -------
-        bool
-            Whether it was written.
+        State or None
+            The new state; None if it could not be written.
         """
         try:
-            self.change(change)
+            return self.change(change)
         except FilesError:
             _unwritten.setdefault(self.service, []).append(change)
-            return False
-        return True
+            return None
 
     def _with_unwritten(self, state: State) -> State:
         for change in _unwritten.get(self.service, ()):
