@@ -30,11 +30,11 @@ def do(selenium, url, code, *arguments):
     import os
 
     from je_kernel import settings
-    from je_kernel.files import choose
+    from je_kernel.files import store_selection
 
     os.environ["JE_KERNEL_SHARING_URL"] = url
     settings.reload()
-    choose.forget_choice()  # as a new kernel does
+    store_selection.reset()  # as a new kernel does
     defined: dict = {}
     exec(code, defined)
     return defined["act"](*arguments)

@@ -20,7 +20,7 @@ coroutines. ``from je_kernel.files import *`` leaves Python's own `list`, `open`
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from je_kernel.errors import (
     BadNameError,
