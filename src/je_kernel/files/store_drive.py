@@ -239,7 +239,7 @@ class DriveStore:
         return self._listings[parent].get(path)
 
     def _fetch(self, root: str, path: str) -> bytes | None:
-        content = self._drive.fetched(f"{self._site}{root}/{quote(path)}")
+        content = self._drive.fetchFile(f"{self._site}{root}/{quote(path)}")
         return None if content is None else javascript.bytes_of(content)
 
     def _is_own(self, info: Info) -> bool:
