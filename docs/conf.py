@@ -32,7 +32,7 @@ nitpick_ignore_regex = [
     # What a docstring names without its module, or other pages tell of.
     (
         "py:.*",
-        r"datetime|Info|Kind|MissingFileError|Reference|Service|Token|.*\.message\.Request",
+        r"AbstractAsyncContextManager|BinaryMode|ReadAs|TextMode|datetime.*|Info|Kind|MissingFileError|Reference|Service|Token|.*\.message\.Request",
     ),
 ]
 autodoc_typehints = "description"

@@ -1,8 +1,7 @@
-"""Plain `open` on the drive that JupyterLite mounts: fast, and without lost bytes.
+"""Replace the operations of the drive that JupyterLite mounts, which are slow and lose bytes.
 
-What reads and writes there (``open``, pandas, matplotlib …) is not touched: the
-mounted filesystem's own operations are, in ``files/drivefs.js``, which says what
-they do otherwise.
+`open`, pandas and matplotlib then read and write faster, without changes to them. The
+operations are in ``files/drivefs.js``.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from typing import Any
 
 from je_kernel import javascript
 
-__all__ = ["install", "installed", "keep_new", "mounted_drive", "settle", "uninstall"]
+__all__ = ["install", "installed", "mounted_drive", "save_new", "save_open", "uninstall"]
 
 _operations: Any = None
 
 
 def mounted_drive() -> Any:
-    """Return the mounted drive's ``Drive`` of ``drive.js``, or None if there is none we know."""
+    """Return the mounted drive as a ``Drive`` of ``drive.js``, or None if there is no known one."""
     import pyodide_js
 
     drive = javascript.drive().drive(pyodide_js.FS)
@@ -25,12 +24,12 @@ def mounted_drive() -> Any:
 
 
 def install() -> bool:
-    """Put our operations on the mounted drive. Doing it twice does no harm.
+    """Install our operations on the mounted drive, if they are not installed.
 
     Returns
     -------
     bool
-        Whether there is a drive that we know.
+        Whether there is a known drive.
     """
     global _operations
     if _operations is None:
@@ -42,7 +41,7 @@ def install() -> bool:
 
 
 def uninstall() -> None:
-    """Save what is open, and give the drive its own operations back."""
+    """Save the open files, and restore the drive's own operations."""
     global _operations
     if _operations is not None:
         operations, _operations = _operations, None
@@ -50,17 +49,17 @@ def uninstall() -> None:
 
 
 def installed() -> bool:
-    """Return whether our operations are on the drive."""
+    """Return whether our operations are installed."""
     return _operations is not None
 
 
-def keep_new() -> None:
-    """Let the page have the files that were just made, so that it lists them."""
+def save_new() -> None:
+    """Save new files that are still open, so that the page lists them."""
     if _operations is not None:
-        _operations.keepNew()
+        _operations.saveNew()
 
 
-def settle() -> None:
-    """Let the page have what was written to files that are still open."""
+def save_open() -> None:
+    """Save changed files that are still open."""
     if _operations is not None:
-        _operations.keepQuietly()
+        _operations.saveQuietly()

@@ -480,19 +480,19 @@ class FilesError(JeKernelError):
 
 
 class BadNameError(FilesError, ValueError):
-    """A name that no file can have, or that leads out of the site's files."""
+    """The name is not allowed, or leads out of the site's files."""
 
 
 class ChangedFileError(FilesError, OSError):
-    """The file was changed by somebody else since it was looked at."""
+    """The file has changed since it was read."""
 
 
 class ExistingFileError(FilesError, FileExistsError):
-    """There is a file of this name already, and it was not to be replaced."""
+    """There is a file of this name already, and it must not be replaced."""
 
 
 class FolderError(FilesError, IsADirectoryError):
-    """A folder stands where a file was asked for."""
+    """A file is needed, and this is a folder."""
 
 
 class MissingFileError(FilesError, FileNotFoundError):
@@ -500,7 +500,7 @@ class MissingFileError(FilesError, FileNotFoundError):
 
 
 class MissingPackageError(FilesError, ImportError):
-    """A kind of file needs a Python package that is not installed."""
+    """The kind of file needs a Python package that is not installed."""
 
 
 class NoSpaceError(FilesError, OSError):
@@ -508,7 +508,7 @@ class NoSpaceError(FilesError, OSError):
 
 
 class NotFolderError(FilesError, NotADirectoryError):
-    """A file stands where a folder was asked for."""
+    """A folder is needed, and this is a file."""
 
 
 class ReadOnlyError(FilesError, PermissionError):
@@ -520,7 +520,7 @@ class StoreError(FilesError, OSError):
 
 
 class UnreadableError(FilesError, ValueError):
-    """What is in the file is not what its name says."""
+    """The file's content does not fit its kind."""
 
 
 class JeKernelWarning(UserWarning):

@@ -115,8 +115,8 @@ def test_utf_16_without_its_mark_is_read():
 def test_a_picture_is_told_by_what_is_in_it():
     files.save("x.jpg", PNG)
     assert files.read("x.jpg").mimetype == "image/png"
-    assert "no picture" in unreadable("y.png", b"a,b\n1,2\n")
-    assert "no picture" in unreadable("z.png", b"PK\3\4" + b"\0" * 99)
+    assert "not a picture" in unreadable("y.png", b"a,b\n1,2\n")
+    assert "not a picture" in unreadable("z.png", b"PK\3\4" + b"\0" * 99)
 
 
 def test_a_picture_that_pillow_cannot_read():

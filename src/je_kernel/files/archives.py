@@ -1,4 +1,4 @@
-"""Zip archives, which strangers make: all files of one, or the reason why not."""
+"""Extract untrusted zip archives: all files of one, or none."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["MOST_BYTES", "MOST_FILES", "check_size", "only_capitals_differ", "unpacked"]
 
 MOST_BYTES = 500_000_000
-"""Zip-bomb limit: how much may be in an archive, unpacked. A kernel's memory ends at 2 to 4 GB."""
+"""Zip-bomb limit: bytes of an extracted archive. A kernel has 2 to 4 GB of memory."""
 
 MOST_FILES = 10_000
-"""How many files may be in an archive: each is a record in the browser's storage."""
+"""Limit of files in an archive. Each is a record in the browser's storage."""
 
 _PIECE = 1 << 20  # bytes
 _ENCRYPTED = 0x1
-# Those whose decoder can be told to stop: the size that an archive states may be a lie.
+# Their decoders can stop early: the size that an archive states can be false.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DRIVE_LETTER = re.compile(r"[A-Za-z]:")
-# All that the standard library raises for damaged archives.
+# Everything that the standard library raises for damaged archives.
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError),
     *(EOFError, OSError, ValueError, OverflowError, IndexError),
@@ -38,22 +38,22 @@ _DAMAGE = (
 
 
 def unpacked(data: bytes, name: str) -> list[tuple[str, bytes]]:
-    """Return the files in an archive, each with its path inside.
+    """Return the files in an archive, each with its path in the archive.
 
     Parameters
     ----------
     data
         The archive.
     name
-        What to call it in messages.
+        Its name, for messages.
 
     Raises
     ------
     UnreadableError
-        If it is no archive, is damaged, encrypted or too large, or has two
-        files where there can be one.
+        If it is not a zip archive, is damaged, encrypted or too large, or has two
+        files of one name.
     BadNameError
-        If a file in it has a name that leads elsewhere or cannot be made.
+        If a name in it leads out of the folder, or is not allowed.
     """
     try:
         with _opened(data) as archive:
@@ -66,13 +66,13 @@ def unpacked(data: bytes, name: str) -> list[tuple[str, bytes]]:
     except _DAMAGE as error:
         refuse_html(data, name)
         raise UnreadableError(
-            f"Could not unzip {name!r}: it is no zip archive, or it is damaged ({error}). "
+            f"Could not unzip {name!r}: it is not a zip archive, or it is damaged ({error}). "
             "Download it or make it once more."
         ) from None
 
 
 def check_size(data: bytes, name: str) -> None:
-    """Refuse a file of another kind that is a zip archive inside, if it is a bomb."""
+    """Refuse a zip bomb in a format that is a zip archive inside, such as .xlsx."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _refuse_large(archive.infolist(), name)
@@ -85,7 +85,7 @@ def check_size(data: bytes, name: str) -> None:
 
 
 def only_capitals_differ(paths: Iterable[str]) -> tuple[str, str] | None:
-    """Return two paths that are one on a disk that ignores capitals, if there are such.
+    """Return two paths that differ in capitals only, or None.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def only_capitals_differ(paths: Iterable[str]) -> tuple[str, str] | None:
 
 
 def _opened(data: bytes) -> zipfile.ZipFile:
-    try:  # Macs write UTF-8 and leave out the mark that says so
+    try:  # macOS writes UTF-8 without the flag for it
         return zipfile.ZipFile(io.BytesIO(data), metadata_encoding="utf-8")
     except UnicodeDecodeError:
         return zipfile.ZipFile(io.BytesIO(data))
@@ -109,11 +109,11 @@ def _opened(data: bytes) -> zipfile.ZipFile:
 def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
     members = archive.infolist()
     _refuse_large(members, name)
-    found: dict[str, zipfile.ZipInfo] = {}
+    by_path: dict[str, zipfile.ZipInfo] = {}
     folders: set[str] = set()
     for member in members:
         inside = member.filename.replace("\\", "/")
-        # Macs add these: nobody misses them.
+        # Metadata that macOS adds.
         if inside.startswith("__MACOSX/") or inside.endswith(".DS_Store"):
             continue
         path = _path(inside, name)
@@ -122,17 +122,17 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
             folders.add(path)
             continue
         _refuse_kind(member, path, name)
-        if path in found:
+        if path in by_path:
             raise UnreadableError(
                 f"Could not unzip {name!r}: two files in it are called {path!r}. Nothing was "
                 "unzipped, for one would replace the other."
             )
-        found[path] = member
-    if both := folders & found.keys():
+        by_path[path] = member
+    if both := folders & by_path.keys():
         raise UnreadableError(
             f"Could not unzip {name!r}: {min(both)!r} is both a file and a folder in it."
         )
-    return found
+    return by_path
 
 
 def _refuse_large(members: list[zipfile.ZipInfo], name: str) -> None:
@@ -146,7 +146,7 @@ def _refuse_large(members: list[zipfile.ZipInfo], name: str) -> None:
 
 
 def _path(inside: str, name: str) -> str:
-    """Return the path of a member, resolved on its own so that it cannot leave its folder."""
+    """Return the path of a member. It is resolved alone, so that it cannot leave its folder."""
     try:
         if inside.startswith("/") or _DRIVE_LETTER.match(inside):
             raise BadNameError(f"{inside!r} names a place on somebody's computer.")
@@ -154,7 +154,7 @@ def _path(inside: str, name: str) -> str:
         names.check_new(path)
     except BadNameError as error:
         raise BadNameError(
-            f"Could not unzip {name!r}, for a name in it cannot be used. {error}"
+            f"Could not unzip {name!r}, for a name in it is not allowed. {error}"
         ) from None
     return path
 
@@ -178,5 +178,5 @@ def _refuse_kind(member: zipfile.ZipInfo, path: str, name: str) -> None:
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     with archive.open(member) as stream:
-        # In pieces, so that no more is decompressed than the archive says there is.
+        # In pieces, so that no more is decompressed than the stated size.
         return b"".join(iter(lambda: stream.read(_PIECE), b""))

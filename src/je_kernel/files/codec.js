@@ -1,23 +1,23 @@
-// How the stores keep bytes: base64, as fast as this browser has it, or a Blob.
+// Conversion between bytes and contents models: base64, JSON or a Blob.
 
 export default (() => {
   const NATIVE = typeof Uint8Array.prototype.toBase64 === 'function' &&
     typeof Uint8Array.prototype.setFromBase64 === 'function';
-  // Chromium puts no more than 127 MiB into one record of a database, and Firefox no more than
-  // 255: base64 of this many bytes fits, and what is larger is kept as a Blob instead.
+  // A database record holds at most 127 MiB in Chromium and 255 MiB in Firefox. Base64 of this
+  // many bytes fits; larger files are kept as a Blob.
   const MOST_IN_RECORD = 90_000_000;
-  // Where JupyterLite expects 'text', 'json' or 'base64'. It downloads, copies and renames such
-  // a file as it is; where it would have to show it, it fails with "Invalid format " and this.
+  // The format of a Blob. JupyterLite, which knows 'text', 'json' and 'base64', downloads, copies
+  // and renames such a file; its error when it opens one is "Invalid format " and this.
   const LARGE = '(above 90 MB: download the file, or read it with je_kernel.files)';
-  // Where kernels that cannot use transactions say that they write: see `drive.js`.
+  // The folder of the claims of kernels without transactions: see `drive.js`.
   const CLAIMS = '.je-kernel-claims';
   const LEASE = 10_000; // milliseconds
   const PIECE_OF_BLOB = 16_777_216;
-  // A multiple of three, so that only the last piece is padded; small enough to be arguments.
+  // A multiple of three, so that only the last piece is padded. Each is a list of arguments.
   const PIECE = 3 * 8192;
   const PIECE_OF_TEXT = 4 * 262_144;
 
-  /** What cannot be done, and why: `name` says that it is ours. */
+  /** A refused operation: `Refusal` of store.py, recognised by its name. */
   class Refusal extends Error {
     constructor(problem, path) {
       super(`${problem} ${path}`);
@@ -35,14 +35,14 @@ export default (() => {
     return pieces.join('');
   }
 
-  /** Tell how many bytes a base64 text without white space stands for. */
+  /** Return the number of bytes in a base64 text without white space, or -1. */
   function lengthOf(text) {
     if (text.length % 4 !== 0) return -1;
     const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
     return (text.length / 4) * 3 - padding;
   }
 
-  /** Decode into an array of just the right length. Throws if the text is not base64. */
+  /** Decode into an array of exactly that length. Throws if the text is not base64. */
   function decodeInto(target, text) {
     if (NATIVE) {
       const { written, read } = target.setFromBase64(text);
@@ -57,7 +57,7 @@ export default (() => {
     if (at !== target.length) throw new Error('not base64');
   }
 
-  /** Let `use` work on the memory of a Python object that has the buffer protocol. */
+  /** Call `use` with the memory of a Python object that has the buffer protocol. */
   function withBytes(object, use) {
     const buffer = object.getBuffer('u8');
     try {
@@ -69,7 +69,7 @@ export default (() => {
 
   const encoder = new TextEncoder();
 
-  /** What a contents model holds, ready to be copied into Python's memory. */
+  /** The content of a contents model, to copy into Python's memory. */
   class Content {
     constructor(format, content) {
       this.bytes = null;
@@ -92,7 +92,7 @@ export default (() => {
       this.length = this.bytes ? this.bytes.length : lengthOf(this.text);
     }
 
-    /** Return it as an array that is the caller's own. */
+    /** Return it as an array, which the caller may change. */
     toBytes() {
       if (this.bytes) return this.bytes;
       const bytes = new Uint8Array(this.length);
@@ -110,7 +110,7 @@ export default (() => {
     }
   }
 
-  /** Read a Blob piece by piece, so that no second copy of all of it is in memory. */
+  /** Read a Blob in pieces, so that memory holds no second copy of it. */
   function readInto(target, blob) {
     const reader = new FileReaderSync();
     for (let start = 0; start < blob.size; start += PIECE_OF_BLOB) {
@@ -119,7 +119,7 @@ export default (() => {
     }
   }
 
-  /** Return the object that a notebook's bytes stand for, or null if it is no notebook. */
+  /** Parse a notebook. Return null if the bytes are not one. */
   function notebookIn(bytes) {
     try {
       const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -129,7 +129,7 @@ export default (() => {
     }
   }
 
-  /** Return the format and content of the contents model that keeps these bytes. */
+  /** Return the format and content of a contents model for these bytes. */
   function modelOf(path, object) {
     return withBytes(object, bytes => modelOfBytes(path, bytes));
   }
@@ -138,12 +138,12 @@ export default (() => {
     const size = bytes.length;
     const notebook = isNotebook(path) ? notebookIn(bytes) : null;
     if (notebook) return { format: 'json', content: notebook, size };
-    // Base64 keeps every byte, whoever writes the file again: as "text" the
-    // drive would drop a byte-order mark and garble what is not UTF-8.
+    // Base64 keeps every byte. The drive writes a file of format "text" back without
+    // its byte-order mark, and damages it if it is not UTF-8.
     return { format: 'base64', content: encode(bytes), size };
   }
 
-  /** The same where a file is too large for that, or null where it is not. */
+  /** The same as a Blob for a file that is too large for a record, else null. */
   function largeModelOf(object) {
     return withBytes(object, bytes => {
       if (bytes.length <= MOST_IN_RECORD) return null;
@@ -155,12 +155,12 @@ export default (() => {
     return path.toLowerCase().endsWith('.ipynb');
   }
 
-  /** Tell whether a claim on the drive still holds: its name begins with its time. */
+  /** Return whether a claim is still valid. Its name begins with its time. */
   function isLive(name) {
     return Date.now() - Number.parseInt(name, 10) < LEASE;
   }
 
-  /** Tell whether an answer says that there is no such file, and not that something failed. */
+  /** Return whether a status means that the file does not exist. */
   function isMissing(status) {
     return [403, 404, 410].includes(status);
   }

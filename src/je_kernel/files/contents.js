@@ -1,23 +1,22 @@
-// Operations on JupyterLite's contents database, from the kernel's worker, without the page.
+// Operations on JupyterLite's contents database, for the kernel's worker.
 //
-// Each operation is one transaction, so what it does is done whole or not at all,
-// whoever else writes. No connection is kept: an open one could block JupyterLite
-// from making a store of its own. The result for a missing file is `undefined`, which
-// is None in Python in every version of Pyodide.
+// Each operation is one transaction: it is complete or has no effect, whoever else
+// writes. No connection stays open: it could block JupyterLite from making an object
+// store. `undefined` means nothing, because every version of Pyodide converts it to None.
 
 export default ((codec, retryWhenFull) => {
   const { Refusal } = codec;
   const FILES = 'files';
   const CHECKPOINTS = 'checkpoints';
-  const KEPT = 'je-kernel-memory'; // what a site's kernels start from: files come before it
+  const SNAPSHOTS = 'je-kernel-memory'; // memory snapshots of kernels, which are deleted before a file is refused
   const MOST_IN_MEMORY = 4_000_000; // characters of content, while files are listed
   const MOST_AT_ONCE = 64;
   const SAMPLE = 5;
-  // The character after '/': what is in a folder lies between the two.
+  // The character after '/': the keys in a folder lie between the two.
   const PAST = '0';
 
-  /** Turn a request of the database into a promise. */
-  function asked(request) {
+  /** Return a promise for the result of a database request. */
+  function resultOf(request) {
     return new Promise((resolve, reject) => {
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
@@ -26,9 +25,9 @@ export default ((codec, retryWhenFull) => {
 
   function connect(database) {
     const request = indexedDB.open(database);
-    // It does not exist: leave no empty one behind, JupyterLite would trip over it.
+    // The database does not exist: an empty one would make JupyterLite fail.
     request.onupgradeneeded = () => request.transaction.abort();
-    return asked(request);
+    return resultOf(request);
   }
 
   async function transact(database, mode, work) {
@@ -41,7 +40,7 @@ export default ((codec, retryWhenFull) => {
         transaction.onabort = () =>
           reject(transaction.error ?? new DOMException('The transaction was aborted.', 'AbortError'));
       });
-      finished.catch(() => {}); // whoever awaits it is told
+      finished.catch(() => {}); // the caller awaits it
       const files = transaction.objectStore(FILES);
       let checkpoints = null;
       if (mode !== 'readonly' && stores.includes(CHECKPOINTS)) {
@@ -54,7 +53,7 @@ export default ((codec, retryWhenFull) => {
         try {
           transaction.abort();
         } catch {
-          // It has ended by itself: then the reason is its own.
+          // It has been aborted already: await its own error.
           await finished;
         }
         throw error;
@@ -88,14 +87,14 @@ export default ((codec, retryWhenFull) => {
     return record ? versionOf(record) : shipped[path];
   }
 
-  /** Wait for a kernel that cannot use transactions and is writing: see `drive.js`. */
+  /** Refuse while a kernel without transactions writes: see `drive.js`. */
   async function refuseIfClaimed(files) {
-    for (const path of await asked(files.getAllKeys(inside(codec.CLAIMS)))) {
+    for (const path of await resultOf(files.getAllKeys(inside(codec.CLAIMS)))) {
       if (codec.isLive(nameOf(path))) throw new Refusal('busy', path);
     }
   }
 
-  function entryOf(path, record) {
+  function describeRecord(path, record) {
     const folder = isFolder(record);
     return {
       path,
@@ -108,7 +107,7 @@ export default ((codec, retryWhenFull) => {
     };
   }
 
-  /** A folder that nobody wrote down, but that has files in it. */
+  /** A folder without a record, but with files in it. */
   function impliedFolder(path) {
     return { path, folder: true, size: 0, modified: null, created: null, mimetype: '', version: '' };
   }
@@ -137,7 +136,7 @@ export default ((codec, retryWhenFull) => {
     };
   }
 
-  /** A time that is later than another, also if the clock stands still or was set back. */
+  /** Return a time that is later than another, also if the clock was set back. */
   function after(earlier) {
     const before = Date.parse(earlier ?? '');
     const now = Date.now();
@@ -147,7 +146,7 @@ export default ((codec, retryWhenFull) => {
   async function makeFolders(files, paths, shipped) {
     const now = new Date().toISOString();
     for (const path of paths) {
-      const record = await asked(files.get(path));
+      const record = await resultOf(files.get(path));
       if (record && !isFolder(record)) throw new Refusal('not-folder', path);
       if (!record && !shipped[path]) files.put(folderRecord(path, now), path);
     }
@@ -155,23 +154,23 @@ export default ((codec, retryWhenFull) => {
 
   async function stat(database, path) {
     return transact(database, 'readonly', async files => {
-      const record = await asked(files.get(path));
-      if (record) return JSON.stringify(entryOf(path, record));
-      const implied = await asked(files.getKey(inside(path)));
+      const record = await resultOf(files.get(path));
+      if (record) return JSON.stringify(describeRecord(path, record));
+      const implied = await resultOf(files.getKey(inside(path)));
       return implied === undefined ? undefined : JSON.stringify(impliedFolder(path));
     });
   }
 
   async function has(database, path) {
     return transact(database, 'readonly', async files => {
-      const keys = await Promise.all([path, inside(path)].map(key => asked(files.getKey(key))));
+      const keys = await Promise.all([path, inside(path)].map(key => resultOf(files.getKey(key))));
       return keys.some(key => key !== undefined);
     });
   }
 
   async function children(database, folder) {
     return transact(database, 'readonly', async files => {
-      const keys = await asked(files.getAllKeys(folder ? inside(folder) : null));
+      const keys = await resultOf(files.getAllKeys(folder ? inside(folder) : null));
       const start = folder ? folder.length + 1 : 0;
       const direct = new Set();
       const implied = new Set();
@@ -180,72 +179,72 @@ export default ((codec, retryWhenFull) => {
         if (end < 0) direct.add(key);
         else implied.add(key.slice(0, end));
       }
-      const found = await described(files, [...direct]);
-      for (const path of implied) if (!direct.has(path)) found.push(impliedFolder(path));
-      return JSON.stringify(found);
+      const descriptions = await describe(files, [...direct]);
+      for (const path of implied) if (!direct.has(path)) descriptions.push(impliedFolder(path));
+      return JSON.stringify(descriptions);
     });
   }
 
   /**
-   * Describe records. The database hands them out whole, so large ones are
-   * taken one by one and small ones many at a time.
+   * Describe records. The database returns them whole, so large ones are
+   * read one by one and small ones many at a time.
    */
-  async function described(files, keys) {
-    const found = [];
+  async function describe(files, keys) {
+    const descriptions = [];
     let atOnce = 1;
     for (let start = 0; start < keys.length; ) {
       const some = keys.slice(start, start + atOnce);
       start += some.length;
-      const records = await Promise.all(some.map(key => asked(files.get(key))));
+      const records = await Promise.all(some.map(key => resultOf(files.get(key))));
       let held = 0;
       records.forEach((record, index) => {
         if (!record) return;
         held += record.content?.length ?? 0;
-        found.push(entryOf(some[index], record));
+        descriptions.push(describeRecord(some[index], record));
       });
       atOnce = held > MOST_IN_MEMORY ? 1 : Math.min(atOnce * 2, MOST_AT_ONCE);
     }
-    return found;
+    return descriptions;
   }
 
   async function paths(database) {
     return transact(database, 'readonly', async files =>
-      JSON.stringify(await asked(files.getAllKeys())));
+      JSON.stringify(await resultOf(files.getAllKeys())));
   }
 
   async function measure(database) {
     const sizes = await transact(database, 'readonly', async files => {
-      const entries = await described(files, await asked(files.getAllKeys()));
+      const entries = await describe(files, await resultOf(files.getAllKeys()));
       return entries.filter(entry => !entry.folder).map(entry => [entry.path, entry.size]);
     });
     const { usage, quota = null } = (await navigator.storage?.estimate?.()) ?? {};
-    // The room of what is given up for files is free.
-    const used = usage === undefined ? null : Math.max(0, usage - (await keptSize()));
+    // Snapshots count as free: they are deleted for files.
+    const used = usage === undefined ? null : Math.max(0, usage - (await snapshotsSize()));
     return JSON.stringify({ sizes, usage: used, quota });
   }
 
-  async function keptSize() {
-    if (!(await globalThis.caches?.has(KEPT))) return 0;
-    const responses = await (await caches.open(KEPT)).matchAll();
+  async function snapshotsSize() {
+    if (!(await globalThis.caches?.has(SNAPSHOTS))) return 0;
+    const responses = await (await caches.open(SNAPSHOTS)).matchAll();
     return responses.reduce((sum, { headers }) => sum + Number(headers.get('Content-Length')), 0);
   }
 
-  /** Read a file: its entry, and its content ready to be copied out. */
+  /** Read a file: its metadata, and its content to copy into Python. */
   async function read(database, path) {
-    const record = await transact(database, 'readonly', files => asked(files.get(path)));
+    const record = await transact(database, 'readonly', files => resultOf(files.get(path)));
     if (!record) return undefined;
     if (isFolder(record)) throw new Refusal('folder', path);
-    const entry = JSON.stringify(entryOf(path, record));
+    const entry = JSON.stringify(describeRecord(path, record));
     return { entry, content: new codec.Content(record.format, record.content) };
   }
 
-  /** Files to be written together. */
+  /** Files to write in one transaction. */
   class Batch {
     constructor() {
       this.files = [];
     }
 
-    /** Take a file in; its bytes are encoded here and now. */
+    /** Add a file. Its bytes are encoded now. */
     add(path, mimetype, object) {
       const model = codec.largeModelOf(object) ?? codec.modelOf(path, object);
       this.files.push({ path, mimetype, ...model });
@@ -254,9 +253,9 @@ export default ((codec, retryWhenFull) => {
     /**
      * Write the files, all or none.
      *
-     * `options` is JSON: `isNew` refuses to replace; `expected` has the version of
-     * each file that must be as it was, or null where there must be none; `shipped` has
-     * the versions of the site's own files on the way, and `true` for its folders.
+     * `options` is JSON: `isNew` refuses to replace a file; `expected` has the versions that
+     * files must have, or null where there must be no file; `shipped` has the versions of
+     * the site's own files on the paths, and `true` for its folders.
      */
     async write(database, options) {
       const { isNew, expected, shipped } = JSON.parse(options);
@@ -264,20 +263,20 @@ export default ((codec, retryWhenFull) => {
         const written = [];
         await refuseIfClaimed(files);
         for (const [path, version] of Object.entries(expected)) {
-          const there = versionAt(path, await asked(files.get(path)), shipped) ?? null;
+          const there = versionAt(path, await resultOf(files.get(path)), shipped) ?? null;
           if (there === version) continue;
           throw new Refusal(there === null ? 'gone' : version === null ? 'exists' : 'changed', path);
         }
         for (const file of this.files) {
-          const old = await asked(files.get(file.path));
+          const old = await resultOf(files.get(file.path));
           this.#check(file, old, isNew, shipped);
-          if (!old && (await asked(files.getKey(inside(file.path)))) !== undefined) {
+          if (!old && (await resultOf(files.getKey(inside(file.path)))) !== undefined) {
             throw new Refusal('folder', file.path);
           }
           await makeFolders(files, parentsOf(file.path), shipped);
           const record = recordOf(file, old);
           files.put(record, file.path);
-          written.push(entryOf(file.path, record));
+          written.push(describeRecord(file.path, record));
         }
         return written;
       });
@@ -314,29 +313,29 @@ export default ((codec, retryWhenFull) => {
   }
 
   /**
-   * Copy or move a file, or a folder with all that is in it. The batch has the copies of
-   * what the site has there, which are written in the same step.
+   * Copy or move a file, or a folder with everything in it. The batch has the site's own
+   * files of it, which are written in the same transaction.
    */
   async function transfer(batch, database, oldPath, newPath, options) {
     const { moves, replace, shipped, mimetype } = JSON.parse(options);
     await transact(database, 'readwrite', async (files, checkpoints) => {
-      const source = await asked(files.get(oldPath));
-      const below = await asked(files.getAllKeys(inside(oldPath)));
+      const source = await resultOf(files.get(oldPath));
+      const below = await resultOf(files.getAllKeys(inside(oldPath)));
       const keys = source ? [oldPath, ...below] : below;
       if (keys.length === 0 && batch.files.length === 0) throw new Refusal('lost', oldPath);
-      const there = await asked(files.getKey(newPath));
+      const there = await resultOf(files.getKey(newPath));
       if (!replace && (there !== undefined || shipped[newPath] !== undefined)) {
         throw new Refusal('exists', newPath);
       }
       await refuseIfClaimed(files);
       const targets = new Map(keys.map(key => [newPath + key.slice(oldPath.length), key]));
-      const copies = batch.files.filter(({ path }) => !targets.has(path)); // or written meanwhile
+      const copies = batch.files.filter(({ path }) => !targets.has(path)); // or overwritten meanwhile
       const folders = [...targets.keys(), ...copies.map(({ path }) => path)].flatMap(parentsOf);
       await makeFolders(files, new Set(folders), shipped);
       for (const file of copies) files.put(recordOf(file), file.path);
       const now = new Date().toISOString();
       for (const [path, key] of targets) {
-        const record = await asked(files.get(key));
+        const record = await resultOf(files.get(key));
         const file = key === oldPath && !isFolder(record);
         const typed = file ? { mimetype, type: codec.isNotebook(path) ? 'notebook' : 'file' } : {};
         const created = moves ? record.created : now;
@@ -358,21 +357,21 @@ export default ((codec, retryWhenFull) => {
     });
   }
 
-  /** Some entries of a database, to compare; undefined if it is not there or not of files. */
+  /** Describe some records of a database; undefined if it does not exist or has no files. */
   async function sample(database) {
-    // Opening one that is not there would make it.
+    // `open` would make a database that does not exist.
     if (!(await indexedDB.databases()).some(({ name }) => name === database)) return undefined;
     const connection = await connect(database);
     const isOurs = connection.objectStoreNames.contains(FILES);
     connection.close();
     if (!isOurs) return undefined;
     const entries = await transact(database, 'readonly', async files =>
-      described(files, await asked(files.getAllKeys(null, SAMPLE))));
+      describe(files, await resultOf(files.getAllKeys(null, SAMPLE))));
     return JSON.stringify(entries);
   }
 
-  /** Fetch something of the site: undefined if it is not there. It fails if nobody can tell. */
-  async function fetched(url, patience) {
+  /** Fetch a file of the site: undefined if it does not exist. Throws if that is unknown. */
+  async function fetchFile(url, patience) {
     const signal = patience ? AbortSignal.timeout(patience) : undefined;
     const response = await fetch(url, { signal });
     if (codec.isMissing(response.status)) return undefined;
@@ -380,8 +379,8 @@ export default ((codec, retryWhenFull) => {
     return codec.contentOf(new Uint8Array(await response.arrayBuffer()));
   }
 
-  /** Throw plain errors only: Pyodide does not carry every kind of DOMException across. */
-  function plainly(operation) {
+  /** Throw plain errors: Pyodide does not convert every kind of DOMException. */
+  function withPlainErrors(operation) {
     return async (...all) => {
       try {
         return await retryWhenFull(() => operation(...all));
@@ -395,9 +394,9 @@ export default ((codec, retryWhenFull) => {
   }
 
   const operations = {
-    stat, has, children, paths, measure, read, makeFolder, transfer, remove, sample, fetched,
+    stat, has, children, paths, measure, read, makeFolder, transfer, remove, sample, fetchFile,
     write: (batch, database, options) => batch.write(database, options),
   };
-  const plain = Object.entries(operations).map(([name, one]) => [name, plainly(one)]);
+  const plain = Object.entries(operations).map(([name, one]) => [name, withPlainErrors(one)]);
   return { batch: () => new Batch(), ...Object.fromEntries(plain) };
 })

@@ -1,4 +1,4 @@
-"""Downloading: what `files.fetch` gets from the web."""
+"""Downloads for `files.fetch`."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ __all__ = ["Downloaded", "download", "download_async", "name_for"]
 
 @dataclass(frozen=True)
 class Downloaded:
-    """Something from the web.
+    """A downloaded file.
 
     Parameters
     ----------
     url
-        The address it came from in the end.
+        Its address, after redirects.
     disposition
-        The ``Content-Disposition`` header, which may name the file, or "".
+        The ``Content-Disposition`` header, which can name the file, or "".
     data
-        What came.
+        Its bytes.
     """
 
     url: str
@@ -44,14 +44,14 @@ class Downloaded:
 
 
 def download(url: str) -> Downloaded:
-    """Download something, with the networking that je-kernel gave Python.
+    """Download a file with urllib.
 
     Raises
     ------
     BadAddressError
         If it is not a web address.
     OSError
-        If it cannot be downloaded.
+        If the download fails.
     """
     _check(url)
     with urlopen(url) as response:  # noqa: S310 - the scheme was checked
@@ -64,7 +64,7 @@ def download(url: str) -> Downloaded:
 
 
 async def download_async(url: str) -> Downloaded:
-    """Download something without blocking the kernel. Raises what `download` raises."""
+    """Download a file without blocking the kernel. Raises what `download` raises."""
     if not runtime.in_browser():
         return await asyncio.to_thread(download, url)
     _check(url)
@@ -99,19 +99,19 @@ def _check(url: str) -> None:
         parts = urlsplit(url)
         url.encode()
         named = bool(parts.hostname) and (parts.port or 0) >= 0
-    except ValueError:  # a port that is no number, brackets, half a character …
+    except ValueError:  # a port that is not a number, brackets, a lone surrogate …
         named = False
     if not named or parts.scheme not in ("http", "https"):
         raise BadAddressError(
-            f"{shown(redact_url(url))} is no web address: it should start with https://.",
+            f"{shown(redact_url(url))} is not a web address: it should start with https://.",
             shown(redact_url(url)),
         )
 
 
 def name_for(downloaded: Downloaded) -> str:
-    """Choose the file's name: the server's, else the last part of the address.
+    """Return a name for the file: the server's, or the last part of the address.
 
-    Both are what strangers wrote: folders and odd characters are left out.
+    Both are untrusted: folders and control characters are removed.
 
     Examples
     --------

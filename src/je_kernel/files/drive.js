@@ -1,8 +1,7 @@
-// The site's files through the drive that JupyterLite mounted, without its slow parts.
+// Requests to the page through the drive that JupyterLite mounts, without the filesystem.
 //
-// The page answers each request by calling JupyterLab's contents manager. A call
-// that fails there is never answered, and the kernel would wait for ever: so what
-// could fail is looked up first.
+// The page answers a request by calling JupyterLab's contents manager. It never answers
+// if that call fails, and the kernel would wait for ever. So paths are looked up first.
 
 export default (codec => {
   const MOUNT = '/drive';
@@ -15,7 +14,7 @@ export default (codec => {
   let changes = 0;
 
   function mounted(FS) {
-    // Where there is no such folder it says so; `lookupPath` would throw what is no Error.
+    // Not `lookupPath`, which throws something that is not an Error.
     const node = FS.analyzePath(MOUNT).object;
     return node?.mount.mountpoint === MOUNT ? node.mount.type : null;
   }
@@ -26,18 +25,18 @@ export default (codec => {
       this.fs = mounted(FS);
     }
 
-    /** Whether this is a drive that we know how to talk to. */
+    /** Whether the drive has the interface that is used here. */
     get known() {
       return typeof this.fs?.API?.request === 'function' &&
         typeof this.fs.API.normalizePath === 'function';
     }
 
-    /** The name of a drive other than the site's own files; '' for these. */
+    /** The name of another drive; '' for the site's own files. */
     get driveName() {
       return this.fs.API._driveName ?? this.fs.driveName ?? '';
     }
 
-    /** How often this kernel has made, renamed or removed what may be a module. */
+    /** How often this kernel has made, renamed or removed a file that can be a module. */
     get changes() {
       return changes;
     }
@@ -46,9 +45,9 @@ export default (codec => {
       if (MODULES.some(ending => name.endsWith(ending)) || !name.includes('.')) changes += 1;
     }
 
-    /** Ask the page. */
+    /** Send a request to the page. */
     ask(method, path, data) {
-      // The page decodes each path once, but for those it makes: they have no '%'.
+      // The page decodes each path once, except new ones, which have no '%'.
       const sent = path.replaceAll('%', '%25');
       return this.request({ method, path: this.normal(sent), data });
     }
@@ -60,7 +59,7 @@ export default (codec => {
     request(message) {
       const api = this.fs.API;
       if (!api._baseUrl || !api._browsingContextId) return api.request(message);
-      // The same request as the drive's own, but one that gives up.
+      // The drive's own request, with a timeout.
       const xhr = new XMLHttpRequest();
       xhr.open('POST', encodeURI(`${api._baseUrl}api/drive`), false);
       xhr.timeout = PATIENCE + (message.data?.data?.length ?? 0) / SLOWEST;
@@ -136,8 +135,8 @@ export default (codec => {
       this.ask('rmdir', path);
     }
 
-    /** Fetch something of the site: undefined if it is not there, or if nobody can tell. */
-    fetched(address) {
+    /** Fetch a file of the site: undefined if it does not exist or is unreachable. */
+    fetchFile(address) {
       const xhr = new XMLHttpRequest();
       xhr.open('GET', address, false);
       xhr.timeout = PATIENCE;
@@ -151,18 +150,18 @@ export default (codec => {
     }
 
     /**
-     * Claim the drive: a kernel that writes what depends on what is there does it alone.
+     * Lock the drive for a conditional write.
      *
-     * The page can save, rename and delete, and nothing that checks and writes in one step.
-     * But it does one thing after the other: so each kernel puts up its claim first, looks
-     * for others then, and takes its own down if there are any. Of two, never both see none.
-     * The claim of a kernel that was stopped meanwhile ends by itself.
+     * The page can save, rename and delete, but not check and write in one step. It handles
+     * requests in order, so a kernel first writes a claim, then lists all claims, and removes
+     * its own if there are others. Of two kernels, at least one sees the other's claim.
+     * Claims expire, in case a kernel stops.
      */
     claim() {
       const id = crypto.randomUUID?.() ?? String(Math.random());
       if (!this.typeOf(codec.CLAIMS)) this.makeFolder(codec.CLAIMS);
       for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
-        // The time is in the name, for the page does not answer what is asked of a file that is gone.
+        // The time is in the name: the page does not answer a request about a deleted file.
         const mine = `${Date.now()}-${id}`;
         const path = `${codec.CLAIMS}/${mine}`;
         this.ask('put', path, { format: 'base64', data: '' });
@@ -178,12 +177,12 @@ export default (codec => {
       throw new Error('other notebooks keep writing');
     }
 
-    /** Tell whether a claim is still worth something. */
+    /** Return whether a claim is still valid. */
     holds(path) {
       return codec.isLive(path.slice(codec.CLAIMS.length + 1)) && Boolean(this.typeOf(path));
     }
 
-    /** Make the mounted filesystem look again at a path, and at all below it. */
+    /** Drop a path, and everything below it, from the filesystem's cache. */
     forget(path) {
       this.changed(path.slice(path.lastIndexOf('/') + 1));
       const { FS } = this;
@@ -197,7 +196,7 @@ export default (codec => {
     }
   }
 
-  /** The node that the filesystem has at hand, without asking the page. */
+  /** Return a node of the filesystem's cache, without a request to the page. */
   function cached(FS, parent, name) {
     for (let node = FS.nameTable[FS.hashName(parent.id, name)]; node; node = node.name_next) {
       if (node.parent.id === parent.id && node.name === name) return node;

@@ -1,12 +1,12 @@
-// Plain open() on the mounted drive, without what makes it slow and what loses data.
+// Filesystem operations for the mounted drive, which make plain open() fast and safe.
 //
 // JupyterLite's own operations copy the whole file at each write, keep one copy for each
-// handle, and write a file back as text if it was text, which garbles what is not UTF-8.
-// Here a file that is open has one content, whoever opened it. It grows as a vector does,
-// and goes to the page as base64 at a close, an fsync, and when the kernel is idle. An
-// empty file is not sent to the page while it is being opened to be written.
+// handle, and write a file back as text if it was text, which damages it if it is not UTF-8.
+// Here an open file has one content for all its handles. The content grows like a vector,
+// and is saved to the page as base64 at a close, at an fsync, and when the kernel is idle.
+// A file that is opened for writing is not saved while it is still empty.
 //
-// The page never answers a request that fails there: so what could fail is not asked.
+// The page never answers a request that fails there, so those are not sent.
 
 export default (codec => {
   const EIO = 29;
@@ -18,28 +18,28 @@ export default (codec => {
   const O_CREAT = 64;
   const PROT_WRITE = 2;
   const MAP_PRIVATE = 2;
-  // As base64 in one record, which Chromium keeps below 127 MiB. The page would not answer.
-  const LARGEST = /Chrom/.test(navigator.userAgent) ? 99_000_000 : Infinity;
+  // The base64 of more does not fit into a record of Chromium, and the page would not answer.
+  const MAX_SIZE = /Chrom/.test(navigator.userAgent) ? 99_000_000 : Infinity;
   const IDLE = 200; // milliseconds
-  const SURE = 100; // milliseconds, for which what was there is taken to be there
-  const RESTS = 10; // times as long as the last write took, so that a busy file does not block
+  const FRESH = 100; // milliseconds for which a lookup is valid
+  const REST_FACTOR = 10; // times the duration of the last save, so that a busy file does not block
 
-  /** The content of a file that is open, or is being opened. */
+  /** A file that is open, or is being opened. */
   class OpenFile {
     constructor(node, data) {
       this.node = node;
       this.data = data;
-      this.format = 'base64'; // what JupyterLite's own operations would need, if ours leave
+      this.format = 'base64'; // for JupyterLite's own operations, after `uninstall`
       this.room = data;
       this.streams = 0;
       this.times = null;
-      this.isNew = false; // the page knows nothing of it yet
+      this.isNew = false; // not saved yet
       this.isChanged = false;
       this.isGone = false;
     }
 
     resize(size) {
-      // JupyterLite's own operations may have put another array in place.
+      // JupyterLite's own operations can replace the array.
       if (this.data.buffer !== this.room.buffer) this.room = this.data;
       const { length } = this.data;
       if (size > this.room.length) {
@@ -59,8 +59,8 @@ export default (codec => {
     const stock = [];
     let timer = null;
     let rest = IDLE;
-    const seen = new WeakMap(); // when the page said that a node is there
-    let top = null; // what the page said of the drive's top folder
+    const lookups = new WeakMap(); // the time of the last lookup, by node
+    let top = null; // the attributes of the drive's top folder
 
     function fail(code) {
       return new FS.ErrnoError(code);
@@ -75,13 +75,13 @@ export default (codec => {
         return drive.request({ method, path: pathOf(node), data });
       } catch (error) {
         console.error(`je-kernel: the drive did not ${method} a file`, error);
-        // What a page that lives cannot save it has no room for; no browser says how much is left.
+        // A page that does not answer a save has no space left.
         throw fail(method === 'put' && error.name === 'TimeoutError' ? ENOSPC : EIO);
       }
     }
 
-    /** Send a file to the page, if that has not all of it yet. */
-    function keep(file) {
+    /** Save a file to the page, if it has changed. */
+    function save(file) {
       if (!file.isChanged || file.isGone) return;
       const { format, content } = codec.modelOfBytes(file.node.name, file.data);
       const data = format === 'json' ? JSON.stringify(content) : content;
@@ -89,44 +89,44 @@ export default (codec => {
       file.isChanged = file.isNew = false;
     }
 
-    /** Send what nobody has open: a truncated file, say. */
-    function settle(but) {
+    /** Save files without handles, such as one that was truncated. */
+    function saveClosed(but) {
       for (const [node, file] of files) {
         if (file.streams > 0 || node === but) continue;
         files.delete(node);
-        keep(file);
+        save(file);
       }
     }
 
-    function keepAll() {
-      settle();
-      for (const file of files.values()) keep(file);
+    function saveAll() {
+      saveClosed();
+      for (const file of files.values()) save(file);
     }
 
     function changed(file) {
       const now = new Date();
       file.isChanged = true;
       file.times = { atime: now, mtime: now, ctime: file.times?.ctime ?? now };
-      timer ??= setTimeout(rested, rest);
+      timer ??= setTimeout(saveIdle, rest);
     }
 
-    /** The same where nobody could be told of a failure: the close will say it. */
-    function keepQuietly() {
+    /** The same without an error, which the close will raise. */
+    function saveQuietly() {
       try {
-        keepAll();
+        saveAll();
       } catch (error) {
         if (!(error instanceof FS.ErrnoError)) throw error;
       }
     }
 
-    function rested() {
+    function saveIdle() {
       const begin = performance.now();
       timer = null;
-      keepQuietly();
-      rest = Math.max(IDLE, RESTS * (performance.now() - begin));
+      saveQuietly();
+      rest = Math.max(IDLE, REST_FACTOR * (performance.now() - begin));
     }
 
-    function made(node) {
+    function create(node) {
       drive.changed(node.name);
       const file = new OpenFile(node, new Uint8Array());
       files.set(node, file);
@@ -134,11 +134,11 @@ export default (codec => {
       return file;
     }
 
-    function fetched(node, flags) {
+    function load(node, flags) {
       const model = ask('get', node);
       if (!model) {
-        // It was deleted in the page, and the filesystem did not know.
-        if (flags & O_CREAT) return Object.assign(made(node), { isNew: true });
+        // It was deleted in the page; the filesystem's cache still has it.
+        if (flags & O_CREAT) return Object.assign(create(node), { isNew: true });
         FS.destroyNode(node);
         throw fail(ENOENT);
       }
@@ -148,19 +148,19 @@ export default (codec => {
       return file;
     }
 
-    /** Return a node if the page still has it: it does not describe what it has deleted. */
+    /** Return a node if its file still exists: the page does not answer about a deleted one. */
     function existing(node) {
-      const isSure = performance.now() - (seen.get(node) ?? -Infinity) < SURE;
-      if (isSure || node === node.mount.root) return node;
+      const isFresh = performance.now() - (lookups.get(node) ?? -Infinity) < FRESH;
+      if (isFresh || node === node.mount.root) return node;
       if (!ask('lookup', node).ok) {
         FS.destroyNode(node);
         throw fail(ENOENT);
       }
-      seen.set(node, performance.now());
+      lookups.set(node, performance.now());
       return node;
     }
 
-    /** Put our operations in the place of others; they are given these. */
+    /** Replace operations by ours, which are made from the replaced ones. */
     function replace(operations, ours) {
       for (const [name, make] of Object.entries(ours)) {
         stock.push([operations, name, Object.getOwnPropertyDescriptor(operations, name)]);
@@ -182,8 +182,8 @@ export default (codec => {
       open: theirs => stream => {
         const { node, flags } = stream;
         if (!FS.isFile(node.mode)) return theirs(stream);
-        settle(node);
-        stream.file = files.get(node) ?? fetched(node, flags);
+        saveClosed(node);
+        stream.file = files.get(node) ?? load(node, flags);
         stream.file.streams += 1;
       },
       dup: () => stream => {
@@ -195,15 +195,15 @@ export default (codec => {
         stream.file = undefined;
         file.streams -= 1;
         if (file.streams === 0 && files.get(file.node) === file) files.delete(file.node);
-        keep(file);
+        save(file);
       },
       fsync: () => stream => {
-        if (isOurs(stream)) keep(stream.file);
+        if (isOurs(stream)) save(stream.file);
         return 0;
       },
-      // A copy in memory, made as Emscripten makes it for files in memory. What is written to a
-      // shared one would be lost or hit another file: at its end Emscripten takes for its file
-      // what has the number of the handle by then, which Python and numpy have closed long ago.
+      // A copy in memory, as Emscripten makes for files in memory. Writes to a shared map would be
+      // lost or go to another file: Emscripten saves them to the handle of the same number, which
+      // Python and numpy have closed by then.
       mmap: () => (stream, length, position, prot, flags) => {
         if (prot & PROT_WRITE && !(flags & MAP_PRIVATE)) throw fail(EOPNOTSUPP);
         const node = { mode: stream.node.mode, contents: stream.file?.data };
@@ -215,7 +215,7 @@ export default (codec => {
         if (length <= 0) return 0;
         const { file } = stream;
         const end = position + length;
-        if (end > LARGEST) throw fail(EFBIG);
+        if (end > MAX_SIZE) throw fail(EFBIG);
         if (end > file.data.length) file.resize(end);
         file.data.set(buffer.subarray(offset, offset + length), position);
         changed(file);
@@ -225,11 +225,11 @@ export default (codec => {
 
     const nodeOperations = {
       getattr: theirs => node => {
-        settle(node);
-        if (node === node.mount.root) return ofTop(theirs, node);
+        saveClosed(node);
+        if (node === node.mount.root) return topAttributes(theirs, node);
         const file = files.get(node);
         if (!file) return theirs(existing(node));
-        file.times ??= timesIn(theirs(existing(node)));
+        file.times ??= timesOf(theirs(existing(node)));
         const size = file.data.length;
         const blocks = Math.ceil(size / 4096);
         const rest = { dev: 1, nlink: 1, uid: 0, gid: 0, rdev: 0, blksize: 4096, blocks };
@@ -239,40 +239,40 @@ export default (codec => {
         const { size, ...others } = attributes;
         theirs(node, others);
         if (size === undefined) return;
-        if (size > LARGEST) throw fail(EFBIG);
-        settle(node);
-        const file = files.get(node) ?? (size === 0 ? made(node) : fetched(node));
+        if (size > MAX_SIZE) throw fail(EFBIG);
+        saveClosed(node);
+        const file = files.get(node) ?? (size === 0 ? create(node) : load(node));
         file.resize(size);
         changed(file);
-        // What is emptied may be about to be opened to be written, the rest is not.
-        if (size > 0) settle();
+        // A file of size 0 is probably being opened for writing; others are saved.
+        if (size > 0) saveClosed();
       },
       lookup: theirs => (parent, name) => {
-        settle();
+        saveClosed();
         const node = theirs(parent, name);
-        seen.set(node, performance.now());
+        lookups.set(node, performance.now());
         return node;
       },
       readdir: theirs => node => {
-        keepNew();
+        saveNew();
         return theirs(existing(node));
       },
       mknod: theirs => (parent, name, mode, device) => {
-        settle();
-        // The page takes it for an escape of an address, and fails.
+        saveClosed();
+        // The page decodes it, and fails.
         if (name.includes('%')) throw fail(EINVAL);
         if (!FS.isFile(mode)) {
-          keepNew();
+          saveNew();
           drive.changed(name);
           return theirs(parent, name, mode, device);
         }
         const node = fs.createNode(parent, name, mode, device);
-        made(node).isNew = true;
+        create(node).isNew = true;
         return node;
       },
       rename: theirs => (node, folder, name) => {
         if (name.includes('%')) throw fail(EINVAL);
-        keepAll();
+        saveAll();
         for (const file of files.values()) if (isAt(file, folder, name)) file.isGone = true;
         drive.changed(node.name);
         drive.changed(name);
@@ -280,32 +280,32 @@ export default (codec => {
       },
       unlink: theirs => (parent, name) => {
         for (const file of files.values()) if (isAt(file, parent, name)) file.isGone = true;
-        settle();
+        saveClosed();
         drive.changed(name);
         return theirs(parent, name);
       },
       rmdir: theirs => (parent, name) => {
         for (const file of files.values()) if (isBelow(file.node, parent, name)) file.isGone = true;
-        settle();
+        saveClosed();
         drive.changed(name);
         return theirs(parent, name);
       },
     };
 
     /**
-     * Describe the drive's top folder. JupyterLite has no times of it, and reads all files to say
-     * so, which each import asks that looks into the folder. So it is asked once, where that holds.
+     * Return the attributes of the drive's top folder. JupyterLite reads all files to return a time
+     * of 0, and each import that looks into the folder needs it. So a time of 0 is cached.
      */
-    function ofTop(theirs, node) {
+    function topAttributes(theirs, node) {
       top ??= theirs(node);
       const answer = { ...top };
       if (Number(answer.mtime) !== 0) top = null;
       return answer;
     }
 
-    function keepNew() {
-      settle();
-      for (const file of files.values()) if (file.isNew) keep(file);
+    function saveNew() {
+      saveClosed();
+      for (const file of files.values()) if (file.isNew) save(file);
     }
 
     replace(fs.stream_ops, streamOperations);
@@ -314,16 +314,16 @@ export default (codec => {
     function uninstall() {
       clearTimeout(timer);
       try {
-        keepAll();
+        saveAll();
       } finally {
         restore();
       }
     }
 
-    return { keepNew, keepQuietly, uninstall };
+    return { saveNew, saveQuietly, uninstall };
   }
 
-  function timesIn({ atime, mtime, ctime }) {
+  function timesOf({ atime, mtime, ctime }) {
     return { atime, mtime, ctime };
   }
 

@@ -1,4 +1,4 @@
-"""Telling which encoding a text file is in."""
+"""Detect the encoding of a text file, and decode it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class EncodingGuessWarning(UserWarning):
 
 
 def encoding_of(data: bytes) -> str | None:
-    r"""Return the encoding that a text is surely in, or None if that cannot be told.
+    r"""Return the Unicode encoding of a text, or None if it is in another one.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def encoding_of(data: bytes) -> str | None:
     if wide := _utf_16_of(data[:_SAMPLE]):
         return wide
     try:
-        # Decoding is the only sure test; the pieces keep its memory small.
+        # Decoding is the only reliable test. Pieces keep its memory small.
         decoder = codecs.getincrementaldecoder("utf-8")()
         for start in range(0, len(data), 1 << 20):
             decoder.decode(data[start : start + (1 << 20)])
@@ -62,7 +62,9 @@ def encoding_of(data: bytes) -> str | None:
 
 
 def _utf_16_of(sample: bytes) -> str | None:
-    r"""Return which UTF-16 a text without a mark is in: every other byte of it is mostly 0.
+    r"""Return the UTF-16 encoding of a text without a byte-order mark, or None.
+
+    Every other byte of such a text is mostly 0.
 
     Examples
     --------
@@ -77,19 +79,19 @@ def _utf_16_of(sample: bytes) -> str | None:
 
 
 def guess_encoding(data: bytes, name: str) -> str:
-    """Return a text's encoding, and warn if it is a guess.
+    """Return the encoding of a text. Warn if it is a guess.
 
     Parameters
     ----------
     data
         The text.
     name
-        What to call it in the warning.
+        Its name, for the warning.
     """
     encoding = encoding_of(data)
     if encoding is not None:
         return encoding
-    # Windows-1252 is Latin-1 with more letters, but five bytes mean nothing in it.
+    # Windows-1252 is Latin-1 with more letters, but five bytes are undefined in it.
     try:
         data.decode("cp1252")
         encoding = "cp1252"
@@ -104,7 +106,7 @@ def guess_encoding(data: bytes, name: str) -> str:
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:
-    """Warn as of the line that called je-kernel: a line of ours would tell a student nothing.
+    """Warn at the line that called je-kernel, not at one of ours.
 
     Parameters
     ----------
@@ -118,16 +120,16 @@ def warn_caller(message: str, category: type[Warning]) -> None:
 
 
 def decode(data: bytes, name: str, encoding: str | None = None) -> str:
-    """Turn a file's bytes into text.
+    """Decode a file's bytes.
 
     Parameters
     ----------
     data
-        What is in the file.
+        The bytes.
     name
-        What to call it in messages.
+        The file's name, for messages.
     encoding
-        Its encoding, or None to find out.
+        Its encoding, or None to detect it.
 
     Raises
     ------
@@ -143,13 +145,13 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> str:
     except UnicodeError as error:
         start = getattr(error, "start", 0)
         raise UnreadableError(
-            f"Could not read {name!r}: byte {start} is no text in {encoding}. "
-            "Leave encoding= out and je-kernel finds it."
+            f"Could not read {name!r}: byte {start} is not valid {encoding}. "
+            "Leave encoding= out, and je-kernel detects it."
         ) from None
 
 
 def looks_like_html(data: bytes) -> bool:
-    r"""Tell whether a file is a web page, whatever its name says.
+    r"""Return whether a file is a web page, whatever its extension.
 
     Examples
     --------
@@ -160,7 +162,7 @@ def looks_like_html(data: bytes) -> bool:
 
 
 def refuse_html(data: bytes, name: str) -> None:
-    """Raise an error that helps if a data file is really a web page."""
+    """Raise an error if a data file is really a web page."""
     if looks_like_html(data):
         raise UnreadableError(
             f"{name!r} looks like a web page (HTML) saved under another name, often the error "

@@ -20,10 +20,10 @@ ReadAs: TypeAlias = Literal[
 """What a file can be read as."""
 
 _TEXT_MIMETYPE = "text/plain"
-# JupyterLite's word for "some bytes", misspelt as it is: what it writes itself.
+# JupyterLite's media type of unknown files, in its own spelling.
 _UNKNOWN_MIMETYPE = "octet/stream"
 
-# The media types are those that JupyterLite 0.8 gives the same names.
+# The media types are those of JupyterLite 0.8.
 _BY_EXTENSION: dict[str, tuple[Kind, str]] = {
     ".csv": ("table", "text/csv"),
     ".tsv": ("table", "text/tab-separated-values"),
@@ -71,7 +71,7 @@ _BY_EXTENSION: dict[str, tuple[Kind, str]] = {
 
 
 def kind_of(path: str) -> Kind:
-    """Say what kind of file a name promises.
+    """Return the kind of a file, by its extension.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def kind_of(path: str) -> Kind:
 
 
 def mimetype_of(path: str) -> str:
-    """Return the media type that JupyterLite would give a file of this name.
+    """Return the media type that JupyterLite gives a file, by its extension.
 
     Examples
     --------
@@ -95,5 +95,5 @@ def mimetype_of(path: str) -> str:
     ending = extension(path)
     if ending in _BY_EXTENSION:
         return _BY_EXTENSION[ending][1]
-    # strict=True leaves out names that are nobody's standard, and the machine's own list.
+    # Without the machine's own list, and without types that are not registered.
     return mimetypes.MimeTypes(()).guess_type(f"x{ending}")[0] or _UNKNOWN_MIMETYPE

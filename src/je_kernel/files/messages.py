@@ -1,4 +1,4 @@
-"""What the stores have to say, in the same words."""
+"""The error messages that all stores share."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["full", "refusal"]
 
 
 def refusal(problem: Problem, name: str) -> FilesError:
-    """Return the exception for what a store refused.
+    """Return the exception for a refusal of a store.
 
     Parameters
     ----------
     problem
-        What is wrong.
+        The reason.
     name
-        What the file is called in this notebook.
+        The file's name in this notebook.
     """
     kind, message = _REFUSALS[problem]
     return kind(message.format(name=repr(name)))
@@ -56,7 +56,7 @@ _REFUSALS: dict[Problem, tuple[type[FilesError], str]] = {
     "gone": (
         ChangedFileError,
         "{name} is gone: it was renamed or deleted since you looked at it. "
-        "Save without if_unchanged= to make it anew.",
+        "Save without if_unchanged= to make it again.",
     ),
     "large": (
         StoreError,
@@ -81,20 +81,20 @@ _REFUSALS: dict[Problem, tuple[type[FilesError], str]] = {
 
 
 def full(size: int | None, usage: Usage | None) -> NoSpaceError:
-    """Return the exception for a storage that is full.
+    """Return the exception for a full storage.
 
     Parameters
     ----------
     size
-        How many bytes were to be written, if that is known.
+        The bytes to be written, if that is known.
     usage
-        How full it is, if that is known.
+        The usage of the storage, if that is known.
     """
     parts = ["The browser's storage is full: nothing was saved, and the old file is still there."]
     if size is not None:
         parts.append(f"This save needs {bytes_in_words(size)}.")
     if usage is not None:
-        # Browsers round the rest up, so as not to tell who is who: say it only if it explains.
+        # Browsers round the quota up against fingerprinting: mention it only if it explains.
         known = usage.available is not None and usage.available < (size or 0)
         left = f", {bytes_in_words(usage.available or 0)} are left" if known else ""
         parts.append(f"{bytes_in_words(usage.used)} are used{left}.")

@@ -1,7 +1,7 @@
-"""Names of files: what they may be, where they lead, and which one was meant.
+"""File names: validation, resolution to paths, and suggestions for missing files.
 
-A *path* is a name that was made safe: the folders and the file from the root of
-the site's files, separated by ``/``, with no leading slash. The root is ``""``.
+A *path* is a validated name: the folders and the file from the root of
+the site's files, separated by ``/``, without a leading slash. The root is ``""``.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ __all__ = [
 ]
 
 MOUNT = "/drive"
-"""Where JupyterLite mounts the site's files. A name may start with it."""
+"""The folder where JupyterLite mounts the site's files. A name can start with it."""
 
 OWN_PREFIX = ".je-kernel-"
-"""Files and folders whose names start with this are ours: they are neither listed nor made."""
+"""The prefix of je-kernel's own files and folders, which users can neither list nor make."""
 
-_LONGEST_NAME = 255  # bytes of UTF-8: the limit of every common file system
-_LONGEST_PATH = 1024  # characters: enough for anything a person types
+_LONGEST_NAME = 255  # bytes of UTF-8, the limit of common file systems
+_LONGEST_PATH = 1024  # characters
 _MOST_SUGGESTIONS = 3
-_CLOSE_ENOUGH = 0.7  # of difflib's ratio: one or two slips in a short name
+_CLOSE_ENOUGH = 0.7  # of difflib's ratio: one or two typing errors in a short name
 
-# Characters that turn around how the rest is shown: "gpj.exe" read as "exe.jpg".
+# Characters that reverse the display of the rest: "gpj.exe" looks like "exe.jpg".
 _DIRECTION = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))  # of glyphs: they show nothing themselves
+_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))  # variation selectors, which are invisible
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _WINDOWS_CHARACTERS = re.compile(r'[<>:"|?*]')
@@ -61,7 +61,7 @@ _WINDOWS_DEVICES = frozenset(
 
 
 def path_of(name: str | os.PathLike[str], folder: str = "") -> str:
-    """Turn what a person wrote into a path from the root of the site's files.
+    """Resolve a name to a path.
 
     Parameters
     ----------
@@ -74,15 +74,14 @@ def path_of(name: str | os.PathLike[str], folder: str = "") -> str:
     Returns
     -------
     str
-        The path, in Unicode's composed form (NFC), so that an accented name
-        typed on a Mac is the same name elsewhere.
+        The path, in Unicode's composed form (NFC): macOS decomposes accented letters.
 
     Raises
     ------
     BadNameError
-        If no file can have this name, or it leads out of the site's files.
+        If the name is not allowed, or leads out of the site's files.
     ArgumentError
-        If it is no text.
+        If it is not a text.
 
     Examples
     --------
@@ -149,18 +148,18 @@ def _refuse_oddities(text: str) -> None:
 
 
 def check_new(path: str) -> None:
-    """Refuse names that can be read if they are there, but should not be made.
+    """Refuse names that can be read, but must not be made.
 
     Parameters
     ----------
     path
-        The path of a file or folder that is about to be made.
+        The path of a new file or folder.
 
     Raises
     ------
     BadNameError
-        For the root, for names of ours in any part, and for names with a percent sign:
-        JupyterLite takes it for a code and cannot open the file.
+        For the root, for reserved names in any part, and for names with a percent sign:
+        JupyterLite decodes it and cannot open the file.
     """
     name = name_of(path)
     if not name:
@@ -174,12 +173,12 @@ def check_new(path: str) -> None:
 
 
 def check_reserved(path: str) -> None:
-    """Refuse a path that is ours, or in a folder that is. Our own writes do not come by here.
+    """Refuse a path with a reserved name in any part. je-kernel's own writes do not call this.
 
     Raises
     ------
     BadNameError
-        If it is.
+        If it has one.
     """
     if is_reserved(path):
         raise BadNameError(
@@ -188,7 +187,7 @@ def check_reserved(path: str) -> None:
 
 
 def is_reserved(path: str) -> bool:
-    r"""Tell whether any part of a path is a name of ours, in any spelling.
+    r"""Return whether any part of a path is a reserved name, in any spelling.
 
     Disks ignore capitals, invisible characters and Unicode's forms; servers and
     JupyterLite decode percent signs; Windows separates folders by backslashes.
@@ -230,7 +229,7 @@ def parent_of(path: str) -> str:
 
 
 def parents_of(path: str) -> tuple[str, ...]:
-    """Return the paths of all folders above a path, the topmost first, without the root.
+    """Return the paths of the folders above a path, the topmost first, without the root.
 
     Examples
     --------
@@ -266,7 +265,7 @@ def extension(path: str) -> str:
 
 
 def relative(path: str, folder: str) -> str:
-    """Return the name to write for a path in a notebook that is in a folder.
+    """Return the name of a path relative to a folder.
 
     Examples
     --------
@@ -277,15 +276,15 @@ def relative(path: str, folder: str) -> str:
     """
     if not folder:
         return path or "."
-    here, there = folder.split("/"), path.split("/") if path else []
+    start, end = folder.split("/"), path.split("/") if path else []
     shared = 0
-    while shared < min(len(here), len(there)) and here[shared] == there[shared]:
+    while shared < min(len(start), len(end)) and start[shared] == end[shared]:
         shared += 1
-    return "/".join([".."] * (len(here) - shared) + there[shared:]) or "."
+    return "/".join([".."] * (len(start) - shared) + end[shared:]) or "."
 
 
 def windows_problem(name: str) -> str | None:
-    """Say why Windows could not keep a file of this name, or return None.
+    """Return why Windows does not allow a name, or None.
 
     Examples
     --------
@@ -293,8 +292,8 @@ def windows_problem(name: str) -> str | None:
     "Windows allows no ':' in a name"
     >>> windows_problem("penguins.csv")
     """
-    if found := _WINDOWS_CHARACTERS.search(name):
-        return f"Windows allows no {found.group()!r} in a name"
+    if match := _WINDOWS_CHARACTERS.search(name):
+        return f"Windows allows no {match.group()!r} in a name"
     if name.endswith((" ", ".")):
         return "Windows drops a space or dot at the end of a name"
     if name.partition(".")[0].rstrip().lower() in _WINDOWS_DEVICES:
@@ -303,7 +302,7 @@ def windows_problem(name: str) -> str | None:
 
 
 def download_name(path: str) -> str:
-    """Return a name that every computer can keep, for a file that is downloaded.
+    """Return a name that every operating system allows, for a download.
 
     Examples
     --------
@@ -317,10 +316,10 @@ def download_name(path: str) -> str:
 
 
 def suggest(path: str, known: Iterable[str]) -> tuple[str, ...]:
-    """Return the paths that a person may have meant, the likeliest first.
+    """Return similar paths, the most similar first.
 
-    Same name in other capitals or spacing, another ending, another folder, or
-    one or two slips of the keyboard.
+    Similar is the same name with other capitals, spacing, extension or folder, or with
+    one or two typing errors.
 
     Examples
     --------
@@ -334,12 +333,12 @@ def suggest(path: str, known: Iterable[str]) -> tuple[str, ...]:
     likely = [other for other in known if scores[other] > 0]
     likely.sort(key=lambda other: (-scores[other], len(other), other))
     best = scores[likely[0]] if likely else 0
-    # Beside a sure match, guesses only confuse.
+    # With a certain match, guesses are left out.
     return tuple(o for o in likely if best < 2 or scores[o] >= 2)[:_MOST_SUGGESTIONS]
 
 
 def _likeness(path: str, other: str) -> float:
-    """Return 0 for no likeness, below 1 for a guess, and more for a sure match."""
+    """Return 0 for no similarity, below 1 for a guess, and more for a certain match."""
     score = 0.0
     mine, theirs = name_of(path).casefold(), name_of(other).casefold()
     if path.casefold() == other.casefold():
@@ -352,7 +351,7 @@ def _likeness(path: str, other: str) -> float:
         score = 2
     elif (ratio := difflib.SequenceMatcher(None, mine, theirs).ratio()) >= _CLOSE_ENOUGH:
         score = ratio
-    # Of two as likely, the one in the folder that was named.
+    # Of two equally similar, the one in the named folder.
     return score + 0.5 if score and parent_of(path) == parent_of(other) else score
 
 
@@ -365,16 +364,16 @@ def _letters(name: str) -> str:
 
 
 def explain_missing(name: str, path: str, known: Iterable[str], folder: str = "") -> str:
-    """Write the message for a file that is not there.
+    """Return the message for a missing file.
 
     Parameters
     ----------
     name
-        What the person wrote.
+        The name as the caller wrote it.
     path
-        Where that leads.
+        Its path.
     known
-        The paths of all files there are.
+        The paths of all files.
     folder
         The path of the notebook's folder.
 
@@ -386,7 +385,7 @@ def explain_missing(name: str, path: str, known: Iterable[str], folder: str = ""
     Could not find 'x.csv' here: it is in the folder 'data'. Write 'data/x.csv'.
     """
     likely = suggest(path, known)
-    # What is at hand is likelier meant than what is elsewhere.
+    # Files in the notebook's folder come before others.
     likely = tuple(o for o in likely if not folder or o.startswith(f"{folder}/")) or likely
     if not likely:
         return (
@@ -395,8 +394,8 @@ def explain_missing(name: str, path: str, known: Iterable[str], folder: str = ""
         )
     shown = [relative(other, folder) for other in likely]
     if len(likely) == 1 and name_of(likely[0]) == name_of(path):
-        place = relative(parent_of(likely[0]), folder)
-        where = "this notebook's folder" if place == "." else f"the folder {place!r}"
+        parent = relative(parent_of(likely[0]), folder)
+        where = "this notebook's folder" if parent == "." else f"the folder {parent!r}"
         return f"Could not find {name!r} here: it is in {where}. Write {shown[0]!r}."
     meant = " or ".join(repr(one) for one in shown)
     return f"Could not find {name!r}: there is no such file. Did you mean {meant}?"

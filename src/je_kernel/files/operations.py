@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from je_kernel import coroutines, runtime
 from je_kernel.arguments import check_flag, check_text
-from je_kernel.drive import settle
+from je_kernel.drive import save_open
 from je_kernel.errors import (
     ArgumentError,
     BadNameError,
@@ -82,7 +82,7 @@ class Operations:
                 "Files cannot be reached from here, because this browser or this callback cannot "
                 "wait. Use je_kernel.files.aio with await instead."
             )
-        settle()
+        save_open()
         try:
             return coroutines.run(coroutine)
         except Refusal as refusal:
@@ -90,7 +90,7 @@ class Operations:
 
     async def run_async(self, coroutine: Awaitable[Result]) -> Result:
         """Await a coroutine that uses the store. Raises what `run` raises."""
-        settle()
+        save_open()
         try:
             return await coroutine
         except Refusal as refusal:

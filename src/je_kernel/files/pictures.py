@@ -1,4 +1,4 @@
-"""A picture that a notebook shows."""
+"""The class of pictures that `files.read` returns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIGNATURES = (
 
 
 def mimetype_in(data: bytes) -> str | None:
-    """Return the media type of a picture by what is in it, or None if it is no picture.
+    """Return the media type of a picture by its content, or None if it is not a picture.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def mimetype_in(data: bytes) -> str | None:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture from a file. A notebook shows it.
+    """A picture file. A notebook shows the picture.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Picture:
     mimetype
         Its media type.
     data
-        The file itself.
+        The file's bytes.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Picture:
         return bundle
 
     def pillow(self) -> Any:
-        """Return the picture as a Pillow image, to look at or change its pixels.
+        """Return the picture as a Pillow image.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class Picture:
         Raises
         ------
         UnreadableError
-            If it is damaged, too large, or of a kind that Pillow does not know.
+            If it is damaged, too large, or in a format that Pillow does not support.
         MissingPackageError
             If Pillow is not installed.
         """
@@ -92,13 +92,13 @@ class Picture:
             ) from None
         try:
             image = Image.open(io.BytesIO(self.data))
-            image.load()  # Pillow would find damage when the pixels are first used
+            image.load()  # else Pillow finds damage only when the pixels are first used
         except Image.DecompressionBombError:
             raise UnreadableError(
                 f"{self.name!r} has more pixels than fit into memory: it is either a mistake or a "
                 "trap. Get a smaller version of the picture."
             ) from None
-        except Exception as error:  # Pillow's decoders raise whatever their formats led them to
+        except Exception as error:  # Pillow's decoders raise exceptions of many kinds
             raise UnreadableError(
                 f"Pillow cannot read the picture {self.name!r}: {error}. It may be damaged, or of "
                 "another kind than its name says. Get it from where it comes from once more."

@@ -1,4 +1,4 @@
-"""From a file's bytes to a Python object, by the file's kind."""
+"""Convert a file's bytes to a Python object, by the file's kind."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ _EXCEL_ENGINES = {".xlsx": "openpyxl", ".xls": "xlrd"}
 
 
 def value_of(data: bytes, name: str, path: str, kind: str | None, options: dict[str, Any]) -> Any:
-    """Turn a file into the Python object that fits its kind.
+    """Convert a file to the Python object that fits its kind.
 
     Parameters
     ----------
     data
-        What is in the file.
+        The file's bytes.
     name
-        What to call it in messages.
+        Its name, for messages.
     path
-        Its path: the extension tells the kind.
+        Its path, whose extension tells the kind.
     kind
-        The kind to read it as, or None for the one its name promises.
+        The kind to read it as, or None for that of its extension.
     options
-        Passed on to what reads it, such as pandas.
+        Passed to the function that reads this kind, such as `pandas.read_csv`.
 
     Raises
     ------
     UnreadableError
-        If the file is not what it is taken for.
+        If the content does not fit the kind.
     ArgumentError
-        If there is no such kind, or an option means nothing.
+        If there is no such kind or option.
     """
     if kind is not None:
         check_choice(kind, "kind", get_args(ReadAs))
@@ -73,7 +73,7 @@ def value_of(data: bytes, name: str, path: str, kind: str | None, options: dict[
 
 @contextlib.contextmanager
 def _explained(name: str, options: dict[str, Any]) -> Iterator[None]:
-    """Put into words what another library says of a file, whatever it raises."""
+    """Raise exceptions of other libraries as ours."""
     try:
         yield
     except JeKernelError:
@@ -103,7 +103,7 @@ def _sentence(error: Exception) -> str:
 def _refuse_options(options: dict[str, Any], name: str, what: str) -> None:
     if options:
         raise ArgumentError(
-            f"{next(iter(options))!r} means nothing for {name!r}, which is read as {what}."
+            f"{next(iter(options))!r} is not an option for {name!r}, which is read as {what}."
         )
 
 
@@ -128,7 +128,7 @@ def _table(data: bytes, name: str, path: str, options: dict[str, Any]) -> Any:
             return pandas.read_json(io.BytesIO(data), **options)
     if b"\0" in data and not re.match(r"utf[-_ ]?(16|32)", options["encoding"], re.IGNORECASE):
         raise UnreadableError(
-            f"{name!r} is no table of text: there are NUL bytes in it. It may be another kind of "
+            f"{name!r} is not a text table: there are NUL bytes in it. It may be another kind of "
             "file under this name, such as an Excel workbook or a database, or one that was not "
             "written to its end. Save it as CSV once more where it comes from."
         )
@@ -146,8 +146,8 @@ def _table(data: bytes, name: str, path: str, options: dict[str, Any]) -> Any:
         except UnicodeError as error:
             raise UnreadableError(
                 f"Could not read {name!r} as {options['encoding']}: byte "
-                f"{getattr(error, 'start', 0)} means nothing in it. Leave encoding= out and "
-                "je-kernel finds it."
+                f"{getattr(error, 'start', 0)} is not valid in it. Leave encoding= out, and "
+                "je-kernel detects it."
             ) from None
     _hint_at_separator(table, name, options)
     return table
@@ -179,7 +179,7 @@ def _excel(data: bytes, name: str, ending: str, options: dict[str, Any]) -> Any:
     refuse_html(data, name)
     if ending == ".xlsx" and not zipfile.is_zipfile(io.BytesIO(data)):
         raise UnreadableError(
-            f"{name!r} is no Excel workbook, whatever its name says. If it is really a text "
+            f"{name!r} is not an Excel workbook, whatever its name says. If it is really a text "
             "table, read it with files.read(..., kind='table') after renaming it to .csv."
         )
     if ending == ".xlsx":
@@ -227,7 +227,7 @@ def _json_objects(data: bytes, name: str, _path: str, options: dict[str, Any]) -
     except TypeError as error:
         given = ", ".join(f"{option}=" for option in options)
         raise ArgumentError(f"Could not read {name!r} with {given}: {error}.") from None
-    except ValueError as error:  # a number of more digits than Python reads
+    except ValueError as error:  # a number with more digits than Python parses
         raise UnreadableError(f"Could not read {name!r}: {_sentence(error)}") from None
 
 
@@ -237,7 +237,7 @@ def _picture(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Pic
     mimetype = pictures.mimetype_in(data)
     if mimetype is None:
         raise UnreadableError(
-            f"{name!r} is no picture, whatever its name says. Look inside with "
+            f"{name!r} is not a picture, whatever its name says. Look inside with "
             f"files.read_bytes({name!r}), or get it from where it comes from once more."
         )
     return Picture(name, mimetype, data)
@@ -250,6 +250,6 @@ def _array(data: bytes, name: str, _path: str, options: dict[str, Any]) -> Any:
         check_size(data, name)
     with _explained(name, options):
         loaded = numpy.load(io.BytesIO(data), **options)
-        if hasattr(loaded, "files"):  # an .npz archive reads its arrays when asked for
+        if hasattr(loaded, "files"):  # an .npz archive, which reads its arrays lazily
             return {key: loaded[key] for key in loaded.files}
         return loaded

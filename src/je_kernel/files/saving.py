@@ -1,4 +1,4 @@
-"""From a Python object to a file's bytes, by the file's kind and the object's type."""
+"""Convert a Python object to a file's bytes, by the file's extension and the object's type."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ _FIGURE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".svg", ".pdf", ".webp"})
 
 
 def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Any:
-    """Turn a Python object into what to write.
+    """Convert a Python object to a file's bytes.
 
     Parameters
     ----------
     value
         The object.
     name
-        What to call the file in messages.
+        The file's name, for messages.
     path
-        The file's path: the extension tells the format.
+        Its path, whose extension tells the format.
     options
-        Passed on to what writes it, such as ``DataFrame.to_csv``.
+        Passed to the function that writes this format, such as ``DataFrame.to_csv``.
 
     Returns
     -------
     bytes-like
-        What to write.
+        The file's bytes.
 
     Raises
     ------
     ArgumentError
-        If such an object cannot be saved under such a name.
+        If this format cannot hold the object.
     """
     ending = extension(path)
     try:
-        return _made(value, name, ending, options)
+        return _converted(value, name, ending, options)
     except JeKernelError:
         raise
     except ImportError as error:  # pandas says which package it needs for an option
@@ -65,13 +65,13 @@ def bytes_of(value: Any, name: str, path: str, options: dict[str, Any]) -> Any:
             f"Could not save {name!r}: the character {character!a} does not exist in "
             f"{error.encoding}. Replace it, or save the text with encoding='utf-8'."
         ) from None
-    except Exception as error:  # of pandas, matplotlib …, whatever they raise for such a value
+    except Exception as error:  # pandas, matplotlib and others raise exceptions of many kinds
         raise ArgumentError(
             f"Could not save {name!r}: {str(error) or type(error).__name__}"
         ) from error
 
 
-def _made(value: Any, name: str, ending: str, options: dict[str, Any]) -> Any:
+def _converted(value: Any, name: str, ending: str, options: dict[str, Any]) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         _refuse_options(options, "bytes")
         return value
@@ -93,11 +93,11 @@ def _made(value: Any, name: str, ending: str, options: dict[str, Any]) -> Any:
 
 def _refuse_options(options: dict[str, Any], what: str) -> None:
     if options:
-        raise ArgumentError(f"{next(iter(options))!r} means nothing where {what} is saved.")
+        raise ArgumentError(f"{next(iter(options))!r} is not an option where {what} is saved.")
 
 
 def _is(value: Any, module: str, *classes: str) -> bool:
-    """Tell whether a value is of a class, without importing the class's package."""
+    """Return whether a value is of a class, without importing its package."""
     loaded = sys.modules.get(module)
     return loaded is not None and isinstance(
         value, tuple(getattr(loaded, name) for name in classes if hasattr(loaded, name))
@@ -121,18 +121,18 @@ def _table(value: Any, name: str, ending: str, options: dict[str, Any]) -> bytes
     pandas = sys.modules["pandas"]
     frame = value.to_frame() if isinstance(value, pandas.Series) else value
     if ending in _SEPARATED_ENDINGS:
-        _keep_only_real_index(frame, options)
+        _drop_default_index(frame, options)
         if ending != ".csv":
             options.setdefault("sep", "\t")
         encoding = options.pop("encoding", "utf-8")
         check_encoding(encoding)
-        # One text in memory, not two: pandas' own StringIO keeps four bytes a character.
+        # Bytes, because pandas' own StringIO needs four bytes a character.
         target = io.BytesIO()
         frame.to_csv(target, encoding=encoding, **options)
         return target.getvalue()
     if ending == ".xlsx":
         import_package("openpyxl", "openpyxl", "Writing an Excel file")
-        _keep_only_real_index(frame, options)
+        _drop_default_index(frame, options)
         return _written(lambda target: frame.to_excel(target, **options))
     if ending == ".parquet":
         import_package("pyarrow", "pyarrow", "Writing a Parquet file")
@@ -153,8 +153,8 @@ def _table(value: Any, name: str, ending: str, options: dict[str, Any]) -> bytes
     )
 
 
-def _keep_only_real_index(frame: Any, options: dict[str, Any]) -> None:
-    """Leave out row numbers that nobody chose: read back, they would be a column."""
+def _drop_default_index(frame: Any, options: dict[str, Any]) -> None:
+    """Leave out a default index: read back, it would be a column."""
     index = frame.index
     numbered = type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1
     options.setdefault("index", not (numbered and index.name is None))
@@ -177,7 +177,7 @@ def _figure_in(value: Any) -> Any:
         return value.get_figure()
     if _is(value, "numpy", "ndarray") and value.dtype == object and value.size:
         return _figure_in(value.flat[0])
-    # Seaborn's grids, and others that hold their figure.
+    # Seaborn's grids, and other objects with a figure.
     held = getattr(value, "figure", None)
     return held if _is(held, "matplotlib.figure", "Figure") else None
 
@@ -198,7 +198,7 @@ def _pillow(image: Any, name: str, ending: str, options: dict[str, Any]) -> byte
         raise _cannot(image, name, "can be saved as .png, .jpg, .gif, .webp or .bmp.")
     chosen = options.pop("format", known[ending])
     if chosen == "JPEG" and image.mode not in ("L", "RGB", "CMYK"):
-        image = image.convert("RGB")  # JPEG knows no transparency
+        image = image.convert("RGB")  # JPEG has no transparency
     return _written(lambda target: image.save(target, format=chosen, **options))
 
 
@@ -222,7 +222,7 @@ def _array(array: Any, name: str, ending: str, options: dict[str, Any]) -> bytes
 
 
 def _pixels(array: Any) -> Any:
-    """Return an array as bytes of a picture. As in matplotlib, fractions go from 0 to 1."""
+    """Return an array as 8-bit pixels. As in matplotlib, fractions go from 0 to 1."""
     numpy = sys.modules["numpy"]
     if array.dtype == "uint8":
         return array
@@ -295,6 +295,6 @@ def _workbook(sheets: dict[str, Any], name: str, options: dict[str, Any]) -> byt
     with sys.modules["pandas"].ExcelWriter(target, engine="openpyxl") as writer:
         for sheet, frame in sheets.items():
             chosen = dict(options)
-            _keep_only_real_index(frame, chosen)
+            _drop_default_index(frame, chosen)
             frame.to_excel(writer, sheet_name=str(sheet), **chosen)
     return target.getvalue()

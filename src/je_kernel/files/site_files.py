@@ -77,7 +77,7 @@ class SiteFiles:
         from pyodide.ffi import JsException
 
         try:
-            content = await javascript.contents().fetched(address, _PATIENCE_MILLISECONDS)
+            content = await javascript.contents().fetchFile(address, _PATIENCE_MILLISECONDS)
         except JsException as error:
             raise ValueError(f"no listing: {error}") from None
         return b'{"content": []}' if content is None else javascript.bytes_of(content)
@@ -91,7 +91,7 @@ class SiteFiles:
         from pyodide.ffi import JsException
 
         try:
-            content = await javascript.contents().fetched(f"{self._root}files/{quote(path)}")
+            content = await javascript.contents().fetchFile(f"{self._root}files/{quote(path)}")
         except JsException:  # offline, and not in the browser's cache
             return None
         return None if content is None else javascript.bytes_of(content)

@@ -171,7 +171,7 @@ class DriveStore:
             raise Refusal("folder", path)
         if not self._is_own(info):
             # The page changes what it reads of the site: it parses JSON, and all text is UTF-8.
-            data = self._fetched("files", path)
+            data = self._fetch("files", path)
             if data is not None:
                 return dataclasses.replace(info, size=len(data)), data
         content = self._drive.read(path)
@@ -231,15 +231,15 @@ class DriveStore:
             above = self._shipped(parent) if parent else None
             if parent and (above is None or not above.folder):
                 return None
-            listing = self._fetched("api/contents", names.join(parent, "all.json"))
+            listing = self._fetch("api/contents", names.join(parent, "all.json"))
             try:
                 self._listings[parent] = infos_in(listing or b"")
             except ValueError:
                 return None  # the site cannot be reached: the next operation tries again
         return self._listings[parent].get(path)
 
-    def _fetched(self, root: str, path: str) -> bytes | None:
-        content = self._drive.fetched(f"{self._site}{root}/{quote(path)}")
+    def _fetch(self, root: str, path: str) -> bytes | None:
+        content = self._drive.fetchFile(f"{self._site}{root}/{quote(path)}")
         return None if content is None else javascript.bytes_of(content)
 
     def _is_own(self, info: Info) -> bool:

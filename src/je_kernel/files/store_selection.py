@@ -289,7 +289,7 @@ async def _site_config() -> dict[str, Any]:
 
     address = f"{_site()}jupyter-lite.json"
     try:
-        content = await javascript.contents().fetched(address, _PATIENCE_MILLISECONDS)
+        content = await javascript.contents().fetchFile(address, _PATIENCE_MILLISECONDS)
         config = json.loads(javascript.bytes_of(content))["jupyter-config-data"]
     except (JsException, ValueError, KeyError, TypeError, AttributeError):
         return {}  # offline, say: what the page shows decides

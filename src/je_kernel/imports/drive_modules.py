@@ -255,7 +255,7 @@ class _MountedFolders:
 
         inner = path.removeprefix(self._mount).removeprefix("/")
         try:
-            drive.keep_new()
+            drive.save_new()
             # The page does not answer for a folder that is not there.
             if self._drive.typeOf(inner) != "folder":
                 return None
