@@ -17,7 +17,7 @@ from je_sharing.settings import Settings
 from je_sharing.signing_keys import add_key, drop_all_keys
 
 _KEEP_ALIVE_SECONDS = 30
-# Databases, packs, uploads on their way in.
+# Databases, contents, uploads.
 _OTHER_FILES = 1000
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _allow_open_files(number: int) -> None:
-    """Have the system let a process, and those it starts, open so many files if it may."""
+    """Raise the limit of open files for this process and its children, as far as allowed."""
     with contextlib.suppress(ImportError, ValueError):  # not on Windows
         import resource
 
@@ -95,7 +95,7 @@ def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
         host=chosen.host or settings.host,
         port=settings.port if chosen.port is None else chosen.port,
         workers=chosen.workers or settings.workers,
-        # Our own log names routes; uvicorn's names paths, which hold readable ids.
+        # Our access log has operations; uvicorn's has paths, which contain readable ids.
         access_log=False,
         log_config=None,
         server_header=False,

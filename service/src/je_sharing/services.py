@@ -1,4 +1,4 @@
-"""Everything one process of the service is made of, opened and closed together."""
+"""The parts of a service process: assembled, started and stopped together."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -128,6 +128,6 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
 
 def services_of(request: Request) -> Services:
-    """Get the parts that answer a request."""
+    """Return the parts, for a request."""
     services: Services = request.scope["state"]["services"]
     return services

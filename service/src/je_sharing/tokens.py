@@ -1,4 +1,4 @@
-"""Tokens: signed claims that say which session is calling, with no lookup needed to check them."""
+"""Tokens: signed claims (JWT), verified without a query."""
 
 import hashlib
 import secrets
@@ -19,7 +19,7 @@ class InvalidTokenError(Exception):
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token says.
+    """The claims of a token.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class TokenCodec:
         self._skew = skew_seconds
 
     def use(self, ring: KeyRing) -> None:
-        """Take reloaded keys; tokens of a key that is gone are refused from here on."""
+        """Use reloaded keys; tokens of a removed key are refused from now on."""
         self._ring = ring
 
     def sign(
@@ -163,7 +163,7 @@ class TokenCodec:
 
 
 def mark_of_password(password_hash: str) -> str:
-    """Name the password that a notebook has, so that a token can say which one was given.
+    """Identify the password of a notebook in a token.
 
     Parameters
     ----------
@@ -179,5 +179,5 @@ def mark_of_password(password_hash: str) -> str:
 
 
 def fingerprint(token: str) -> bytes:
-    """Hash a token, which is all the database ever sees of it."""
+    """Hash a token; the database stores nothing else of it."""
     return hashlib.sha256(token.encode()).digest()
