@@ -17,6 +17,8 @@ from je_sharing.settings import Settings
 from je_sharing.signing_keys import add_key, drop_all_keys
 
 _KEEP_ALIVE_SECONDS = 30
+# Importing the application takes longer than uvicorn's 5 seconds on a busy machine.
+_WORKER_START_SECONDS = 60
 # Databases, contents, uploads.
 _OTHER_FILES = 1000
 _log = logging.getLogger(__name__)
@@ -100,6 +102,7 @@ def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
         log_config=None,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_worker_healthcheck=_WORKER_START_SECONDS,
         limit_concurrency=settings.max_connections,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,

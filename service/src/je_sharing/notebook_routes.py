@@ -229,7 +229,7 @@ def _count_bytes(services: Services, request: Request, content: bytes) -> None:
 
     A limit per session would limit nobody: anyone can open any number of sessions.
     """
-    services.room.require(len(content))
+    services.free_space.require(len(content))
     try:
         services.limits.check(
             "bytes",
