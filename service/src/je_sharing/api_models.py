@@ -1,4 +1,4 @@
-"""The shapes of the API's answers and bodies, for its OpenAPI document."""
+"""Models of requests and responses, for the OpenAPI document."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,15 +17,15 @@ class Token(BaseModel):
 
 
 class NotebookIds(BaseModel):
-    """How a notebook is named."""
+    """The ids of a notebook."""
 
     id: UUID
-    domain_id: str = Field(description="Always the same; kept for the contract.")
+    domain_id: str = Field(description="Constant; part of the contract.")
     readable_id: ReadableId
 
 
 class Saved(BaseModel):
-    """The answer to a share or an update."""
+    """Response to a share or an update."""
 
     message: str
     notebook: NotebookIds
@@ -48,7 +48,7 @@ class History(BaseModel):
 
 
 class Error(BaseModel):
-    """A refusal."""
+    """An error."""
 
     error_code: str = Field(examples=["NOT_FOUND"])
     message: str
@@ -57,7 +57,7 @@ class Error(BaseModel):
 
 
 class Health(BaseModel):
-    """A sign of life."""
+    """The state of the service."""
 
     status: str = Field(examples=["ok"])
 
@@ -151,5 +151,5 @@ AT_QUERY = parameter(
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Document refusals, all of one shape."""
+    """Document error responses."""
     return {status: {"model": Error} for status in statuses}

@@ -1,4 +1,4 @@
-"""Tokens: `/api/v1/auth`."""
+"""Routes for tokens: `/api/v1/auth`."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from je_sharing.tokens import mark_of_password
 
 router = APIRouter(prefix="/auth", tags=["tokens"])
 
-# A minute. Guessing takes as long for who does it from one network, and for who has many; who is
-# elsewhere and has the password is not kept out by the one.
+# Per minute: a limit per network, and one per notebook for guesses from many networks. The second
+# is higher, so that one network's guesses do not lock out others who know the password.
 _WRONG_PASSWORDS_PER_ADDRESS = 10
 _WRONG_PASSWORDS = 100
 
@@ -59,18 +59,18 @@ async def _unlock(
     services: Services, address: str, notebook_id: str, password: str
 ) -> tuple[str, str]:
     """Return the notebook's UUID and the hash of the password that was given."""
-    refusal = UnauthorizedError("Invalid notebook ID or password")
+    error = UnauthorizedError("Invalid notebook ID or password")
     try:
         notebook = await services.notebooks.find(notebook_id)
     except NotFoundError:
-        raise refusal from None
-    # Counted before it is tried, or many at once would all be tried; only wrong ones stay counted.
+        raise error from None
+    # Count before the check, or concurrent guesses would all be checked; refund a right password.
     from_here = f"{notebook.id} {address}"
     services.limits.check("password-here", from_here, _WRONG_PASSWORDS_PER_ADDRESS)
     services.limits.check("password", notebook.id, _WRONG_PASSWORDS)
     stored = await services.notebooks.password_hash(notebook.id)
     if not (stored and password and await password_matches(password, stored)):
-        raise refusal
+        raise error
     services.limits.refund("password-here", from_here)
     services.limits.refund("password", notebook.id)
     return notebook.id, stored

@@ -17,7 +17,9 @@ from je_sharing.settings import Settings
 from je_sharing.signing_keys import add_key, drop_all_keys
 
 _KEEP_ALIVE_SECONDS = 30
-# Databases, packs, uploads on their way in.
+# Importing the application takes longer than uvicorn's 5 seconds on a busy machine.
+_WORKER_START_SECONDS = 60
+# Databases, contents, uploads.
 _OTHER_FILES = 1000
 _log = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _allow_open_files(number: int) -> None:
-    """Have the system let a process, and those it starts, open so many files if it may."""
+    """Raise the limit of open files for this process and its children, as far as allowed."""
     with contextlib.suppress(ImportError, ValueError):  # not on Windows
         import resource
 
@@ -95,11 +97,12 @@ def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
         host=chosen.host or settings.host,
         port=settings.port if chosen.port is None else chosen.port,
         workers=chosen.workers or settings.workers,
-        # Our own log names routes; uvicorn's names paths, which hold readable ids.
+        # Our access log has operations; uvicorn's has paths, which contain readable ids.
         access_log=False,
         log_config=None,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_worker_healthcheck=_WORKER_START_SECONDS,
         limit_concurrency=settings.max_connections,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies or None,

@@ -154,6 +154,6 @@ def limited_protocol(settings: Settings) -> type[asyncio.Protocol]:
     limits = ConnectionLimits(
         settings.connections_per_address, settings.trusted_proxies, settings.header_timeout_seconds
     )
-    # uvicorn only calls it, and hands it to its workers.
+    # uvicorn only calls it and pickles it for its workers.
     protocol: Any = functools.partial(LimitedProtocol, limits)
     return cast("type[asyncio.Protocol]", protocol)

@@ -42,9 +42,9 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._writing = create_engine(settings)
-        # An engine of its own: changing a connection's mode at every use costs as much as a query.
+        # A separate engine: changing a connection's mode at every use costs as much as a query.
         self._reading = create_engine(settings, reading=True)
-        # SQLite allows one writer at a time, and its own wait is a sleep.
+        # SQLite allows one writer at a time, and waits for the other by polling.
         self._turn: AbstractAsyncContextManager[object] = (
             asyncio.Lock() if settings.is_sqlite else nullcontext()
         )
@@ -62,7 +62,7 @@ class Database:
             yield connection
 
     def insert(self, table: Table) -> Any:
-        """Make an INSERT that knows ON CONFLICT in this database's dialect.
+        """Make an INSERT that supports ON CONFLICT in this database's dialect.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class Database:
         return sqlite.insert(table) if self._settings.is_sqlite else postgresql.insert(table)
 
     async def ping(self) -> None:
-        """Ask the database for a sign of life."""
+        """Raise when the database cannot be reached."""
         async with self.read() as connection:
             await connection.execute(text("SELECT 1"))
 
@@ -128,11 +128,11 @@ def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
 
 
 def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:
-    """Set SQLite up for several processes: write-ahead log, locks taken early."""
+    """Configure SQLite for several processes: write-ahead log, early locks."""
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        # The driver's own BEGIN would take the write lock too late; `on_begin` says BEGIN itself.
+        # The driver's own BEGIN takes the write lock too late; `on_begin` executes BEGIN itself.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA busy_timeout=30000")
@@ -147,7 +147,7 @@ def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:
 
 
 def is_transient(error: DBAPIError) -> bool:
-    """Tell whether the same transaction may well succeed when tried again.
+    """Tell whether a retry of the transaction may succeed.
 
     Parameters
     ----------

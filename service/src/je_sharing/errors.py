@@ -1,4 +1,4 @@
-"""What can go wrong, and how each case is answered.
+"""Errors and the HTTP responses to them.
 
 ServiceError
  ├── BadRequestError              400 BAD_REQUEST
@@ -28,16 +28,16 @@ _MEBIBYTE = 1024 * 1024
 
 
 class ServiceError(Exception):
-    """A refusal, with the words the caller gets.
+    """An error, with the message that the client gets.
 
     Parameters
     ----------
     message
         What happened and what to do next.
     details
-        Facts a program can use, if any.
+        For a program, if any.
     headers
-        Extra headers of the answer, if any.
+        Extra headers of the response, if any.
     """
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -74,7 +74,7 @@ class ForbiddenError(ServiceError):
 
 
 class NotFoundError(ServiceError):
-    """There is nothing under this id."""
+    """There is no notebook with this id."""
 
     status = HTTPStatus.NOT_FOUND
 
@@ -112,7 +112,7 @@ class PayloadTooLargeError(ServiceError):
 
 
 class BodyTooLargeError(ServiceError):
-    """The body is larger than a call that takes no notebook can need.
+    """The body of a call that takes no notebook is too large.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ class TooManyRequestsError(ServiceError):
     retry_after
         Seconds until it is worth trying again.
     message
-        What is said instead of that it was too many requests.
+        Replaces the usual message.
     """
 
     status = HTTPStatus.TOO_MANY_REQUESTS
@@ -158,7 +158,7 @@ class TooManyRequestsError(ServiceError):
 
 
 class DamagedContentError(ServiceError):
-    """What the store holds of a notebook is not what was shared."""
+    """The stored content does not match its hash."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -168,7 +168,7 @@ class DamagedContentError(ServiceError):
 
 
 class BadGatewayError(ServiceError):
-    """What the relay was to read cannot be read."""
+    """The relay cannot read the URL."""
 
     status = HTTPStatus.BAD_GATEWAY
 
@@ -199,7 +199,7 @@ _CODES = {413: "PAYLOAD_TOO_LARGE", 422: "UNPROCESSABLE_ENTITY"}
 
 
 def error_code(status: int) -> str:
-    """Name a status the way the contract's clients expect.
+    """Return the error code of a status, as the contract has it.
 
     Examples
     --------
@@ -216,16 +216,16 @@ def error_response(
     details: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Make the answer of the contract's error shape.
+    """Make an error response of the contract.
 
     Parameters
     ----------
     status
         HTTP status.
     message
-        Words for a person.
+        For a person.
     details
-        Facts for a program, left out when there are none.
+        For a program, left out when there are none.
     headers
         Extra headers.
 
@@ -250,5 +250,5 @@ def error_response(
 
 
 def response_for(error: ServiceError) -> Response:
-    """Make the answer for a refusal."""
+    """Make the response to an error."""
     return error_response(error.status, error.message, details=error.details, headers=error.headers)

@@ -1,13 +1,13 @@
-"""Folders that are still there after a power cut, and nobody else's business."""
+"""Create folders durably, with access for this user only."""
 
 import os
 from pathlib import Path
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those it is in, if missing, and wait until the disk has them.
+    """Create a folder and its parents, if missing, and flush them to the disk.
 
-    Only this user can look into it: the database holds the keys that sign tokens.
+    Only this user can read it: the database contains the keys that sign tokens.
 
     Parameters
     ----------
@@ -16,8 +16,7 @@ def make_folder(folder: Path) -> None:
 
     Notes
     -----
-    A file may be flushed as often as it likes: when the entry of a folder above it was not, a
-    power cut takes the file with it.
+    A power cut loses even a flushed file if the entry of a folder above it was not flushed.
 
     Examples
     --------
@@ -34,7 +33,7 @@ def make_folder(folder: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Wait until the disk has a folder's entries.
+    """Flush a folder's entries to the disk.
 
     Parameters
     ----------

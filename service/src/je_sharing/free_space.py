@@ -1,4 +1,4 @@
-"""The room that disks have left."""
+"""Free disk space: nothing new is shared when a disk is nearly full."""
 
 import shutil
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from je_sharing.errors import DiskFullError
 
 
 class FreeSpace:
-    """Refuses what would leave a disk too little room for what is there already.
+    """Refuses shares that would leave a disk too little free space.
 
     Parameters
     ----------
     folders
-        On the disks that grow; none when everything is kept on other machines.
+        Folders on the disks in use; empty when everything is stored on other machines.
     least
-        Bytes to leave free; 0 for no matter.
+        Bytes to leave free; 0 for no limit.
 
     Examples
     --------
@@ -31,7 +31,7 @@ class FreeSpace:
         self._least = least
 
     def require(self, size: int) -> None:
-        """Look whether there is room for more.
+        """Check for free space.
 
         Parameters
         ----------
@@ -41,7 +41,7 @@ class FreeSpace:
         Raises
         ------
         DiskFullError
-            When there is not.
+            When there is too little.
         """
         for folder in self._folders:
             if shutil.disk_usage(folder).free - size < self._least:

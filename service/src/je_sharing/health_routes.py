@@ -1,4 +1,4 @@
-"""Signs of life: `/api/v1/health` for clients, `/health/…` for probes, and `/metrics`."""
+"""Routes for health checks and metrics: `/api/v1/health`, `/health/…`, `/metrics`."""
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -33,5 +33,5 @@ async def ready(request: Request) -> Response:
 
 @probe_router.get("/metrics", include_in_schema=False)
 async def metrics(_request: Request) -> Response:
-    """Give Prometheus what this process counted."""
+    """Return this process's metrics for Prometheus."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

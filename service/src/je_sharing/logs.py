@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line."""
+"""Logging as JSON, one object per line, without secrets."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ _TOKENS = re.compile(
 
 
 def without_secrets(text: str) -> str:
-    """Leave logins, query strings and tokens out of a text.
+    """Remove logins, query strings and tokens from a text.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def without_secrets(text: str) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as JSON; an exception by its type and the code it passed through.
+    """Formats a record as JSON; of an exception, its type and its stack.
 
     The exception's own message is left out, for it may quote what was being handled.
     """

@@ -23,15 +23,15 @@ _WRONG_SECRETS = 30
 
 
 class RequestLogMiddleware:
-    """Counts and logs each request by its operation, never by its path, and adds the headers.
+    """Counts and logs each request, and adds headers to each response.
 
-    A path holds a readable id, and whoever has that has the notebook. The status that was answered
-    is left in the scope as `je_sharing.status`, 0 before the answer.
+    A path contains a readable id, which gives access to the notebook, so the log has the name of
+    the operation. The scope's `je_sharing.status` is the status of the response, 0 before it.
 
     Parameters
     ----------
     app
-        What answers.
+        The application.
     headers
         Added to every response that does not set them itself.
     access_log
@@ -80,15 +80,15 @@ class RequestLogMiddleware:
 
 
 class ClientSecretMiddleware:
-    """Demands a shared secret from every API call, for deployments that want one.
+    """Requires a shared secret in every API call.
 
-    Who gives a wrong one too often is asked to wait. Who gives the right one never is: others
-    at the same address may be guessing.
+    Wrong secrets are rate limited per address; the right one never is, since others at the same
+    address may be guessing.
 
     Parameters
     ----------
     app
-        What answers.
+        The application.
     header
         Header that carries the secret.
     secret
@@ -101,7 +101,7 @@ class ClientSecretMiddleware:
         self._secret = secret.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse one without the secret."""
+        """Answer a request, or refuse it."""
         if self._demands(scope) and not self._is_given(scope["headers"]):
             answer = error_response(403, "This service is for its own site only.")
             try:
@@ -120,18 +120,18 @@ class ClientSecretMiddleware:
         return path.startswith(_API)
 
     def _is_given(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        # One request is one guess, however often it names the header.
+        # A request with several values is refused: it would be several guesses.
         given = [value for name, value in headers if name == self._header]
         return len(given) == 1 and hmac.compare_digest(given[0], self._secret)
 
 
 class RateLimitMiddleware:
-    """Refuses an address prefix that asks too often, and names the prefix for later limits.
+    """Limits requests per address prefix; the scope's `je_sharing.address` is the prefix.
 
     Parameters
     ----------
     app
-        What answers.
+        The application.
     limit
         Requests a minute; 0 for no limit.
     """
@@ -141,7 +141,7 @@ class RateLimitMiddleware:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or ask for patience."""
+        """Answer a request, or refuse it."""
         if scope["type"] == "http":
             client = scope.get("client")
             address = address_prefix(client[0]) if client else "unknown"
@@ -213,12 +213,12 @@ class HeadMiddleware:
 
 
 class OptionsMiddleware:
-    """Answers OPTIONS everywhere; the contract asks for no token there.
+    """Answers OPTIONS for every path, without a token, as the contract has it.
 
     Parameters
     ----------
     app
-        What answers everything else.
+        The application.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""Notebooks: `/api/v1/notebooks`."""
+"""Routes for notebooks: `/api/v1/notebooks`."""
 
 import asyncio
 import re
@@ -38,7 +38,7 @@ from je_sharing.share_body import BadShareBodyError, ShareBody, parse_share_body
 from je_sharing.tokens import Claims
 from je_sharing.validation import NotANotebookError, check_notebook
 
-# The contract's field for a host name. Ours names the service, and so identifies nobody.
+# The contract's field for a host name. A constant, so that it identifies nobody.
 DOMAIN_ID = "je-sharing"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -191,7 +191,7 @@ async def _update(request: Request, claims: Claims) -> Response:
 
 
 async def _parse_share(services: Services, body: bytes) -> ShareBody:
-    """Take a share's body apart, and check its notebook."""
+    """Parse the body of a share, and check its notebook."""
     try:
         share = parse_share_body(body)
         await _check(services, share.notebook)
@@ -213,7 +213,7 @@ async def _check(services: Services, content: bytes) -> None:
 
 
 def _utf8_size(content: bytes) -> int:
-    r"""Measure a JSON text as compact UTF-8: spaces and \u escapes do not count against it."""
+    r"""Return the size of a JSON text as compact UTF-8, without spaces and \u escapes."""
     try:
         return len(msgspec.json.encode(msgspec.json.decode(content)))
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
@@ -225,11 +225,11 @@ def _count_write(services: Services, claims: Claims) -> None:
 
 
 def _count_bytes(services: Services, request: Request, content: bytes) -> None:
-    """Refuse what there is no room for, and what is more than an address may share in a day.
+    """Check the free disk space and the day's limit of bytes per address.
 
-    Sessions are to be had for nothing, so a limit of theirs would bound nobody.
+    A limit per session would limit nobody: anyone can open any number of sessions.
     """
-    services.room.require(len(content))
+    services.free_space.require(len(content))
     try:
         services.limits.check(
             "bytes",
@@ -263,21 +263,21 @@ async def find_counting_misses(
     readable_id: str = "",
     session_id: str | None = None,
 ) -> Notebook:
-    """Find a notebook; who asks for many that do not exist is asked to wait.
+    """Find a notebook; requests for unknown ids are rate limited.
 
-    What exists is always found: others at the same address may be guessing.
+    A notebook that exists is always found: others at the same address may be guessing.
 
     Parameters
     ----------
     request
-        Who asks.
+        The request.
     notebook_id
         UUID to look for, or None for the readable id.
     readable_id
         Readable id to look for.
     session_id
-        The session that asks, if one does. Who is over its limit no longer counts against the
-        others at its address.
+        The session of the request, if any. Misses over the session's limit do not count against
+        its address.
 
     Returns
     -------
@@ -289,7 +289,7 @@ async def find_counting_misses(
     NotFoundError
         When there is none.
     TooManyRequestsError
-        When there is none, and too many were asked for that do not exist.
+        When there is none, and there were too many misses.
     """
     services = services_of(request)
     try:
@@ -305,14 +305,14 @@ async def find_counting_misses(
 
 
 async def at_requested_time(services: Services, request: Request, notebook: Notebook) -> Notebook:
-    """Take a notebook back to the time the query's `at` names, if it names one.
+    """Return the revision of a notebook that the query's `at` asks for.
 
     Raises
     ------
     BadRequestError
         When `at` is not a time.
     NotFoundError
-        When the notebook was not shared yet then.
+        When the notebook was first shared later.
     """
     text = request.query_params.get("at")
     if text is None:
@@ -345,7 +345,7 @@ async def _retrieved(request: Request, notebook: Notebook) -> Response:
 
 
 def ipynb(notebook: Notebook, content: bytes) -> Response:
-    """Answer with a notebook as a file to save."""
+    """Make the response for a download."""
     return Response(
         content,
         media_type="application/x-ipynb+json",
@@ -354,12 +354,12 @@ def ipynb(notebook: Notebook, content: bytes) -> Response:
 
 
 def etag_of(notebook: Notebook) -> str:
-    """Name a notebook's content for `If-None-Match`."""
+    """Make a notebook's ETag."""
     return f'"{notebook.content_hash.hex()}"'
 
 
 def expiry(services: Services, notebook: Notebook) -> datetime | None:
-    """Tell when a notebook expires, unless it is shared again before; None for never."""
+    """Return when a notebook expires unless it is shared again; None for never."""
     days = services.settings.retention_days
     if not days:
         return None
@@ -367,13 +367,13 @@ def expiry(services: Services, notebook: Notebook) -> datetime | None:
 
 
 def sunset(services: Services, notebook: Notebook) -> dict[str, str]:
-    """Make the header that says when a notebook expires, by RFC 8594; none if it never does."""
+    """Make the `Sunset` header (RFC 8594); empty if the notebook never expires."""
     until = expiry(services, notebook)
     return {"Sunset": format_datetime(until, usegmt=True)} if until else {}
 
 
 def time_text(microseconds: int) -> str:
-    """Write a time the way `at` reads it.
+    """Format a time as `at` accepts it.
 
     Examples
     --------

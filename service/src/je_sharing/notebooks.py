@@ -25,22 +25,22 @@ _ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class Notebook:
-    """What the database knows of a notebook.
+    """A row of the table of notebooks.
 
     Parameters
     ----------
     id
         UUID.
     readable_id
-        The id people say.
+        The id in links.
     session_id
         The session it belongs to.
     content_hash
-        Names the content in the store.
+        Key of the content in the store.
     taken_at
         When this content was shared, in microseconds since 1970.
     shared_at
-        When the notebook was last shared, with whatever content; the time it is kept begins then.
+        When the notebook was last shared, also without a change; retention counts from then.
     """
 
     id: str
@@ -53,16 +53,16 @@ class Notebook:
 
 @dataclass(frozen=True)
 class Share:
-    """A content on its way in.
+    """A request to share a notebook.
 
     Parameters
     ----------
     session_id
-        Who shares.
+        The session.
     content
         The notebook's bytes.
     password_hash
-        Hash of the password that later allows updates, if one was given.
+        Hash of the password for later updates, if any.
     """
 
     session_id: str
@@ -72,14 +72,14 @@ class Share:
 
 @dataclass(frozen=True)
 class ShareResult:
-    """The outcome of a share.
+    """The result of a share.
 
     Parameters
     ----------
     notebook
-        The notebook it became.
+        The notebook.
     is_new
-        False when this session had shared this very content before.
+        False when the session shared the same content before.
     """
 
     notebook: Notebook
@@ -97,12 +97,12 @@ _COLUMNS = (
 
 
 def share_key(session_id: str, digest: bytes) -> bytes:
-    """Name a session's share of a content; the same share twice has the same key."""
+    """Return the idempotency key of a share."""
     return hashlib.sha256(session_id.encode() + digest).digest()
 
 
 class Notebooks:
-    """Every operation on notebooks.
+    """Operations on notebooks.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Notebooks:
     store
         Where their contents are.
     cache_bytes
-        Memory for contents read lately.
+        Memory for recently read contents.
 
     Notes
     -----
@@ -130,12 +130,12 @@ class Notebooks:
         Parameters
         ----------
         share
-            What, and by whom.
+            The request.
 
         Returns
         -------
         ShareResult
-            The notebook; not a new one when the session shared this content before.
+            A new notebook, or the existing one if the session shared the same content before.
         """
         digest = await _hashed(share.content)
         await self._store.put(digest, share.content)
@@ -182,7 +182,7 @@ class Notebooks:
         row = (await connection.execute(again.returning(*_COLUMNS))).one_or_none()
         if row is None:
             return None
-        # It has this id if an attempt was committed although its connection broke.
+        # The same id: an earlier attempt was committed although its connection broke.
         return ShareResult(Notebook(*row), is_new=row.id == notebook.id)
 
     async def find(self, notebook_id: str) -> Notebook:
@@ -220,24 +220,24 @@ class Notebooks:
         return Notebook(*row)
 
     async def revision_at(self, notebook: Notebook, moment: int) -> Notebook:
-        """Find what a notebook held at an earlier time.
+        """Find the revision of a notebook at a time.
 
         Parameters
         ----------
         notebook
-            The notebook as it is now.
+            The current revision.
         moment
             Microseconds since 1970.
 
         Returns
         -------
         Notebook
-            With the content and the time of that share.
+            With the content and the time of that revision.
 
         Raises
         ------
         NotFoundError
-            When it was not shared yet.
+            When the notebook was first shared later.
         """
         if moment >= notebook.taken_at:
             return notebook
@@ -270,7 +270,7 @@ class Notebooks:
         Raises
         ------
         UnavailableError
-            When the store does not have it (just now).
+            When the store does not have it.
         """
         content = await self._contents.get(notebook.content_hash)
         if content is None:
@@ -284,9 +284,9 @@ class Notebooks:
             return (await connection.execute(query)).scalar()
 
     async def require_owner(self, notebook: Notebook, claims: Claims) -> None:
-        """Refuse who may not change a notebook, before more is done for them.
+        """Raise unless the caller owns a notebook.
 
-        `update` and `delete_as_owner` look again, where nobody can come between.
+        `update` and `delete_as_owner` check again, in their transaction.
 
         Raises
         ------
@@ -299,14 +299,14 @@ class Notebooks:
             await _owned(connection, _owner_query(notebook, claims), notebook, claims)
 
     async def update(self, notebook: Notebook, claims: Claims, content: bytes) -> Notebook:
-        """Replace a notebook's content; what it held before stays in its history.
+        """Replace a notebook's content; the old content stays in its history.
 
         Parameters
         ----------
         notebook
             Which one.
         claims
-            Who updates, and owns it from now on.
+            Of the caller, whose session owns the notebook from now on.
         content
             The new bytes.
 
@@ -329,10 +329,10 @@ class Notebooks:
             before = await _owned(connection, query, notebook, claims)
             values: dict[str, Any] = {"session_id": claims.session_id, "shared_at": now()}
             if claims.session_id != before.session_id:
-                # Sharing it again is no longer the same share, and must not set its password.
+                # A repeat by the old session is a new share, which leaves this password alone.
                 values["share_key"] = None
             if digest != before.content_hash:
-                # Strictly later than what it replaces, even where a clock was set back.
+                # Later than the revision it replaces, even when the clock was set back.
                 taken_at = max(now(), before.taken_at + 1)
                 values |= {"content_hash": digest, "taken_at": taken_at, "share_key": None}
                 await connection.execute(
@@ -394,7 +394,7 @@ class Notebooks:
     ) -> int:
         chosen = delete(notebooks).where(notebooks.c.id.in_(notebook_ids))
         if shared_before is not None:
-            # In the statement itself: one that is shared just now must not go.
+            # In the statement itself: a notebook that is being shared again must stay.
             chosen = chosen.where(notebooks.c.shared_at < shared_before)
         gone = [
             *await connection.execute(chosen.returning(notebooks.c.id, notebooks.c.content_hash))
@@ -426,7 +426,7 @@ def _owner_query(notebook: Notebook, claims: Claims) -> Select[Any]:
 async def _owned(
     connection: AsyncConnection, query: Select[Any], notebook: Notebook, claims: Claims
 ) -> Notebook:
-    """Get a notebook that the caller may change: its session, or who gave the password it has."""
+    """Return a notebook that the caller may change: by its session or by its password."""
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise _unknown()
@@ -443,7 +443,7 @@ async def _owned(
 
 
 async def _hashed(content: bytes) -> bytes:
-    """Hash a content, away from the event loop when it is large."""
+    """Hash a content, in a thread if it is large."""
     if len(content) > SPOOL_BYTES:
         return await asyncio.to_thread(content_hash, content)
     return content_hash(content)

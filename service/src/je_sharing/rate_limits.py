@@ -1,8 +1,7 @@
-"""Rate limits, shared by every process through the database without a query a request.
+"""Rate limits that all processes share, without a query per request.
 
-Each process counts for itself and decides at once; every second it adds its counts to the
-database and learns what the others counted. So a limit holds across processes, and after a
-restart, to within a second.
+Each process counts in memory; every second it adds its counts to the database and reads the sums.
+So a limit holds across processes and restarts, to within a second.
 """
 
 import asyncio
@@ -69,13 +68,12 @@ class RateLimits:
     Parameters
     ----------
     database
-        Where processes meet.
+        Where the counts are added up.
 
     Notes
     -----
-    What is stored of a subject (a session, an address prefix) is a hash keyed with a salt that is
-    drawn anew every day and deleted the day after, and it is stored for two minutes longer than
-    it counts. The process itself forgets whom it counted when the minute, or the day, ends.
+    The database has a keyed hash of each subject, whose salt is replaced every day and deleted the
+    day after, until two minutes after its window. A process forgets a subject after its window.
     """
 
     def __init__(self, database: Database) -> None:
@@ -87,7 +85,7 @@ class RateLimits:
         self._salt = b""
 
     async def start(self) -> None:
-        """Take today's salt; call before the first request."""
+        """Load today's salt; call before the first request."""
         await self._take_salt()
 
     def check(
@@ -98,15 +96,15 @@ class RateLimits:
         Parameters
         ----------
         kind
-            Which limit: each has counts of its own.
+            Name of the limit; each has its own counts.
         subject
-            Whom to count; never stored.
+            Session, address or id that is limited; only a hash is stored.
         limit
-            Requests a minute; 0 for no limit.
+            Requests per window; 0 for no limit.
         cost
-            What this one counts for, when the limit is not of requests.
+            How much this request counts.
         minutes
-            The time after which the count begins anew, 1 or `MINUTES_A_DAY`.
+            The window, 1 or `MINUTES_A_DAY`.
 
         Raises
         ------
@@ -123,7 +121,7 @@ class RateLimits:
         count.unsent += cost
 
     def refund(self, kind: str, subject: str) -> None:
-        """Take back one request that `check` counted, for it was none of those to limit."""
+        """Undo one `check`."""
         count = self._count(kind, subject)
         if count.known + count.unsent > 0:
             count.unsent -= 1
@@ -143,7 +141,7 @@ class RateLimits:
         return hmac.digest(self._salt, f"{kind}|{subject}".encode(), hashlib.sha256)[:16]
 
     async def run_exchange(self) -> None:
-        """Exchange counts with the other processes, for as long as the process runs."""
+        """Call `exchange` every second, until cancelled."""
         while True:
             await asyncio.sleep(_SYNC_SECONDS)
             try:
@@ -153,7 +151,7 @@ class RateLimits:
                 _log.exception("could not exchange rate counts; this process counts alone")
 
     async def exchange(self) -> None:
-        """Add this process's counts to the database and learn the sums."""
+        """Add this process's counts to the database and read the sums."""
         counts = {
             (self._hashed(kind, subject), last): count
             for (kind, subject, last), count in self._counts.items()

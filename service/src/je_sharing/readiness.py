@@ -1,4 +1,4 @@
-"""Whether database and storage can be reached: one probe at a time, remembered for a moment."""
+"""The readiness probe: whether database and storage can be reached."""
 
 import asyncio
 import logging
@@ -14,12 +14,12 @@ _log = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Probes what the service needs, however many ask and however often.
+    """Probes the dependencies, one probe at a time, and caches the result briefly.
 
     Parameters
     ----------
     pings
-        Raise when what they are named after cannot be reached.
+        By name; each raises when its dependency cannot be reached.
     timeout_seconds
         Time for a probe.
     """
@@ -31,16 +31,16 @@ class Readiness:
         self._fresh_until = 0.0
 
     async def check(self) -> None:
-        """Wait for the probe that is under way, or believe the last one if it is fresh.
+        """Wait for the current probe, or use the cached result.
 
         Raises
         ------
         UnavailableError
-            Names what cannot be reached; the log says why.
+            With the names of what cannot be reached; the log has the reason.
         """
         if self._probe is None or (self._probe.done() and time.monotonic() > self._fresh_until):
             self._probe = asyncio.create_task(self._ping_all())
-        # A caller who hangs up does not end the probe for the others.
+        # A client that disconnects does not cancel the probe for the others.
         unreachable = await asyncio.shield(self._probe)
         if unreachable:
             raise UnavailableError(f"Cannot be reached just now: {', '.join(unreachable)}.")

@@ -29,7 +29,7 @@ notebooks = Table(
     Column("readable_id", String(80), nullable=False, unique=True),
     Column("session_id", Uuid(as_uuid=False), nullable=False),
     Column("content_hash", LargeBinary(32), nullable=False, index=True),
-    # What makes a share idempotent: set while the notebook is what its session first sent.
+    # Makes a share idempotent; null after an update.
     Column("share_key", LargeBinary(32), nullable=True, unique=True),
     Column("password_hash", String(200), nullable=True),
     Column("created_at", BigInteger, nullable=False),

@@ -1,4 +1,4 @@
-"""Everything one process of the service is made of, opened and closed together."""
+"""The parts of a service process: assembled, started and stopped together."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,8 +29,9 @@ class Services:
 
     Parameters
     ----------
-    settings, database, store, sessions, notebooks, limits, uploads, bounds, pages, sweep, room,
-    readiness
+    settings, database, store, sessions, notebooks, limits, uploads, bounds, pages, sweep
+        One of each.
+    readiness, free_space
         One of each.
     """
 
@@ -45,7 +46,7 @@ class Services:
     pages: Pages
     sweep: Sweep
     readiness: Readiness
-    room: FreeSpace
+    free_space: FreeSpace
 
 
 async def assemble(settings: Settings, database: Database) -> Services:
@@ -90,7 +91,7 @@ async def assemble(settings: Settings, database: Database) -> Services:
         pages=Pages(cache_bytes=settings.page_cache_bytes),
         sweep=Sweep(database, store, books, sessions, settings),
         readiness=Readiness({"the database": database.ping, "the storage": store.ping}),
-        room=FreeSpace(settings.folders, settings.min_free_bytes),
+        free_space=FreeSpace(settings.folders, settings.min_free_bytes),
     )
 
 
@@ -128,6 +129,6 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
 
 def services_of(request: Request) -> Services:
-    """Get the parts that answer a request."""
+    """Return the parts, for a request."""
     services: Services = request.scope["state"]["services"]
     return services

@@ -1,4 +1,4 @@
-"""Sessions: who may refresh, kept in the database so that any process can answer."""
+"""Sessions: issue and refresh tokens, detect reuse."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class Sessions:
-    """Issues tokens, and refreshes the one that is a session's active token.
+    """Issues and refreshes tokens.
 
     Parameters
     ----------
@@ -32,9 +32,8 @@ class Sessions:
 
     Notes
     -----
-    A session's tokens form a family of which one is active. A token that was refreshed before is
-    refused. When it comes back later than an honest mistake would (a lost answer, two tabs at
-    once), somebody else holds a copy: the whole family is revoked.
+    Only a session's latest token can be refreshed. Reuse of an earlier one is refused, and after a
+    grace period (for a lost response, or two tabs) it revokes the session: the token was copied.
     """
 
     def __init__(self, database: Database, settings: Settings, codec: TokenCodec) -> None:
@@ -139,7 +138,7 @@ class Sessions:
             _log.warning("a refreshed token came back late; its session is revoked")
 
     async def read(self, token: str) -> Claims:
-        """Check a token, loading the keys again when it names one not yet seen.
+        """Check a token; reload the keys if its key is unknown.
 
         Raises
         ------
@@ -155,7 +154,7 @@ class Sessions:
         return self._codec.read(token)
 
     async def _reload_keys_soon(self) -> None:
-        # A made-up key name must not buy a query each time.
+        # An invented key name must not cost a query each time.
         clock = asyncio.get_running_loop().time
         async with self._reloading:
             if clock() - self._reloaded_at > 1:
@@ -163,11 +162,11 @@ class Sessions:
                 await self.reload_keys()
 
     async def reload_keys(self) -> None:
-        """Load the signing keys again."""
+        """Reload the signing keys."""
         self._codec.use(await load_ring(self._database, self._settings))
 
     async def run_key_reload(self) -> None:
-        """Load the signing keys again and again, for as long as the process runs."""
+        """Reload the signing keys every minute, until cancelled."""
         while True:
             await asyncio.sleep(RELOAD_SECONDS)
             try:
@@ -176,7 +175,7 @@ class Sessions:
                 _log.exception("could not reload the signing keys; keeping the known ones")
 
     async def delete_expired(self) -> int:
-        """Delete the sessions nobody can refresh any more.
+        """Delete the sessions that can no longer be refreshed.
 
         Returns
         -------

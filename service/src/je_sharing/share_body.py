@@ -1,4 +1,4 @@
-"""The body of a share: the notebook is cut out of it as it was sent, byte for byte."""
+"""Parse the body of a share; the notebook keeps its exact bytes."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SPACE = " \t\r\n"
 
 @dataclass(frozen=True)
 class ShareBody:
-    """What a share's body holds.
+    """The parsed body of a share.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ _decoder = msgspec.json.Decoder(_Body)
 
 
 def parse_share_body(body: bytes) -> ShareBody:
-    """Take a share's body apart.
+    """Parse the body of a share.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def parse_share_body(body: bytes) -> ShareBody:
     try:
         opened = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-        # What msgspec is too strict for (a lone surrogate, 1e400), or a mistake to explain.
+        # Either msgspec is too strict (lone surrogates, 1e400), or there is an error to explain.
         return _open_slowly(body)
     return ShareBody(bytes(opened.notebook), opened.password or "")
 
@@ -89,12 +89,12 @@ def _open_slowly(body: bytes) -> ShareBody:
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell a text from one with half a character, which no later call could send again."""
+    """Tell whether a text has no lone surrogates, which no later call could send again."""
     return text.encode("utf-8", "ignore").decode() == text
 
 
 def _slice_of(wanted: str, text: str) -> str:
-    """Find the text of a member's value in a valid JSON object; the last of several counts."""
+    """Return the text of a member's value in a valid JSON object; the last of duplicates."""
     decoder = json.JSONDecoder()
     found = ""
     position = _skip(text, _skip(text, 0) + 1)

@@ -1,4 +1,4 @@
-"""The keys that sign tokens: several at a time, so that they can be rotated."""
+"""Signing keys and their rotation."""
 
 import itertools
 import secrets
@@ -34,7 +34,7 @@ class KeyRing:
 
 
 def ring_from_setting(text: str) -> KeyRing:
-    """Read the keys an operator set by hand.
+    """Parse the keys of the setting.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def ring_from_setting(text: str) -> KeyRing:
 
 
 async def load_ring(database: Database, settings: Settings) -> KeyRing:
-    """Load the keys, making the first one if there is none.
+    """Load the keys; create the first one if there is none.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ async def load_ring(database: Database, settings: Settings) -> KeyRing:
     Returns
     -------
     KeyRing
-        The newest key that every process has had time to load signs.
+        Its signing key is the newest that every process has had time to load.
     """
     configured = settings.signing_keys.get_secret_value()
     if configured:
@@ -131,7 +131,7 @@ async def add_key(database: Database, *, only_first: bool = False) -> str:
 
 
 async def drop_retired_keys(database: Database, settings: Settings) -> int:
-    """Forget the keys whose last token has run out.
+    """Delete the keys whose last token has expired.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ async def drop_retired_keys(database: Database, settings: Settings) -> int:
 
 
 async def drop_all_keys(database: Database) -> int:
-    """Forget every key at once, which ends every session; for when a key has leaked."""
+    """Delete every key, which ends every session; for when a key has leaked."""
     return await _drop(database, [name for name, _, _ in await _stored_keys(database)])
 
 

@@ -1,11 +1,9 @@
-"""The sweep: expired notebooks go, then the contents nobody shares any more.
+"""The sweep deletes expired notebooks, then contents without a notebook.
 
-A content first stays for as long as a backup takes: a backup of the database that names it may
-have been made just before, and the contents are copied after it.
-
-Then it leaves in two steps, so that a share of the same content arriving at that very moment
-loses nothing: it is set aside first (still readable), and dropped only when, long after every
-request of that time has ended, still no notebook names it. Otherwise it is brought back.
+A content without a notebook is queued for `backup_hours`: a backup of the database may name it,
+and the contents are copied after the database. Then it is quarantined, still readable, and deleted
+only when no notebook names it long after every request of that time has ended: a concurrent share
+of the same content loses nothing. Otherwise it is restored.
 """
 
 import asyncio
@@ -32,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep removed.
+    """Counts of what a sweep deleted.
 
     Parameters
     ----------
@@ -47,14 +45,14 @@ class SweepResult:
 
 
 class Sweep:
-    """Removes what has expired; any number of processes may do it at the same time.
+    """Deletes what has expired; several processes may do so at the same time.
 
     Parameters
     ----------
     database, store, books, sessions
-        What is swept.
+        Where to delete.
     settings
-        How long things are kept.
+        Retention.
     """
 
     def __init__(
@@ -72,7 +70,7 @@ class Sweep:
         self._settings = settings
 
     async def run(self) -> None:
-        """Sweep again and again, for as long as the process runs."""
+        """Sweep periodically, until cancelled."""
         while True:
             await asyncio.sleep(self._settings.sweep_minutes * 60)
             try:
@@ -136,7 +134,7 @@ class Sweep:
                 await connection.execute(mark)
 
     async def _delete_unused(self) -> int:
-        # Longer than any request that had seen the content before it was set aside.
+        # Longer than any request that read the content before it was quarantined.
         patience = max(600.0, 3 * self._settings.request_timeout_seconds)
         horizon = now() - int(patience * _SECOND)
         query = select(gc_queue.c.content_hash).where(gc_queue.c.quarantined_at < horizon)

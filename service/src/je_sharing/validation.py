@@ -1,4 +1,4 @@
-"""Is this a notebook? nbformat's JSON schema decides, within bounds that keep it quick."""
+"""Validate notebooks against nbformat's JSON schema, within limits."""
 
 import functools
 import json
@@ -17,12 +17,12 @@ _NEWEST_MINOR = 5
 
 
 class NotANotebookError(ValueError):
-    """The content is not a notebook we take; the message says what is wrong with it."""
+    """The content is not a valid notebook; the message says why."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How large a notebook may be in ways other than bytes.
+    """Limits of a notebook other than bytes.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _check_counts(notebook: dict[str, Any], bounds: Bounds) -> None:
 
 @functools.cache
 def _schema(minor: int) -> Callable[[Any], Any]:
-    # Found, not imported: with nbformat come parsers that take seconds to be made, unused.
+    # Not imported: nbformat builds parsers at import, which takes seconds.
     package = find_spec("nbformat")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("nbformat is not installed")
@@ -141,7 +141,7 @@ def _schema(minor: int) -> Callable[[Any], Any]:
 def _explain(
     notebook: dict[str, Any], minor: int, error: fastjsonschema.JsonSchemaValueException
 ) -> str:
-    """Name the first cell that is at fault, which "must be valid by oneOf" does not."""
+    """Name the first invalid cell, which the schema's "must be valid by oneOf" does not."""
     rest = {key: value for key, value in notebook.items() if key != "cells"}
     for number, cell in enumerate(notebook["cells"], start=1):
         try:

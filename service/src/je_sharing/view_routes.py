@@ -1,4 +1,4 @@
-"""Pages for people: `/s/{readable_id}`, without a script and without a token."""
+"""Routes for view pages: `/s/{readable_id}`, without a script and without a token."""
 
 from http import HTTPStatus
 from typing import Any

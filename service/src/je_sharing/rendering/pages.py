@@ -1,4 +1,4 @@
-"""The pages people see: a notebook, and what is shown when there is none."""
+"""View pages: a notebook, a message, the list of API calls; with a cache of renderings."""
 
 import asyncio
 import base64
