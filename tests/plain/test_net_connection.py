@@ -73,7 +73,7 @@ def test_what_is_meant_for_a_proxy_is_asked_for_directly():
 
 def response_of(answer):
     sock = BrowserSocket("http://example.com", None)
-    sock.answer = answer
+    sock.response = answer
     sock.makefile = lambda _mode: io.BytesIO(response_head(answer))
     response = BrowserResponse(sock, method="GET")
     response.begin()

@@ -13,7 +13,13 @@ from je_kernel import settings
 from je_kernel.errors import SavedCopyWarning
 from je_kernel.net import response_cache, waiting
 from je_kernel.net.message import Request, Response
-from je_kernel.net.response_cache import Copy, age_in_words, is_storable, to_evict, warn_of
+from je_kernel.net.response_cache import (
+    CachedResponse,
+    age_in_words,
+    is_storable,
+    to_evict,
+    warn_of,
+)
 
 DATA = "https://data.example/rain.csv"
 MB = 1_000_000
@@ -81,7 +87,7 @@ def test_what_is_not_the_whole_data_or_wants_not_to_be_stored_is_not_kept(respon
 
 
 def copy_of(asked, size, used, when=0.0):
-    return Copy(asked, asked, "OK", (("A", "b"), ("A", "c")), size, when, used)
+    return CachedResponse(asked, asked, (("A", "b"), ("A", "c")), size, when, used)
 
 
 def test_the_least_recently_used_goes_first():
@@ -109,13 +115,13 @@ def test_dropping_always_makes_room_and_never_more_than_needed(sizes, coming, li
 
 def test_a_description_comes_back_from_json_as_it_was():
     copy = copy_of(DATA, 8, 2.5, when=1.5)
-    assert Copy.from_json(copy.to_json()) == copy
+    assert CachedResponse.from_json(copy.to_json()) == copy
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"headers": 1}', "null", '{"headers": [[1]]}'])
 def test_a_description_of_another_version_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"."):
-        Copy.from_json(text)
+        CachedResponse.from_json(text)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
-"""The network as Python knows it, on what a browser allows.
+"""Python's network in a browser: one synchronous transport below the usual libraries.
 
-`install` puts one synchronous transport under `http.client`, and so under
-`urllib.request` and all that is built on it, and has the libraries that bring
-a way of their own (requests, httpx, fsspec …) adapted as they are imported.
-`uninstall` takes everything back. `send` is the transport itself.
+`install` puts the transport below `http.client`, and so below `urllib.request` and what
+is built on it. Libraries with a transport of their own (requests, httpx, fsspec …) are
+adapted when they are imported. `uninstall` undoes both. `send` is the transport itself.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Request", "Response", "clear_saved", "install", "installed", "send", "uninstall"]
 
 _ADAPTERS = {
-    # First, so that a patch of pyodide-http's is gone before we look at what it patched.
+    # First, so that the patches of pyodide-http are gone before what it patches is adapted.
     "pyodide_http": "je_kernel.net.adapters.pyodide_http",
     "http.client": "je_kernel.net.adapters.http_client",
     "urllib.request": "je_kernel.net.adapters.urllib_request",

@@ -1,8 +1,8 @@
-"""The lowest seam: the socket of an `http.client` connection.
+"""The socket of an `http.client` connection, on the browser's network.
 
-`http.client` writes a request to its socket and reads a response from it. Ours
-takes the bytes of the one, has the browser send them, and gives back the bytes
-of the other: everything above keeps its own behaviour, because it is not touched.
+`http.client` writes a request to its socket and reads a response from it. This socket
+parses the request, sends it by `je_kernel.net.transport`, and returns the bytes of the
+response: everything above it is unchanged.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["BrowserResponse", "BrowserSocket", "connect", "parse_request", "resp
 
 
 class BrowserSocket:
-    """What an `http.client` connection writes to and reads from.
+    """A socket for an `http.client` connection.
 
     Parameters
     ----------
     origin
-        Scheme, host and port that the connection is to, as ``"https://example.com"``.
+        Scheme, host and port of the server, as in ``"https://example.com"``.
     timeout
         Seconds, or None to wait for ever.
     """
@@ -39,34 +39,34 @@ class BrowserSocket:
         self._origin = origin
         self._timeout = timeout
         self._written = bytearray()
-        self.answer: Response | None = None
-        """The response to what was written last, once it has come."""
+        self.response: Response | None = None
+        """The response to the last request."""
         self.redirected_to: str | None = None
-        """The URL that it came from, if that is not the one asked for."""
+        """The URL of the response, if it is not that of the request."""
 
     def sendall(self, data: Any) -> None:
-        """Take some bytes of a request."""
+        """Write some bytes of a request."""
         self._written += memoryview(data).cast("B")
 
     def makefile(self, mode: str = "rb", *_: Any) -> io.BufferedReader:
-        """Send the request that was written; return a file with the response.
+        """Send the request; return a file with the response.
 
         Raises
         ------
         je_kernel.errors.NetworkError
-            If there is no response. One that broke off midway is also the
-            `http.client.IncompleteRead` that it would have been.
+            If there is no response. If the body broke off, the error is also an
+            `http.client.IncompleteRead`.
         """
         if mode != "rb":
             raise ValueError("this socket is read in mode 'rb' only")
         written, self._written = self._written, bytearray()
         request = parse_request(written, self._origin, self._timeout)
         try:
-            self.answer = transport.send(request)
+            response = self.response = transport.send(request)
         except errors.BrokenOffError as error:
             raise errors.combined(error, http.client.IncompleteRead) from None
-        self.redirected_to = None if self.answer.url == request.url else self.answer.url
-        return io.BufferedReader(_TwoParts(response_head(self.answer), self.answer.body))
+        self.redirected_to = None if response.url == request.url else response.url
+        return io.BufferedReader(_TwoParts(response_head(response), response.body))
 
     def settimeout(self, value: float | None) -> None:
         """Set the seconds to wait for the next response."""
@@ -77,13 +77,13 @@ class BrowserSocket:
         return self._timeout
 
     def setsockopt(self, *_: Any) -> None:
-        """Do nothing: the browser's connections are its own."""
+        """Do nothing: the browser manages its connections."""
 
     def shutdown(self, _how: int) -> None:
-        """Do nothing: nothing is open between two requests."""
+        """Do nothing: no connection is open between requests."""
 
     def close(self) -> None:
-        """Forget what was written."""
+        """Discard the bytes written."""
         self._written.clear()
 
 
@@ -108,7 +108,7 @@ class _TwoParts(io.RawIOBase):
 
 
 class _Body(io.BytesIO):
-    """A body that was read already, with the one method a buffered file has besides."""
+    """A body in memory, with the method of a buffered file that BytesIO lacks."""
 
     def peek(self, size: int = 0) -> bytes:
         position = self.tell()
@@ -118,25 +118,25 @@ class _Body(io.BytesIO):
 
 
 class BrowserResponse(http.client.HTTPResponse):
-    """A response that knows where it came from, and hands out its body without copying it."""
+    """A response that has the final URL, and returns its body without a copy."""
 
-    fp: Any = None  # also when there is no response: a file is closed as it is forgotten
+    fp: Any = None  # read when the object is finalized, even if __init__ failed
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        ours = isinstance(sock, BrowserSocket)  # or somebody made this response by hand
-        self._answer: Response | None = sock.answer if ours else None
+        ours = isinstance(sock, BrowserSocket)  # not if other code creates the response
+        self._response: Response | None = sock.response if ours else None
         self._redirected_to: str | None = sock.redirected_to if ours else None
-        self._asked = ""
+        self._request_url = ""
 
     def begin(self) -> None:
         """Read the status line and the headers."""
         super().begin()
-        if self._answer is not None and self.fp is not None:
-            self.fp = _Body(self._answer.body)
+        if self._response is not None and self.fp is not None:
+            self.fp = _Body(self._response.body)
 
     def _safe_read(self, amt: int) -> bytes:
-        # The standard one reads in pieces and joins them: two copies of what is there already.
+        # The original reads pieces and joins them: two copies.
         data: bytes = self.fp.read(amt)
         if len(data) < amt:
             raise http.client.IncompleteRead(data, amt - len(data))
@@ -144,28 +144,28 @@ class BrowserResponse(http.client.HTTPResponse):
 
     @property
     def url(self) -> str:
-        """The URL that answered, which is not the one asked for after a redirect."""
-        return self._redirected_to or self._asked
+        """The URL of the response: after a redirect not that of the request."""
+        return self._redirected_to or self._request_url
 
     @url.setter
-    def url(self, asked: str) -> None:
-        # urllib.request tells each response what was asked for.
-        self._asked = asked
+    def url(self, request_url: str) -> None:
+        # urllib.request sets the URL of the request.
+        self._request_url = request_url
 
 
 def connect(connection: http.client.HTTPConnection) -> None:
-    """Open a connection: `http.client.HTTPConnection.connect`, on the browser's network."""
+    """Connect: replaces `http.client.HTTPConnection.connect`."""
     sys.audit("http.client.connect", connection, connection.host, connection.port)
     timeout: Any = connection.timeout
     if not (timeout is None or isinstance(timeout, (int, float))):
-        timeout = socket.getdefaulttimeout()  # what http.client's own default stands for
+        timeout = socket.getdefaulttimeout()  # the meaning of http.client's default
     connection.sock = BrowserSocket(_origin(connection), timeout)
-    if connection.response_class is http.client.HTTPResponse:  # or it is somebody's own
+    if connection.response_class is http.client.HTTPResponse:  # not if a program has its own class
         connection.response_class = BrowserResponse
 
 
 def _origin(connection: Any) -> str:
-    # A tunnel leads through a proxy; the browser finds its own way to the host behind it.
+    # A tunnel goes through a proxy; the browser reaches the host behind it by itself.
     host = connection._tunnel_host or connection.host
     port = connection._tunnel_port if connection._tunnel_host else connection.port
     scheme = "https" if connection.default_port == http.client.HTTPS_PORT else "http"
@@ -175,14 +175,14 @@ def _origin(connection: Any) -> str:
 
 
 def parse_request(written: bytes | bytearray, origin: str, timeout: float | None) -> Request:
-    r"""Read what `http.client` wrote to its socket.
+    r"""Parse a request that `http.client` wrote to its socket.
 
     Parameters
     ----------
     written
-        One whole request, as HTTP/1.1 writes it.
+        One whole HTTP/1.1 request.
     origin
-        Scheme, host and port that it was written to.
+        Scheme, host and port of the server.
     timeout
         Seconds, or None to wait for ever.
 
@@ -202,7 +202,7 @@ def parse_request(written: bytes | bytearray, origin: str, timeout: float | None
     request_line, *lines = re.split(r"\r?\n(?![ \t])", head.decode("latin-1"))
     method, target = request_line.split(" ")[:2]
     headers = tuple(_header(line) for line in lines)
-    # What is meant for a proxy names the whole URL.
+    # A request to a proxy has the whole URL.
     url = target if re.match("https?://", target) else origin + target
     return Request(method, url, headers, _body(body, headers), timeout)
 
@@ -232,7 +232,7 @@ def _chunks(rest: bytes) -> list[bytes]:
 
 
 def response_head(response: Response) -> bytes:
-    """Write the status line and the headers of a response as HTTP/1.1 does."""
+    """Return the status line and the headers of a response in the format of HTTP/1.1."""
     lines = [f"HTTP/1.1 {response.status} {response.reason}"]
     lines += [f"{name}: {value}" for name, value in response.headers]
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")

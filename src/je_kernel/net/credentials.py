@@ -1,14 +1,13 @@
-"""What in a request says who asks: logins, keys, tokens, signatures.
+"""Secrets in requests: find logins, keys, tokens and signatures, and redact them.
 
-The one definition for the whole package. The relay passes nothing on and the kept
-copies keep nothing that it finds (`secret_in`); the scan before a share looks for
-the same in addresses and headers (`secrets_of_url`, `names_secret`, `KEYS`); and
-whatever shows an address or somebody else's text leaves it out (`redact_url`,
-`redact_text`).
+One definition for the whole package. The relay and the response cache refuse requests
+with a secret (`secret_in`); the scan before a share searches addresses and headers for
+one (`secrets_of_url`, `names_secret`, `KEYS`); displayed addresses and texts are redacted
+(`redact_url`, `redact_text`).
 
-It goes by names (``api_key``, ``X-Amz-Signature``, ``Authorization``) and by
-values that look like tokens. Names that often mean something harmless (``key``,
-``appid``, ``code``) count only with a value that looks like a key.
+A secret is recognised by its name (``api_key``, ``X-Amz-Signature``, ``Authorization``)
+or by a value that looks like a token. Names that are often harmless (``key``, ``appid``,
+``code``) count only with a value that looks like a key.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ KEYS = re.compile(
     r"|(?<=discord\.com/api/webhooks/)\d{15,}/[\w-]{30,}"
     r"|(?<=hooks\.slack\.com/services/)[\w/]{30,}"
 )
-"""Values that are keys and tokens by what they look like."""
+"""Values in the formats of well-known keys and tokens."""
 
 _SEPARATORS = re.compile(r"[\s_.$-]+")
-# How names end, without separators: x_api_key, X-Amz-Signature, wstoken, Ocp-Apim-Subscription-Key.
+# Endings of names without separators: x_api_key, X-Amz-Signature, Ocp-Apim-Subscription-Key.
 _SECRET_ENDINGS = (
     *("apikey", "appkey", "accesskey", "accesskeyid", "secretkey", "privatekey", "authkey"),
     *("subscriptionkey", "registrationkey", "licensekey", "userkey", "keypairid", "accessid"),
@@ -57,15 +56,15 @@ _SECRET_ENDINGS = (
 _SECRET_NAMES = frozenset(
     {"sig", "auth", "pass", "pw", "hmac", "jwt", "bearer", "hdnts", "hdnea", "hdntl", "sign"}
 )
-# Where a list goes on, and what a form guards itself with: no key opens anything else.
+# Positions in a list: harmless.
 _PLACES_IN_A_LIST = (
     *("pagetoken", "nexttoken", "prevtoken", "continuationtoken", "resumptiontoken"),
     *("synctoken", "cursortoken", "starttoken", "maxtoken"),
 )
 _OFTEN_HARMLESS = frozenset({"key", "code", "appid", "clientid", "sid", "ticket", "session"})
-# A published spreadsheet is named by its "key".
+# The "key" of a published spreadsheet is its id.
 _KEY_NAMES_A_DOCUMENT = frozenset({"docs.google.com", "spreadsheets.google.com"})
-# What sites print in their instructions for everybody to use.
+# Values that sites publish in their instructions.
 _FOR_EVERYBODY = frozenset({"", "demo", "demo_key", "none", "null", "false", "true", "…"})
 _SHORTEST_KEY = 8
 _SURELY_KEY = 20
@@ -88,7 +87,7 @@ _NAMED = re.compile(
 
 
 def is_key(text: str) -> bool:
-    """Tell a key from a word or a number: it has digits and letters.
+    """Return whether a text has digits and letters, as a key has and a word or a number has not.
 
     Examples
     --------
@@ -99,7 +98,7 @@ def is_key(text: str) -> bool:
 
 
 def names_secret(name: str, value: str) -> bool:
-    """Tell whether a parameter or a header of this name and value says who asks.
+    """Return whether a parameter or a header of this name and value is a secret.
 
     Parameters
     ----------
@@ -117,7 +116,7 @@ def names_secret(name: str, value: str) -> bool:
     """
     if value.strip().lower() in _FOR_EVERYBODY:
         return False
-    # auth[token]: what is inside counts as well.
+    # In auth[token], both names count.
     for part in (name, *name.replace("]", "").split("[")):
         plain = _SEPARATORS.sub("", part.lower())
         if plain in _SECRET_NAMES:
@@ -136,10 +135,10 @@ def _may_be_key(value: str) -> bool:
 
 
 def secrets_of_url(url: str) -> Iterator[tuple[str, str]]:
-    """Yield what in an address says who asks: its name and itself, as they are written there.
+    """Yield the secrets in an address: the name and the value of each, as they are written.
 
-    Looked at are the login before the host, the path, the query, the fragment, and
-    addresses inside of these.
+    The search covers the login before the host, the path, the query, the fragment, and
+    addresses within these.
 
     Parameters
     ----------
@@ -158,7 +157,7 @@ def secrets_of_url(url: str) -> Iterator[tuple[str, str]]:
 
 
 class _Place(NamedTuple):
-    """A secret of an address, and where what holds it begins and ends."""
+    """A secret in an address, and the span to redact."""
 
     name: str
     secret: str
@@ -179,15 +178,15 @@ def _places(url: str, depth: int) -> list[_Place]:
             places.append(_Place(inner[0].name, inner[0].secret, *match.span("value")))
     if not places:
         # In a path, as https://api.telegram.org/bot123:AA…/getMe
-        found = KEYS.finditer(url, after_host)
-        places.extend(_Place("key", match.group(), *match.span()) for match in found)
+        matches = KEYS.finditer(url, after_host)
+        places.extend(_Place("key", match.group(), *match.span()) for match in matches)
     if not places and "%" in url and (hidden := KEYS.search(unquote(url))):
         places.append(_Place("key", hidden.group(), after_host, len(url)))
     return places
 
 
 def _login_of(url: str) -> tuple[list[_Place], str, int]:
-    """Return where the login of an address is, its host, and where that ends."""
+    """Return the login of an address, its host, and the end of the host."""
     scheme = _SCHEME.search(url)
     if scheme is None or "?" in url[: scheme.start()]:
         return [], "", 0
@@ -201,7 +200,7 @@ def _login_of(url: str) -> tuple[list[_Place], str, int]:
 
 
 def secret_in(request: Request) -> str | None:
-    """Say what in a request says who asks, or None where nothing does.
+    """Describe the first secret in a request; None if there is none.
 
     Parameters
     ----------
@@ -211,7 +210,7 @@ def secret_in(request: Request) -> str | None:
     Returns
     -------
     str or None
-        Words for the first such thing, without the secret itself.
+        A description without the secret itself.
 
     Examples
     --------
@@ -229,17 +228,17 @@ def secret_in(request: Request) -> str | None:
             return f"the header {name!r}"
     if request.credentials:
         return "cookies"
-    # What is sent in a body is about who sends it.
+    # A body is about its sender.
     return None if request.body is None else "data that is sent"
 
 
 def redact_url(url: str) -> str:
-    """Return an address fit to be shown: without login, with ``…`` for each secret in it.
+    """Return an address without its login, and with ``…`` for each secret in it.
 
     Parameters
     ----------
     url
-        Any address, also one that makes no sense.
+        Any address, also an invalid one.
 
     Examples
     --------
@@ -255,12 +254,12 @@ def redact_url(url: str) -> str:
 
 
 def redact_text(text: str) -> str:
-    """Return a text of somebody else's fit to be shown or logged.
+    """Return a text with ``…`` for each secret in it.
 
     Parameters
     ----------
     text
-        An error's text, a setting, a line for the log.
+        An error message, a setting, a log message.
 
     Examples
     --------

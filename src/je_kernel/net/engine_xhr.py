@@ -1,8 +1,8 @@
-"""The engine of browsers that cannot wait: the synchronous XMLHttpRequest.
+"""The engine for browsers without stack switching: the synchronous XMLHttpRequest.
 
-In a worker it is binary-exact and has a timeout, for the whole response. On a
-page's main thread the standard forbids both: there the body travels as text of
-a charset that maps every byte to one character, and waits as long as it takes.
+In a worker it returns bytes and has a timeout, for the whole response. On a page's main
+thread the standard forbids both: there the body is text in a charset that maps every byte
+to one character, and there is no timeout.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["send"]
 
 
 def send(request: Request) -> Response:
-    """Send a request and block until the whole response is there.
+    """Send a request and block until the response is complete.
 
     Raises
     ------
     TransportFailure
-        If no whole response comes.
+        If there is no whole response.
     """
     in_worker = hasattr(js, "WorkerGlobalScope")
     xhr = js.XMLHttpRequest.new()
@@ -62,7 +62,7 @@ def _bytes_of(buffer: Any) -> bytes:
 
 
 def _bytes_in(text: Any) -> bytes:
-    # x-user-defined puts the byte 0x80 at U+F780: the low half of each character is the byte.
+    # x-user-defined maps the byte 0x80 to U+F780: the low half of each character is the byte.
     return str(text).encode("utf-16-le")[::2]
 
 
@@ -73,10 +73,10 @@ def _headers(xhr: Any) -> Headers:
 
 
 def _final_url(xhr: Any, request: Request) -> str:
-    asked = js.URL.new(request.url)
-    asked.hash = ""
-    answered = str(xhr.responseURL)
-    return request.url if answered in ("", str(asked.href)) else answered
+    url = js.URL.new(request.url)
+    url.hash = ""
+    final = str(xhr.responseURL)
+    return request.url if final in ("", str(url.href)) else final
 
 
 def _kind(error: JsException) -> FailureKind:

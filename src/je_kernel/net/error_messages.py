@@ -25,34 +25,32 @@ __all__ = ["displayed_url", "network_error"]
 
 _LONGEST_SHOWN = 300
 
-_NOT_FOR_LACK_OF_NETWORK = frozenset(
-    {errors.NetworkError, errors.SiteForbidsError, errors.UnreachableError}
-)
+_WITH_A_NETWORK = frozenset({errors.NetworkError, errors.SiteForbidsError, errors.UnreachableError})
 
 
 def network_error(
     failure: TransportFailure, diagnosis: Diagnosis | None = None
 ) -> errors.NetworkError:
-    """Say why a request got no response that Python may read.
+    """Return the error for a request without a response that Python may read.
 
     Parameters
     ----------
     failure
-        What the transport saw.
+        The failure.
     diagnosis
-        What is known of it; by default it is gathered now.
+        Its diagnosis; by default the kind of the failure alone decides.
 
     Returns
     -------
     NetworkError
-        The error to raise; of the subclass that the diagnosis speaks for.
+        The error to raise, of the subclass for the diagnosis.
     """
     if diagnosis is None:
         diagnosis = Diagnosis(failure.kind, failure.request.url)
     kind = error_class(diagnosis)
     page = links.recognise(diagnosis.url)
-    if page is not None and kind in _NOT_FOR_LACK_OF_NETWORK:
-        # Whatever else may be wrong: this link could not have worked.
+    if page is not None and kind in _WITH_A_NETWORK:
+        # Whatever the cause is, this link cannot work.
         return errors.SharingLinkError(
             f"Could not read {displayed_url(diagnosis.url)}\n\n{page.hint}",
             diagnosis.url,
@@ -178,7 +176,7 @@ _WORDS: dict[type[errors.NetworkError], Callable[..., tuple[str, str]]] = {
 
 
 def displayed_url(url: str) -> str:
-    """Return an address as an error message shows it: no secret, no needless port, not endless.
+    """Return an address for a message: redacted, without the default port, shortened.
 
     Parameters
     ----------

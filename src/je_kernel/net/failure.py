@@ -1,4 +1,4 @@
-"""Why no response came: what an engine raises, before it is put in words for people."""
+"""The failure of a request, as an engine raises it; `error_messages` explains it to people."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ FailureKind = Literal["network", "timeout", "interrupted", "bad-url"]
 
 
 class TransportFailure(Exception):  # noqa: N818
-    """A request that got no whole response.
+    """A request without a whole response.
 
     Parameters
     ----------
     kind
-        ``"network"``: no response, for a reason that the browser keeps to itself;
-        ``"timeout"``: nothing came in time; ``"interrupted"``: the connection broke
-        after the response had begun; ``"bad-url"``: a request that a browser
-        cannot send at all (``detail`` says why).
+        ``"network"``: no response, and the browser does not tell why; ``"timeout"``: no
+        response in time; ``"interrupted"``: the connection broke during the response;
+        ``"bad-url"``: a request that a browser cannot send (``detail`` says why).
     request
         The request that failed.
     detail
-        What the browser said about it, for developers.
+        The browser's error message, for developers.
     partial
-        The bytes of the body that had come before the connection broke.
+        The bytes of the body before the connection broke.
     """
 
     def __init__(
         self, kind: FailureKind, request: Request, detail: str = "", partial: bytes = b""
     ) -> None:
-        # A browser quotes the address in what it says.
+        # The browser's message may quote the address.
         self.detail = redact_text(detail)
         super().__init__(f"{request.method} {redact_url(request.url)}: {kind}: {self.detail}")
         self.kind = kind

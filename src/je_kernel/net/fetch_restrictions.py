@@ -1,8 +1,9 @@
-"""What a browser forbids, and what it does to a response on the way.
+"""Restrictions of fetch: forbidden headers and methods, and the headers of decoded bodies.
 
-Which headers and methods a script may set is the law of the Fetch standard
-(https://fetch.spec.whatwg.org/#forbidden-request-header). What is dropped here
-would be dropped by the browser as well, with a complaint in its console.
+The Fetch standard says which headers and methods a script may set
+(https://fetch.spec.whatwg.org/#forbidden-request-header). The browser would drop the same
+headers, with a warning in its console. It also decodes bodies, and leaves headers that are
+then wrong.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ _FORBIDDEN_HEADERS = frozenset(
         *("connection", "content-length", "cookie", "cookie2", "date", "dnt", "expect", "host"),
         *("keep-alive", "origin", "referer", "set-cookie", "te", "trailer", "transfer-encoding"),
         *("upgrade", "via"),
-        # Not forbidden any more, but it makes browsers ask the site for leave
-        # first (a CORS preflight), and next to no site with data gives it.
+        # No longer forbidden, but it causes a CORS preflight, which hardly any site with
+        # data allows.
         "user-agent",
     }
 )
@@ -41,8 +42,8 @@ _FORBIDDEN_HEADERS = frozenset(
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_A_VALUE = re.compile(r"[\0\r\n]|[^\x00-\xff]")
 _FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
-# The browser has undone these, or they are about its own connection.
-_UNDONE_HEADERS = frozenset(
+# Of encodings that the browser has decoded, or of its own connection.
+_DECODED_HEADERS = frozenset(
     {"connection", "content-encoding", "keep-alive", "trailer", "transfer-encoding", "upgrade"}
 )
 _SPELLINGS = {"etag": "ETag", "www-authenticate": "WWW-Authenticate", "content-md5": "Content-MD5"}
@@ -50,7 +51,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def is_forbidden(header: str) -> bool:
-    """Return whether a request header is not Python's to set.
+    """Return whether a script may not set a request header.
 
     Examples
     --------
@@ -62,22 +63,22 @@ def is_forbidden(header: str) -> bool:
 
 
 def allowed(request: Request) -> Request:
-    """Make a request one that a browser can send.
+    """Return a request without the headers that a browser forbids.
 
     Parameters
     ----------
     request
-        As Python asked for it.
+        The request.
 
     Returns
     -------
     Request
-        Without the headers that a browser forbids; each is logged.
+        Without these headers; each is logged.
 
     Raises
     ------
     TransportFailure
-        If a browser cannot send anything like it.
+        If a browser cannot send the request.
     """
     if request.method in _FORBIDDEN_METHODS or not _TOKEN.fullmatch(request.method):
         raise TransportFailure("bad-url", request, f"browsers send no {request.method} requests")
@@ -97,29 +98,29 @@ def allowed(request: Request) -> Request:
 
 
 def normalized(request: Request, response: Response) -> Response:
-    """Make the headers of a response say what its body is, now that the browser has decoded it.
+    """Return a response whose headers are true of the body that the browser has decoded.
 
     Parameters
     ----------
     request
-        What was asked for.
+        The request.
     response
-        What the browser made of the answer.
+        The response as the browser returns it.
 
     Returns
     -------
     Response
-        Without the encodings that were undone, and with the length of the body;
-        names are spelled, and the status is named, as servers do.
+        Without the encodings, with the length of the body, and with the reason phrase and
+        the spelling of names that servers use.
 
     Raises
     ------
     TransportFailure
-        If the body is not whole and the browser did not mind.
+        If the body is truncated and the browser has not noticed.
     """
     if is_truncated(request, response, len(response.body)):
         raise TransportFailure("interrupted", request, "the body is short", response.body)
-    if _was_unpacked(response):
+    if _was_decompressed(response):
         response = replace(response, body=gzip.compress(response.body, compresslevel=1))
     head = normalized_head(response)
     if request.method == "HEAD":
@@ -131,59 +132,59 @@ def normalized(request: Request, response: Response) -> Response:
 
 
 def normalized_head(response: Response) -> Response:
-    """Make the headers of a response say what its body will be once the browser has decoded it.
+    """Return the head of a response with headers that are true of the decoded body.
 
     Parameters
     ----------
     response
-        What the browser made of the answer, its body or nothing of it.
+        The response as the browser returns it, with or without its body.
 
     Returns
     -------
     Response
-        The length is the one that was announced, unless the body comes encoded.
+        Its length is the one that the server states, if the body was not encoded.
     """
-    dropped = _UNDONE_HEADERS
+    dropped = _DECODED_HEADERS
     if response.header("content-encoding") is not None:
         dropped = dropped | {"content-length"}
-    kept = ((_spelled(name), v) for name, v in response.headers if name.lower() not in dropped)
+    headers = ((_spelled(n), v) for n, v in response.headers if n.lower() not in dropped)
     # HTTP/2 and 3 have no reason phrase; libraries and people expect one.
     reason = response.reason or http.client.responses.get(response.status, "")
-    return replace(response, reason=reason, headers=tuple(kept))
+    return replace(response, reason=reason, headers=tuple(headers))
 
 
 def _spelled(name: str) -> str:
-    """Spell a header's name as servers do; browsers make all of it lower case.
+    """Return a header's name in the spelling of servers; browsers return lower case.
 
-    Names are found in any case, but not any more once a lesson has made a dict of them.
+    The case matters when a lesson makes a dict of the headers.
     """
     lower = name.lower()
     return _SPELLINGS.get(lower) or "-".join(part.capitalize() for part in lower.split("-"))
 
 
-def is_truncated(request: Request, response: Response, came: int) -> bool:
-    """Return whether a body is not whole, which not every browser minds (WebKit does not).
+def is_truncated(request: Request, response: Response, size: int) -> bool:
+    """Return whether a body is truncated; WebKit does not report it.
 
     Parameters
     ----------
     request
-        What was asked for.
+        The request.
     response
-        What the browser made of the answer.
-    came
-        How many bytes of its body there are.
+        The response as the browser returns it.
+    size
+        The length of the body in bytes.
     """
-    announced = whole_number(response.header("content-length") or "")
-    if request.method == "HEAD" or response.status in {204, 304} or announced is None:
+    length = whole_number(response.header("content-length") or "")
+    if request.method == "HEAD" or response.status in {204, 304} or length is None:
         return False
-    # The length may be that of an encoding which the site does not let us see, and
-    # what does not compress is a little shorter than its encoding.
+    # The length may be that of an encoding whose header the site does not expose; a body
+    # that does not compress is a little shorter than its encoding.
     encoded = response.header("content-encoding") is not None
-    return not encoded and announced - came > 64 + announced // 500
+    return not encoded and length - size > 64 + length // 500
 
 
 def is_gzip_file(url: str) -> bool:
-    """Return whether an address is that of a file packed with gzip.
+    """Return whether an address names a gzip file.
 
     Examples
     --------
@@ -193,12 +194,12 @@ def is_gzip_file(url: str) -> bool:
     return urlsplit(url).path.lower().endswith((".gz", ".tgz"))
 
 
-def _was_unpacked(response: Response) -> bool:
-    """Tell whether the browser has unpacked a ``.gz`` file.
+def _was_decompressed(response: Response) -> bool:
+    """Return whether the browser has decompressed a ``.gz`` file.
 
-    It does so where the server calls the packing of the file an encoding of the
-    response. Ordinary Python hands out the file as it is stored, and libraries
-    unpack what is called ``.gz``: they are given it packed again.
+    It does so if the server declares the file's compression as a content encoding. In
+    ordinary Python the body is the compressed file, and libraries decompress a file of
+    this name: so it is compressed again.
     """
     return (
         response.status == 200

@@ -1,10 +1,9 @@
-"""Adapts libraries as they are imported, and never imports one itself.
+"""Post-import hooks: an adapter runs on a library's module when it has been imported.
 
-A finder at the head of `sys.meta_path` knows the few modules that need
-something of ours; it lets Python find and run each as ever and then hands the
-new module to its adapter. What nobody imports costs nothing. The finder and
-its loader have the methods that Python asks for and no base class: importing
-``importlib.abc`` would cost a starting kernel more than all the rest.
+A finder at the head of `sys.meta_path` knows the modules that have an adapter. The other
+finders find and load such a module; then its adapter runs. Nothing is imported for it. The
+finder and its loader have no base class: the import of ``importlib.abc`` takes more time
+at the start of a kernel than all of this.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ _log = logging.getLogger("je_kernel")
 
 
 class PostImportFinder:
-    """Runs an adapter on each of some modules, once it has been imported.
+    """Runs an adapter on each of some modules after its import.
 
     Parameters
     ----------
     adapters
-        For the name of each module, the name of our module whose function
-        ``adapt(module, patches)`` does the work.
+        By the name of the module: the name of the adapter, a module with a function
+        ``adapt(module, patches)``.
 
     Attributes
     ----------
     patches
-        Where the adapters record what they change.
+        The changes that the adapters make.
     """
 
     def __init__(self, adapters: Mapping[str, str]) -> None:
@@ -46,43 +45,43 @@ class PostImportFinder:
         self.patches = Patches()
 
     def install(self) -> None:
-        """Adapt what is imported already, and what will be. Doing it twice does no harm."""
+        """Adapt the modules that are imported already, and those that will be. Idempotent."""
         if not self.installed():
             sys.meta_path.insert(0, self)
             self.adapt_imported()
 
     def uninstall(self) -> None:
-        """Take back everything that was changed; without effect if nothing was."""
+        """Undo all changes. Idempotent."""
         if self.installed():
             sys.meta_path.remove(self)
             self.patches.undo()
 
     def installed(self) -> bool:
-        """Return whether libraries are adapted."""
+        """Return whether the hooks are installed."""
         return self in sys.meta_path
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find one of our modules as the other finders would, and wrap its loader."""
+        """Find a module with an adapter by the other finders, and wrap its loader."""
         if fullname not in self._adapters:
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
-        found = (finder.find_spec(fullname, path, target) for finder in others)
-        spec = next((spec for spec in found if spec is not None), None)
+        specs = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
         if spec is not None and spec.loader is not None:
-            spec.loader = cast("Any", _ThenAdapt(spec.loader, self))
+            spec.loader = cast("Any", _AdaptingLoader(spec.loader, self))
         return spec
 
     def adapt_imported(self) -> None:
-        """Adapt those of our modules that are imported already."""
+        """Adapt the modules that are imported already."""
         for name in self._adapters:
             module = sys.modules.get(name)
             if module is not None:
                 self.adapt(module)
 
     def adapt(self, module: ModuleType) -> None:
-        """Hand a module to its adapter; one that fails leaves the module as it came."""
+        """Run the adapter of a module; its errors are logged."""
         try:
             adapter = importlib.import_module(self._adapters[module.__name__])
             adapter.adapt(module, self.patches)
@@ -90,8 +89,8 @@ class PostImportFinder:
             _log.exception("could not adapt %s to the browser", module.__name__)
 
 
-class _ThenAdapt:
-    """A loader that has an adapter run on the module it has loaded."""
+class _AdaptingLoader:
+    """A loader that runs the adapter on the module that it has loaded."""
 
     def __init__(self, loader: Any, finder: PostImportFinder) -> None:
         self._loader = loader
@@ -102,12 +101,12 @@ class _ThenAdapt:
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        # From here on nobody can tell that it was found by us.
+        # The module keeps no trace of this finder.
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        # Python does this last; an adapter may well say ``import http.client``.
+        # Python does this later, but an adapter may import the module by its full name.
         package, _, name = module.__name__.rpartition(".")
         if package:
             setattr(sys.modules[package], name, module)

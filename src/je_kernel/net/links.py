@@ -38,7 +38,7 @@ class SharedPage:
     Parameters
     ----------
     site
-        The site's name, as a person says it.
+        The site's name.
     link
         The link of the data itself, if it is known.
     readable
@@ -84,8 +84,8 @@ def data_url(link: str) -> str:
     Raises
     ------
     SharingLinkError
-        When there is no link that a notebook may read; the text says why, and
-        what to do instead.
+        If there is no link that a notebook may read; the text says why, and what to do
+        instead.
 
     Examples
     --------
@@ -261,7 +261,7 @@ class _Rule:
     Parameters
     ----------
     site
-        The site's name, as a person says it; empty for addresses that are data already.
+        The site's name; empty for addresses that are data already.
     hosts
         Host names, separated by spaces; ``*.example.org`` has all below it.
     paths

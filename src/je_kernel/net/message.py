@@ -1,4 +1,4 @@
-"""What the transport carries: a request as it is asked, a response as it came back."""
+"""The request and the response of the transport, and how to read what is in them."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Response:
     reason
         The reason phrase, such as ``"OK"``.
     url
-        The URL that answered: the one asked for unless there was a redirect.
+        The URL of the response: that of the request unless there was a redirect.
     headers
-        Names and values; what the browser has undone (content and transfer
-        encodings) is not among them.
+        Names and values, without the content and transfer encodings, which the browser
+        has decoded.
     body
         The whole body in bytes, decoded.
     copy
@@ -76,17 +76,17 @@ class Response:
         >>> Response(200, "OK", "http://x/", (("Content-Type", "text/csv"),)).header("content-type")
         'text/csv'
         """
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        lower = name.lower()
+        return next((value for key, value in self.headers if key.lower() == lower), None)
 
 
 def whole_number(text: str) -> int | None:
-    """Read a number from a header; a server may write anything there.
+    """Return the number in a header, or None: a server may write anything there.
 
     Parameters
     ----------
     text
-        Decimal digits of ASCII alone, 18 at most: Python refuses to read thousands.
+        At most 18 ASCII digits; Python refuses to convert thousands of them.
 
     Examples
     --------
@@ -97,12 +97,12 @@ def whole_number(text: str) -> int | None:
 
 
 def without_default_port(url: str) -> str:
-    """Return an address without a port that goes without saying.
+    """Return an address without its port if it is the default one.
 
     Parameters
     ----------
     url
-        Any address; one that makes no sense is returned as it is.
+        Any address; an invalid one is returned unchanged.
 
     Examples
     --------

@@ -26,21 +26,21 @@ _PAGE_BEGINNINGS = (b"<!doctype html", b"<html", b"<head")
 
 
 def reject_unexpected_page(request: Request, response: Response) -> None:
-    """Refuse a web page that came where data was asked for.
+    """Raise an error if a web page was sent in the place of data.
 
     Parameters
     ----------
     request
-        What was asked for.
+        The request.
     response
-        What came, whole.
+        Its response, or the head and the beginning of the body.
 
     Raises
     ------
     SharingLinkError
-        When the link is one of a well-known sharing page.
+        If the address is that of a page of a sharing site.
     NotDataError
-        When the address ends as that of a data file does.
+        If the address is otherwise that of data.
     """
     if request.method != "GET" or not 200 <= response.status < 300 or not _is_page(response):
         return
@@ -63,7 +63,7 @@ def _is_page(response: Response) -> bool:
     kind = (response.header("content-type") or "").partition(";")[0].strip().lower()
     if kind not in {"text/html", "application/xhtml+xml"}:
         return False
-    # Some servers call every file text/html: the body has the last word.
+    # Some servers send every file as text/html: the body decides.
     beginning = response.body[:1024].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     while beginning.startswith((b"<!--", b"<?xml")):
         beginning = beginning.partition(b">")[2].lstrip()
@@ -80,16 +80,16 @@ def _asks_for_data(request: Request) -> bool:
 
 
 def _why_a_page(request: Request, response: Response) -> str:
-    asked, came = urlsplit(request.url), urlsplit(response.url)
+    requested, final = urlsplit(request.url), urlsplit(response.url)
     login = ("login", "signin", "sign-in", "sign_in", "accounts.", "/auth", "sso.")
-    if asked.hostname != came.hostname or any(mark in came.path.lower() for mark in login):
-        led = f"The site led on to {came.hostname}."
+    if requested.hostname != final.hostname or any(mark in final.path.lower() for mark in login):
+        redirected = f"The site led on to {final.hostname}."
         if any(mark in response.url.lower() for mark in login):
             return (
-                f"{led} That is a page to log in: the data is not open to everyone.\nAsk its"
+                f"{redirected} That is a page to log in: the data is not open to everyone.\nAsk its"
                 " owner to share it with everyone who has the link."
             )
-        return f"{led}\nOpen the address in a browser tab to see what the site says."
+        return f"{redirected}\nOpen the address in a browser tab to see what the site says."
     return (
         "Many sites send such a page when the file has moved, or when the address is that of a"
         " page about the file.\nOpen the address in a browser tab, and copy the link of its"

@@ -1,4 +1,4 @@
-"""Changes to other people's modules, made so that they can be taken back exactly."""
+"""Changes to modules of other packages that can be undone exactly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ABSENT = object()
 
 
 class Patches:
-    """Attributes that were replaced, and what they were before.
+    """Replaced attributes and their original values.
 
     Examples
     --------
@@ -33,7 +33,7 @@ class Patches:
 
     def set(self, owner: Any, name: str, value: Any) -> None:
         """Replace an attribute of a module or class, or add it."""
-        # The class's own dictionary: what it inherits is not its to restore.
+        # The class's own dictionary: an inherited attribute is restored by deletion.
         self._undoing.append(partial(_restore, owner, name, vars(owner).get(name, _ABSENT)))
         setattr(owner, name, value)
 
@@ -43,11 +43,11 @@ class Patches:
         delattr(owner, name)
 
     def when_undone(self, action: Callable[[], object]) -> None:
-        """Have something else taken back as well, which is not an attribute."""
+        """Register a function that undoes a change other than of an attribute."""
         self._undoing.append(action)
 
     def undo(self) -> None:
-        """Put everything back as it was, the latest change first."""
+        """Undo all changes, the latest first."""
         while self._undoing:
             self._undoing.pop()()
 

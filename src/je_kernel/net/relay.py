@@ -78,8 +78,8 @@ def refusal(request: Request) -> str | None:
     if secret is None or request.method != "GET":
         return None
     return (
-        f"The relay of this site could have asked instead, but the request holds {secret}: that"
-        " says who you are, and is shown to nobody on the way. If the data is open to everyone,"
+        f"The relay of this site could send the request instead, but the request holds {secret}."
+        " That tells who you are, and a relay never gets it. If the data is open to everyone,"
         " ask without it. If not, download the file with your browser, drag it into the list of"
         " files beside this notebook and read it by its name."
     )

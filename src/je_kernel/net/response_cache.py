@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from je_kernel.net.waiting import Wait
 
 __all__ = [
-    "Copy",
+    "CachedResponse",
     "age_in_words",
     "clear_saved",
     "is_storable",
@@ -67,8 +67,8 @@ _PLAIN_HEADERS = frozenset({"accept-encoding", "connection", "host", "user-agent
 
 
 @dataclass(frozen=True)
-class Copy:
-    """The description of a stored copy.
+class CachedResponse:
+    """A stored copy without its body.
 
     Parameters
     ----------
@@ -76,8 +76,6 @@ class Copy:
         The address of the request, without fragment.
     url
         The address of the response.
-    reason
-        The reason phrase; the status is 200.
     headers
         The headers of the response.
     size
@@ -90,7 +88,6 @@ class Copy:
 
     request_url: str
     url: str
-    reason: str
     headers: tuple[tuple[str, str], ...]
     size: int
     stored: float
@@ -101,7 +98,7 @@ class Copy:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Copy:
+    def from_json(cls, text: str) -> CachedResponse:
         """Read a description; one in another format is a ValueError."""
         try:
             fields = json.loads(text)
@@ -162,7 +159,7 @@ def _says_no_store(headers: Iterable[tuple[str, str]]) -> bool:
     )
 
 
-def to_evict(copies: Iterable[Copy], size: int, limit: int) -> list[str]:
+def to_evict(copies: Iterable[CachedResponse], size: int, limit: int) -> list[str]:
     """Return the addresses of the copies that make room for another: the least recently used.
 
     Parameters
@@ -216,21 +213,22 @@ def store(request: Request, response: Response, size: int) -> None:
     import js
     from pyodide.ffi import to_js
 
-    source = response.copy or js.Response.new(to_js(response.body))
+    # The browser reads the body into a Blob now, which it need not hold in memory.
+    reading = (response.copy or js.Response.new(to_js(response.body))).blob()
     now = time.time()
     headers = tuple(h for h in response.headers if h[0].lower() != "content-length")
     url = _without_fragment(request.url)
-    copy = Copy(url, response.url, response.reason, headers, size, stored=now, used=now)
+    copy = CachedResponse(url, response.url, headers, size, stored=now, used=now)
 
     async def write() -> None:
-        blob = await source.blob()
+        blob = await reading
         limit = settings.current().saved_copies_mb * 1_000_000
         await _write(BrowserCache(), replace(copy, size=int(blob.size)), blob, limit)
 
     _in_background(write)
 
 
-async def _write(cache: BrowserCache, copy: Copy, blob: Any, limit: int) -> None:
+async def _write(cache: BrowserCache, copy: CachedResponse, blob: Any, limit: int) -> None:
     others = [each for each in await _allowed_copies(cache) if each.request_url != copy.request_url]
     for url in to_evict(others, copy.size, limit):
         await cache.delete(url)
@@ -240,7 +238,7 @@ async def _write(cache: BrowserCache, copy: Copy, blob: Any, limit: int) -> None
         _preload_one(copy, blob)
 
 
-async def _allowed_copies(cache: BrowserCache) -> list[Copy]:
+async def _allowed_copies(cache: BrowserCache) -> list[CachedResponse]:
     """Return the stored copies, and delete those that an earlier version should not have stored."""
     copies = []
     for copy in await cache.copies():
@@ -292,11 +290,11 @@ async def lookup(request: Request, wait: Wait | None) -> Response | None:
         return None
     copy, body = entry
     warn_of(copy)
-    response = Response(200, copy.reason, copy.url, copy.headers, body)
+    response = Response(200, "OK", copy.url, copy.headers, body)
     return fetch_restrictions.normalized(request, response)
 
 
-async def _find(cache: BrowserCache, request: Request) -> tuple[Copy, bytes] | None:
+async def _find(cache: BrowserCache, request: Request) -> tuple[CachedResponse, bytes] | None:
     try:
         return await cache.find(_without_fragment(request.url))
     except Exception:
@@ -331,7 +329,7 @@ def age_in_words(seconds: float) -> str:
     raise AssertionError("unreachable: a minute or more")
 
 
-def warn_of(copy: Copy) -> None:
+def warn_of(copy: CachedResponse) -> None:
     """Warn, at the student's line, that a copy is used.
 
     Parameters
@@ -384,7 +382,7 @@ def release() -> None:
 
 # Where the browser cannot wait: copies that the synchronous XMLHttpRequest can read.
 
-_preloaded: dict[str, tuple[Copy, str]] = {}
+_preloaded: dict[str, tuple[CachedResponse, str]] = {}
 """By the address of the request: a copy, and the ``blob:`` address of its body."""
 
 
@@ -415,7 +413,7 @@ async def _preload(cache: BrowserCache) -> None:
                 _preload_one(copy, blob)
 
 
-def _preload_one(copy: Copy, blob: Any) -> None:
+def _preload_one(copy: CachedResponse, blob: Any) -> None:
     import js
 
     _discard_preloaded(copy.request_url)
@@ -432,7 +430,7 @@ def _discard_preloaded(url: str) -> None:
         js.URL.revokeObjectURL(entry[1])
 
 
-def _find_preloaded(request: Request) -> tuple[Copy, bytes] | None:
+def _find_preloaded(request: Request) -> tuple[CachedResponse, bytes] | None:
     entry = _preloaded.get(_without_fragment(request.url))
     if entry is None:
         return None
@@ -457,7 +455,7 @@ def _cache() -> BrowserCache | None:
 class BrowserCache:
     """The copies in the browser's Cache API, each a response with its description in a header."""
 
-    async def copies(self) -> list[Copy]:
+    async def copies(self) -> list[CachedResponse]:
         """Return the description of each copy; entries without one are deleted."""
         import js
 
@@ -472,7 +470,7 @@ class BrowserCache:
                 copies.append(copy)
         return copies
 
-    async def find(self, url: str) -> tuple[Copy, bytes] | None:
+    async def find(self, url: str) -> tuple[CachedResponse, bytes] | None:
         """Return the copy for an address with its body, and mark it as used."""
         entry = await (await self._open()).match(url)
         copy = _description(entry)
@@ -488,7 +486,7 @@ class BrowserCache:
         entry = await (await self._open()).match(url)
         return await entry.blob() if entry else None
 
-    async def put(self, copy: Copy, blob: Any) -> None:
+    async def put(self, copy: CachedResponse, blob: Any) -> None:
         """Store a copy; it replaces an earlier one for the address."""
         import js
         from pyodide.ffi import to_js
@@ -513,9 +511,9 @@ class BrowserCache:
         return await js.caches.open(_CACHE)
 
 
-def _description(entry: Any) -> Copy | None:
+def _description(entry: Any) -> CachedResponse | None:
     text = entry.headers.get(_HEADER) if entry else None
     try:
-        return Copy.from_json(str(text)) if text else None
+        return CachedResponse.from_json(str(text)) if text else None
     except ValueError:
         return None

@@ -20,12 +20,12 @@ __all__ = ["http_error_default", "status_message"]
 def http_error_default(
     _handler: Any, req: Any, fp: IO[bytes], code: int, msg: str, hdrs: Message
 ) -> None:
-    """Raise the error for an HTTP status: `urllib.request`'s method of this name, explained.
+    """Raise the error for an HTTP status: replaces `urllib.request`'s method of this name.
 
     Parameters
     ----------
     _handler
-        The handler whose method this is.
+        The handler.
     req
         The `urllib.request.Request`.
     fp
@@ -42,23 +42,23 @@ def http_error_default(
     StatusError
         Always: a `urllib.error.HTTPError`, of the class for this status.
     """
-    # The browser has followed redirects: what answered may not be what was asked for.
+    # The browser has followed redirects: the URL may not be that of the request.
     url = getattr(fp, "url", None) or req.full_url
     phrase = msg or http.client.responses.get(code, "")
     raise errors.status_error(code)(url, code, phrase, hdrs, fp, status_message(url, code, hdrs))
 
 
 def status_message(url: str, code: int, headers: Any = None) -> str:
-    """Say what an HTTP status means for who asked, and what to do.
+    """Return the message for an HTTP status: what it means, and what to do.
 
     Parameters
     ----------
     url
-        The address that was asked for.
+        The address.
     code
         The status, as 404.
     headers
-        The headers of the answer, asked by ``get``.
+        The headers of the response, with a method ``get``.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def _status_words(host: str, code: int, headers: Any) -> str:
             f"Something is wrong on the side of {host}, not in your code. Wait a little, then run"
             " this cell again."
         )
-    return f"{host} did not accept the question as it was put. Check the address and what is sent."
+    return f"{host} did not accept the request. Check the address and what is sent."
 
 
 def _why_not_found(host: str) -> str:

@@ -1,4 +1,4 @@
-"""`fsspec`: its ``http://`` and ``https://`` addresses are read by a file system of ours."""
+"""Adapt `fsspec`: our file system reads ``http://`` and ``https://`` addresses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILE_SYSTEM = "je_kernel.net.adapters.fsspec_http.BrowserHTTPFileSystem"
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Name our file system where `fsspec` keeps its list; it is imported when first used."""
+    """Register our file system with `fsspec`, which imports it when it is first used."""
     ours = {"class": _FILE_SYSTEM}
     known = {**module.known_implementations, "http": ours, "https": ours}
     patches.set(module, "known_implementations", known)
@@ -23,7 +23,7 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
 
 def _forget(module: ModuleType) -> None:
-    """Have `fsspec` look its list up again: it keeps each class that was used."""
+    """Remove our file system from the classes that `fsspec` keeps after their first use."""
     home, _, name = _FILE_SYSTEM.rpartition(".")
     for protocol in ("http", "https"):
         used = module._registry.get(protocol)

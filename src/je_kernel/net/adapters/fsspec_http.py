@@ -1,7 +1,7 @@
-"""A read-only file system for `fsspec` on our transport.
+"""A read-only HTTP file system for `fsspec` on our transport.
 
-It stands in for fsspec's own, which needs aiohttp. A file is read whole when it
-is opened: a browser tells other sites' pages too little to rely on ranges.
+It replaces fsspec's own, which needs aiohttp. A file is read completely when it is opened:
+a browser exposes too few headers of other sites to rely on ranges.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class BrowserHTTPFileSystem(AbstractFileSystem):  # type: ignore[misc]
     timeout
         Seconds to wait, or None to wait for ever.
     **storage_options
-        What fsspec's own HTTP file system knows and this one has no use for.
+        Other options of fsspec's own HTTP file system; ignored.
     """
 
     protocol: ClassVar[tuple[str, ...]] = ("http", "https")
@@ -44,14 +44,14 @@ class BrowserHTTPFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
-        return path  # an address is the name of the file, all of it
+        return path  # the whole address is the name of the file
 
     @classmethod
     def _parent(cls, path: str) -> str:
         parent = path.rstrip("/").rpartition("/")[0]
         return parent if parent.count("/") > 2 else ""
 
-    def _ask(self, method: str, address: str, *headers: tuple[str, str]) -> Response:
+    def _send(self, method: str, address: str, *headers: tuple[str, str]) -> Response:
         request = Request(method, address, (*self._headers, *headers), None, self._timeout)
         response = transport.send(request)
         if response.status in {404, 410}:
@@ -61,8 +61,8 @@ class BrowserHTTPFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return response
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Describe a file: its size is None where the site does not tell it."""
-        response = self._ask("HEAD", path)
+        """Return the properties of a file; its size is None if the site does not state it."""
+        response = self._send("HEAD", path)
         return {
             "name": path,
             "type": "file",
@@ -74,38 +74,38 @@ class BrowserHTTPFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def exists(self, path: str, **_: Any) -> bool:
         """Return whether there is something at an address."""
         try:
-            self._ask("HEAD", path)
+            self._send("HEAD", path)
         except OSError:
             return False
         return True
 
     def isfile(self, path: str) -> bool:
-        """Return whether there is something at an address: everything there is a file."""
+        """Return whether there is something at an address: everything is a file."""
         return self.exists(path)
 
     def isdir(self, path: str) -> bool:  # noqa: ARG002
-        """Return False: addresses are no folders."""
+        """Return False: there are no folders."""
         return False
 
     def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
-        """List one file: the web has no folders to list."""
+        """List the one file at an address."""
         return [self.info(path)] if detail else [path]
 
     def cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **_: Any
     ) -> bytes:
-        """Read a file, or the bytes of it from one position to another."""
+        """Read a file, or a range of its bytes."""
         if start is None and end is None:
-            return self._ask("GET", path).body
+            return self._send("GET", path).body
         if (start or 0) < 0 or (end or 0) < 0:
-            return self._ask("GET", path).body[start:end]
+            return self._send("GET", path).body[start:end]
         last = "" if end is None else str(end - 1)
-        response = self._ask("GET", path, ("Range", f"bytes={start or 0}-{last}"))
+        response = self._send("GET", path, ("Range", f"bytes={start or 0}-{last}"))
         return response.body if response.status == 206 else response.body[start:end]
 
     def get_file(self, rpath: str, lpath: Any, **_: Any) -> None:
         """Save a file."""
-        body = self._ask("GET", rpath).body
+        body = self._send("GET", rpath).body
         if hasattr(lpath, "write"):
             lpath.write(body)
             return
@@ -115,4 +115,4 @@ class BrowserHTTPFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def _open(self, path: str, mode: str = "rb", **_: Any) -> io.BytesIO:
         if mode != "rb":
             raise ValueError("files on the web can only be read")
-        return io.BytesIO(self._ask("GET", path).body)
+        return io.BytesIO(self._send("GET", path).body)

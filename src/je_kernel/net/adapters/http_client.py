@@ -1,4 +1,4 @@
-"""`http.client`: its connections use the browser's network."""
+"""Adapt `http.client`: its connections use the browser's network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["adapt"]
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Give the connections of `http.client` a socket of ours."""
+    """Replace the sockets of `http.client`."""
     if not hasattr(module, "HTTPSConnection"):
         _add_https(module, patches)
     patches.set(module.HTTPConnection, "connect", _connect)
@@ -23,14 +23,14 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
 def _connect(connection: HTTPConnection) -> None:
     """Connect to the host over the browser's network."""
-    # A kernel that starts has no use for the transport yet.
+    # The start of a kernel does not need the transport.
     from je_kernel.net.connection import connect
 
     connect(connection)
 
 
 def _add_https(module: ModuleType, patches: Patches) -> None:
-    """Add what `http.client` leaves out where Python has no ``ssl``: the browser has its own."""
+    """Add what `http.client` leaves out if Python has no ``ssl``; the browser has TLS."""
 
     class HTTPSConnection(module.HTTPConnection):  # type: ignore[name-defined,misc]
         default_port = module.HTTPS_PORT

@@ -1,6 +1,7 @@
-"""`httpx`: both its transports are ours, the asynchronous one without blocking the kernel.
+"""Adapt `httpx`: its synchronous and its asynchronous transport use ours.
 
-A transport is not told whether its answer is to be streamed: it has to ask the client.
+A transport does not learn whether its response is streamed: the client's ``send`` passes
+it in a context variable.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _streamed: ContextVar[bool] = ContextVar("streamed", default=False)
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Send what `httpx` sends through our transport."""
+    """Replace the transports of `httpx`."""
     send_theirs = module.Client.send
     send_async_theirs = module.AsyncClient.send
 
@@ -66,31 +67,31 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         async def aclose(self) -> None:
             self._body.close()
 
-    def handle_request(_self: Any, asked: Any) -> Any:
+    def handle_request(_self: Any, sent: Any) -> Any:
         def translate(error: errors.NetworkError) -> errors.NetworkError:
-            return _as_httpx(module, error, asked)
+            return _as_httpx(module, error, sent)
 
-        request = _request_of(asked, b"".join(asked.stream))
+        request = _request_of(sent, b"".join(sent.stream))
         try:
             if not _streamed.get():
-                return _response_for(module, asked, transport.send(request))
+                return _response_for(module, sent, transport.send(request))
             head, body = streaming.open_stream(request, translate)
         except errors.NetworkError as error:
             raise translate(error) from None
-        return _response_for(module, asked, head, Streamed(body))
+        return _response_for(module, sent, head, Streamed(body))
 
-    async def handle_async_request(_self: Any, asked: Any) -> Any:
+    async def handle_async_request(_self: Any, sent: Any) -> Any:
         def translate(error: errors.NetworkError) -> errors.NetworkError:
-            return _as_httpx(module, error, asked)
+            return _as_httpx(module, error, sent)
 
-        request = _request_of(asked, b"".join([part async for part in asked.stream]))
+        request = _request_of(sent, b"".join([part async for part in sent.stream]))
         try:
             if not _streamed.get():
-                return _response_for(module, asked, await transport.send_async(request))
+                return _response_for(module, sent, await transport.send_async(request))
             head, body = await streaming.open_stream_async(request, translate)
         except errors.NetworkError as error:
             raise translate(error) from None
-        return _response_for(module, asked, head, Streamed(body))
+        return _response_for(module, sent, head, Streamed(body))
 
     patches.set(module.Client, "send", send)
     patches.set(module.AsyncClient, "send", send_async)
@@ -113,23 +114,23 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
 
 def _nothing(*_: Any, **__: Any) -> None:
-    """Open and close nothing: connections, certificates and proxies are the browser's."""
+    """Do nothing: the browser manages connections, certificates and proxies."""
 
 
 async def _nothing_async(*_: Any, **__: Any) -> None:
     await asyncio.sleep(0)
 
 
-def _request_of(asked: Any, body: bytes) -> Request:
-    timeouts = asked.extensions.get("timeout", {})
-    headers = tuple((name.decode("latin-1"), v.decode("latin-1")) for name, v in asked.headers.raw)
-    return Request(asked.method, str(asked.url), headers, body or None, timeouts.get("read"))
+def _request_of(sent: Any, body: bytes) -> Request:
+    timeouts = sent.extensions.get("timeout", {})
+    headers = tuple((name.decode("latin-1"), v.decode("latin-1")) for name, v in sent.headers.raw)
+    return Request(sent.method, str(sent.url), headers, body or None, timeouts.get("read"))
 
 
-def _response_for(module: ModuleType, asked: Any, response: Response, stream: Any = None) -> Any:
-    if response.url != str(asked.url):
-        # The client takes the address of a response from its request.
-        asked.url = module.URL(response.url)
+def _response_for(module: ModuleType, sent: Any, response: Response, stream: Any = None) -> Any:
+    if response.url != str(sent.url):
+        # The URL of a response is that of its request.
+        sent.url = module.URL(response.url)
     return module.Response(
         response.status,
         headers=list(response.headers),
@@ -141,11 +142,11 @@ def _response_for(module: ModuleType, asked: Any, response: Response, stream: An
     )
 
 
-def _as_httpx(module: ModuleType, error: errors.NetworkError, asked: Any) -> errors.NetworkError:
+def _as_httpx(module: ModuleType, error: errors.NetworkError, sent: Any) -> errors.NetworkError:
     if isinstance(error, errors.TimedOutError):
-        return errors.combined(error, module.ReadTimeout, request=asked)
+        return errors.combined(error, module.ReadTimeout, request=sent)
     if isinstance(error, errors.BrokenOffError):
-        return errors.combined(error, module.RemoteProtocolError, request=asked)
+        return errors.combined(error, module.RemoteProtocolError, request=sent)
     if isinstance(error, errors.BadAddressError):
-        return errors.combined(error, module.UnsupportedProtocol, request=asked)
-    return errors.combined(error, module.ConnectError, request=asked)
+        return errors.combined(error, module.UnsupportedProtocol, request=sent)
+    return errors.combined(error, module.ConnectError, request=sent)

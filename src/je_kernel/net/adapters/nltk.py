@@ -1,6 +1,7 @@
-"""NLTK warns of addresses inside of a school's network, and takes each name for one of them.
+"""Adapt NLTK: no warning that a host is in a private network.
 
-A browser tells no program which address a name has; Pyodide makes one up.
+NLTK resolves the host name. A browser does not resolve names for programs, and Pyodide
+invents an address.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ __all__ = ["adapt"]
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Have NLTK judge no name by an address that is made up."""
+    """Make NLTK resolve no host name."""
     patches.set(module, "_resolve_hostname", _no_addresses)
 
 

@@ -1,4 +1,4 @@
-"""pyodide-http: a lesson that calls it, before or after us, changes nothing for the worse."""
+"""Adapt pyodide-http: undo its patches, and make its functions do nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["adapt"]
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Take back what pyodide-http has patched, and let it patch nothing more."""
+    """Undo the patches of pyodide-http, and disable its functions."""
     _restore_urllib()
     _restore_requests()
     for name in ("patch_all", "patch_urllib", "patch_requests"):
@@ -22,7 +22,7 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
 
 def _nothing_to_patch(*_: Any, **__: Any) -> None:
-    """Do nothing: je-kernel has given Python's libraries the network already."""
+    """Do nothing: je-kernel has adapted the libraries already."""
 
 
 def _restore_urllib() -> None:
@@ -33,24 +33,29 @@ def _restore_urllib() -> None:
     import urllib.request
     from types import FunctionType
 
-    # It keeps no originals: they are read again from where Python has them.
+    # It keeps no originals: they come from a fresh copy of the module.
     spec = importlib.util.find_spec("urllib.request")
     assert spec is not None and spec.loader is not None
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
 
-    def at_home(function: FunctionType) -> FunctionType:
-        home = vars(urllib.request)
+    def moved(function: FunctionType) -> FunctionType:
+        namespace = vars(urllib.request)
         copy = FunctionType(
-            function.__code__, home, function.__name__, function.__defaults__, function.__closure__
+            function.__code__,
+            namespace,
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
         )
         copy.__kwdefaults__ = function.__kwdefaults__
         copy.__qualname__ = function.__qualname__
         copy.__doc__ = function.__doc__
         return copy
 
-    urllib.request.urlopen = at_home(fresh.urlopen)
-    urllib.request.OpenerDirector.open = at_home(fresh.OpenerDirector.open)  # type: ignore[method-assign]
+    urllib.request.urlopen = moved(fresh.urlopen)
+    opener: Any = urllib.request.OpenerDirector
+    opener.open = moved(fresh.OpenerDirector.open)
     patcher._IS_PATCHED = False
 
 

@@ -1,7 +1,7 @@
-"""`requests`: the final address, whole timeouts, and errors that explain.
+"""Adapt `requests`: the final URL, complete timeouts, and errors with an explanation.
 
-It sends by `urllib3`, which has a backend for browsers since its version 2.2. With
-an older one, our transport takes the place of its connections.
+It sends by `urllib3`, which has a backend for browsers since its version 2.2. With an
+older one, the adapter of `requests` uses our transport directly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from je_kernel import errors
 from je_kernel.net import transport
-from je_kernel.net.adapters.urllib3 import WANTED, Wanted, body_of
+from je_kernel.net.adapters.urllib3 import SEND_OPTIONS, SendOptions, body_of
 from je_kernel.net.message import Request
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ __all__ = ["adapt"]
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Tell `requests.adapters` what the browser knows."""
-    send_theirs = module.HTTPAdapter.send if _has_backend() else _send_without_urllib3
-    build_theirs = module.HTTPAdapter.build_response
+    """Patch the adapter of `requests`."""
+    original_send = module.HTTPAdapter.send if _has_backend() else _send_without_urllib3
+    original_build_response = module.HTTPAdapter.build_response
 
     def send(
         self: Any,
@@ -39,19 +39,19 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         def translate(error: errors.NetworkError) -> Exception:
             return _as_requests(module, error, request)
 
-        before = WANTED.set(Wanted(stream, _seconds_to_read(timeout), translate))
+        before = SEND_OPTIONS.set(SendOptions(stream, _seconds_to_read(timeout), translate))
         try:
-            return send_theirs(self, request, stream, timeout, *args, **kwargs)
+            return original_send(self, request, stream, timeout, *args, **kwargs)
         except OSError as error:  # every exception of requests is one
             ours = _ours_in(error)
             if ours is None:
                 raise
             raise _as_requests(module, ours, request) from None
         finally:
-            WANTED.reset(before)
+            SEND_OPTIONS.reset(before)
 
     def build_response(self: Any, req: Any, resp: Any) -> Any:
-        response = build_theirs(self, req, resp)
+        response = original_build_response(self, req, resp)
         response.url = getattr(resp, "url", None) or response.url
         return response
 
@@ -70,8 +70,8 @@ def _send_without_urllib3(
 
     headers = tuple(request.headers.items())
     body = body_of(request.body)
-    asked = Request(request.method, request.url, headers, body, _seconds_to_read(timeout))
-    response = transport.send(asked)
+    timeout = _seconds_to_read(timeout)
+    response = transport.send(Request(request.method, request.url, headers, body, timeout))
     raw = HTTPResponse(
         body=io.BytesIO(response.body),
         headers=dict(response.headers),
@@ -92,17 +92,17 @@ def _seconds_to_read(timeout: Any) -> float | None:
 
 
 def _ours_in(error: BaseException) -> errors.NetworkError | None:
-    """Find our error among those that `urllib3` and `requests` have wrapped around it."""
-    waiting: list[Any] = [error]
+    """Return our error that `urllib3` and `requests` have wrapped, or None."""
+    pending: list[Any] = [error]
     seen: set[int] = set()
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, errors.NetworkError):
-            return found
-        if isinstance(found, BaseException) and id(found) not in seen:
-            seen.add(id(found))
-            waiting += [*found.args, getattr(found, "reason", None)]
-            waiting += [found.__cause__, found.__context__]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, errors.NetworkError):
+            return each
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            pending += [*each.args, getattr(each, "reason", None)]
+            pending += [each.__cause__, each.__context__]
     return None
 
 

@@ -1,7 +1,7 @@
-"""`urllib3`: its own browser backend, with our transport in place of its requests.
+"""Adapt `urllib3`: its backend for browsers uses our transport.
 
-What `urllib3` does above its connections (pools, retries, responses) is its own.
-A response that is to be streamed is read piece by piece, as it comes.
+Everything above the connections (pools, retries, responses) is unchanged. A streamed
+response is read piece by piece.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from je_kernel.net.message import Response
     from je_kernel.net.patches import Patches
 
-__all__ = ["WANTED", "Wanted", "adapt", "body_of"]
+__all__ = ["SEND_OPTIONS", "SendOptions", "adapt", "body_of"]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a library above knows of the request that it has `urllib3` send.
+class SendOptions:
+    """Options that a library above `urllib3` knows of the request being sent.
 
     Parameters
     ----------
     streamed
-        Whether the response is to be read piece by piece as it comes.
+        Whether the response is read piece by piece.
     timeout
-        Seconds to wait for what is to be read, if that is known: a connection
-        is told only how long to wait before it is made.
+        The read timeout in seconds, if it is known: a connection knows only the connect
+        timeout.
     translate
-        Makes an error that comes up while a streamed body is read one of that
-        library; without it, it is one of `urllib3`.
+        Converts an error while a streamed body is read into one of that library; by
+        default it becomes one of `urllib3`.
     """
 
     streamed: bool = True
@@ -45,35 +45,35 @@ class Wanted:
     translate: Callable[[errors.NetworkError], Exception] | None = None
 
 
-WANTED: ContextVar[Wanted] = ContextVar("wanted", default=Wanted())  # noqa: B039 (it is frozen)
-"""What is wanted of the request being sent; whoever sends one can set it."""
+SEND_OPTIONS: ContextVar[SendOptions] = ContextVar("send_options", default=SendOptions())  # noqa: B039 (it is frozen)
+"""The options of the request being sent."""
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Have the connections of ``urllib3.contrib.emscripten`` use our transport."""
-    response_theirs = module.EmscriptenHTTPConnection.getresponse
+    """Patch the connections of ``urllib3.contrib.emscripten``."""
+    original_getresponse = module.EmscriptenHTTPConnection.getresponse
 
-    def send_request(asked: Any) -> Any:
+    def send_request(sent: Any) -> Any:
         try:
-            response = transport.send(_request_of(asked))
+            response = transport.send(_request_of(sent))
         except errors.TimedOutError as error:
-            # Any OSError is taken for a broken connection; this is a timeout to urllib3 as well.
+            # urllib3 takes any OSError for a broken connection; this one is a timeout.
             raise module.TimeoutError(str(error)) from error
-        return _response_for(module, asked, response, response.body)
+        return _response_for(module, sent, response, response.body)
 
-    def send_streaming_request(asked: Any) -> Any:
-        wanted = WANTED.get()
-        if not wanted.streamed:
+    def send_streaming_request(sent: Any) -> Any:
+        options = SEND_OPTIONS.get()
+        if not options.streamed:
             return None  # urllib3 then calls send_request
         try:
-            head, body = streaming.open_file(_request_of(asked), wanted.translate or _as_urllib3)
+            head, body = streaming.open_file(_request_of(sent), options.translate or _as_urllib3)
         except errors.TimedOutError as error:
             raise module.TimeoutError(str(error)) from error
-        return _response_for(module, asked, head, body)
+        return _response_for(module, sent, head, body)
 
     def getresponse(self: Any) -> Any:
         internal = self._response
-        response = response_theirs(self)
+        response = original_getresponse(self)
         response.reason = getattr(internal, "reason", None) or ""
         return response
 
@@ -82,15 +82,15 @@ def adapt(module: ModuleType, patches: Patches) -> None:
     patches.set(module.EmscriptenHTTPConnection, "getresponse", getresponse)
 
 
-def _request_of(asked: Any) -> Request:
-    timeout = WANTED.get().timeout or asked.timeout or None
-    # urllib3 writes out every port.
-    url = without_default_port(asked.url)
-    return Request(asked.method, url, tuple(asked.headers.items()), body_of(asked.body), timeout)
+def _request_of(sent: Any) -> Request:
+    timeout = SEND_OPTIONS.get().timeout or sent.timeout or None
+    # urllib3 writes every port.
+    url = without_default_port(sent.url)
+    return Request(sent.method, url, tuple(sent.headers.items()), body_of(sent.body), timeout)
 
 
 def body_of(body: Any) -> bytes | None:
-    """Return the bytes of a request's body, in whatever way it is given."""
+    """Return the bytes of a request's body, which may be of any type that `urllib3` accepts."""
     if body is None or isinstance(body, bytes):
         return body
     if isinstance(body, str):
@@ -102,14 +102,14 @@ def body_of(body: Any) -> bytes | None:
     return b"".join(part.encode() if isinstance(part, str) else part for part in body)
 
 
-def _response_for(module: ModuleType, asked: Any, response: Response, body: Any) -> Any:
-    # The backend takes the address of a response from its request.
-    asked.url = response.url
+def _response_for(module: ModuleType, sent: Any, response: Response, body: Any) -> Any:
+    # The URL of a response is that of its request.
+    sent.url = response.url
     made = module.EmscriptenResponse(
         status_code=response.status,
         headers=dict(response.headers),
         body=body,
-        request=asked,
+        request=sent,
     )
     made.reason = response.reason
     return made

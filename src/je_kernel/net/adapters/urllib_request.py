@@ -1,4 +1,4 @@
-"""`urllib.request`: it says in words what an error status means, and always knows https."""
+"""Adapt `urllib.request`: errors of HTTP statuses with an explanation, and https."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["adapt"]
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Explain the statuses that `urllib.request` raises."""
+    """Patch the handlers of `urllib.request`."""
     patches.set(module.HTTPDefaultErrorHandler, "http_error_default", _http_error_default)
     if not hasattr(module, "HTTPSHandler"):
         patches.set(module, "HTTPSHandler", _https_handler(module))
@@ -21,14 +21,14 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
 def _http_error_default(handler: Any, req: Any, fp: Any, code: int, msg: str, hdrs: Any) -> Any:
     """Raise the error of a status, with its explanation."""
-    # A kernel that starts has nothing to explain yet.
+    # The start of a kernel does not need the messages.
     from je_kernel.net.status_messages import http_error_default
 
     return http_error_default(handler, req, fp, code, msg, hdrs)
 
 
 def _https_handler(module: ModuleType) -> type:
-    """Make the handler that is left out where Python has no ``ssl``."""
+    """Return the handler that `urllib.request` leaves out if Python has no ``ssl``."""
     import http.client
 
     class HTTPSHandler(module.AbstractHTTPHandler):  # type: ignore[name-defined,misc]
