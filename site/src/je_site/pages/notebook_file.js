@@ -1,5 +1,6 @@
 // From the bytes of a file to a notebook that JupyterLab opens, or to what is wrong with it.
 
+import { megabytes } from './sizes.js';
 import { UserError } from './user_error.js';
 import { upgraded } from './old_notebooks.js';
 
@@ -98,9 +99,8 @@ function damaged(how) {
 }
 
 function tooLarge(size) {
-  const megabytes = Math.round(size / 1e6);
   return new UserError(
-    `It has ${megabytes} MB, and a browser keeps at most ${LARGEST / 1e6} MB in one file. Open it where it was ` +
+    `It has ${megabytes(size)}, and a browser keeps at most ${megabytes(LARGEST)} in one file. Open it where it was ` +
       'made, clear the outputs of its cells, save it and upload it again.',
   );
 }
