@@ -136,42 +136,12 @@ def build(
     ----------
     output
         The folder. An existing site is replaced when the new one is complete.
-    contents
-        Files and folders for the site's file browser. By default the demo's.
-    pyodide
-        ``local``: the site serves Pyodide itself. ``cdn``: as JupyterLite does by
-        default. None: what the project in `lite_dir` says, or else ``local``.
-    env
-        Environment variables of the kernel.
-    packages
-        Further packages that the site should have, as pip's requirements.
-    preload
-        Packages of the site that every kernel loads as it starts.
-    lock
-        The site's own lock. None: ``je-kernel.lock`` in `lite_dir`, or else in the
-        first folder of contents.
-    wheels
-        Further wheels to serve.
-    pypi
-        Whether ``%pip install`` may ask PyPI. By default only with ``cdn``.
-    compiled
-        Whether to compile the Python of the wheels ahead of time.
-    lite_dir
-        A JupyterLite project whose configuration the site should have.
-    front_page
-        Whether our landing page is the front page of the site. By default what the
-        project in `lite_dir` says, and yes where there is none.
+    contents, pyodide, env, packages, wheels, pypi, compiled, lite_dir
+        See `BuildOptions`; paths may be text.
+    front_page, preload, lock, snapshot, snapshot_packages, offline
+        See `BuildOptions`.
     quiet
         Whether to show no progress.
-    snapshot
-        Whether to make the memory snapshot from which kernels start. By default what
-        the project in `lite_dir` says, and yes where there is none.
-    snapshot_packages
-        Packages that a second, larger snapshot has imported as well; none for no such
-        snapshot. None: what the project says.
-    offline
-        Whether browsers keep what was used of the site, so that it works without a
-        network. By default what the project in `lite_dir` says, and yes where there is none.
 
     Returns
     -------

@@ -1,10 +1,10 @@
-// From the bytes of a file to a notebook that JupyterLab opens, or to what is wrong with it.
+// Reads a notebook from the bytes of a file, or explains why it is not one.
 
 import { megabytes } from './sizes.js';
 import { UserError } from './user_error.js';
 import { upgraded } from './old_notebooks.js';
 
-// Chromium refuses to keep values above 133 MB, and a notebook takes more room there than here.
+// Chromium refuses values above 133 MB, and a stored notebook is larger than its file.
 const LARGEST = 90_000_000; // bytes
 const FIRST_WITH_IDS = 5; // of format 4
 const CELL_TYPES = ['code', 'markdown', 'raw'];

@@ -1,5 +1,5 @@
-// What the landing page says of using the site without a network, and the button that has the
-// site's service worker keep all of it.
+// The part of the landing page on use without a network, and its button, which makes the service
+// worker cache the whole site.
 
 import { megabytes } from './sizes.js';
 
