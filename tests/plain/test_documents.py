@@ -37,3 +37,11 @@ def test_the_readme_gives_two_commands_and_both_are_there():
     commands = re.findall(r"^bash (\S+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert commands == ["tools/serve", "tools/test"]
     assert all((ROOT / command).exists() for command in commands)
+
+
+def test_every_file_that_the_index_of_the_architecture_names_exists():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    index = text.partition("## Where is it?")[2].partition("\n## ")[0]
+    files = re.findall(r"^\| .+ \| `([^`]+)` \|$", index, re.MULTILINE)
+    assert len(files) >= 40
+    assert [file for file in files if not (ROOT / file).is_file()] == []

@@ -119,5 +119,5 @@ def test_an_old_node_is_none(tmp_path, monkeypatch, version, usable):
 
 
 def test_what_node_says_becomes_one_sentence():
-    said = bytecode._node_output("x" * 100_000 + "\nTypeError: no such thing\n    at y", 1)
+    said = bytecode._node_error("x" * 100_000 + "\nTypeError: no such thing\n    at y", 1)
     assert said == "Pyodide in Node could not compile the wheels: TypeError: no such thing."

@@ -86,7 +86,7 @@ def test_every_browser_keeps_the_beginnings_and_lessons_before_data(site, monkey
     beginnings = ["api/contents/all.json", "index.html"]
     lessons = ["files/b.ipynb", "files/a.ipynb", "files/small.csv"]
     assert listed(site)["always"] == [*beginnings, *lessons]
-    monkeypatch.setattr("je_site.offline._MOST_OF_LESSONS", 150)
+    monkeypatch.setattr("je_site.offline._MAX_LESSONS_SIZE", 150)
     install(site)
     assert listed(site)["always"] == [*beginnings, "files/b.ipynb"]
 

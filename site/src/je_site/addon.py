@@ -1,6 +1,6 @@
-"""The addon by which ``jupyter lite build`` puts je-kernel into a site.
+"""The addon of ``jupyter lite build`` that puts je-kernel into a site.
 
-To install je-kernel-site is all it takes. The options are traitlets, for
+Installing je-kernel-site enables it. Its options are traitlets, set in
 ``jupyter_lite_config.json``::
 
     {"JeKernelAddon": {"pyodide": "cdn", "env": {"JE_KERNEL_LOG_LEVEL": "info"}}}
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ERROR_MARK", "JeKernelAddon"]
 
-#: What stands before our own error in JupyterLite's log.
+#: The prefix of the addon's errors in JupyterLite's log.
 ERROR_MARK = "[je-kernel] "
 
-#: The addons that write the kernel's settings, and list the front ends, before us.
+#: Addons that must run before: they write the kernel's settings, and list the front ends.
 _BEFORE = ("jupyterlite-pyodide-kernel-", "federated_extensions")
 
 
@@ -133,11 +133,13 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
     ).tag(config=True)
 
     def status(self, manager: LiteManager) -> Iterator[dict[str, Any]]:  # noqa: ARG002
-        """Say what a build would do."""
-        yield self.task(name="je-kernel", actions=[lambda: print(f"    je-kernel: {self._said()}")])
+        """Print what a build would do."""
+        yield self.task(
+            name="je-kernel", actions=[lambda: print(f"    je-kernel: {self._summary()}")]
+        )
 
     def post_build(self, manager: LiteManager) -> Iterator[dict[str, Any]]:
-        """Install je-kernel, after the kernel's own addons have had their say.
+        """Install je-kernel, after the kernel's own addons.
 
         The task is never up to date: other addons rewrite ``jupyter-lite.json`` in
         every build. What takes time is kept in the cache, by content.
@@ -147,7 +149,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
         yield self.task(
             name="install",
             doc="add je-kernel, its lock and the kernel's settings",
-            actions=[(self._guarded, [self._install])],
+            actions=[(self._run_action, [self._install])],
             task_dep=list(self._tasks_before(manager)),
             uptodate=[False],
         )
@@ -155,7 +157,7 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
         yield self.task(
             name="offline",
             doc="list the files of the site for its service worker",
-            actions=[(self._guarded, [self._finish])],
+            actions=[(self._run_action, [self._install_offline])],
             task_dep=[
                 f"{prefix}post_build:{prefix}je-kernel:install",
                 *self._tasks_before(manager, all_others=True),
@@ -169,13 +171,13 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             yield self.task(
                 name="lock",
                 doc="ensure that the lock names what is in the site",
-                actions=[(self._guarded, [check, manager.output_dir])],
+                actions=[(self._run_action, [check, manager.output_dir])],
             )
 
     def _tasks_before(self, manager: LiteManager, *, all_others: bool = False) -> Iterator[str]:
-        """Name the tasks that write what we change, or all of others.
+        """Name the tasks that write files which the addon changes, or all tasks of others.
 
-        Addons run in the order of their names, in which we come first.
+        Addons run in the order of their names, in which this one is first.
         """
         prefix = manager.task_prefix
         for name, addon in manager._addons.items():
@@ -192,13 +194,13 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             install_manifest(self.manager.output_dir)
             upgrade_notebooks(self.manager.output_dir, reporter)
 
-    def _finish(self) -> None:
-        """Do what comes after all else that is written into the site."""
+    def _install_offline(self) -> None:
+        """Make the site available offline, after all files are written."""
         with progress_reporter() as reporter:
             install_offline(self.manager.output_dir, reporter, wanted=self.offline)
 
-    def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
-        """Do something; tell doit whether it worked, and the person why not."""
+    def _run_action(self, action: Callable[..., None], *arguments: Any) -> bool:
+        """Run an action; log its error, and return whether it succeeded, as doit expects."""
         try:
             action(*arguments)
         except SiteError as error:
@@ -223,11 +225,9 @@ class JeKernelAddon(BaseAddon):  # type: ignore[misc]
             pypi=self.pypi,
             compiled=self.compile,
             snapshot=self.snapshot,
-            snapshot_packages=None
-            if self.snapshot_packages is None
-            else tuple(self.snapshot_packages),
-            added=site_lock_for_build(lite_dir / self.lock, needs, reporter),
+            snapshot_packages=self.snapshot_packages,
+            site_lock=site_lock_for_build(lite_dir / self.lock, needs, reporter),
         )
 
-    def _said(self) -> str:
+    def _summary(self) -> str:
         return f"{self.pyodide} Pyodide" if self.enabled else "disabled"

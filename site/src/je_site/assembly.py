@@ -1,7 +1,7 @@
 """Assembles a Pyodide distribution in the cache: the core, and every wheel.
 
-Whatever is in the cache, verified, is not fetched again; so a build that was
-stopped goes on where it was, and with a full cache no network is needed.
+Verified files in the cache are not fetched again: a build that was stopped continues where
+it was, and with a full cache it needs no network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pyodide_lock.utils import parse_top_level_import_name
 from je_site.bytecode import compile_wheels
 from je_site.cache import (
     cache_folder,
-    full_disk_is_an_assembly_error,
+    disk_errors_as_assembly_errors,
     is_verified,
     sha256_of,
     sweep_leftovers,
@@ -79,7 +79,7 @@ class Package:
     sha256
         Of that file, in hexadecimal.
     original
-        The wheel as it came, where `path` is a compiled one: it has the front end too.
+        The original wheel, where `path` is a compiled one. It has the front end as well.
     """
 
     name: str
@@ -102,20 +102,20 @@ def assemble(
     with_tests: bool = False,
     compiled: bool = True,
 ) -> tuple[Path, tuple[Package, ...]]:
-    """Fetch whatever is missing of a distribution.
+    """Fetch the missing files of a distribution, and return all of it.
 
     Parameters
     ----------
     lock
-        What it consists of.
+        The lock of the distribution.
     reporter
         Where to show progress.
     extra_wheels
-        Wheels of the deployer, to add.
+        Wheels of the deployer.
     without
-        Names of locked packages to leave out, because they are there already.
+        Names of locked packages to leave out.
     with_tests
-        Whether to add what only this project's tests need.
+        Whether to add packages that only this project's tests need.
     compiled
         Whether to compile the Python of the wheels ahead of time.
 
@@ -124,12 +124,12 @@ def assemble(
     core : pathlib.Path
         Folder of Pyodide itself.
     packages : tuple of Package
-        Everything else, sorted by name.
+        All packages, sorted by name.
 
     Raises
     ------
     AssemblyError
-        When something cannot be had, or is not what the lock means.
+        When a file cannot be fetched, or differs from the locked one.
     """
     sweep_leftovers()
     core = assemble_core(lock.core, reporter)
@@ -145,10 +145,10 @@ def assemble(
 
 
 def _without_cycles(packages: Mapping[str, Package]) -> tuple[Package, ...]:
-    """Take what closes a circle out of `depends`, and sort by name.
+    """Remove dependency cycles, and sort by name.
 
-    Pyodide installs a package after those that it depends on, and waits for ever where
-    two depend on each other. What is left out is loaded when it is imported.
+    Pyodide installs a package after its dependencies, and waits for ever where two
+    packages depend on each other. A dependency that is removed is loaded when imported.
     """
     depends = {name: [*packages[name].depends] for name in sorted(packages)}
     while True:
@@ -180,7 +180,7 @@ def assemble_core(core: Core, reporter: Reporter) -> Path:
     Raises
     ------
     AssemblyError
-        When it cannot be had, or is another.
+        When it cannot be fetched, or differs from the locked one.
     """
     folder = cache_folder() / "core" / f"{core.npm}-{core.version}"
     if _has_core(folder, core):
@@ -207,17 +207,17 @@ def _has_core(folder: Path, core: Core) -> bool:
 
 
 def _put_core(unpacked: Path, folder: Path, core: Core) -> str | None:
-    """Move verified files into the cache; say what is wrong with them otherwise."""
+    """Move verified files into the cache; return what is wrong with them, if anything."""
     for name, sha256 in core.files.items():
         if not (unpacked / name).is_file() or sha256_of(unpacked / name) != sha256:
             return f"its {name} is not the file that the lock means"
-    with full_disk_is_an_assembly_error(folder):
+    with disk_errors_as_assembly_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for file in unpacked.iterdir():
             file.replace(folder / file.name)
     for name in core.files:
         if name.endswith((".wasm", ".mjs", ".js")):
-            gzipped(folder / name)  # So that nobody who opens a site waits for it.
+            gzipped(folder / name)  # Compressed now, not when the first page is opened.
     return None
 
 
@@ -264,32 +264,32 @@ def _empty_package(wheel: Wheel) -> Package:
 
 
 def _fetch(lock: DistributionLock, wheels: Iterable[Wheel], reporter: Reporter) -> list[Wheel]:
-    """Fetch wheels; return the optional ones that no source has."""
+    """Fetch wheels; return the optional ones that are not available."""
     missing, problems = fetch_wheels(lock, wheels, reporter)
-    _complain([wheel for wheel in missing if not wheel.optional], problems)
+    _raise_for_required([wheel for wheel in missing if not wheel.optional], problems)
     return missing
 
 
 def fetch_wheels(
     lock: DistributionLock, wheels: Iterable[Wheel], reporter: Reporter
 ) -> tuple[list[Wheel], list[str]]:
-    """Ask each source in turn for what the cache does not have.
+    """Fetch the wheels that the cache does not have, from each source in turn.
 
     Parameters
     ----------
     lock
-        What the wheels belong to.
+        The lock of the wheels.
     wheels
-        What is wanted.
+        The wheels.
     reporter
         Where to show progress.
 
     Returns
     -------
     missing : list of Wheel
-        What no source has.
+        The wheels that no source has.
     problems : list of str
-        Why: half a sentence for each source.
+        The reasons: half a sentence for each source.
     """
     missing = [w for w in wheels if not is_verified(cached_wheel(w), w.sha256)]
     problems: list[str] = []
@@ -299,7 +299,7 @@ def fetch_wheels(
         return [wheel for wheel in missing if wheel.name not in fetched.paths]
 
     missing = after(wheels_from_release(lock, missing, reporter))
-    # What PyPI has by itself is small; the mirror is large. Both at once.
+    # The wheels on PyPI are small, and the mirror is large: both are fetched at once.
     mirrored = [wheel for wheel in missing if PYPI not in wheel.sources]
     with ThreadPoolExecutor(2) as pool:
         sources = (
@@ -313,7 +313,7 @@ def fetch_wheels(
     return missing, problems
 
 
-def _complain(missing: Sequence[Wheel], problems: Sequence[str]) -> None:
+def _raise_for_required(missing: Sequence[Wheel], problems: Sequence[str]) -> None:
     if not missing:
         return
     names = ", ".join(wheel.file_name for wheel in missing[:3])
@@ -325,12 +325,12 @@ def _complain(missing: Sequence[Wheel], problems: Sequence[str]) -> None:
 
 
 def kernel_packages(lock: DistributionLock) -> tuple[Package, ...]:
-    """Describe the packages whose wheels the installed JupyterLite kernel carries.
+    """Return the packages of the installed JupyterLite kernel.
 
     Parameters
     ----------
     lock
-        Names them.
+        The lock that names them.
 
     Returns
     -------
@@ -340,7 +340,7 @@ def kernel_packages(lock: DistributionLock) -> tuple[Package, ...]:
     Raises
     ------
     AssemblyError
-        When one is missing.
+        When one is not installed.
     """
     return tuple(
         Package(
@@ -356,12 +356,12 @@ def kernel_packages(lock: DistributionLock) -> tuple[Package, ...]:
 
 
 def own_packages(lock: DistributionLock, extra_wheels: Sequence[Path] = ()) -> tuple[Package, ...]:
-    """Describe je-kernel itself, and the deployer's own wheels.
+    """Return je-kernel itself, and the packages of the deployer's wheels.
 
     Parameters
     ----------
     lock
-        What they are added to.
+        The lock that they complete.
     extra_wheels
         Wheels of the deployer.
 
@@ -381,7 +381,7 @@ def own_packages(lock: DistributionLock, extra_wheels: Sequence[Path] = ()) -> t
 
 
 def _package_of(path: Path, lock: DistributionLock) -> Package:
-    """Describe a wheel by its own metadata."""
+    """Return the package of a wheel, from its metadata."""
     try:
         metadata = get_metadata(str(path))
     except (OSError, ValueError, zipfile.BadZipFile) as error:

@@ -11,20 +11,21 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from je_site.addon import ERROR_MARK
 from je_site.assembly import assemble
-from je_site.cache import atomic_write, cache_folder, full_disk_is_an_assembly_error, sha256_of
+from je_site.cache import atomic_write, cache_folder, disk_errors_as_assembly_errors, sha256_of
 from je_site.errors import BuildError
 from je_site.lesson_packages import SiteNeeds, site_lock_for_build
+from je_site.lessons import files_in
 from je_site.lock import locks_folder, read_lock
 from je_site.own_wheel import own_wheel
 from je_site.progress import progress_reporter
@@ -32,19 +33,19 @@ from je_site.site_lock import LOCK_NAME, merge_site_lock, site_lock_path
 from je_site.site_record import RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["BuildOptions", "build", "build_if_needed", "build_site", "default_contents"]
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What a site is built of.
+    """The options of a build.
 
     Attributes
     ----------
     contents
-        Files and folders for the site's file browser. None: the demo's.
+        Files and folders for the site's file browser. None for the demo's.
     pyodide
         ``local``: the site serves Pyodide itself. ``cdn``: as JupyterLite does by
         default. None: what the project in `lite_dir` says, or else ``local``.
@@ -74,35 +75,38 @@ class BuildOptions:
     snapshot_packages
         Packages that a second, larger snapshot has imported as well; none for no such
         snapshot. None: what the project says.
+    offline
+        Whether browsers keep what was used of the site, so that it works without a
+        network. None: what the project in `lite_dir` says, and yes where there is none.
     """
 
-    contents: tuple[Path, ...] | None = None
+    contents: Sequence[Path] | None = None
     pyodide: Literal["local", "cdn"] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
-    packages: tuple[str, ...] = ()
+    packages: Sequence[str] = ()
     wheels: tuple[Path, ...] = ()
     pypi: bool | None = None
     compiled: bool = True
     lite_dir: Path | None = None
     front_page: bool | None = None
-    preload: tuple[str, ...] = ()
+    preload: Sequence[str] = ()
     lock: Path | None = None
     snapshot: bool | None = None
-    snapshot_packages: tuple[str, ...] | None = None
+    snapshot_packages: Sequence[str] | None = None
     offline: bool | None = None
 
     @property
     def site_lock_path(self) -> Path | None:
-        """Where the site's own lock is, or would be."""
+        """The path of the site's own lock, which need not exist."""
         beside = site_lock_path(self.lite_dir, self.contents or ())
         return self.lock or beside or (Path(LOCK_NAME) if self.packages else None)
 
     @property
     def needs(self) -> SiteNeeds:
-        """What the site needs of packages, as far as the project does not say it."""
+        """Where the site's requirements come from, besides the project's configuration."""
         files = () if self.lite_dir is None else (self.lite_dir / "files",)
         lessons = (*(self.contents or ()), *(path for path in files if path.is_dir()))
-        return SiteNeeds(lessons, self.packages, self.wheels)
+        return SiteNeeds(lessons, tuple(self.packages), self.wheels)
 
 
 def build(
@@ -124,50 +128,20 @@ def build(
     snapshot_packages: Sequence[str] | None = None,
     offline: bool | None = None,
 ) -> Path:
-    """Build a site, anew.
+    """Build a site.
 
     The signature is stable: tests and benchmarks of this project call it.
 
     Parameters
     ----------
     output
-        Where to; a site that is there is replaced, once the new one is whole.
-    contents
-        Files and folders for the site's file browser. By default the demo's.
-    pyodide
-        ``local``: the site serves Pyodide itself. ``cdn``: as JupyterLite does by
-        default. None: what the project in `lite_dir` says, or else ``local``.
-    env
-        Environment variables of the kernel.
-    packages
-        Further packages that the site should have, as pip's requirements.
-    preload
-        Packages of the site that every kernel loads as it starts.
-    lock
-        The site's own lock. None: ``je-kernel.lock`` in `lite_dir`, or else in the
-        first folder of contents.
-    wheels
-        Further wheels to serve.
-    pypi
-        Whether ``%pip install`` may ask PyPI. By default only with ``cdn``.
-    compiled
-        Whether to compile the Python of the wheels ahead of time.
-    lite_dir
-        A JupyterLite project whose configuration the site should have.
-    front_page
-        Whether our landing page is the front page of the site. By default what the
-        project in `lite_dir` says, and yes where there is none.
+        The folder. An existing site is replaced when the new one is complete.
+    contents, pyodide, env, packages, wheels, pypi, compiled, lite_dir
+        See `BuildOptions`; paths may be text.
+    front_page, preload, lock, snapshot, snapshot_packages, offline
+        See `BuildOptions`.
     quiet
         Whether to show no progress.
-    snapshot
-        Whether to make the memory snapshot from which kernels start. By default what
-        the project in `lite_dir` says, and yes where there is none.
-    snapshot_packages
-        Packages that a second, larger snapshot has imported as well; none for no such
-        snapshot. None: what the project says.
-    offline
-        Whether browsers keep what was used of the site, so that it works without a
-        network. By default what the project in `lite_dir` says, and yes where there is none.
 
     Returns
     -------
@@ -177,70 +151,72 @@ def build(
     Raises
     ------
     BuildError
-        When JupyterLite cannot build it, or `output` has something else in it.
+        When JupyterLite cannot build it, or `output` contains other files.
     """
-    options = BuildOptions(
-        contents=None if contents is None else tuple(Path(path) for path in contents),
-        pyodide=pyodide,
-        env=dict(env or {}),
-        packages=tuple(packages),
-        wheels=tuple(Path(path) for path in wheels),
-        pypi=pypi,
-        compiled=compiled,
-        lite_dir=None if lite_dir is None else Path(lite_dir),
-        front_page=front_page,
-        preload=tuple(preload),
-        lock=None if lock is None else Path(lock),
-        snapshot=snapshot,
-        snapshot_packages=_tuple_or_none(snapshot_packages),
-        offline=offline,
+    options = _options_from(
+        {
+            "contents": contents,
+            "pyodide": pyodide,
+            "env": dict(env or {}),
+            "packages": packages,
+            "wheels": wheels,
+            "pypi": pypi,
+            "compiled": compiled,
+            "lite_dir": lite_dir,
+            "front_page": front_page,
+            "preload": preload,
+            "lock": lock,
+            "snapshot": snapshot,
+            "snapshot_packages": snapshot_packages,
+            "offline": offline,
+        }
     )
     build_site(Path(output), options, quiet=quiet)
     return Path(output)
 
 
 def build_site(output: Path, options: BuildOptions, *, quiet: bool = False) -> None:
-    """Build a site, anew.
+    """Build a site.
 
     Parameters
     ----------
     output
-        Where to; a site that is there is replaced, once the new one is whole.
+        The folder. An existing site is replaced when the new one is complete.
     options
-        What it is built of.
+        The options.
     quiet
         Whether to show no progress.
 
     Raises
     ------
     BuildError
-        When JupyterLite cannot build it, or `output` has something else in it.
+        When JupyterLite cannot build it, or `output` contains other files.
     """
     _check_replaceable(output)
     fingerprint = _fingerprint(options)
     with progress_reporter(quiet=quiet) as reporter, _building_beside(output) as fresh:
-        # Fetched here, where there may be a terminal, so that the addon finds it in the cache.
+        # Fetched here, where there may be a terminal; the addon finds it in the cache.
         ahead = options.pyodide != "cdn" and options.lite_dir is None
         if ahead:
-            added = site_lock_for_build(options.site_lock_path, options.needs, reporter)
-            assemble(merge_site_lock(read_lock(), added), reporter, compiled=options.compiled)
+            site_lock = site_lock_for_build(options.site_lock_path, options.needs, reporter)
+            assemble(merge_site_lock(read_lock(), site_lock), reporter, compiled=options.compiled)
         with reporter.bar("JupyterLite"):
             log = _run_jupyterlite(fresh, options)
         for warning in re.findall(r"^je-kernel: (.*)$", log, re.MULTILINE):
             reporter.warn(warning)
         _check_addon_ran(fresh, options)
         _replace(output, fresh)
-    memory = {
+    record = {
         "options": _plain(options),
-        "inputs": fingerprint + _lock_digest(options),  # Which this build may have made.
+        "inputs": fingerprint + _lock_digest(options),  # This build may have made the lock.
         "site": sha256_of(output / "jupyter-lite.json"),
     }
     with atomic_write(_record_path(output)) as file:
-        file.write(json.dumps(memory).encode())
+        file.write(json.dumps(record).encode())
 
 
 def _check_addon_ran(site: Path, options: BuildOptions) -> None:
-    """Refuse a site that JupyterLite built without the addon's part in it."""
+    """Refuse a site that JupyterLite built without the addon."""
     if (site / RECORD).is_file():
         return
     project = options.lite_dir or "the project"
@@ -251,14 +227,14 @@ def _check_addon_ran(site: Path, options: BuildOptions) -> None:
 
 
 def build_if_needed(output: Path, options: BuildOptions | None, *, quiet: bool = False) -> bool:
-    """Build a site if it is missing, or older than what it is built of.
+    """Build a site if it is missing, or older than its inputs.
 
     Parameters
     ----------
     output
         The site.
     options
-        What it should be built of; None for what it was built of last time.
+        The options; None for those of the last build.
     quiet
         Whether to show no progress.
 
@@ -270,13 +246,13 @@ def build_if_needed(output: Path, options: BuildOptions | None, *, quiet: bool =
     Raises
     ------
     BuildError
-        When JupyterLite cannot build it, or `output` has something else in it.
+        When JupyterLite cannot build it, or `output` contains other files.
     """
-    memory = _read_record(output)
-    if options is None and not memory and (output / "jupyter-lite.json").is_file():
-        return False  # Not our work, such as that of a plain `jupyter lite build`.
-    wanted = options if options is not None else _options_from(memory.get("options", {}))
-    if memory.get("options") == _plain(wanted) and memory["inputs"] == (
+    record = _read_record(output)
+    if options is None and not record and (output / "jupyter-lite.json").is_file():
+        return False  # Another tool has built it, such as `jupyter lite build`.
+    wanted = options if options is not None else _options_from(record.get("options", {}))
+    if record.get("options") == _plain(wanted) and record["inputs"] == (
         _fingerprint(wanted) + _lock_digest(wanted)
     ):
         return False
@@ -290,17 +266,17 @@ def default_contents() -> tuple[Path, ...]:
     Returns
     -------
     tuple of pathlib.Path
-        One folder; none if it is not there.
+        One folder; none if it does not exist.
     """
     folder = locks_folder()
     content = folder / "content" if folder.name == "bundled" else folder.parent / "site" / "content"
     return (content,) if content.is_dir() else ()
 
 
-def _contents_of(options: BuildOptions) -> tuple[Path, ...]:
+def _contents_of(options: BuildOptions) -> Sequence[Path]:
     if options.contents is not None:
         return options.contents
-    # A JupyterLite project has its own, in its `files`.
+    # A JupyterLite project has its own contents, in `files`.
     return () if options.lite_dir is not None else default_contents()
 
 
@@ -319,8 +295,8 @@ def _check_replaceable(output: Path) -> None:
 
 @contextlib.contextmanager
 def _building_beside(output: Path) -> Iterator[Path]:
-    """Make a folder on the same disk as the site's, gone afterwards."""
-    with full_disk_is_an_assembly_error(output):
+    """Make a temporary folder on the disk of the site."""
+    with disk_errors_as_assembly_errors(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
             yield Path(folder) / "site"
@@ -333,7 +309,7 @@ def _replace(output: Path, fresh: Path) -> None:
 
 
 def _run_jupyterlite(output: Path, options: BuildOptions) -> str:
-    """Run ``jupyter lite build``, in which our addon does the rest; return its log."""
+    """Run ``jupyter lite build``, which runs the addon; return its log."""
     work = output.parent / "work"
     lite_dir = (options.lite_dir or work / "lite").resolve()
     (work / "lite").mkdir(parents=True)
@@ -364,8 +340,8 @@ def _flags(options: BuildOptions) -> Iterator[str]:
     for path in _contents_of(options):
         yield f"--contents={path.resolve()}"
     if options.lite_dir is None:
-        yield "--no-sourcemaps"  # Half of what a site would weigh otherwise.
-    # What is not said here is left to the project's own configuration.
+        yield "--no-sourcemaps"  # They are half of the size of a site.
+    # Options that are None are left to the project's own configuration.
     if options.pyodide is not None:
         yield f"--JeKernelAddon.pyodide={options.pyodide}"
     if not options.compiled:
@@ -379,7 +355,7 @@ def _flags(options: BuildOptions) -> Iterator[str]:
         yield f"--JeKernelAddon.offline={options.offline}"
     if options.pypi is not None:
         yield f"--JeKernelAddon.pypi={options.pypi}"
-    # A site that is ours altogether greets with our page; a project has said what it wants.
+    # Without a project, our landing page is the front page.
     front_page = options.lite_dir is None if options.front_page is None else options.front_page
     if front_page or options.front_page is not None:
         yield f"--JeKernelAddon.front_page={front_page}"
@@ -390,7 +366,7 @@ def _flags(options: BuildOptions) -> Iterator[str]:
     lock = options.site_lock_path
     if lock is not None and (options.lock is not None or options.lite_dir is None):
         yield f"--JeKernelAddon.lock={lock.resolve()}"
-    if lock is not None and options.lite_dir is None:  # It is the deployer's, and no lesson.
+    if lock is not None and options.lite_dir is None:  # It is no lesson.
         yield f"--LiteBuildConfig.extra_ignore_contents=/{re.escape(lock.name)}$"
     for path in options.wheels:
         yield f"--JeKernelAddon.wheels={path.resolve()}"
@@ -407,17 +383,17 @@ def _error_from_log(log: str) -> str:
 
 
 def _record_path(output: Path) -> Path:
-    """Where it is remembered what a site was built of: not in the site, which is published."""
+    """Return the path of the record of a build. It is not in the site, which is published."""
     name = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:20]
     return cache_folder() / "sites" / f"{name}.json"
 
 
 def _read_record(output: Path) -> dict[str, Any]:
-    """Return what is remembered of a site, if it still is as we built it."""
+    """Return the record of a site's build, unless the site was changed since."""
     try:
-        memory: dict[str, Any] = json.loads(_record_path(output).read_text(encoding="utf-8"))
-        if memory["site"] == sha256_of(output / "jupyter-lite.json"):
-            return memory
+        record: dict[str, Any] = json.loads(_record_path(output).read_text(encoding="utf-8"))
+        if record["site"] == sha256_of(output / "jupyter-lite.json"):
+            return record
     except (OSError, ValueError, KeyError):
         pass
     return {}
@@ -432,29 +408,17 @@ def _absolute(path: Path) -> str:
     return str(path.resolve())
 
 
-def _options_from(plain: Mapping[str, Any]) -> BuildOptions:
-    contents = plain.get("contents")
-    lite_dir = plain.get("lite_dir")
-    return BuildOptions(
-        contents=None if contents is None else tuple(map(Path, contents)),
-        pyodide=plain.get("pyodide"),
-        env=plain.get("env", {}),
-        packages=tuple(plain.get("packages", ())),
-        wheels=tuple(map(Path, plain.get("wheels", ()))),
-        pypi=plain.get("pypi"),
-        compiled=plain.get("compiled", True),
-        lite_dir=None if lite_dir is None else Path(lite_dir),
-        front_page=plain.get("front_page"),
-        preload=tuple(plain.get("preload", ())),
-        lock=None if plain.get("lock") is None else Path(plain["lock"]),
-        snapshot=plain.get("snapshot"),
-        snapshot_packages=_tuple_or_none(plain.get("snapshot_packages")),
-        offline=plain.get("offline"),
-    )
-
-
-def _tuple_or_none(names: Iterable[str] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(names)
+def _options_from(values: Mapping[str, Any]) -> BuildOptions:
+    """Make options of JSON, or of arguments in which paths may be text."""
+    names = {each.name for each in fields(BuildOptions)}
+    options = {name: value for name, value in values.items() if name in names}
+    for name in ("contents", "wheels"):
+        if options.get(name) is not None:
+            options[name] = tuple(map(Path, options[name]))
+    for name in ("lite_dir", "lock"):
+        if options.get(name) is not None:
+            options[name] = Path(options[name])
+    return BuildOptions(**options)
 
 
 def _lock_digest(options: BuildOptions) -> str:
@@ -463,7 +427,7 @@ def _lock_digest(options: BuildOptions) -> str:
 
 
 def _fingerprint(options: BuildOptions) -> str:
-    """Digest everything that a site is built of, but its own lock."""
+    """Return a digest of all inputs of a build, except the site's own lock."""
     digest = hashlib.sha256()
     for name in ("jupyterlite-core", "jupyterlite-pyodide-kernel", "je-kernel-site"):
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
@@ -476,19 +440,8 @@ def _fingerprint(options: BuildOptions) -> str:
     ]
     if options.lite_dir is not None:
         roots.append(options.lite_dir)
-    for path in _files_in(roots):
+    for path in chain.from_iterable(map(files_in, roots)):
         if path == options.site_lock_path:
             continue
         digest.update(f"{path}\0{sha256_of(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _files_in(roots: Iterable[Path]) -> Iterator[Path]:
-    """List files, leaving out hidden folders and those that JupyterLite ignores."""
-    for root in roots:
-        if root.is_file():
-            yield root
-            continue
-        for folder, folders, names in os.walk(root):
-            folders[:] = sorted(f for f in folders if f[0] not in "._" and f != "node_modules")
-            yield from (Path(folder) / name for name in sorted(names) if name[0] != ".")

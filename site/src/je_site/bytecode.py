@@ -1,10 +1,9 @@
-"""Compiles the Python of wheels ahead of time, so that a kernel need not.
+"""Compiles the Python of wheels to bytecode, when the site is built.
 
 A quarter of a kernel's start, and more than half of ``import pandas``, is
-compiling. So the wheels of a site get a ``.pyc`` beside each ``.py``, of the kind
-that is believed without looking at the source (PEP 552, unchecked hash).
-Bytecode belongs to one minor version of Python, which the deployer's machine
-seldom has: Pyodide itself does it, in Node.
+compiling. So the wheels of a site have a ``.pyc`` beside each ``.py``, with an unchecked
+hash (PEP 552), so that Python does not read the source. Bytecode is for one minor
+version of Python, which the deployer's machine seldom has: Pyodide compiles it, in Node.
 """
 
 from __future__ import annotations
@@ -47,12 +46,12 @@ class _Job:
 
 
 def compiled_wheel(sha256: str, file_name: str, core_version: str) -> Path:
-    """Return where the compiled form of a wheel is kept, or would be.
+    """Return the path of the compiled form of a wheel in the cache.
 
     Parameters
     ----------
     sha256
-        Of the wheel as it came, in hexadecimal.
+        Of the original wheel, in hexadecimal.
     file_name
         Its name.
     core_version
@@ -83,10 +82,10 @@ def node_command() -> str | None:
     node = shutil.which("node") or shutil.which("nodejs")
     if node is None:
         return None
-    said = subprocess.run(  # noqa: S603
+    output = subprocess.run(  # noqa: S603
         [node, "--version"], capture_output=True, text=True, check=False
     ).stdout
-    version = said.strip().removeprefix("v").partition(".")[0]
+    version = output.strip().removeprefix("v").partition(".")[0]
     return node if version.isdigit() and int(version) >= _OLDEST_NODE else None
 
 
@@ -96,7 +95,7 @@ def compile_wheels(
     core_version: str,
     reporter: Reporter,
 ) -> dict[str, Path]:
-    """Compile wheels, those that are not in the cache.
+    """Compile the wheels whose compiled form is not in the cache.
 
     Parameters
     ----------
@@ -112,8 +111,8 @@ def compile_wheels(
     Returns
     -------
     dict
-        The compiled wheels by name. Without Node it has those alone that were
-        compiled earlier, and the reporter has warned.
+        The compiled wheels by name. Without Node, those in the cache only, after a
+        warning.
 
     Raises
     ------
@@ -143,7 +142,7 @@ def compile_wheels(
 
 
 def _is_whole(path: Path) -> bool:
-    """Tell whether a compiled wheel is there and as it was written."""
+    """Tell whether a compiled wheel exists and is intact."""
     digest = path.with_suffix(".sha256")
     try:
         return digest.read_text() == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -154,9 +153,9 @@ def _is_whole(path: Path) -> bool:
 def _compile_in_parallel(node: str, jobs: Sequence[_Job], core: Path, bar: Bar) -> None:
     shares: list[list[_Job]] = [[] for _ in range(_PROCESSES)]
     loads = [0] * _PROCESSES
-    # The longest jobs first, each to whoever has least to do.
+    # The longest jobs first, each to the process with the least work.
     for size, job in sorted(
-        ((_python_in(job.source), job) for job in jobs), key=lambda pair: -pair[0]
+        ((_python_size(job.source), job) for job in jobs), key=lambda pair: -pair[0]
     ):
         least = loads.index(min(loads))
         shares[least].append(job)
@@ -168,8 +167,8 @@ def _compile_in_parallel(node: str, jobs: Sequence[_Job], core: Path, bar: Bar) 
             pass
 
 
-def _python_in(wheel: Path) -> int:
-    """Return how much there is to compile, in bytes."""
+def _python_size(wheel: Path) -> int:
+    """Return the size of the Python files of a wheel, in bytes."""
     with zipfile.ZipFile(wheel) as archive:
         return sum(item.file_size for item in archive.infolist() if item.filename.endswith(".py"))
 
@@ -181,36 +180,36 @@ def _compile_share(node: str, jobs: Sequence[_Job], core: Path, bar: Bar) -> Non
         described = [[job.name, str(job.source), str(outputs[job.name])] for job in jobs]
         plan.write_text(json.dumps({"recipe": str(_RECIPE), "wheels": described}))
         by_name = {job.name: job for job in jobs}
-        # A file, not a pipe: nobody reads it meanwhile, and a full pipe would stop Node.
-        with (work / "said").open("w+") as said:
+        # A file, not a pipe: nobody reads it meanwhile, and a full pipe would block Node.
+        with (work / "stderr").open("w+") as stderr:
             command = [node, str(_SCRIPT), str(core / "pyodide.mjs"), str(plan)]
             with subprocess.Popen(  # noqa: S603
-                command, stdout=subprocess.PIPE, stderr=said, text=True
+                command, stdout=subprocess.PIPE, stderr=stderr, text=True
             ) as process:
                 for line in process.stdout or ():
                     word, _, name = line.strip().partition(" ")
                     if word == "compiled" and name in by_name:
                         _keep(outputs[name], by_name[name].target)
                         bar.advance()
-            said.seek(0)
+            stderr.seek(0)
             if process.returncode:
-                raise AssemblyError(_node_output(said.read(), process.returncode))
+                raise AssemblyError(_node_error(stderr.read(), process.returncode))
 
 
-def _node_output(said: str, code: int) -> str:
-    """Make one sentence of what Node wrote, which may quote all of Pyodide."""
+def _node_error(output: str, code: int) -> str:
+    """Return an error message from the output of Node, which may quote all of Pyodide."""
     errors = [
-        line.strip()[:300] for line in said.splitlines() if re.match(r"\s*(\w*Error)\b", line)
+        line.strip()[:300] for line in output.splitlines() if re.match(r"\s*(\w*Error)\b", line)
     ]
     reason = errors[-1] if errors else f"it ended with {code}"
-    if "ENOSPC" in said or "No space left" in said:
+    if "ENOSPC" in output or "No space left" in output:
         reason = "the disk is full"
     return f"Pyodide in Node could not compile the wheels: {reason}."
 
 
 def _keep(output: Path, target: Path) -> None:
     if _is_whole(target):
-        return  # Another process was faster, and its file may be in use.
+        return  # Another process has written it, and may be using it.
     copy_atomically(output, target)
     with atomic_write(target.with_suffix(".sha256")) as file:
         file.write(hashlib.sha256(output.read_bytes()).hexdigest().encode())

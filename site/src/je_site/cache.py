@@ -1,8 +1,8 @@
-"""The user's cache folder: verified files under the name of their content.
+"""The user's cache folder: verified files by content, and atomic writes.
 
-Several processes may use it at once, and any of them may be stopped at any time:
-a file gets its name only when it is whole (`os.replace` of a temporary file
-beside it), and is checked against its sha256 whenever it is taken out again.
+Several processes may use it at once, and any of them may be stopped at any time: a file gets
+its name only when it is complete (`os.replace` of a temporary file beside it), and is verified
+by its sha256 whenever it is used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
     "atomic_write",
     "cache_folder",
     "copy_atomically",
-    "full_disk_is_an_assembly_error",
+    "disk_errors_as_assembly_errors",
     "is_verified",
     "sha256_of",
     "sweep_leftovers",
@@ -42,7 +42,7 @@ CACHE_DIR_ENV_VAR = "JE_KERNEL_CACHE_DIR"
 
 
 def cache_folder() -> Path:
-    """Return the folder in which everything that was fetched or made is kept.
+    """Return the folder of fetched and generated files.
 
     Returns
     -------
@@ -71,19 +71,19 @@ def sha256_of(path: Path) -> str:
 
 
 def is_verified(path: Path, sha256: str) -> bool:
-    """Tell whether a file is there and is the one meant; remove it if it is another.
+    """Tell whether a file has the right content; remove it otherwise.
 
     Parameters
     ----------
     path
         The file, in the cache.
     sha256
-        What it should be, in hexadecimal.
+        The right sha256, in hexadecimal.
 
     Returns
     -------
     bool
-        Whether it can be used.
+        Whether it exists and is right.
     """
     try:
         if sha256_of(path) == sha256:
@@ -95,13 +95,13 @@ def is_verified(path: Path, sha256: str) -> bool:
 
 
 @contextlib.contextmanager
-def full_disk_is_an_assembly_error(path: Path) -> Iterator[None]:
-    """Turn what the system says of a full or unwritable disk into one clear sentence.
+def disk_errors_as_assembly_errors(path: Path) -> Iterator[None]:
+    """Turn errors of a full or read-only disk into one clear sentence.
 
     Parameters
     ----------
     path
-        What is being written.
+        The file or folder that is written.
 
     Raises
     ------
@@ -125,12 +125,12 @@ def full_disk_is_an_assembly_error(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that appears whole, or not at all.
+    """Write a file that appears complete, or not at all.
 
     Parameters
     ----------
     path
-        The file. Its folder is made; a file that is there is replaced.
+        The file. Its folder is made, and an existing file is replaced.
 
     Yields
     ------
@@ -142,7 +142,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     AssemblyError
         When the disk is full, or the folder must not be written to.
     """
-    with full_disk_is_an_assembly_error(path):
+    with disk_errors_as_assembly_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
         temporary = Path(name)
@@ -164,7 +164,7 @@ def write_if_changed(path: Path, content: bytes) -> None:
     path
         The file. Its folder is made.
     content
-        All that is to be in it.
+        Its content.
 
     Raises
     ------
@@ -177,14 +177,14 @@ def write_if_changed(path: Path, content: bytes) -> None:
 
 
 def copy_atomically(source: Path, target: Path) -> None:
-    """Copy a file, which appears whole or not at all.
+    """Copy a file that appears complete, or not at all.
 
     Parameters
     ----------
     source
-        What to copy.
+        The file.
     target
-        The copy's path.
+        The path of the copy.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def copy_atomically(source: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a folder for half-done work on the cache's own disk, gone afterwards.
+    """Make a temporary folder on the disk of the cache.
 
     Yields
     ------
@@ -205,14 +205,14 @@ def temporary_folder() -> Iterator[Path]:
         An empty folder.
     """
     root = cache_folder()
-    with full_disk_is_an_assembly_error(root):
+    with disk_errors_as_assembly_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".work-", dir=root) as folder:
             yield Path(folder)
 
 
 def sweep_leftovers() -> None:
-    """Remove what processes left in the cache that were killed more than a day ago."""
+    """Remove files in the cache of processes that were killed more than a day ago."""
     root = cache_folder()
     leftovers = (*root.glob(".work-*"), *root.glob("*/.part-*"), *root.glob("*/*/.part-*"))
     yesterday = time.time() - 24 * 60 * 60

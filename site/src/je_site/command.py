@@ -1,4 +1,4 @@
-"""The command ``je-kernel``: build a site, serve it, assemble Pyodide."""
+"""The command ``je-kernel``: builds, locks, serves and checks a site, and assembles Pyodide."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        What follows its name; by default `sys.argv`.
+        Its arguments; by default those of `sys.argv`.
 
     Returns
     -------
     int
-        0, or 1 when something went wrong, which has been said in one sentence, or when a
-        lesson that was checked does not run.
+        0, or 1 after an error, which is printed as one sentence, or when a checked lesson
+        does not run.
     """
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int | None] = options.run
@@ -251,7 +251,7 @@ def _add_build_options(parser: argparse.ArgumentParser, *, with_contents: bool =
             action=argparse.BooleanOptionalAction,
             help="whether what was used of the site works without a network (default: yes)",
         )
-    else:  # `check --offline` is another one.
+    else:  # `check --offline` has another meaning.
         parser.set_defaults(available_offline=None)
 
 
@@ -276,31 +276,29 @@ def _http_url(text: str) -> str:
 
 
 def _build_options(options: argparse.Namespace) -> BuildOptions | None:
-    """Return what the command line says; None if it says nothing."""
+    """Return the options of the command line; None if it has none."""
     from je_site.build import BuildOptions
 
-    said = (
+    given = (
         *(options.contents, options.pyodide, options.env, options.package, options.wheel),
         *(options.pypi, options.lite_dir, options.front_page, options.preload, options.lock),
         *(options.snapshot, options.snapshot_package, options.available_offline),
     )
-    if all(value is None for value in said):
+    if all(value is None for value in given):
         return None
     return BuildOptions(
-        contents=None if options.contents is None else tuple(options.contents),
+        contents=options.contents,
         pyodide=options.pyodide,
         env=dict(options.env or ()),
-        packages=tuple(options.package or ()),
+        packages=options.package or (),
         wheels=tuple(options.wheel or ()),
         pypi=options.pypi,
         lite_dir=options.lite_dir,
         front_page=options.front_page,
-        preload=tuple(options.preload or ()),
+        preload=options.preload or (),
         lock=options.lock,
         snapshot=options.snapshot,
-        snapshot_packages=None
-        if options.snapshot_package is None
-        else tuple(options.snapshot_package),
+        snapshot_packages=options.snapshot_package,
         offline=options.available_offline,
     )
 
@@ -346,20 +344,20 @@ def _lock(options: argparse.Namespace) -> None:
     from je_site.lesson_packages import lock_site
     from je_site.progress import counted, progress_reporter
 
-    said = _build_options(options)
-    path = None if said is None else said.site_lock_path
-    if said is None or path is None:
+    site = _build_options(options)
+    path = None if site is None else site.site_lock_path
+    if site is None or path is None:
         raise LockError("There is nothing to lock: name the lessons with --contents.")
     with progress_reporter() as reporter:
-        added = lock_site(path, said.needs, reporter, update=options.update)
-    print(f"{path} states {counted(added.wheels)}. Keep it beside the lessons; builds take it.")
+        site_lock = lock_site(path, site.needs, reporter, update=options.update)
+    print(f"{path} states {counted(site_lock.wheels)}. Keep it beside the lessons; builds take it.")
 
 
 def _serve(options: argparse.Namespace) -> None:
     from je_site.build import build_if_needed
     from je_site.server import SiteServer
 
-    # The port first: who has to choose another should not wait for a build.
+    # The port first: a port in use is reported before the build.
     root = options.output.resolve()
     server = SiteServer(
         root,
@@ -381,7 +379,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _sharing(options: argparse.Namespace, root: Path) -> Iterator[Sharing | None]:
-    """Have the kernels of the site share by what was asked for, while a block runs."""
+    """Run the sharing service of the site while a block runs, or name another."""
     from je_site.errors import ServeError
     from je_site.server import Sharing
     from je_site.sharing_service import SharingService, data_folder, is_installed
@@ -389,16 +387,16 @@ def _sharing(options: argparse.Namespace, root: Path) -> Iterator[Sharing | None
 
     if options.sharing and not is_installed():
         raise ServeError("There is no sharing service to run: pip install je-sharing.")
-    of_site = env_of_site(root).get("JE_KERNEL_SHARING_URL")
+    configured = env_of_site(root).get("JE_KERNEL_SHARING_URL")
     if options.sharing_url is not None:
         yield Sharing(url=options.sharing_url)
     elif options.sharing is False or not is_installed():
         yield None
-    elif of_site and not options.sharing:
-        print(f"Notebooks are shared by {of_site}, as the site says.", flush=True)
+    elif configured and not options.sharing:
+        print(f"Notebooks are shared by {configured}, as the site says.", flush=True)
         yield None
     else:
-        service = SharingService(data_folder(), _complain)
+        service = SharingService(data_folder(), _print_error)
         service.start()
         try:
             service.wait_until_ready()
@@ -408,14 +406,14 @@ def _sharing(options: argparse.Namespace, root: Path) -> Iterator[Sharing | None
             service.stop()
 
 
-def _complain(text: str) -> None:
+def _print_error(text: str) -> None:
     sys.stderr.write(f"je-kernel: {text}\n")
     sys.stderr.flush()
 
 
 @contextlib.contextmanager
 def _stop_on_signals(server: SiteServer) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the serving, which is what they are for: no error."""
+    """Stop the server on SIGINT and SIGTERM, which is no error."""
 
     def stop(*_: object) -> None:
         server.stop()

@@ -1,16 +1,15 @@
-"""Compressed forms of files, for serving.
+"""Gzip-compressed content of files, for serving.
 
-To compress Pyodide's WebAssembly takes seconds, which the first student to open a
-site should not wait for. So large files are compressed once, and kept in the
-cache by their content; small ones are kept in memory.
+Compressing Pyodide's WebAssembly takes seconds, which the first student who opens a site should
+not wait for. So the build compresses large files, and the cache folder keeps them by content;
+small files are compressed when they are first requested, and kept in memory.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
-import threading
-from collections import OrderedDict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from je_site.cache import atomic_write, cache_folder, sha256_of
@@ -19,10 +18,11 @@ from je_site.errors import AssemblyError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["GzipCache", "gzipped"]
+__all__ = ["gzipped"]
 
 _LEVEL = 6
 _LARGE = 256 << 10
+_SMALL_FILES_IN_MEMORY = 1024
 
 
 def gzipped(path: Path) -> bytes:
@@ -31,64 +31,38 @@ def gzipped(path: Path) -> bytes:
     Parameters
     ----------
     path
-        The file. If it is large, the result is kept in the cache.
+        The file.
 
     Returns
     -------
     bytes
         Always the same for the same content.
     """
-    if path.stat().st_size < _LARGE:
-        return gzip.compress(path.read_bytes(), _LEVEL, mtime=0)
-    kept = cache_folder() / "gzip" / f"{sha256_of(path)}.gz"
+    status = path.stat()
+    if status.st_size < _LARGE:
+        return _compressed(path, status.st_mtime_ns, status.st_size)
+    digest = _digest(path, status.st_mtime_ns, status.st_size)
+    cached = cache_folder() / "gzip" / f"{digest}.gz"
     with contextlib.suppress(OSError):
-        return kept.read_bytes()
-    content = gzip.compress(path.read_bytes(), _LEVEL, mtime=0)
-    with contextlib.suppress(AssemblyError, OSError), atomic_write(kept) as file:
+        return cached.read_bytes()
+    content = _compress(path)
+    with contextlib.suppress(AssemblyError, OSError), atomic_write(cached) as file:
         file.write(content)
     return content
 
 
-class GzipCache:
-    """Compressed files in memory; the least used are dropped.
+def _compress(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), _LEVEL, mtime=0)
 
-    Parameters
-    ----------
-    capacity
-        How much to keep, in bytes.
-    """
 
-    def __init__(self, capacity: int = 128 << 20) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
-        self._size = 0
-        self._lock = threading.Lock()
+# A file that has changed has another time or size.
 
-    def get(self, path: Path, tag: str) -> bytes:
-        """Return the compressed content of a file.
 
-        Parameters
-        ----------
-        path
-            The file.
-        tag
-            Something that changes when the file does.
+@lru_cache(_SMALL_FILES_IN_MEMORY)
+def _compressed(path: Path, _modified: int, _size: int) -> bytes:
+    return _compress(path)
 
-        Returns
-        -------
-        bytes
-            Compressed with gzip.
-        """
-        key = (str(path), tag)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        content = gzipped(path)
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = content
-                self._size += len(content)
-            while self._size > self._capacity and len(self._kept) > 1:
-                self._size -= len(self._kept.popitem(last=False)[1])
-        return content
+
+@lru_cache
+def _digest(path: Path, _modified: int, _size: int) -> str:
+    return sha256_of(path)

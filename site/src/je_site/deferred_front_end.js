@@ -1,5 +1,5 @@
-// A container (in the sense of module federation) in the place of a front end that a
-// page would fetch whole as it loads: it fetches it when something is to be shown with it.
+// A container (as in module federation) in place of a large front end, which it fetches when the
+// first output needs it, and not when the page loads.
 (({ name, version, load, module, mimeType, maps }) => {
   const containers = (window._JUPYTERLAB ??= {});
   const { src: base } = /** @type {HTMLScriptElement} */ (document.currentScript);

@@ -1,7 +1,7 @@
 """Writes a Pyodide distribution: into a site, or flat into one folder.
 
-In a site, everything has a name that changes with its content, so that a browser
-may keep it for ever::
+In a site, each file has a name that changes with its content, so that browsers may cache
+it for ever::
 
     static/je-kernel/pyodide-314.0.6/pyodide.mjs …
     static/je-kernel/pyodide-314.0.6/je-kernel-5c4b3a2918.mjs
@@ -41,7 +41,7 @@ __all__ = [
     "write_lock",
 ]
 
-#: Where everything is, in a site.
+#: The folder of these files in a site.
 STATIC = "static/je-kernel"
 _DIGITS = 10
 _ENTRY = Path(__file__).with_name("entry.mjs")
@@ -65,7 +65,7 @@ def core_lock(core: Path) -> dict[str, Any]:
 
 
 def lock_entry(package: Package, file_name: str) -> dict[str, Any]:
-    """Describe a package as Pyodide's lock does.
+    """Return the entry of a package in Pyodide's lock.
 
     Parameters
     ----------
@@ -93,22 +93,22 @@ def lock_entry(package: Package, file_name: str) -> dict[str, Any]:
 
 
 def place_core(core: Core, folder: Path, output: Path) -> str:
-    """Put Pyodide itself into a site.
+    """Copy Pyodide itself into a site.
 
     Parameters
     ----------
     core
-        Which one.
+        The locked Pyodide.
     folder
-        Where it is now.
+        Its files.
     output
         Root of the site.
 
     Returns
     -------
     str
-        Address of the module that a kernel loads, relative to the root of the site:
-        ours, which loads Pyodide's, but for a Pyodide whose entry is no module.
+        Address of the module that a kernel loads, relative to the root of the site. It is
+        ``entry.mjs``, which loads Pyodide's own, or Pyodide's own where that is a script.
     """
     target = output / STATIC / f"pyodide-{core.version}"
     for name in core.files:
@@ -122,18 +122,18 @@ def place_core(core: Core, folder: Path, output: Path) -> str:
 
 
 def has_module_entry(core: Core) -> bool:
-    """Tell whether our module can be in the place of a Pyodide's own.
+    """Tell whether ``entry.mjs`` can replace the entry module of a Pyodide.
 
     Parameters
     ----------
     core
-        Which one. Pyodide 0.29 and older are loaded by scripts.
+        The locked Pyodide. JupyterLite loads 0.29 and older by scripts.
     """
     return core.entry == "pyodide.mjs"
 
 
 def place_wheel(package: Package, output: Path) -> str:
-    """Put a wheel into a site.
+    """Copy a wheel into a site.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def place_wheel(package: Package, output: Path) -> str:
 
 
 def _copy_if_absent(source: Path, target: Path) -> None:
-    """Copy a file whose name stands for its content."""
+    """Copy a file whose name changes with its content."""
     if not target.is_file() or target.stat().st_size != source.stat().st_size:
         copy_atomically(source, target)
 
@@ -166,7 +166,7 @@ def write_lock(output: Path, info: Mapping[str, Any], packages: Mapping[str, Any
     output
         Root of the site.
     info, packages
-        What it contains.
+        Its content.
 
     Returns
     -------
@@ -188,15 +188,15 @@ def _lock_bytes(info: Mapping[str, Any], packages: Mapping[str, Any]) -> bytes:
 
 
 def prune(output: Path, keep: Iterable[str]) -> None:
-    """Remove what earlier builds left in a site.
+    """Remove files of earlier builds from a site.
 
     Parameters
     ----------
     output
         Root of the site.
     keep
-        What this build uses: addresses relative to the root of the site, or
-        paths relative to ``static/je-kernel``. Folders stand for what is in them.
+        Files of this build: addresses relative to the root of the site, or paths relative
+        to ``static/je-kernel``. A folder stands for its content.
     """
     root = output / STATIC
     kept = {name.removeprefix(f"./{STATIC}/") for name in keep}
@@ -223,11 +223,11 @@ def write_flat(folder: Path, core: Core, core_folder: Path, packages: Iterable[P
     Parameters
     ----------
     folder
-        Where to. What is there and is not part of the distribution stays.
+        The folder. Other files in it stay.
     core, core_folder
-        Pyodide itself, and where it is.
+        Pyodide itself, and its files.
     packages
-        Everything else.
+        All packages.
     """
     entries = {}
     for package in packages:

@@ -1,30 +1,30 @@
-// What a site's kernels load in the place of Pyodide's own entry module, beside which it lies.
+// The entry module of a site's kernels. It takes the place of Pyodide's own, which lies beside it.
 //
 // Where the site has a memory snapshot (`?snapshot=` in this module's address), the kernel starts
-// from that: from what Pyodide's memory held once it had imported the kernel, see
-// `make_snapshot.mjs`. Whatever is wrong with it, the kernel starts as without one.
+// from the memory that Pyodide had after importing the kernel: see `make_snapshot.mjs`. If the
+// snapshot cannot be used, the kernel starts without it.
 
 import { readRecord } from './pages/indexed_db.js';
 import { loadPyodide as load } from './pyodide.mjs';
 
 export * from './pyodide.mjs';
 
-// WebKitGTK (GNOME Web) now and then does not notice that a WebAssembly module has been compiled:
-// a worker that waits for nothing else then sleeps until a message comes, which may be never. Whoever
-// has a timer looks up in between. Other engines, Safari's among them, do not need it.
+// WebKitGTK (GNOME Web) sometimes misses that a WebAssembly module has been compiled: a worker that
+// waits for nothing else then sleeps until the next message, possibly for ever. A timer wakes it.
+// Other engines, such as Safari's, do not need it.
 const { userAgent } = self.navigator;
 if (userAgent.includes('Linux') && userAgent.includes('AppleWebKit') && !/Chrom/.test(userAgent)) {
   setInterval(() => {}, 100);
 }
 
-// `lab_page/early_kernel.js` makes a worker of this module itself before JupyterLab asks for one. It tells the options
-// that JupyterLite will give, and of which notebook. Once JupyterLite wants a worker, it tells which
-// script that is to run; what JupyterLite has sent meanwhile waits for the script.
-// Kept globally: in WebKit what a worker starts with is not the module that it imports later.
+// `lab_page/early_kernel.js` starts a worker with this module before JupyterLab asks for one. Its first
+// message has the options that JupyterLite will use, and the notebook. Its second, once JupyterLite
+// wants a worker, has the script to run; messages of JupyterLite wait for that script.
+// The state is global: in WebKit a worker's first module is another instance than a later import.
 
 if (self.location.href === import.meta.url) {
   const waiting = [];
-  const hear = async event => {
+  const onMessage = async event => {
     event.stopImmediatePropagation();
     const { options, notebook, script } = event.data;
     if (options) {
@@ -39,39 +39,39 @@ if (self.location.href === import.meta.url) {
       early.pyodide = start(withStreams, early.cells);
       self.jeKernelEarly = early;
     } else if (script) {
-      // Python code finds the site by it.
+      // Python code derives the address of the site from it.
       Object.defineProperty(self, 'location', { value: new URL(script) });
       await import(script);
-      self.removeEventListener('message', hear);
+      self.removeEventListener('message', onMessage);
       for (const { data, ports } of waiting) {
         self.dispatchEvent(new MessageEvent('message', { data, ports }));
       }
-      // Not before: JupyterLab is slower to show the notebook on a machine that is busy.
+      // Not earlier: on a busy machine it would delay showing the notebook.
       loadImports(self.jeKernelEarly).catch(error => console.info(`je-kernel: ${error}`));
     } else {
       waiting.push(event);
     }
   };
-  self.addEventListener('message', hear);
+  self.addEventListener('message', onMessage);
 }
 
-/** Return what the code cells of a notebook have. */
+/** Return the sources of the code cells of a notebook. */
 async function cellsOf({ database, path, address }) {
-  // A student's own copy goes before the site's.
+  // A student's own copy takes precedence over the site's.
   const record = await readRecord(database, path).catch(() => {});
   const { cells } = record?.content ?? (await (await fetched(new URL(address))).json());
   const code = cells.filter(({ cell_type: kind }) => kind === 'code');
   return code.map(({ source }) => [source].flat().join(''));
 }
 
-/** Load the packages that a notebook imports, as JupyterLite does when each cell is run. */
+/** Load the packages that a notebook imports, as JupyterLite does before it runs a cell. */
 async function loadImports({ cells, pyodide }) {
   const { loadPackagesFromImports } = await pyodide;
   for (const cell of await cells) await loadPackagesFromImports(cell);
 }
 
-/** Start Pyodide, or take the one that was started early with the same options. */
-function begun(options) {
+/** Start Pyodide, or return the one that was started early with the same options. */
+function pyodideFor(options) {
   const { jeKernelEarly: early } = self;
   self.jeKernelIsEarly = early?.options === JSON.stringify(options);
   if (!self.jeKernelIsEarly) return start(options);
@@ -80,13 +80,13 @@ function begun(options) {
 }
 
 export async function loadPyodide(options) {
-  const pyodide = await begun(options);
+  const pyodide = await pyodideFor(options);
   const { fatal_error: fail } = pyodide._api;
   pyodide._api.fatal_error = error => {
     try {
       return fail(error);
     } catch (thrown) {
-      if (thrown.pyodide_fatal_error) endRequests(thrown);
+      if (thrown.pyodide_fatal_error) failRequests(thrown);
       throw thrown;
     }
   };
@@ -95,7 +95,7 @@ export async function loadPyodide(options) {
 
 async function start(options, cells = []) {
   const { searchParams } = new URL(import.meta.url);
-  // What `doctor()` says of it.
+  // `doctor()` shows it.
   self.jeKernelSnapshot = 'the site has none';
   const [packages, imports] = ['packages', 'imports'].map(name =>
     searchParams.get(name)?.split(','),
@@ -103,7 +103,7 @@ async function start(options, cells = []) {
   const [large, small] = ['large', 'snapshot'].map(
     kind => searchParams.has(kind) && new Snapshot(searchParams.get(kind), packages),
   );
-  const isLarge = large && ((await large.isKept()) || beginsWith(await cells, imports));
+  const isLarge = large && ((await large.isKept()) || importsFirst(await cells, imports));
   for (const snapshot of [isLarge && large, small].filter(Boolean)) {
     try {
       const pyodide = await snapshot.load(options);
@@ -117,23 +117,23 @@ async function start(options, cells = []) {
     }
   }
   const pyodide = await load(options);
-  run(pyodide, LEAVE_FOLDER);
+  run(pyodide, REMOVE_CURRENT_FOLDER);
   return pyodide;
 }
 
-/** Tell whether the first cell that imports anything imports some modules. */
-function beginsWith(cells, modules) {
+/** Tell whether the first cell with imports imports all of some modules. */
+function importsFirst(cells, modules) {
   const importsOf = cell => cell.split('\n').filter(line => /^\s*(import|from)\s/.test(line));
   const words = cells.map(importsOf).find(lines => lines.length)?.flatMap(line => line.split(/[\s,.;]/));
   return Boolean(words) && modules.every(name => words.includes(name));
 }
 
-// Where Python ends for good (a library has called `abort`, or damaged its memory) JupyterLite does not
-// expect it: the cell stays busy for ever, and nothing is said. So what its page asks for, in
-// messages of Comlink's, is answered here from then on.
+// After a fatal error of Python (a library has called `abort`, or damaged its memory) JupyterLite never
+// ends the cell, and shows nothing. From then on this module answers the page's requests, which
+// are messages of Comlink.
 const post = self.postMessage.bind(self);
 let lastRequest;
-let last; // what is answered
+let last; // the error to answer with
 
 self.addEventListener('message', ({ data }) => {
   if (data?.type !== 'APPLY') return;
@@ -141,13 +141,13 @@ self.addEventListener('message', ({ data }) => {
   if (last) answer();
 });
 
-function endRequests(error) {
+function failRequests(error) {
   const ename = 'PythonEnded';
   const evalue =
     'Python has crashed in this notebook, and its variables are gone; what the notebook shows is' +
     ` not. Kernel > Restart Kernel… starts Python again. (${error.message})`;
   last = { ename, evalue, traceback: [`${ename}: ${evalue}`] };
-  // Without Comlink's own answers.
+  // Suppress Comlink's own answers.
   self.postMessage = (message, ...more) => message.id || post(message, ...more);
   answer();
 }
@@ -160,12 +160,11 @@ function answer() {
   post({ id, type: 'RAW', value: { status: 'error', ...last } });
 }
 
-// Pyodide looks for modules in the current folder first of all. In JupyterLite that is the drive, and
-// to tell whether its top folder has changed the page reads every file in its storage, whole: at each
-// import of a kernel's start, which takes minutes where there are large files. The notebook's
-// folder goes back to its place when the kernel has started: by je-kernel's IPython
-// configuration, or else by IPython itself.
-const LEAVE_FOLDER = 'import sys; sys.path[:] = [path for path in sys.path if path]';
+// Python looks for modules in the current folder first. In JupyterLite that is the drive, and to tell
+// whether its top folder has changed, the page reads every file in its storage: at each import of a
+// kernel's start, which takes minutes if files are large. je-kernel's IPython configuration, or
+// IPython itself, puts the notebook's folder back when the kernel has started.
+const REMOVE_CURRENT_FOLDER = 'import sys; sys.path[:] = [path for path in sys.path if path]';
 
 /** Run Python in a namespace of its own. */
 function run(pyodide, code, names = {}) {
@@ -177,12 +176,12 @@ function run(pyodide, code, names = {}) {
   }
 }
 
-// A large snapshot is fetched once a kernel that has its packages has had nothing to do for so long,
-// in milliseconds.
+// The large snapshot is fetched after a kernel with its packages has been idle for this long, in
+// milliseconds.
 const QUIET = 5_000;
-const LATE = 500; // what a timer may be late where nothing else runs
+const LATE = 500; // delay of a timer that still counts as idle
 const KEPT = 'je-kernel-memory';
-// Students' files come first: so many times its size must be free.
+// Students' files take precedence: free space must be this many times its size.
 const SPARE = 10;
 
 /** A memory snapshot of the site. */
@@ -190,7 +189,7 @@ class Snapshot {
   constructor(name, packages) {
     this.packages = packages;
     this.url = new URL(`../snapshots/${name}/`, import.meta.url);
-    this.memory = this.at('memory'); // as it is kept
+    this.memory = this.at('memory'); // its key in the cache
     this.kept = undefined;
   }
 
@@ -202,17 +201,17 @@ class Snapshot {
     return (await fetched(this.at('snapshot.json'))).json();
   }
 
-  /** Tell whether this browser keeps its memory. */
+  /** Tell whether this browser has cached its memory. */
   async isKept() {
     try {
       this.kept = await (await caches.open(KEPT)).match(this.memory);
     } catch {
-      // Pages that are not secure, and some private windows, keep nothing.
+      // Insecure pages, and some private windows, have no cache.
     }
     return Boolean(this.kept);
   }
 
-  /** Keep it once its packages have been loaded into a kernel that started without it. */
+  /** Cache it once a kernel that started without it has loaded its packages. */
   keepOnceUsed({ loadedPackages }) {
     let before = performance.now();
     let wasThere = false;
@@ -229,7 +228,7 @@ class Snapshot {
     }, QUIET);
   }
 
-  /** Keep its memory in this browser, unpacked, and nothing of others. */
+  /** Cache its memory in this browser, decompressed, and delete that of others. */
   async keep() {
     const alone = { ifAvailable: true };
     try {
@@ -238,17 +237,17 @@ class Snapshot {
         if (!lock || (await this.isKept())) return;
         const cache = await caches.open(KEPT);
         for (const other of await cache.keys()) await cache.delete(other);
-        // The rest is kept by the browser itself.
-        const told = await this.description();
-        const length = lengthOf(told);
-        // WebKit, before Safari 17, does not tell.
+        // The browser's HTTP cache has the rest.
+        const description = await this.description();
+        const length = sizeOf(description);
+        // WebKit before Safari 17 has no estimate.
         const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
         if (quota - usage < SPARE * length) throw new Error('there is little room.');
-        for (const number of told.libraries.keys()) {
+        for (const number of description.libraries.keys()) {
           await (await fetched(this.at(`${number}.wasm`))).arrayBuffer();
         }
         const parts = [];
-        for await (const part of this.unpacked(told)) parts.push(new Blob([part]));
+        for await (const part of this.unpacked(description)) parts.push(new Blob([part]));
         const headers = { 'Content-Length': length }; // for who asks how much is kept
         await cache.put(this.memory, new Response(new Blob(parts), { headers }));
       });
@@ -263,24 +262,24 @@ class Snapshot {
     this.kept = undefined;
   }
 
-  /** Fetch its memory, and yield it part by part. */
+  /** Fetch its memory, and yield it decompressed, part by part. */
   async *unpacked({ decoder, parts }) {
-    const coming = parts.map((_, number) => fetched(this.at(`memory-${number}.bin`)));
-    for (const each of coming) each.catch(() => {}); // they are awaited below
+    const responses = parts.map((_, number) => fetched(this.at(`memory-${number}.bin`)));
+    for (const each of responses) each.catch(() => {}); // they are awaited below
     const { ZSTDDecoder } = await import(this.at(decoder).href);
     const zstd = new ZSTDDecoder();
     await zstd.init();
     for (const [number, size] of parts.entries()) {
-      const packed = await (await coming[number]).arrayBuffer();
+      const packed = await (await responses[number]).arrayBuffer();
       const part = zstd.decode(new Uint8Array(packed), size);
       if (part.length !== size) throw new Error('it is damaged.');
       yield part;
     }
   }
 
-  /** Return its memory in one piece. */
-  async whole(told) {
-    const length = lengthOf(told);
+  /** Return its whole memory. */
+  async whole(description) {
+    const length = sizeOf(description);
     if (this.kept) {
       const kept = await this.kept.arrayBuffer();
       if (kept.byteLength !== length) throw new Error('it is not whole.');
@@ -288,7 +287,7 @@ class Snapshot {
     }
     const bytes = new Uint8Array(length);
     let at = 0;
-    for await (const part of this.unpacked(told)) {
+    for await (const part of this.unpacked(description)) {
       bytes.set(part, at);
       at += part.length;
     }
@@ -297,10 +296,10 @@ class Snapshot {
 
   /** Load Pyodide with its memory. */
   async load(options) {
-    const told = await this.description();
-    let memory = this.whole(told);
+    const description = await this.description();
+    let memory = this.whole(description);
     const libraries = Promise.all(
-      told.libraries.map((_, number) => compile(fetched(this.at(`${number}.wasm`)))),
+      description.libraries.map((_, number) => compile(fetched(this.at(`${number}.wasm`)))),
     );
     for (const each of [memory, libraries]) each.catch(() => {}); // they are awaited below
     const { default: create } = await import('./pyodide.asm.mjs');
@@ -309,36 +308,36 @@ class Snapshot {
     const pyodide = await load({
       ...options,
       packages: [],
-      // No more than its header: what makes a memory of it is below.
-      _loadSnapshot: bytesOf(told.header),
+      // Only the header: `putMemory` restores the memory itself.
+      _loadSnapshot: bytesOf(description.header),
       _snapshotDeserializer: ({ root, key }) =>
         (root === 'api' ? module.API : module.API.public_api)[key],
       createPyodideModule: async settings => {
-        // They are compiled while Pyodide is.
-        const loading = new Promise(begin => settings.preRun.push(begin)).then(async born => {
-          loadLibraries(born, await libraries, told.libraries);
-          born.removeRunDependency(KEPT);
+        // They are compiled in parallel with Pyodide.
+        const loading = new Promise(begin => settings.preRun.push(begin)).then(async instance => {
+          loadLibraries(instance, await libraries, description.libraries);
+          instance.removeRunDependency(KEPT);
         });
-        settings.preRun.push(born => born.addRunDependency(KEPT));
+        settings.preRun.push(instance => instance.addRunDependency(KEPT));
         [module] = await Promise.all([create(settings), loading]);
         const { API } = module;
-        if (API.version !== told.version) throw new Error(`it is of Pyodide ${told.version}.`);
-        const wheels = told.wheels.map(path => this.at(path));
-        hangFiles(module, told.files, new FilesInWheels(module, wheels));
-        putMemory(module, await memory, told);
-        // Pyodide keeps this function, and with it what it holds: 50 MB in each kernel.
+        if (API.version !== description.version) throw new Error(`it is of Pyodide ${description.version}.`);
+        const wheels = description.wheels.map(path => this.at(path));
+        mountFiles(module, description.files, new FilesInWheels(module, wheels));
+        putMemory(module, await memory, description);
+        // Pyodide keeps this function and what it refers to: 50 MB in each kernel.
         memory = undefined;
-        for (const [handle, number] of told.handles) {
-          const library = module.LDSO.loadedLibsByName[told.libraries[number][0]];
+        for (const [handle, number] of description.handles) {
+          const library = module.LDSO.loadedLibsByName[description.libraries[number][0]];
           module.LDSO.loadedLibsByHandle[handle] = library;
         }
-        // The last is the packages that are loaded, of which Python holds a proxy.
+        // The last key is of the loaded packages, of which Python holds a proxy.
         const expected = API.getExpectedKeys;
         API.getExpectedKeys = () => [...expected().slice(0, -1), API.public_api.loadedPackages];
         return module;
       },
     });
-    Object.assign(pyodide.loadedPackages, told.loadedPackages);
+    Object.assign(pyodide.loadedPackages, description.loadedPackages);
     module._tzset();
     const language = `${(self.navigator.language ?? 'C').replace('-', '_')}.UTF-8`;
     const environ = JSON.stringify({ LANG: language, ...options.env });
@@ -383,13 +382,13 @@ function placeLibraries(module, compiled, libraries) {
   }
 }
 
-// WebKit, which does not switch stacks, was seen to wait for ever where it compiles many at once.
+// WebKit, which has no stack switching, sometimes hangs if it compiles many at once.
 const compile =
   'Suspending' in WebAssembly
     ? WebAssembly.compileStreaming
     : async response => new WebAssembly.Module(await (await response).arrayBuffer());
 
-// What lies at its address never changes, so that nobody asks again for what the browser has.
+// The content of an address never changes, so that the HTTP cache needs no revalidation.
 async function fetched(url) {
   let response = await fetch(url, { cache: 'force-cache' });
   if (!response.ok) response = await fetch(url, { cache: 'reload' });
@@ -397,13 +396,13 @@ async function fetched(url) {
   return response;
 }
 
-const lengthOf = ({ pages }) => pages.reduce((sum, [, length]) => sum + length, 0);
+const sizeOf = ({ pages }) => pages.reduce((sum, [, length]) => sum + length, 0);
 
 const bytesOf = text => Uint8Array.from(atob(text), character => character.charCodeAt(0));
 
-/** Put a snapshot's memory in the place of that which a new module has. */
+/** Replace the memory of a new module by that of a snapshot. */
 function putMemory(module, bytes, { size, pages, stackSwitching }) {
-  // Where this engine has the function by which Python calls others; iOS has none.
+  // The function by which Python calls others, at an address of this engine; iOS has none.
   const offset = module.HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >>> 2];
   const trampoline = (module.__PyRuntime + offset) >>> 2;
   const own = module.HEAP32[trampoline];
@@ -413,14 +412,14 @@ function putMemory(module, bytes, { size, pages, stackSwitching }) {
   for (const [at, length] of pages) {
     module.HEAPU8.set(bytes.subarray(from, (from += length)), at);
   }
-  // The one thing in it that depends on the engine is whether stacks can be switched.
+  // The memory depends on the engine only in whether stacks can be switched.
   const changes = module.jspiSupported ? stackSwitching : [];
   for (const [at, byte] of changes) module.HEAPU8[at] = byte;
   module.HEAP32[trampoline] = own;
 }
 
-/** Put files into the file system that have their contents once somebody reads them. */
-function hangFiles({ FS, MEMFS }, tree, source) {
+/** Put files into the file system whose contents are read on demand. */
+function mountFiles({ FS, MEMFS }, tree, source) {
   const fill = (folder, path, entries) => {
     for (const [name, entry] of Object.entries(entries)) {
       if (Array.isArray(entry)) {
@@ -442,7 +441,7 @@ function hangFiles({ FS, MEMFS }, tree, source) {
   fill(FS.root, '', tree);
 }
 
-/** What lies in wheels, which are fetched when something in them is read. */
+/** Reads files out of wheels, which are fetched on demand. */
 class FilesInWheels {
   constructor(module, urls) {
     this.module = module;
@@ -450,7 +449,7 @@ class FilesInWheels {
     this.wheels = new Map();
   }
 
-  /** Return a file: of its size, and either its bytes as base64 or its wheel and place there. */
+  /** Read a file, given its size and either its bytes as base64 or its wheel and position. */
   read([size, where, offset, packed]) {
     if (typeof where === 'string') return bytesOf(where);
     const bytes = this.wheel(where).subarray(offset, offset + packed);
@@ -475,7 +474,7 @@ class FilesInWheels {
     return wheel;
   }
 
-  /** Undo the compression of a zip file, with the zlib that Pyodide has. */
+  /** Decompress an entry of a zip file, with Pyodide's zlib. */
   inflated(bytes, size) {
     const { module } = this;
     const stream = module._malloc(STREAM_SIZE + VERSION_SIZE + bytes.length + size);

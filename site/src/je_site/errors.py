@@ -1,11 +1,11 @@
 """The exceptions of je-kernel-site.
 
-Each message is one sentence that says what happened, why, and what to do next;
-the command prints it as it is.
+Each message is one sentence that says what happened, why, and what to do next. The command
+prints it unchanged.
 
     SiteError
     ├── LockError       the committed lock, or a distribution's own, cannot be used
-    ├── AssemblyError   a part of Pyodide could not be had
+    ├── AssemblyError   a part of Pyodide could not be fetched
     ├── BuildError      JupyterLite could not build the site
     ├── ServeError      the site cannot be served
     └── CheckError      lessons cannot be checked
@@ -25,7 +25,7 @@ class LockError(SiteError):
 
 
 class AssemblyError(SiteError):
-    """A file of the Pyodide distribution could not be had, or is not the locked one."""
+    """A file of the Pyodide distribution could not be fetched, or differs from the locked one."""
 
 
 class BuildError(SiteError):
@@ -37,4 +37,4 @@ class ServeError(SiteError):
 
 
 class CheckError(SiteError):
-    """Lessons cannot be opened or run, for a reason that is not theirs."""
+    """Lessons cannot be opened or run, for a reason outside of the lessons."""

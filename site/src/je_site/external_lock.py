@@ -1,8 +1,7 @@
-"""Reads the lock of a Pyodide that is not ours: the deployer's, or the default one.
+"""Reads the lock of an external Pyodide: the deployer's, or JupyterLite's default.
 
-Our packages are added to it, in a lock of our own that says where each of its
-packages is. Relative paths are rewritten to start from ``static/je-kernel``,
-where that lock is; whole addresses stay.
+The site's lock consists of it and of the packages that the site adds. Relative paths in it are
+rewritten to start from ``static/je-kernel``, where the site's lock is; whole addresses stay.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _LOCK = "pyodide-lock.json"
 
 @dataclass(frozen=True)
 class ExternalLock:
-    """A lock, with every ``file_name`` as it must be in ours.
+    """An external lock, with each ``file_name`` as the site's lock needs it.
 
     Attributes
     ----------
@@ -54,17 +53,17 @@ class ExternalLock:
 
 
 def configures_pyodide(settings: Mapping[str, Any]) -> bool:
-    """Tell whether the deployer chose a Pyodide, or a lock.
+    """Tell whether the deployer has configured a Pyodide, or a lock.
 
     Parameters
     ----------
     settings
-        The kernel's settings, as found.
+        The kernel's settings before the build.
 
     Returns
     -------
     bool
-        Whether they name either.
+        Whether the settings name either.
     """
     return bool(settings.get("pyodideUrl") or settings.get(OPTIONS, {}).get("lockFileURL"))
 
@@ -72,18 +71,16 @@ def configures_pyodide(settings: Mapping[str, Any]) -> bool:
 def default_lock(
     lock: DistributionLock, reporter: Reporter, version: str | None = None
 ) -> ExternalLock:
-    """Read the lock of a Pyodide on Pyodide's own servers.
-
-    It comes from npm, whose package of the same version contains it.
+    """Read the lock of a release of Pyodide, from the npm package of that version.
 
     Parameters
     ----------
     lock
-        Our lock of that series.
+        The committed lock of that series.
     reporter
         Where to show progress.
     version
-        Which release; by default, the one that the installed kernel loads.
+        The release; by default, the one that the installed kernel loads.
 
     Returns
     -------
@@ -99,14 +96,14 @@ def default_lock(
 
 
 def configured_lock(output: Path, settings: Mapping[str, Any], reporter: Reporter) -> ExternalLock:
-    """Read the lock that the deployer's settings name, or that is beside their Pyodide.
+    """Read the lock that the deployer's settings name, or the one beside their Pyodide.
 
     Parameters
     ----------
     output
         Root of the site.
     settings
-        The kernel's settings, as found.
+        The kernel's settings before the build.
     reporter
         Where to show progress.
 
@@ -137,7 +134,7 @@ def configured_lock(output: Path, settings: Mapping[str, Any], reporter: Reporte
 
 
 def _released_version(url: str) -> str | None:
-    """Version of the Pyodide release whose own lock this is."""
+    """Return the version of a Pyodide release, from the address of its lock."""
     match = re.search(r"/v(\d[^/]*)/", url)
     if match and url == release_url(match[1]) + _LOCK:
         return match[1]

@@ -1,12 +1,11 @@
-"""The settings of JupyterLite's Pyodide kernel: merging ours into a deployer's.
+"""Merges settings for JupyterLite's Pyodide kernel into those of a deployer.
 
-They are what ``jupyter-lite.json`` has under
+In ``jupyter-lite.json`` they are under
 ``litePluginSettings["@jupyterlite/pyodide-kernel-extension:kernel"]``.
 
-A site is often built again on top of itself, and then its settings are a mixture
-of what the deployer said and what we wrote last time. To tell them apart, we
-remember both what we found and what we wrote: whatever still is as we wrote it
-counts as it was found.
+A site is often built again on top of itself, and then its settings are a mixture of the
+deployer's and those of the last build. The record of a build has the settings that it found
+and those that it wrote: a setting that is still as it was written counts as it was found.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from typing import Any
 
 __all__ = ["OPTIONS", "KernelSettings", "merge_settings", "without_previous_build"]
 
-#: The key of what is passed to Pyodide's ``loadPyodide``.
+#: The key of the options of Pyodide's ``loadPyodide``.
 OPTIONS = "loadPyodideOptions"
 
 
 @dataclass(frozen=True)
 class KernelSettings:
-    """What a build wants the kernel's settings to say.
+    """The settings of the kernel that a build adds.
 
     Attributes
     ----------
@@ -35,10 +34,10 @@ class KernelSettings:
     env
         Environment variables of the kernel.
     pyodide_url
-        Address of Pyodide's entry module; None to leave it as it is.
+        Address of Pyodide's entry module; None to leave that setting unchanged.
     pypi
-        Whether ``%pip install`` may ask PyPI for what the site does not have;
-        None to leave that as it is.
+        Whether ``%pip install`` may install packages from PyPI; None to leave that
+        setting unchanged.
     """
 
     lock_url: str
@@ -49,17 +48,17 @@ class KernelSettings:
 
 
 def merge_settings(found: Mapping[str, Any], ours: KernelSettings) -> dict[str, Any]:
-    """Merge our settings into a deployer's.
+    """Merge settings into those of a deployer.
 
-    Theirs stay, except for the address of the lock (whose content ours includes),
-    and for environment variables that were given to this very build.
+    The deployer's take precedence, except for the address of the lock (the site's includes
+    the content of theirs) and for environment variables of this build.
 
     Parameters
     ----------
     found
         The deployer's settings.
     ours
-        What to add.
+        The settings of this build.
 
     Returns
     -------
@@ -77,7 +76,7 @@ def merge_settings(found: Mapping[str, Any], ours: KernelSettings) -> dict[str, 
     packages = options.get("packages", [])
     options["packages"] = [*packages, *(name for name in ours.packages if name not in packages)]
     options["lockFileURL"] = ours.lock_url
-    # Relative to it were the deployer's wheels; the lock now has their whole addresses.
+    # It was the base of the deployer's wheels; the lock has their whole addresses.
     options.pop("packageBaseUrl", None)
     if ours.env:
         options["env"] = {**options.get("env", {}), **ours.env}
@@ -91,19 +90,19 @@ def merge_settings(found: Mapping[str, Any], ours: KernelSettings) -> dict[str, 
 def without_previous_build(
     now: Mapping[str, Any], found: Mapping[str, Any], wrote: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Undo what an earlier build wrote, and nothing else.
+    """Return settings without those that an earlier build wrote.
 
     Parameters
     ----------
     now
-        The settings as they are.
+        The present settings.
     found, wrote
-        What the earlier build found and wrote; both empty if there was none.
+        The settings before and after the earlier build; both empty if there was none.
 
     Returns
     -------
     dict
-        What the deployer's settings are now.
+        The present settings of the deployer.
 
     Examples
     --------
@@ -114,9 +113,9 @@ def without_previous_build(
         key: _value_without(value, found.get(key, _NOTHING), wrote.get(key, _NOTHING))
         for key, value in now.items()
     }
-    # What we found and took out is still meant, unless somebody has set it since.
-    taken_out = {key: value for key, value in found.items() if key not in wrote}
-    return {**taken_out, **{key: v for key, v in before.items() if v is not _NOTHING}}
+    # A setting that the build removed still holds, unless somebody has set it since.
+    removed = {key: value for key, value in found.items() if key not in wrote}
+    return {**removed, **{key: v for key, v in before.items() if v is not _NOTHING}}
 
 
 _NOTHING: Any = object()

@@ -1,7 +1,6 @@
-"""The wheels that jupyterlite-pyodide-kernel carries in its own labextension.
+"""Finds the wheels in the labextension of jupyterlite-pyodide-kernel.
 
-They are the Python half of its JavaScript, so they are taken from what is
-installed, in whatever version that is.
+They belong to its JavaScript, so a site uses those of the installed version.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ def kernel_extension() -> Path:
 
 
 def installed_kernel_wheels(lock: DistributionLock) -> dict[str, InstalledKernelWheel]:
-    """Find the wheels that the lock leaves to the labextension.
+    """Find the kernel wheels of a lock.
 
     Parameters
     ----------

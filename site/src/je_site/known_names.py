@@ -1,15 +1,15 @@
-"""What the metadata of packages does not say: two tables that are made by hand, and short.
+"""Tables of package names: which package has a module, and which package to use instead.
 
-Most modules have the name of their package, and Pyodide's lock says which modules
-its own packages have. These tables are for the others that lessons import. Nothing
-is taken on their word: a package has to have the module that it is taken for.
+Most modules have the name of their package, and Pyodide's lock states the modules of its
+packages. These tables are for others that lessons import. They are hints: a package is
+locked for a module only if its wheel contains the module.
 """
 
 from __future__ import annotations
 
 __all__ = ["ALTERNATIVES", "DISTRIBUTIONS"]
 
-#: Package of a module that has another name. Dotted where only that part is meant.
+#: The package of a module whose name differs. A dotted name stands for that part only.
 DISTRIBUTIONS = {
     "Levenshtein": "levenshtein",
     "OpenGL": "pyopengl",
@@ -52,7 +52,7 @@ _NETWORKS = ("scikit-learn", "sklearn.neural_network has small neural networks")
 _DATABASES = ("duckdb", "so does sqlite3, which is in Python")
 _PAGES = ("beautifulsoup4", "with requests it reads pages that are the same for everybody")
 
-#: What does in a browser what a package is for: another package, and a few words.
+#: A package that serves the same purpose in a browser, and a few words on it.
 ALTERNATIVES = {
     "basemap": ("cartopy", "Basemap's own authors point to it"),
     "cupy": ("numpy", "with the same functions"),

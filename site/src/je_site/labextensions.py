@@ -1,10 +1,8 @@
-"""Puts the front ends that lie inside wheels into a site.
+"""Puts the labextensions that wheels contain into a site.
 
-A wheel of widgets has its labextension with it, under
-``share/jupyter/labextensions``, and Python and JavaScript of it have to fit each
-other. So the page gets every labextension of the wheels that the kernel can load,
-out of these very wheels, in the place of what JupyterLite found in the environment
-that builds the site.
+A wheel of widgets contains its labextension, under ``share/jupyter/labextensions``, and its Python
+and JavaScript must have the same version. So the pages get the labextensions of the wheels that
+the kernel can load, out of these wheels, in place of those in the environment of the build.
 """
 
 from __future__ import annotations
@@ -38,8 +36,8 @@ _ENVIRONMENT = Path(sys.prefix) / "share/jupyter/labextensions"
 _CONFIG = "jupyter-lite.json"
 _SETTINGS = "build/schemas/all_federated.json"
 
-#: Front ends that a page would fetch whole as it loads, megabytes of them, and the type
-#: of the outputs that they show; None for widgets. They are fetched with the first of these.
+#: Large front ends that a page fetches with the first output that needs them, and the type of
+#: these outputs; None for widgets.
 _DEFERRED = {"jupyterlab-plotly": "application/vnd.plotly.v1+json", "ipydatagrid": None}
 _MAPS = "static/je-kernel/npm/plotly.js@*/dist/plotly-geo-assets.js"
 _DEFERRED_FRONT_END = Path(__file__).with_name("deferred_front_end.js")
@@ -62,7 +60,7 @@ class FrontEnd:
     folder
         Its folder in the wheel, with a slash at the end.
     build
-        What JupyterLab has to know to load it.
+        How JupyterLab loads it.
     """
 
     name: str
@@ -80,7 +78,7 @@ def front_ends_of(packages: Iterable[Package]) -> tuple[FrontEnd, ...]:
     Parameters
     ----------
     packages
-        What the kernel of a site can load.
+        The packages that the kernel of a site can load.
 
     Returns
     -------
@@ -129,16 +127,16 @@ def _front_ends_in(package: Package) -> Iterable[FrontEnd]:
 
 
 def install_front_ends(output: Path, front_ends: Iterable[FrontEnd]) -> None:
-    """Put front ends into a site, and have its pages load them.
+    """Put front ends into a site, and make its pages load them.
 
-    What an earlier call has put there and is not among them any more is removed.
+    Front ends of an earlier call that are not among them are removed.
 
     Parameters
     ----------
     output
         Root of a site that JupyterLite has built.
     front_ends
-        What its kernel's packages bring.
+        The front ends of its kernel's packages.
 
     Raises
     ------
@@ -199,7 +197,7 @@ def check_front_ends(output: Path, versions: Mapping[str, str]) -> None:
 
 
 def _refuse_another(output: Path, front_end: FrontEnd, ours: Mapping[str, Any] | None) -> None:
-    """Refuse a front end that the deployer has chosen, and that is not this one."""
+    """Refuse another version of a front end, which the deployer has chosen."""
     path = output / _IN_SITE / front_end.name / "package.json"
     if not path.is_file() or (ours and _digest(output, front_end.name) == ours["sha256"]):
         return
@@ -233,7 +231,7 @@ def _place(output: Path, front_end: FrontEnd) -> dict[str, Any]:
 
 
 def _deferred(output: Path, front_end: FrontEnd, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Have a page load a small script, which loads the front end when it is needed."""
+    """Write a small script, which loads the front end when it is needed."""
     target = output / _IN_SITE / front_end.name
     mime_type = _DEFERRED[front_end.name]
     maps = next(output.glob(_MAPS), None)
@@ -278,7 +276,7 @@ def _write_config(
 
 
 def _write_settings(output: Path, ours: Iterable[str], present: Iterable[str]) -> None:
-    """Collect what the front ends let a person set, as JupyterLite does of its own."""
+    """Collect the settings schemas of the front ends, as JupyterLite does for its own."""
     path = output / _SETTINGS
     if not path.parent.is_dir():
         return

@@ -1,12 +1,12 @@
-"""Finds what lessons need and a site lacks, and locks it.
+"""Locks the packages that lessons need and a site lacks.
 
-The site has the packages of our committed lock, je-kernel, and the deployer's wheels.
-What lessons import or ask pip for beyond that is resolved once, from PyPI and from the
-release of Pyodide, and stated by the site's own lock; a build reads that, without a network.
+A site has the packages of je-kernel-site's lock, je-kernel, and the deployer's wheels. What
+lessons import or install with pip beyond these is resolved once, from PyPI and from the
+release of Pyodide, and written into the site's lock. A build reads that, without a network.
 
-A package that is named by nobody, and found by the name of a module alone, is taken only
-if its wheel has the module, and every one that is taken is said: names that differ by
-a letter from a known one are how people are brought to install something else.
+A package that nobody names, and that only the name of a module suggests, is locked only if
+its wheel contains the module. Each is reported, because names that resemble a known name are
+a way to distribute malware (typosquatting).
 """
 
 from __future__ import annotations
@@ -34,16 +34,20 @@ from je_site.pip_resolver import (
     Platform,
     Resolved,
     UnresolvableError,
-    is_for_others,
+    is_for_other_platforms,
     resolve,
     versions_of,
 )
-from je_site.requirements import browser_environment
+from je_site.requirements import (
+    browser_environment,
+    needed_in_browser,
+    requirements_in_browser,
+)
 from je_site.site_lock import LOCK_NAME, SiteLock, merge_site_lock, read_site_lock, write_site_lock
 from je_site.sources import cached_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -52,29 +56,29 @@ if TYPE_CHECKING:
 
 __all__ = ["SiteNeeds", "lock_site", "missing_by_place", "modules_in", "site_lock_for_build"]
 
-#: How many pips ask the index at the same time.
+#: Number of pip processes that run at the same time.
 _RUNS_AT_ONCE = 4
 
-#: Of newer versions of Python than the oldest that we run on.
+#: Modules of the standard library that are newer than the oldest supported Python.
 _NEWER_MODULES = frozenset({"annotationlib", "compression"})
 
-#: Modules that every kernel has, whatever packages it has.
+#: Modules of every kernel.
 _OF_THE_KERNEL = ("__main__", "js", "pyodide", "pyodide_js")
 
-#: Where our wheel has the modules that stand in for those of others.
+#: Folder in je-kernel's wheel of the modules that stand in for others.
 _STAND_INS = "je_kernel/stand_ins/modules"
 
 
 @dataclass(frozen=True)
 class SiteNeeds:
-    """Where it stands what a site needs.
+    """Where the requirements of a site come from.
 
     Attributes
     ----------
     lessons
         Files and folders.
     requested
-        Requirements that the deployer states.
+        Requirements of the deployer.
     wheels
         The deployer's wheels.
     """
@@ -85,10 +89,10 @@ class SiteNeeds:
 
 
 def site_lock_for_build(path: Path | None, needs: SiteNeeds, reporter: Reporter) -> SiteLock | None:
-    """Return what a build adds to the committed lock, and say what lessons will lack.
+    """Return the lock of a site, and warn of packages that lessons will lack.
 
-    A lock that is there is taken as it is. Where there is none, and something is
-    needed, one is made.
+    An existing lock is used unchanged. Without one, and where packages are needed, one is
+    made.
 
     Parameters
     ----------
@@ -102,17 +106,17 @@ def site_lock_for_build(path: Path | None, needs: SiteNeeds, reporter: Reporter)
     Returns
     -------
     SiteLock or None
-        None where nothing is added.
+        None where the site needs no lock.
 
     Raises
     ------
     LockError
-        When the lock cannot be used, or lacks what the deployer requests.
+        When the lock cannot be used, or lacks a requirement of the deployer.
     """
-    added = read_site_lock(path) if path is not None else None
-    lock = merge_site_lock(read_lock(), added)
-    wanted = _MissingPackages(_SitePackages.of(lock, added, needs.wheels), needs)
-    if added is None:
+    site_lock = read_site_lock(path) if path is not None else None
+    lock = merge_site_lock(read_lock(), site_lock)
+    wanted = _MissingPackages(_SitePackages.of(lock, site_lock, needs.wheels), needs)
+    if site_lock is None:
         if not wanted.requests and not wanted.modules:
             wanted.report_problems(reporter)
             return None
@@ -124,9 +128,9 @@ def site_lock_for_build(path: Path | None, needs: SiteNeeds, reporter: Reporter)
             reporter.warn(f"{error} This time the site is built without them.")
             return None
     wanted.report_problems(reporter)
-    _report_unavailable(wanted, added, reporter)
+    _report_unavailable(wanted, site_lock, reporter)
     missing = [
-        request for request in wanted.requests.values() if request.name not in added.unavailable
+        request for request in wanted.requests.values() if request.name not in site_lock.unavailable
     ]
     requested = [request for request in missing if request.requested]
     if requested:
@@ -140,18 +144,18 @@ def site_lock_for_build(path: Path | None, needs: SiteNeeds, reporter: Reporter)
     unlocked += [
         f"{module.place} imports {module.module}"
         for module in wanted.modules
-        if _package_prefix(module.module) not in added.unavailable and not module.optional
+        if _package_prefix(module.module) not in site_lock.unavailable and not module.optional
     ]
     if unlocked:
         reporter.warn(
             f"{LOCK_NAME} does not know what the lessons need by now ({'; '.join(unlocked[:5])}"
             f"{' …' if len(unlocked) > 5 else ''}): add it with je-kernel lock"
         )
-    return added
+    return site_lock
 
 
 def lock_site(path: Path | None, needs: SiteNeeds, reporter: Reporter, *, update: bool) -> SiteLock:
-    """Resolve what a site needs and the committed lock lacks, and write the site's lock.
+    """Resolve the packages that a site needs and lacks, and write its lock.
 
     Parameters
     ----------
@@ -162,17 +166,17 @@ def lock_site(path: Path | None, needs: SiteNeeds, reporter: Reporter, *, update
     reporter
         Where to show progress and warnings.
     update
-        Whether to take the newest versions of what is locked already.
+        Whether to update the packages that are locked already.
 
     Returns
     -------
     SiteLock
-        What the lock states.
+        The new lock.
 
     Raises
     ------
     LockError
-        When what the deployer requests cannot be had, or PyPI cannot be reached.
+        When no version of a requirement of the deployer fits, or PyPI cannot be reached.
     """
     present = read_site_lock(path) if path is not None else None
     if present is not None:
@@ -183,36 +187,36 @@ def lock_site(path: Path | None, needs: SiteNeeds, reporter: Reporter, *, update
     if present is not None and not update:
         locking.present = dict(present.wheels)
     locking.wanted.report_problems(reporter)
-    added = locking.run()
-    _report_unavailable(locking.wanted, added, reporter)
+    site_lock = locking.run()
+    _report_unavailable(locking.wanted, site_lock, reporter)
     if path is not None:
         try:
-            write_site_lock(path, added)
+            write_site_lock(path, site_lock)
         except OSError as error:
             raise LockError(
                 f"{path} cannot be written ({error.strerror}): name another file with --lock."
             ) from error
-    return added
+    return site_lock
 
 
-def missing_by_place(needs: SiteNeeds, added: SiteLock | None) -> dict[str, list[str]]:
-    """Say which packages lessons import or ask for that a site does not have.
+def missing_by_place(needs: SiteNeeds, site_lock: SiteLock | None) -> dict[str, list[str]]:
+    """Return sentences on the packages that lessons need and a site lacks.
 
     Parameters
     ----------
     needs
         What the site needs.
-    added
-        What the site's own lock adds to ours; None if there is none.
+    site_lock
+        The site's own lock; None if there is none.
 
     Returns
     -------
     dict
-        Sentences, by where the lesson says it: see `je_site.lessons.place_of`.
+        Lists of sentences, by place in a lesson: see `je_site.lessons.place_of`.
     """
-    known = _SitePackages.of(merge_site_lock(read_lock(), added), added, needs.wheels)
+    known = _SitePackages.of(merge_site_lock(read_lock(), site_lock), site_lock, needs.wheels)
     wanted = _MissingPackages(known, needs)
-    unavailable = {} if added is None else added.unavailable
+    unavailable = {} if site_lock is None else site_lock.unavailable
     missing: dict[str, list[str]] = {}
     for module in wanted.modules:
         if not module.optional:
@@ -239,23 +243,23 @@ def _alternative(package: str) -> str:
 
 
 def modules_in(wheel: Path, folder: str = "") -> frozenset[str]:
-    """Return the modules that a wheel brings, the uppermost of each tree.
+    """Return the top-level modules of a wheel.
 
     Parameters
     ----------
     wheel
         The file.
     folder
-        Where in the wheel to look for them.
+        Folder in the wheel of the modules.
 
     Returns
     -------
     frozenset of str
-        With dots where the upper packages are namespaces that others share.
+        Dotted where the upper packages are namespaces.
     """
     with zipfile.ZipFile(wheel) as archive:
         paths = [PurePosixPath(name) for name in archive.namelist()]
-    # What a wheel has in its data folder is installed beside the rest.
+    # The content of a wheel's data folder is installed beside the rest.
     paths = [
         PurePosixPath(*path.parts[2:])
         if path.parts[0].endswith(".data") and path.parts[1:2] in (("purelib",), ("platlib",))
@@ -284,23 +288,23 @@ def _is_module(path: PurePosixPath) -> bool:
 
 @dataclass
 class _SitePackages:
-    """What a site has."""
+    """The packages and modules that a site has."""
 
-    #: Version of each package.
+    #: The version of each package.
     versions: dict[str, str] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
-    #: What the deployer's wheels need and is not there.
+    #: Missing dependencies of the deployer's wheels, and which wheel needs each.
     missing: dict[str, str] = field(default_factory=dict)
-    #: Modules that je-kernel stands in for, where no package could do in a browser what they do.
+    #: Modules that je-kernel has in place of packages that cannot work in a browser.
     stand_ins: frozenset[str] = frozenset()
-    #: Names of what the site's own lock adds.
+    #: Names of the packages in the site's lock.
     added: frozenset[str] = frozenset()
 
     @classmethod
     def of(
-        cls, lock: DistributionLock, added: SiteLock | None, wheels: Sequence[Path]
+        cls, lock: DistributionLock, site_lock: SiteLock | None, wheels: Sequence[Path]
     ) -> _SitePackages:
-        known = cls(added=frozenset() if added is None else frozenset(added.wheels))
+        known = cls(added=frozenset() if site_lock is None else frozenset(site_lock.wheels))
         own = own_packages(lock, wheels)
         known.stand_ins = modules_in(own[0].path, _STAND_INS)
         known.versions = {
@@ -321,7 +325,7 @@ class _SitePackages:
         return known
 
     def has_module(self, module: str) -> bool:
-        """Tell whether an import of it works, as far as names can tell."""
+        """Tell whether the site has a module, judged by names."""
         parts = module.split(".")
         if parts[0] in sys.stdlib_module_names or parts[0] in _NEWER_MODULES:
             return True
@@ -332,19 +336,19 @@ class _SitePackages:
         if any(name.startswith(inside) for name in self.stand_ins):
             return True
         named = [prefix for prefix in prefixes if "." in prefix and prefix in DISTRIBUTIONS]
-        if named:  # A part of a namespace that other packages have a part of, too.
+        if named:  # One package of several that share a namespace.
             return DISTRIBUTIONS[named[0]] in self.versions
         return _is_among(self.modules, module)
 
 
 @dataclass
 class _PackageRequest:
-    """A package that is wanted by name."""
+    """A package that lessons or the deployer need."""
 
     name: NormalizedName
-    #: Requirements, and where each is stated.
+    #: Requirements, and the places where each is stated.
     stated: dict[str, list[str]] = field(default_factory=dict)
-    #: Where a module is imported that the package is taken for.
+    #: Imports that suggest the package.
     modules: list[LessonImport] = field(default_factory=list)
     requested: bool = False
 
@@ -363,13 +367,13 @@ class _PackageRequest:
 
     @property
     def unpinned(self) -> str:
-        """The requirement without its versions."""
+        """The requirement without versions."""
         extras = {extra for text in self.stated for extra in Requirement(text).extras}
         return f"{self.name}[{','.join(sorted(extras))}]" if extras else self.name
 
 
 class _MissingPackages:
-    """What is asked for, and is not known."""
+    """The packages and modules that a site needs and lacks."""
 
     def __init__(self, known: _SitePackages, needs: SiteNeeds) -> None:
         self.known = known
@@ -377,7 +381,7 @@ class _MissingPackages:
         self.problems = lessons.problems
         #: By name.
         self.requests: dict[str, _PackageRequest] = {}
-        #: Where lessons ask for a version that they do not get, by what they ask for.
+        #: Places where lessons request another version than the site has, by requirement.
         self.differing: dict[str, list[str]] = {}
         environment = {**browser_environment(read_lock().python), "extra": ""}
         for text in needs.requested:
@@ -431,13 +435,13 @@ class _MissingPackages:
             return
         if version is None:
             request = self._request_for(name)
-            if not request.requested:  # What the deployer says goes before what lessons say.
+            if not request.requested:  # The deployer's requirement takes precedence.
                 request.stated.setdefault(text, []).append(place)
         elif not requirement.specifier.contains(version, prereleases=True):
             self.differing.setdefault(f"{text}; the site has {name} {version}", []).append(place)
 
     def report_problems(self, reporter: Reporter) -> None:
-        """Say what could not be read, and which versions are others."""
+        """Warn of lessons that cannot be read, and of versions that differ."""
         for problem in self.problems:
             reporter.warn(problem)
         for text, places in self.differing.items():
@@ -445,7 +449,7 @@ class _MissingPackages:
 
 
 class _Locker:
-    """One run of the resolution."""
+    """Resolves and fetches the missing packages of a site, once."""
 
     def __init__(self, lock: DistributionLock, needs: SiteNeeds, reporter: Reporter) -> None:
         self.lock = lock
@@ -453,7 +457,7 @@ class _Locker:
         self.requested = needs.requested
         self.known = _SitePackages.of(lock, None, needs.wheels)
         self.wanted = _MissingPackages(self.known, needs)
-        #: What is locked already, and stays in its version.
+        #: Wheels of the present lock, which keep their versions.
         self.present: dict[str, Wheel] = {}
         core = core_lock(assemble_core(lock.core, reporter))
         self.released: dict[str, Any] = {
@@ -465,7 +469,7 @@ class _Locker:
         tags = (f"pyemscripten_{abi}_wasm32", f"pyodide_{abi}_wasm32") if abi else ()
         self.platform = Platform(lock.python, tags)
         self.unavailable: dict[str, str] = {}
-        #: What Pyodide's servers have, and did not give.
+        #: Packages that only Pyodide's servers have, and why each could not be fetched.
         self.unreachable: dict[str, str] = {}
 
     def run(self) -> SiteLock:
@@ -489,7 +493,7 @@ class _Locker:
         return SiteLock(self.lock.series, self.requested, wheels, self.unavailable)
 
     def _package_for(self, module: str) -> NormalizedName:
-        """Guess which package a module is from; its wheel is asked later."""
+        """Guess the package of a module. Its wheel decides later."""
         parts = module.split(".")
         for length in range(len(parts), 0, -1):
             named = DISTRIBUTIONS.get(".".join(parts[:length]))
@@ -501,7 +505,7 @@ class _Locker:
         return canonicalize_name(parts[0])
 
     def _wheels_for(self, requests: dict[str, _PackageRequest]) -> dict[str, Wheel]:
-        """Resolve requests and fetch what was found; requests that cannot be had are dropped."""
+        """Resolve requests and fetch wheels; drop the requests that cannot be satisfied."""
         while True:
             wheels = self._wheels_of(self._resolve_all(requests), requests) if requests else {}
             lock = merge_site_lock(self.lock, SiteLock(self.lock.series, wheels=wheels))
@@ -541,7 +545,7 @@ class _Locker:
                 ) from error
 
     def _resolve_alone(self, request: _PackageRequest) -> tuple[_PackageRequest | None, str]:
-        """Return what can be had of a request, and why it is not the request itself."""
+        """Return a request that can be satisfied, or None, and the reason for any change."""
         try:
             self._resolve([request])
             return request, ""
@@ -589,7 +593,7 @@ class _Locker:
         fitting = versions_of(request.name, self.platform)
         if fitting:
             return f"{error}; of {request.name} itself there is {fitting[0]} for browsers"
-        if is_for_others(request.name, self.lock.python):
+        if is_for_other_platforms(request.name, self.lock.python):
             return f"PyPI has {request.name} for other computers only, compiled or as sources"
         return f"PyPI has no package {request.name}"
 
@@ -612,7 +616,7 @@ class _Locker:
 
     @staticmethod
     def _can_pin(name: str, version: str, requests: Sequence[_PackageRequest]) -> bool:
-        """Tell whether nobody asks for another version by name."""
+        """Tell whether no request excludes a version of a package."""
         return all(
             Requirement(text).specifier.contains(version, prereleases=True)
             for request in requests
@@ -629,14 +633,14 @@ class _Locker:
             if each.name in self.known.versions:
                 continue
             if each.sha256:
-                needed = _active_requirements(each.requires, extras[each.name], self.lock.python)
+                needed = needed_in_browser(each.requires, self.lock.python, extras[each.name])
                 found[each.name] = Wheel(
                     name=each.name,
                     version=each.version,
                     file_name=each.file_name,
                     sha256=each.sha256,
                     imports=(),
-                    depends=tuple(sorted({r.name for r in needed} - {each.name})),
+                    depends=tuple(sorted(needed - {each.name})),
                     sources=(PYPI,),
                 )
             else:
@@ -661,9 +665,9 @@ class _Locker:
     def _with_modules(self, wheel: Wheel) -> Wheel:
         if not wheel.file_name.endswith(".whl"):
             return wheel
-        # What brings back a module of Python's own to older ones is never loaded for it.
+        # A backport of a module of the standard library is never loaded for that module.
         modules = modules_in(cached_wheel(wheel)) - sys.stdlib_module_names
-        # A namespace is among them, too: a kernel loads all that have a part of it.
+        # Namespaces are included: a kernel loads all packages that share one.
         tops = {module.partition(".")[0] for module in modules}
         return replace(wheel, imports=tuple(sorted({*wheel.imports, *modules, *tops})))
 
@@ -673,7 +677,7 @@ class _Locker:
     def _drop_wrong_guess(
         self, requests: dict[str, _PackageRequest], modules: Mapping[str, Sequence[str]]
     ) -> bool:
-        """Drop a package that was taken for a module which it does not have."""
+        """Drop one package that lacks the module which suggested it."""
         for name, request in tuple(requests.items()):
             missing = [m for m in request.modules if not _provides(modules, m.module)]
             if not missing:
@@ -707,7 +711,7 @@ class _Locker:
 
 
 def _version_for_pip(version: str) -> str:
-    """Return a version that pip reads; some libraries in C have one that it does not."""
+    """Return a version that pip can parse: some libraries in C have others."""
     try:
         return str(Version(version))
     except InvalidVersion:
@@ -719,7 +723,7 @@ def _provides(modules: Mapping[str, Sequence[str]], module: str) -> bool:
 
 
 def _is_among(names: set[str], module: str) -> bool:
-    """Tell whether a module is one of those named, or inside of one, or has one inside."""
+    """Tell whether a module is among names, or is part of one, or contains one."""
     namespaces = {name.partition(".")[0] for name in names if "." in name}
     parts = module.split(".")
     prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
@@ -727,25 +731,10 @@ def _is_among(names: set[str], module: str) -> bool:
     return bool(prefixes & (names - namespaces)) or any(n.startswith(inside) for n in names)
 
 
-def _active_requirements(
-    requires: Iterable[str], extras: Iterable[str], python: str
-) -> Iterator[Requirement]:
-    """Return those requirements that hold in the browser, with normalised names."""
-    environment = browser_environment(python)
-    for text in requires:
-        requirement = Requirement(text)
-        marker = requirement.marker
-        if marker is None or any(
-            marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras)
-        ):
-            requirement.name = canonicalize_name(requirement.name)
-            yield requirement
-
-
 def _requested_extras(
     resolved: Sequence[Resolved], requests: Mapping[str, _PackageRequest], python: str
 ) -> dict[str, set[str]]:
-    """Return which extras of each package somebody asks for."""
+    """Return the requested extras of each package."""
     extras: dict[str, set[str]] = {each.name: set() for each in resolved}
     for request in requests.values():
         for text in request.stated:
@@ -754,14 +743,15 @@ def _requested_extras(
     while more:
         before = sum(map(len, extras.values()))
         for each in resolved:
-            for requirement in _active_requirements(each.requires, extras[each.name], python):
-                extras.setdefault(requirement.name, set()).update(requirement.extras)
+            for requirement in requirements_in_browser(each.requires, python, extras[each.name]):
+                name = canonicalize_name(requirement.name)
+                extras.setdefault(name, set()).update(requirement.extras)
         more = sum(map(len, extras.values())) > before
     return extras
 
 
 def _package_prefix(module: str) -> str:
-    """Return the part of a module's name that tells its package."""
+    """Return the part of a module's name that determines its package."""
     parts = module.split(".")
     dotted = (".".join(parts[:length]) for length in range(2, len(parts) + 1))
     return next((name for name in dotted if name in DISTRIBUTIONS), parts[0])
@@ -771,18 +761,18 @@ def _shortened(places: Sequence[str]) -> str:
     return f"{places[0]} (and {len(places) - 1} more)" if len(places) > 1 else places[0]
 
 
-def _report_unavailable(wanted: _MissingPackages, added: SiteLock, reporter: Reporter) -> None:
-    """Say of each thing that cannot be had where it is asked for."""
+def _report_unavailable(wanted: _MissingPackages, site_lock: SiteLock, reporter: Reporter) -> None:
+    """Warn of each request that cannot be satisfied, with its places."""
     for request in wanted.requests.values():
-        if request.name in added.unavailable:
-            why = added.unavailable[request.name]
+        if request.name in site_lock.unavailable:
+            why = site_lock.unavailable[request.name]
             reporter.warn(f"{_shortened(request.places)} asks for {request.text}: {why}.")
     places: dict[str, list[str]] = {}
-    had = {name for wheel in added.wheels.values() for name in wheel.imports}
+    had = {name for wheel in site_lock.wheels.values() for name in wheel.imports}
     for module in wanted.modules:
         if module.optional or _is_among(had, module.module):
             continue
-        if _package_prefix(module.module) in added.unavailable:
+        if _package_prefix(module.module) in site_lock.unavailable:
             places.setdefault(_package_prefix(module.module), []).append(module.place)
     for name, where in places.items():
-        reporter.warn(f"{_shortened(where)} imports {name}: {added.unavailable[name]}.")
+        reporter.warn(f"{_shortened(where)} imports {name}: {site_lock.unavailable[name]}.")

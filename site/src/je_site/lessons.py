@@ -1,9 +1,8 @@
-"""Reads lessons, without running them: what they import, and what they ask pip for.
+"""Reads the imports and requirements of lessons, without running them.
 
-A lesson is a notebook, of any version of the format, or a Python module. What
-stands in a notebook's cells is IPython, so IPython's own transformer turns magics
-and shell lines into Python before it is parsed. Where each import and each
-requirement stands is kept, for messages.
+A lesson is a notebook, of any version of the format, or a Python module. The code of a
+notebook is IPython: IPython's own transformer turns magics and shell lines into Python
+before it is parsed. The place of each import and requirement is kept for messages.
 """
 
 from __future__ import annotations
@@ -35,18 +34,19 @@ __all__ = [
     "Lessons",
     "call_name",
     "code_cells",
+    "files_in",
     "imports_of",
     "parse_cell",
     "place_of",
     "read_lessons",
 ]
 
-#: Notebooks with pictures in them are large; nothing that is larger is a lesson. In bytes.
+#: In bytes. Notebooks with pictures are large, but not larger than this.
 _MAX_LESSON_SIZE = 200_000_000
 _REQUIREMENTS = "requirements.txt"
-#: How deep requirements files may name each other.
+#: Depth to which requirements files may include each other.
 _MAX_REQUIREMENTS_DEPTH = 8
-#: Characters of a file's name or an address; what is longer is neither.
+#: Limit for names of files and addresses, in characters.
 _MAX_NAME_LENGTH = 1000
 
 PYTHON = "python"
@@ -79,8 +79,8 @@ class LessonImport:
     module
         Its full name, such as ``sklearn.linear_model``.
     optional
-        Whether the lesson goes on without it: it catches the `ImportError`, or the cell is
-        meant to raise (its tag is ``raises-exception``).
+        Whether the lesson continues without it: it catches the `ImportError`, or the cell
+        is expected to raise (it has the tag ``raises-exception``).
     """
 
     lesson: str
@@ -90,7 +90,7 @@ class LessonImport:
 
     @property
     def place(self) -> str:
-        """Where it stands, for messages."""
+        """The place, for messages."""
         return place_of(self.lesson, self.cell)
 
 
@@ -112,23 +112,23 @@ class LessonRequirement:
 
     @property
     def place(self) -> str:
-        """Where it stands, for messages."""
+        """The place, for messages."""
         return place_of(self.lesson, self.cell)
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """What lessons need.
+    """The imports and requirements of lessons.
 
     Attributes
     ----------
     imports
-        Sorted; modules that lie beside the lessons, or that a lesson writes or downloads,
-        are left out.
+        Sorted, without modules beside the lessons and those that a lesson writes or
+        downloads.
     requirements
         Sorted.
     problems
-        What could not be read: a sentence each.
+        Sentences on lessons that could not be read.
     """
 
     imports: tuple[LessonImport, ...] = ()
@@ -137,7 +137,7 @@ class Lessons:
 
 
 def imports_of(folder: Path) -> tuple[LessonImport, ...]:
-    """Return what the lessons of a folder import.
+    """Return the imports of the lessons of a folder.
 
     Parameters
     ----------
@@ -147,8 +147,7 @@ def imports_of(folder: Path) -> tuple[LessonImport, ...]:
     Returns
     -------
     tuple of LessonImport
-        Sorted; each module once for each cell. Modules that lie beside the lessons
-        are left out, those of Python itself are not.
+        Sorted; each module once for each cell, without modules beside the lessons.
     """
     return read_lessons([folder]).imports
 
@@ -175,7 +174,7 @@ def read_lessons(paths: Iterable[Path]) -> Lessons:
 
 
 def place_of(lesson: str, cell: int) -> str:
-    """Say where something stands, for messages.
+    """Return the place of something in a lesson, for messages.
 
     Parameters
     ----------
@@ -192,9 +191,9 @@ def place_of(lesson: str, cell: int) -> str:
 
 @dataclass
 class _Usage:
-    """What stands in one cell, or in one module."""
+    """The imports and installations of one cell or module."""
 
-    #: Module, names imported from it, and whether the lesson goes on without.
+    #: Module, names imported from it, and whether the import is optional.
     imports: list[tuple[str, tuple[str, ...], bool]] = field(default_factory=list)
     #: Arguments of ``pip install``.
     installs: list[list[str]] = field(default_factory=list)
@@ -203,12 +202,12 @@ class _Usage:
 
 
 class _LessonReader:
-    """One folder of lessons, while it is read."""
+    """Reads one folder of lessons."""
 
     def __init__(self, path: Path) -> None:
         self.root = path if path.is_dir() else path.parent
-        self.files = sorted(_files_in(path)) if path.is_dir() else [path]
-        beside = tuple(_files_in(self.root, deep=path.is_dir()))
+        self.files = sorted(files_in(path))
+        beside = tuple(files_in(self.root, deep=path.is_dir()))
         self.modules = {file.relative_to(self.root) for file in beside if file.suffix == ".py"}
         own = [PurePosixPath(path.as_posix()) for path in self.modules]
         own += [each for file in beside if file.suffix == ".zip" for each in _modules_in_zip(file)]
@@ -307,12 +306,12 @@ class _LessonReader:
         )
 
     def _is_own(self, imported: LessonImport, names: Sequence[str]) -> bool:
-        """Tell whether a module lies beside the lessons, or is written by one of them."""
+        """Tell whether a module lies beside the lessons, or a lesson writes it."""
         top = imported.module.partition(".")[0]
         if top in self.own:
             return True
-        # A folder without __init__.py counts by what is taken from it: folders of lessons
-        # are often named for the package that they are about.
+        # A folder without __init__.py counts only if it has the imported names: folders of
+        # lessons often have the name of the package that they are about.
         folder = PurePosixPath(imported.lesson).parent
         wanted = [PurePosixPath(*imported.module.split("."))]
         wanted += [wanted[0] / name for name in names if name != "*"]
@@ -323,11 +322,27 @@ class _LessonReader:
         )
 
 
-def _files_in(root: Path, *, deep: bool = True) -> Iterator[Path]:
-    """List files, without what JupyterLite leaves out of a site."""
+def files_in(root: Path, *, deep: bool = True) -> Iterator[Path]:
+    """List files, except hidden ones and those that JupyterLite ignores.
+
+    Parameters
+    ----------
+    root
+        A folder, or one file.
+    deep
+        Whether to list the files of folders in it.
+
+    Yields
+    ------
+    pathlib.Path
+        In the order of their names.
+    """
+    if root.is_file():
+        yield root
+        return
     for folder, folders, names in os.walk(root):
-        folders[:] = [f for f in folders if deep and f[0] not in "._" and f != "node_modules"]
-        yield from (Path(folder) / name for name in names if name[0] != ".")
+        folders[:] = sorted(f for f in folders if deep and f[0] not in "._" and f != "node_modules")
+        yield from (Path(folder) / name for name in sorted(names) if name[0] != ".")
 
 
 def _modules_in_zip(file: Path) -> tuple[PurePosixPath, ...]:
@@ -351,9 +366,9 @@ class CodeCell:
     source
         Its code.
     language
-        Of the kernel that the notebook is for, in small letters; ``python`` where it names none.
+        Of the notebook's kernel, in lower case; ``python`` where the notebook names none.
     raises
-        Whether it is meant to raise: it has the tag ``raises-exception``.
+        Whether it is expected to raise: it has the tag ``raises-exception``.
     """
 
     number: int
@@ -405,13 +420,13 @@ def code_cells(file: Path) -> tuple[CodeCell, ...]:
             )
         except OSError:
             raise
-        except Exception as error:  # Whatever nbformat trips over in a damaged file.
+        except Exception as error:  # Any error of nbformat in a damaged file.
             reason = str(error).strip() or type(error).__name__
             raise ValueError(reason.splitlines()[0][:200].rstrip(".")) from error
 
 
 def parse_cell(source: str) -> ast.Module:
-    """Parse a cell, in which magics and shell lines become calls of ``get_ipython()``.
+    """Parse a cell. Magics and shell lines become calls of ``get_ipython()``.
 
     Parameters
     ----------
@@ -421,12 +436,12 @@ def parse_cell(source: str) -> ast.Module:
     Returns
     -------
     ast.Module
-        What IPython would run.
+        The code that IPython would run.
 
     Raises
     ------
     SyntaxError
-        Where it is no Python that this version understands.
+        Where it is not Python of this version.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Invalid escapes, in the lessons' own strings.
@@ -456,7 +471,7 @@ def _transformer() -> Callable[[str], str]:
 
 
 def _parse_leniently(source: str) -> ast.Module:
-    """Parse Python; of what is no Python, or is newer than ours, the import lines alone."""
+    """Parse Python; where that fails, only the lines that import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Invalid escapes, in the lessons' own strings.
         try:
@@ -495,7 +510,7 @@ def _collect(tree: ast.AST, usage: _Usage) -> None:
 
 
 def _module_names(words: Iterable[str]) -> Iterator[str]:
-    """Return the modules among names of files and addresses, such as those that a cell writes."""
+    """Return the names of the modules among names of files and addresses."""
     for word in words:
         name = word.partition("?")[0].rpartition("/")[2] if len(word) < _MAX_NAME_LENGTH else ""
         if name.endswith(".py") and name[:-3].isidentifier():
@@ -528,18 +543,18 @@ def _collect_call(call: ast.Call, usage: _Usage, *, optional: bool) -> None:
 
 
 def call_name(function: ast.expr) -> tuple[str, str]:
-    """Return the name of what is call_name, and of what it belongs to.
+    """Return the name of a called function, and of its owner.
 
     Parameters
     ----------
     function
-        That of a call.
+        The function of a call.
 
     Returns
     -------
     name, owner : str
-        Of ``plt.plot(…)`` ``("plot", "plt")``; the owner may be a call, such as
-        ``get_ipython()``, and is empty where there is none, or another expression.
+        ``("plot", "plt")`` for ``plt.plot(…)``. The owner may be a call, such as
+        ``get_ipython()``; it is empty for functions, and for other expressions.
     """
     if isinstance(function, ast.Name):
         return function.id, ""
@@ -601,7 +616,7 @@ def _pip_installs(line: str) -> Iterator[list[str]]:
     lexer.whitespace_split = True
     try:
         words = list(lexer)
-    except ValueError:  # A quote without its other.
+    except ValueError:  # An unclosed quote.
         return
     command: list[str] = []
     for word in [*words, ";"]:
@@ -632,7 +647,7 @@ def _without_redirections(words: Sequence[str]) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _pip_install_parser() -> ArgumentParser:
-    """Return a parser of those options of pip that take a value."""
+    """Return a parser of the options of pip that take a value."""
     parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("requirements", nargs="*")
     parser.add_argument("-r", "--requirement", action="append", default=[], dest="files")
@@ -652,7 +667,7 @@ def _pip_install_parser() -> ArgumentParser:
 
 
 def _script_dependencies(source: str) -> Iterator[str]:
-    """Return what the inline metadata of a script says that it needs (PEP 723)."""
+    """Return the dependencies in a script's inline metadata (PEP 723)."""
     lines = source.splitlines()
     if "# /// script" not in lines:
         return

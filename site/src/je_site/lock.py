@@ -6,12 +6,11 @@ except for the handful of wheels that jupyterlite-pyodide-kernel itself carries
 (the *kernel wheels*): these are taken from whatever version of it is installed,
 so that Python and JavaScript always fit each other.
 
-jupyterlite-pyodide-lock would be the natural base, but it asks for
-jupyterlite-core older than 0.6; the addon of jupyterlite-pyodide-kernel 0.8
-that replaces it resolves over the network each time and needs uv. So this
-stands on `pyodide_lock` itself: the entries that reach the browser are its
-`PackageSpec`. Only the entries: the ``info`` table that Pyodide 314 writes has
-no ``version``, which `pyodide_lock` 0.1 insists on.
+The entries that reach the browser are `pyodide_lock.PackageSpec`. The whole
+document is not a `pyodide_lock.PyodideLockSpec`: the ``info`` table of Pyodide 314
+has no ``version``, which `pyodide_lock` 0.1 requires. jupyterlite-pyodide-lock
+requires jupyterlite-core older than 0.6, and its successor, the addon of
+jupyterlite-pyodide-kernel 0.8, resolves over the network in each build and needs uv.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from packaging.utils import canonicalize_name
 from je_site.errors import LockError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "Core",
@@ -36,6 +35,7 @@ __all__ = [
     "Mirror",
     "Scripts",
     "Wheel",
+    "dependency_closure",
     "installed_pyodide_version",
     "locks_folder",
     "parse_lock",
@@ -44,7 +44,7 @@ __all__ = [
     "series_of",
 ]
 
-#: A wheel's possible origins, in the order in which they are asked.
+#: The sources of wheels, in the order in which they are tried.
 RELEASE, MIRROR, PYPI = "release", "mirror", "pypi"
 
 
@@ -76,7 +76,9 @@ class Core:
 
 @dataclass(frozen=True)
 class Mirror:
-    """A PyPI wheel which happens to contain a Pyodide distribution: a mirror, not a trust.
+    """A PyPI wheel that contains a Pyodide distribution.
+
+    It is a mirror only: what comes from it must have the digests of the lock.
 
     Attributes
     ----------
@@ -115,16 +117,16 @@ class Wheel:
         Normalised names of the packages that Pyodide must load with it.
         Pyodide reads these only, never a wheel's own metadata.
     sources
-        Who holds exactly this file: ``release`` (a Pyodide release), ``mirror``
-        and ``pypi``.
+        Where exactly this file is available: ``release`` (a release of Pyodide),
+        ``mirror`` and ``pypi``.
     test
-        Whether it is there for this project's tests alone, and in no site.
+        Whether only this project's tests need it. No site has it.
     optional
-        Whether a site can do without, where it cannot be had. An empty package is
-        served in its place if others need it.
+        Whether a site is built without it if no source has it. An empty package
+        replaces it if others need it.
     without_compiled
-        Whether the file is for another platform, and is served without its
-        compiled modules.
+        Whether the file is for another platform, and the site serves it without
+        its compiled modules.
     package_type, install_dir
         As in Pyodide's own lock.
     release
@@ -148,7 +150,7 @@ class Wheel:
 
 @dataclass(frozen=True)
 class KernelWheel:
-    """A package whose wheel jupyterlite-pyodide-kernel carries, in whatever version.
+    """A package whose wheel is part of jupyterlite-pyodide-kernel, in any version.
 
     Attributes
     ----------
@@ -165,7 +167,7 @@ class KernelWheel:
 
 @dataclass(frozen=True)
 class Scripts:
-    """Files of an npm package that figures fetch.
+    """Files of an npm package that figures and kernels fetch from the site.
 
     Attributes
     ----------
@@ -190,7 +192,7 @@ class DistributionLock:
     Attributes
     ----------
     series
-        ``314`` or ``0.29``: what `series_of` makes of a version.
+        ``314`` or ``0.29``: see `series_of`.
     python
         ``3.14``: the minor version of its Python.
     release
@@ -267,17 +269,40 @@ class DistributionLock:
         LockError
             When a package is not locked.
         """
-        found: set[str] = set()
-        pending = [canonicalize_name(name) for name in names]
-        while pending:
-            name = pending.pop()
-            if name in found:
-                continue
+
+        def depends_of(name: str) -> Iterable[str]:
             if name not in self.wheels and name not in self.kernel_wheels:
                 raise LockError(f"The lock for Pyodide {self.series} has no package {name!r}.")
-            found.add(name)
-            pending.extend(canonicalize_name(depend) for depend in self.depends_of(name))
-        return frozenset(found)
+            return map(canonicalize_name, self.depends_of(name))
+
+        return dependency_closure(map(canonicalize_name, names), depends_of)
+
+
+def dependency_closure(
+    names: Iterable[str], depends_of: Callable[[str], Iterable[str]]
+) -> frozenset[str]:
+    """Return packages and everything that they need, directly or not.
+
+    Parameters
+    ----------
+    names
+        Names of the packages.
+    depends_of
+        Returns the names of what a package needs directly.
+
+    Returns
+    -------
+    frozenset of str
+        Names.
+    """
+    closure: set[str] = set()
+    pending = [*names]
+    while pending:
+        name = pending.pop()
+        if name not in closure:
+            closure.add(name)
+            pending += depends_of(name)
+    return frozenset(closure)
 
 
 def series_of(version: str) -> str:

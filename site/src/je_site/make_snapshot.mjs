@@ -1,13 +1,13 @@
-// Runs in Node: lets Pyodide import a site's kernel, and writes what its memory then holds.
-// Arguments: its pyodide.mjs, and a plan (JSON): `lock`, `packages`, `imports` (modules besides the
-// kernel), `stackSwitching`, `sitePackages`, `known` (files that are found elsewhere), and where to
-// write `memory`, `state` and the shared `libraries`.
+// Runs in Node: imports a site's kernel in Pyodide, and writes a snapshot of its memory.
+// Arguments: Pyodide's `pyodide.mjs`, and a plan (JSON): `lock`, `packages`, `imports` (modules besides
+// the kernel), `stackSwitching`, `sitePackages`, `known` (files that are in wheels), and the paths
+// of the output: `memory`, `state` and the shared `libraries`.
 import crypto from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-// Node itself would show the line of Pyodide that threw it, which is all of Pyodide.
+// Node would print the line of Pyodide that raised the error, which is all of Pyodide.
 process.on('uncaughtException', error => {
   console.error(String(error?.message ?? error).slice(-1000));
   process.exit(1);
@@ -16,11 +16,11 @@ const [, , entry, planPath] = process.argv;
 const plan = JSON.parse(readFileSync(planPath, 'utf8'));
 const known = new Set(plan.known);
 const { loadPyodide } = await import(pathToFileURL(entry).href);
-// The name of this program would be in Python's environment.
+// The name of this program would become part of Python's environment.
 process.argv.splice(1);
 
-// Pyodide chooses by these which function its memory names. Nothing is suspended here, so that it
-// is enough for them to be there.
+// Pyodide's memory names a function that depends on these. Nothing is suspended here, so that they
+// only need to exist.
 delete WebAssembly.Suspending;
 delete WebAssembly.promising;
 if (plan.stackSwitching) {
@@ -30,8 +30,8 @@ if (plan.stackSwitching) {
   WebAssembly.promising = callee => callee;
 }
 
-// The same packages give the same bytes: no clock, nothing that chance decides, and nothing that
-// JavaScript's garbage collector does in its own time.
+// The same packages must result in the same bytes: without a clock, random numbers, and effects of
+// JavaScript's garbage collection.
 Object.assign(globalThis, {
   FinalizationRegistry: class {
     register() {}
@@ -49,12 +49,12 @@ const { default: create } = await import(
 );
 const options = { indexURL: dirname(entry), lockFileURL: plan.lock };
 const first = await loadPyodide({ ...options, packages: plan.packages });
-// Another one, so that nothing is held of what it takes to load packages. Its shared libraries are
-// there before Python is, so that where they are in its memory depends on nothing but their order.
+// A second instance, without objects that loading packages leaves behind. Its shared libraries are
+// loaded before Python, so that their positions in its memory depend only on their order.
 const libraries = Object.keys(first._module.LDSO.loadedLibsByName).slice(1).sort();
 const { Instance } = WebAssembly;
 const constructors = [];
-// Engines have some functions more or less in their tables before: none has so many.
+// Engines differ in the number of functions in the table before; none has this many.
 const TABLE = 1 << 14;
 const tableBases = [];
 let dynamicFrom = 0;
@@ -69,7 +69,7 @@ const second = await loadPyodide({
         const library = module.newDSO(path, undefined, 'loading');
         const compiled = new WebAssembly.Module(first.FS.readFile(path));
         WebAssembly.Instance = /** @type {any} */ (withoutConstructors);
-        // What one lacks another may bring: it is looked for once, at the end.
+        // A library may need symbols of a later one: they are resolved once, at the end.
         const flags = { loadAsync: false, allowUndefined: number < libraries.length - 1 };
         library.exports = module.loadWebAssemblyModule(compiled, flags, path, {});
         WebAssembly.Instance = Instance;
@@ -81,11 +81,11 @@ const second = await loadPyodide({
   },
   env: { HOME: '/home/pyodide', PYTHONHASHSEED: '0' },
 });
-// Some of Matplotlib's use Python.
+// Some of Matplotlib's constructors use Python, so they run after its start.
 for (const construct of constructors) construct?.();
-// Python would read these, and its memory keep pieces of the folder's name.
+// Python would read these, and keep parts of the folder's name in its memory.
 Object.assign(second._api.config, { packageBaseUrl: '/', packageCacheDir: '/' });
-// Packages came in whatever order, which folders would keep.
+// In a fixed order, which folders keep; packages are loaded in any order.
 const byPath = ([one], [other]) => (one < other ? -1 : 1);
 for (const [path, bytes] of [...filesOf(first.FS)].sort(byPath)) {
   second.FS.mkdirTree(dirname(path));
@@ -115,14 +115,14 @@ for (const [number, path] of libraries.entries()) {
 }
 process.exit(0);
 
-/** Instantiate a library whose constructors are to be called later. */
+/** Instantiate a library without calling its constructors yet. */
 function withoutConstructors(module, imports) {
   const { __wasm_call_ctors, ...exports } = new Instance(module, imports).exports;
   constructors.push(__wasm_call_ctors);
   return { exports };
 }
 
-/** List the files that packages brought, and what their import has made. */
+/** Yield the files of packages, and those that their import has made. */
 function* filesOf(FS) {
   for (const folder of [plan.sitePackages, '/etc', '/share', '/home']) {
     if (FS.analyzePath(folder).exists) yield* filesIn(FS, folder);
@@ -138,7 +138,7 @@ function* filesIn(FS, folder) {
   }
 }
 
-/** Say where an object that Python holds is found again. */
+/** Return the path by which an object that Python holds is found again. */
 function placeOf(object) {
   const places = { pyodide: second, api: second._api };
   for (const [root, place] of Object.entries(places)) {
@@ -151,13 +151,13 @@ function placeOf(object) {
   throw new Error(`Python holds what cannot be found again: ${String(object).slice(0, 200)}`);
 }
 
-/** Say what the dynamic linker knows, besides what it will have done by itself. */
+/** Return the state of the dynamic linker that a kernel must restore. */
 function librariesOf({ LDSO, wasmTable, freeTableIndexes }) {
   const handles = Object.entries(LDSO.loadedLibsByHandle).map(([handle, library]) => [
     Number(handle),
     libraries.indexOf(library.name),
   ]);
-  // Of what was put into the table since, nothing must be in use: nobody could say what it is.
+  // Functions that were added to the table since cannot be restored: none may be in use.
   const free = new Set(freeTableIndexes);
   for (let index = dynamicFrom; index < wasmTable.length; index += 1) {
     if (!free.has(index)) throw new Error('A package has made functions of its own.');

@@ -1,8 +1,8 @@
 """Makes the memory snapshot from which a site's kernels start.
 
-Most of a kernel's start is importing IPython and what else it always needs. So Pyodide does
-that in Node, once for each kind of engine, and its memory is saved. The files of the packages
-are not in the snapshot: it says where each lies in its wheel.
+Most of a kernel's start is importing IPython and other modules that it always needs. So the build
+runs Pyodide in Node, once for each kind of engine, and saves its memory after these imports. The
+snapshot does not contain the files of packages, but their positions in the wheels.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import zstandard
 from je_site.bytecode import node_command
 from je_site.cache import atomic_write, cache_folder, copy_atomically, temporary_folder
 from je_site.errors import AssemblyError
+from je_site.lock import dependency_closure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,23 +32,23 @@ if TYPE_CHECKING:
 
 __all__ = ["SNAPSHOTS", "place_snapshot"]
 
-#: Where it is, in ``static/je-kernel`` of a site.
+#: The folder of snapshots, in ``static/je-kernel`` of a site.
 SNAPSHOTS = "snapshots"
 
 _SCRIPT = Path(__file__).with_name("make_snapshot.mjs")
-#: What an entry of a zip file begins with, but for its name and what is beside it.
+#: Size of the fixed part of an entry's header in a zip file, in bytes.
 _LOCAL_HEADER = 30
 _DESCRIPTION = "snapshot.json"
 _SECONDS = 300
 _PAGE = 65_536
-#: What is unpacked at a time. A kernel holds that much memory for it as long as it runs.
+#: Size of a part that is decompressed at once. A kernel never frees that much memory.
 _PART = 8 << 20
 #: Level 19 makes it 7 % smaller and takes eight times as long: a minute of each first build.
 _LEVEL = 12
-_IN_IT = re.compile(r"[^/]*\.dist-info/entry_points\.txt|je_kernel/.*\.(js|css)")
-#: It is the address of one function, in one place.
-_MOST_DIFFERENCES = 4
-#: What Pyodide waits for may come in another order on a machine that is busy.
+_IN_SNAPSHOT = re.compile(r"[^/]*\.dist-info/entry_points\.txt|je_kernel/.*\.(js|css)")
+#: The two kinds differ in the address of one function.
+_MAX_DIFFERENCES = 4
+#: The order of asynchronous events may differ on a busy machine.
 _ATTEMPTS = 3
 
 
@@ -61,39 +62,39 @@ def place_snapshot(
     decoder: str,
     besides: Sequence[str] = (),
 ) -> str | None:
-    """Make a snapshot of a site's kernel, or take it from the cache, and put it into the site.
+    """Make a snapshot of a site's kernel, or take it from the cache, and copy it into the site.
 
     Parameters
     ----------
     root
         The folder ``static/je-kernel`` of the site, with all wheels.
     lock
-        The site's lock, which is there.
+        The site's lock, which exists.
     core
         Folder of the unpacked Pyodide.
     packages
-        Those which every kernel loads.
+        The packages that every kernel loads.
     reporter
         Where to show progress.
     decoder
-        The module that unpacks it, relative to that folder.
+        The module that decompresses it, relative to that folder.
     besides
-        Further packages of the lock, which are imported as well.
+        Further packages of the lock to import.
 
     Returns
     -------
     str or None
-        The name of its folder in that of all snapshots. None where none can be made: then the
-        reporter has warned.
+        The name of its folder in the folder of snapshots. None, after a warning, where none
+        can be made.
     """
-    said = json.loads(lock.read_text(encoding="utf-8"))
-    entries = said["packages"]
-    needed = _with_dependencies(entries, (*packages, *besides))
-    wheels = [entries[name]["file_name"] for name in needed]
+    document = json.loads(lock.read_text(encoding="utf-8"))
+    entries = document["packages"]
+    needed = dependency_closure((*packages, *besides), lambda name: entries[name]["depends"])
+    wheels = [entries[name]["file_name"] for name in sorted(needed)]
     digest = hashlib.sha256(_SCRIPT.read_bytes())
     digest.update(Path(__file__).read_bytes())
     digest.update((core / "pyodide-lock.json").read_bytes())
-    # The wheels have their content in their names.
+    # The names of the wheels contain their digests.
     digest.update(json.dumps([sorted(packages), sorted(besides), wheels, decoder]).encode())
     name = digest.hexdigest()[:10]
     made = cache_folder() / SNAPSHOTS / name
@@ -108,7 +109,7 @@ def place_snapshot(
         plan = {
             "packages": [*packages, *besides],
             "imports": [module for each in besides for module in entries[each]["imports"][:1]],
-            "sitePackages": _site_packages(said["info"]),
+            "sitePackages": _site_packages(document["info"]),
             "decoder": f"../../{decoder}",
         }
         try:
@@ -124,17 +125,6 @@ def place_snapshot(
     return name
 
 
-def _with_dependencies(entries: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    found: dict[str, None] = {}
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found[name] = None
-            waiting += entries[name]["depends"]
-    return sorted(found)
-
-
 def _make(
     made: Path,
     by: tuple[str, Path, Path],
@@ -142,7 +132,7 @@ def _make(
     root: Path,
     wheels: Sequence[str],
 ) -> None:
-    """Let Node make one for each kind of engine, and write into the cache what makes both."""
+    """Make one for each kind of engine in Node, and write both into the cache as one."""
     places: dict[str, list[int]] = {}
     for number, wheel in enumerate(wheels):
         places |= dict(_places_in(root / wheel, number, plan["sitePackages"]))
@@ -176,7 +166,7 @@ def _make(
         "wheels": [f"../../{wheel}" for wheel in wheels],
         "files": _tree(state["files"], places),
     }
-    # The last one: where it is, all is.
+    # Written last: it marks a complete snapshot.
     with atomic_write(made / _DESCRIPTION) as file:
         file.write(json.dumps(description, sort_keys=True, separators=(",", ":")).encode())
 
@@ -186,7 +176,7 @@ def _compressed(part: bytes) -> bytes:
 
 
 def _pages_in_use(memory: bytes) -> list[tuple[int, int]]:
-    """Return where there is more than zeros, and how much in a row."""
+    """Return the offset and length of each run of pages that are not zero."""
     found: list[tuple[int, int]] = []
     for begin in range(0, len(memory), _PAGE):
         page = memory[begin : begin + _PAGE]
@@ -200,7 +190,7 @@ def _pages_in_use(memory: bytes) -> list[tuple[int, int]]:
 
 
 def _differences(one: bytes, other: bytes) -> list[tuple[int, int]] | None:
-    """Return where two memories differ, and what the other has there; None if in too much."""
+    """Return the offsets and bytes in which another memory differs; None if too many."""
     if len(one) != len(other):
         return None
     found = [
@@ -210,13 +200,13 @@ def _differences(one: bytes, other: bytes) -> list[tuple[int, int]] | None:
         for at in range(begin, min(begin + _PAGE, len(one)))
         if one[at] != other[at]
     ]
-    return found if len(found) <= _MOST_DIFFERENCES else None
+    return found if len(found) <= _MAX_DIFFERENCES else None
 
 
 def _run(by: tuple[str, Path, Path], work: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
     node, core, lock = by
     (work / "libraries").mkdir(parents=True)
-    told = {
+    whole_plan = {
         **plan,
         "lock": str(lock),
         "stackSwitching": work.name == "1",
@@ -224,9 +214,9 @@ def _run(by: tuple[str, Path, Path], work: Path, plan: Mapping[str, Any]) -> dic
         "state": str(work / "state.json"),
         "libraries": str(work / "libraries"),
     }
-    (work / "plan.json").write_text(json.dumps(told), encoding="utf-8")
+    (work / "plan.json").write_text(json.dumps(whole_plan), encoding="utf-8")
     command = [node, str(_SCRIPT), str(core / "pyodide.mjs"), str(work / "plan.json")]
-    # Nothing of this machine's settings is to be found in it.
+    # The snapshot must not contain settings of this machine.
     environ = {"PATH": os.environ.get("PATH", ""), "TZ": "UTC"}
     try:
         done = subprocess.run(  # noqa: S603
@@ -235,28 +225,28 @@ def _run(by: tuple[str, Path, Path], work: Path, plan: Mapping[str, Any]) -> dic
     except subprocess.TimeoutExpired as error:
         raise AssemblyError(f"Pyodide was not done in {_SECONDS} seconds.") from error
     if done.returncode:
-        said = " ".join(done.stderr.split())[-1000:]
-        raise AssemblyError(f"Pyodide failed: {said}")
+        output = " ".join(done.stderr.split())[-1000:]
+        raise AssemblyError(f"Pyodide failed: {output}")
     state: dict[str, Any] = json.loads((work / "state.json").read_text(encoding="utf-8"))
     return state
 
 
 def _site_packages(info: Mapping[str, str]) -> str:
-    """Return the folder of Pyodide's in which packages are."""
+    """Return the folder of packages in Pyodide."""
     major, minor = info["python"].split(".")[:2]
     return f"/lib/python{major}.{minor}/site-packages"
 
 
 def _places_in(wheel: Path, number: int, site_packages: str) -> Iterator[tuple[str, list[int]]]:
-    """Say where the files of a wheel go, and for each its size, its wheel, offset and length.
+    """Yield the installed path of each file of a wheel, with its size, wheel, offset and length.
 
-    Some files are in the snapshot itself: who looks for entry points reads those of all packages,
-    and je-kernel hands its scripts to the browser.
+    Some files are in the snapshot itself: a search for entry points reads those of all packages,
+    and je-kernel reads its scripts as it starts.
     """
     parts = {"data": "", "purelib": site_packages, "platlib": site_packages}
     with zipfile.ZipFile(wheel) as archive, wheel.open("rb") as file:
         for item in archive.infolist():
-            if _IN_IT.fullmatch(item.filename):
+            if _IN_SNAPSHOT.fullmatch(item.filename):
                 continue
             file.seek(item.header_offset + _LOCAL_HEADER - 4)
             beside = sum(int.from_bytes(file.read(2), "little") for _ in range(2))
@@ -270,7 +260,7 @@ def _places_in(wheel: Path, number: int, site_packages: str) -> Iterator[tuple[s
 
 
 def _tree(files: Mapping[str, str | None], places: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    """Nest files by their folders: what no wheel has stands there itself."""
+    """Return nested folders of files; those that no wheel has with their content."""
     tree: dict[str, Any] = {}
     for path, content in sorted(files.items()):
         *folders, name = path.strip("/").split("/")

@@ -1,6 +1,6 @@
-"""Scripts of npm packages, which figures would otherwise fetch from elsewhere, or a kernel needs.
+"""Puts files of npm packages into a site: those that figures fetch, and those of a kernel's start.
 
-In a site they have the path that a content delivery network for npm gives them::
+They have the same path as on a content delivery network for npm::
 
     static/je-kernel/npm/leaflet@1.9.3/dist/leaflet.js
 """
@@ -51,7 +51,7 @@ def place_scripts(lock: DistributionLock, output: Path, reporter: Reporter) -> t
     Raises
     ------
     AssemblyError
-        When one cannot be had, or is another.
+        When one cannot be fetched, or differs from the locked file.
     """
     placed = []
     for scripts in lock.scripts:

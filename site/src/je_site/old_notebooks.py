@@ -1,7 +1,7 @@
-"""Brings notebooks of a site up to the format that JupyterLab reads.
+"""Upgrades the notebooks of a site to the format that JupyterLab reads.
 
-A Jupyter server does so whenever it opens one. JupyterLite has no server, and shows a notebook of
-format 3 or older as an empty one.
+A Jupyter server upgrades a notebook when it opens it. JupyterLite has no server, and shows a
+notebook of format 3 or older as an empty one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["upgrade_notebooks"]
 
 _FORMAT = 4
 
-# What nbformat raises, besides its own, of documents that are anything else.
+# What nbformat raises, besides its own errors, for documents that are not notebooks.
 _UNREADABLE = (ValueError, AttributeError, KeyError, TypeError, RecursionError)
 
 

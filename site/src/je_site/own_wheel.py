@@ -1,8 +1,7 @@
-"""The wheel of je-kernel itself.
+"""Returns the wheel of je-kernel itself, and builds it in a checkout.
 
-The published je-kernel-site bundles it. In a checkout it is built from the
-sources whenever these have changed; the build is reproducible, so that the same
-sources give the same file name in a site.
+The published je-kernel-site bundles it. In a checkout it is built when the sources have
+changed. The build is reproducible, so that the same sources have the same file name in a site.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["own_wheel"]
 
-#: What the wheel is made of, in the checkout.
+#: The sources of the wheel, in the checkout.
 _SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src/je_kernel")
 
-#: 2020-02-02, which is what hatchling takes by itself for a reproducible build.
+#: 2020-02-02, hatchling's own default for a reproducible build.
 _EPOCH = "1580601600"
 
 

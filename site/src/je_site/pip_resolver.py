@@ -1,12 +1,11 @@
 """Resolves packages for the browser, with pip.
 
-pip can resolve for another platform than its own, but for environment markers
-(``sys_platform == 'emscripten'``): it compares these with the Python that runs it.
-So it is started with the browser's (`_START`), and its report must say that it used them.
+pip resolves for another platform than its own, except for environment markers
+(``sys_platform == 'emscripten'``), which it evaluates for the Python that runs it. So `_START`
+runs it with the markers of the browser, and its report must confirm that it used them.
 
-uv would be the other choice: it is told of platforms by name, and knows none of
-Pyodide 314 (0.13.8). And pip, which fetches the wheels as well, is configured once
-for both: a school's own index is asked in either case.
+uv (0.13.8) takes the names of platforms and has none for Pyodide 314. pip also fetches the
+wheels, so that one configuration, such as a school's own index, holds for both.
 """
 
 from __future__ import annotations
@@ -36,18 +35,18 @@ __all__ = [
     "Platform",
     "Resolved",
     "UnresolvableError",
-    "is_for_others",
+    "is_for_other_platforms",
     "resolve",
     "versions_of",
 ]
 
-#: Seconds after which pip is not looking through old versions any more to any purpose.
-_PATIENCE = 600
+#: Limit for a run of pip, in seconds. Longer runs only try more old versions.
+_TIMEOUT = 600
 
-#: What nearly every compiled package has wheels for.
+#: Platforms for which nearly every compiled package has wheels.
 _OTHER_COMPUTERS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
-#: Runs pip with other environment markers, which it has no option for.
+#: Runs pip with other environment markers, for which it has no option.
 _START = """
 import json, runpy, sys
 from pip._vendor.packaging import markers
@@ -58,16 +57,16 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 
 
 class IndexUnreachableError(LockError):
-    """PyPI, or the index in its place, cannot be asked."""
+    """PyPI, or the index in its place, cannot be reached."""
 
 
 class UnresolvableError(LockError):
-    """Packages cannot be had together, or one cannot be had at all.
+    """No versions fit each other, or a package has no wheel for the browser.
 
     Attributes
     ----------
     missing
-        Name of the one that cannot be had; empty where they do not fit each other.
+        Name of the package without a wheel; empty where versions do not fit.
     """
 
     def __init__(self, message: str, missing: str = "") -> None:
@@ -77,7 +76,7 @@ class UnresolvableError(LockError):
 
 @dataclass(frozen=True)
 class Platform:
-    """What the browser runs.
+    """The Python and the platform of a browser.
 
     Attributes
     ----------
@@ -93,7 +92,7 @@ class Platform:
 
 @dataclass(frozen=True)
 class Placeholder:
-    """A package that is had from elsewhere, in the version that is had.
+    """A package that the site has already, in one version.
 
     Attributes
     ----------
@@ -110,14 +109,14 @@ class Placeholder:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A package as it was resolved.
+    """A resolved package.
 
     Attributes
     ----------
     name, version
         Of the package; the name is normalised.
     file_name, sha256
-        Its wheel; both empty for a placeholder.
+        Of its wheel; both empty for a placeholder.
     requires
         Its requirements, as in ``Requires-Dist``.
     """
@@ -135,28 +134,28 @@ def resolve(
     placeholders: Iterable[Placeholder],
     constraints: Mapping[str, str],
 ) -> tuple[Resolved, ...]:
-    """Find versions that fit each other, and what they need.
+    """Find versions that fit each other, with their dependencies.
 
     Parameters
     ----------
     requirements
-        What is wanted.
+        The requirements.
     platform
-        What it should run on.
+        The platform to resolve for.
     placeholders
-        What there is already.
+        The packages that the site has already.
     constraints
-        The only version of a package that may be taken, by the package's name.
+        The only permitted version of a package, by the package's name.
 
     Returns
     -------
     tuple of Resolved
-        Everything that is needed, placeholders included.
+        All packages, placeholders included.
 
     Raises
     ------
     UnresolvableError
-        When there is no such set; the message is half a sentence that says why.
+        When there are none; the message says why, in half a sentence.
     LockError
         When the index cannot be reached, or pip cannot do it.
     """
@@ -165,17 +164,17 @@ def resolve(
         known.mkdir()
         for each in placeholders:
             write_placeholder(known, each.name, each.version, each.depends)
-        wanted = _written(folder / "wanted.txt", requirements)
-        fixed = _written(folder / "fixed.txt", (f"{n}=={v}" for n, v in constraints.items()))
+        wanted = _write_lines(folder / "wanted.txt", requirements)
+        fixed = _write_lines(folder / "fixed.txt", (f"{n}=={v}" for n, v in constraints.items()))
         report = folder / "report.json"
-        said, code = _run_pip(
+        output, code = _run_pip(
             platform,
             *("install", "--dry-run", "--ignore-installed", "--target", str(folder / "none")),
             *("--report", str(report), "--find-links", str(known)),
             *("--constraint", str(fixed), "--requirement", str(wanted)),
         )
         if code or not report.is_file():
-            raise _explained(said)
+            raise _resolution_error(output)
         answer = json.loads(report.read_text(encoding="utf-8"))
         if answer["environment"]["sys_platform"] != "emscripten":
             raise LockError(
@@ -193,34 +192,34 @@ def versions_of(name: str, platform: Platform | None) -> tuple[str, ...]:
     name
         Of the package.
     platform
-        What they should have a wheel for; None for the machine that asks, where
-        sources count as well.
+        The platform of the wheels; None for this machine, for which source
+        distributions count as well.
 
     Returns
     -------
     tuple of str
         The newest first; empty if there is none.
     """
-    said, code = _run_pip(platform, "index", "versions", name)
-    match = re.search(r"^Available versions: (.*)$", said, re.MULTILINE)
+    output, code = _run_pip(platform, "index", "versions", name)
+    match = re.search(r"^Available versions: (.*)$", output, re.MULTILINE)
     return tuple(match[1].split(", ")) if match and not code else ()
 
 
-def is_for_others(name: str, python: str) -> bool:
-    """Tell whether an index has a package at all: for other computers, or as sources.
+def is_for_other_platforms(name: str, python: str) -> bool:
+    """Tell whether an index has a package for other platforms, or as sources.
 
     Parameters
     ----------
     name
         Of the package.
     python
-        Minor version of Python for which wheels are looked for.
+        Minor version of the Python of the wheels.
     """
     return any(versions_of(name, each) for each in (None, Platform(python, _OTHER_COMPUTERS)))
 
 
 def _run_pip(platform: Platform | None, *arguments: str) -> tuple[str, int]:
-    """Run pip for a platform, or for its own; return what it said and its exit status."""
+    """Run pip for a platform, or for its own; return its output and exit status."""
     command = [sys.executable]
     options: Sequence[str] = ()
     if platform is None:
@@ -242,16 +241,16 @@ def _run_pip(platform: Platform | None, *arguments: str) -> tuple[str, int]:
             text=True,
             errors="replace",
             check=False,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
         raise UnresolvableError(
-            f"pip found no versions that fit each other within {_PATIENCE // 60} minutes"
+            f"pip found no versions that fit each other within {_TIMEOUT // 60} minutes"
         ) from None
     return done.stdout, done.returncode
 
 
-def _written(path: Path, lines: Iterable[str]) -> Path:
+def _write_lines(path: Path, lines: Iterable[str]) -> Path:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 
@@ -269,14 +268,14 @@ def _resolved(item: Mapping[str, Any]) -> Resolved:
     )
 
 
-def _explained(said: str) -> LockError:
-    """Make one sentence of why pip could not."""
-    if "connection broken" in said or "NewConnectionError" in said:
+def _resolution_error(output: str) -> LockError:
+    """Return an exception that says why pip failed."""
+    if "connection broken" in output or "NewConnectionError" in output:
         return IndexUnreachableError(
             "PyPI cannot be reached, so what the site lacks cannot be resolved: connect to the "
             "internet once, and commit je-kernel.lock, from which every later build is."
         )
-    conflict = re.search(r"The conflict is caused by:\n((?: .*\n)+)", said)
+    conflict = re.search(r"The conflict is caused by:\n((?: .*\n)+)", output)
     if conflict:
         causes = [
             line.strip()
@@ -285,12 +284,12 @@ def _explained(said: str) -> LockError:
             for line in conflict[1].splitlines()
         ]
         return UnresolvableError(f"versions do not fit each other ({'; '.join(causes[:6])})")
-    missing = re.search(r"No matching distribution found for (.+)$", said, re.MULTILINE)
+    missing = re.search(r"No matching distribution found for (.+)$", output, re.MULTILINE)
     if missing:
         name = re.match(r"[\w.-]*", missing[1])
         return UnresolvableError(
             f"there is no wheel of {missing[1].strip()} for the browser",
             canonicalize_name(name[0] if name else ""),
         )
-    errors = [line for line in said.splitlines() if line.startswith("ERROR: ")]
+    errors = [line for line in output.splitlines() if line.startswith("ERROR: ")]
     return LockError(f"pip: {errors[-1][7:] if errors else 'it failed without a word'}")

@@ -1,11 +1,11 @@
-"""Empty packages, in the place of others.
+"""Writes empty wheels, which take the place of packages.
 
-JupyterLite's worker asks for some packages by name as it starts, and would stop if
-the lock did not know them; what only Pyodide's own servers have is served empty if
-such a package, or another, depends on it. An import of it fails, as it would without it.
+JupyterLite's worker loads some packages by name as it starts, and fails if the lock lacks
+one. A package that only Pyodide's own servers have, and that could not be fetched, is
+served empty if another depends on it; importing it fails, as without it.
 
-And where pip resolves what a site should have further, what the site has already is
-shown to it by such wheels, so that nothing large has to be fetched for it.
+For pip's resolution of further packages, such wheels describe the packages that the site
+has, so that pip does not download these.
 """
 
 from __future__ import annotations

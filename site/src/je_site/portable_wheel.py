@@ -1,7 +1,7 @@
-"""A wheel for another platform, less its compiled modules.
+"""Removes the compiled modules from a wheel.
 
-Some packages run without their compiled modules, and publish wheels with them
-alone. MarkupSafe and PyYAML are slower then; of wordcloud, je-kernel has the rest.
+Some packages also run without their compiled modules, but publish no such wheel. MarkupSafe
+and PyYAML are slower then; je-kernel has a module in place of wordcloud's compiled one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _COMPILED = re.compile(r"\.(so|pyd|pyx|c)$")
 
 
 def portable_wheel(wheel: Path) -> Path:
-    """Return a wheel for any platform, made of one for some platform.
+    """Return a wheel for any platform, made from one for a platform.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def _without_compiled(wheel: Path) -> bytes:
             if item.filename.endswith(".dist-info/WHEEL"):
                 content = _for_any_platform(content)
             elif item.filename.endswith(".dist-info/RECORD"):
-                content = _recorded(content)
+                content = _new_record(content)
             # Not compressed, so that it does not depend on the version of zlib.
             writer.writestr(zipfile.ZipInfo(item.filename), content)
     return buffer.getvalue()
@@ -69,8 +69,8 @@ def _for_any_platform(content: bytes) -> bytes:
     return "\n".join((*lines, "Root-Is-Purelib: true", "Tag: py3-none-any", "")).encode()
 
 
-def _recorded(content: bytes) -> bytes:
-    """Leave out what is not there, and the digest of what is changed."""
+def _new_record(content: bytes) -> bytes:
+    """Leave out files that are removed, and the digest of the changed one."""
     lines = []
     for line in content.decode().splitlines():
         name = line.partition(",")[0]

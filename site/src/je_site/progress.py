@@ -1,4 +1,4 @@
-"""Says what is going on: a bar for each thing in a terminal, one line each elsewhere."""
+"""Shows progress: bars in a terminal, one line for each step elsewhere."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Bar", "Reporter", "counted", "progress_reporter"]
 
 
 def counted(packages: Sized) -> str:
-    """Say how many packages there are.
+    """Return the number of packages as text.
 
     Parameters
     ----------
     packages
-        Them.
+        The packages.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def counted(packages: Sized) -> str:
 
 
 class Bar:
-    """The progress of one thing. Threads may share it.
+    """The progress of one step. Threads may share it.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ class Bar:
 
 
 class Reporter:
-    """Where the parts of a build say what they do.
+    """Receives the progress and the warnings of a build.
 
     Parameters
     ----------
     progress
         What draws bars, or None where there is no terminal.
     lines
-        Whether to write one line for each thing instead.
+        Whether to write one line for each step instead.
     """
 
     def __init__(self, progress: Progress | None = None, *, lines: bool = False) -> None:
@@ -92,19 +92,19 @@ class Reporter:
 
     @contextlib.contextmanager
     def bar(self, label: str, total: float | None = None) -> Iterator[Bar]:
-        """Show the progress of one thing.
+        """Show the progress of one step.
 
         Parameters
         ----------
         label
-            What is being done, in a few words.
+            Name of the step.
         total
             How much there is to do, in any unit; None when unknown.
 
         Yields
         ------
         Bar
-            To be told of progress.
+            For the step to report to.
         """
         if self._lines:
             sys.stderr.write(f"{label}\n")
@@ -118,12 +118,12 @@ class Reporter:
         self._progress.update(task, completed=finished, total=finished)
 
     def warn(self, text: str) -> None:
-        """Say something that the person should know, in one sentence, and only once.
+        """Show a warning, each text once.
 
         Parameters
         ----------
         text
-            The sentence.
+            One sentence.
         """
         if text in self._warnings:
             return
@@ -141,7 +141,7 @@ def progress_reporter(*, quiet: bool = False) -> Iterator[Reporter]:
     Parameters
     ----------
     quiet
-        Whether to say nothing but warnings.
+        Whether to show warnings only.
 
     Yields
     ------

@@ -1,11 +1,10 @@
 """Regenerates a committed lock: ``python -m je_site.relock SERIES``. For developers.
 
-What a series should contain is stated by `RECIPES` below; everything else is
-found out: Pyodide's own lock says the versions and the sha256 of its wheels, the
-mirror and PyPI are looked through for files with these very sha256. A
-pure-Python wheel that Pyodide rebuilt, and the mirror does not have, is taken
-from PyPI in the same version, with the sha256 that it has there. At the end every
-requirement of every wheel is compared with the versions that were locked.
+`RECIPES` states the packages of each series. Pyodide's own lock states the versions and the
+sha256 of its wheels, and the mirror and PyPI are searched for files with the same sha256. A
+pure-Python wheel that Pyodide rebuilt, and the mirror does not have, comes from PyPI in the
+same version, with the sha256 that it has there. At the end the requirements of all wheels are
+compared with the locked versions.
 
 A package that Pyodide's lock does not know keeps the version that the present
 lock states; ``--upgrade`` takes the newest.
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RECIPES", "Recipe", "main", "relock"]
 
-#: What the kernel of JupyterLite would install one by one, slowly, if it were
-#: not preloaded. The names are those its worker looks for.
+#: Packages that JupyterLite's kernel would install one by one, slowly, if they were not
+#: preloaded. The names are those that its worker uses.
 _KERNEL = ("micropip", "piplite", "ipykernel", "comm", "pyodide-kernel", "jedi", "ipython")
 
 # fmt: off
@@ -53,7 +52,7 @@ _CLASSROOM = (
 # fmt: on
 
 # fmt: off
-#: What lessons draw with, and the tools that come with it.
+#: Packages that lessons draw with, and their tools.
 _PLOTS = (
     "altair", "bokeh", "bqplot", "folium", "ipycanvas", "ipydatagrid", "ipyleaflet", "ipympl",
     "jinja2", "narwhals", "nbformat", "networkx", "patsy", "plotly", "pyyaml", "statsmodels",
@@ -61,8 +60,8 @@ _PLOTS = (
 )
 # fmt: on
 
-#: What figures would fetch from elsewhere, and what unpacks the memory snapshot: npm packages, and
-#: files of them. The versions are those that folium 0.20 and plotly 6.9 ask for.
+#: Files of npm packages that figures would fetch from elsewhere, and that decompress the memory
+#: snapshot. The versions are those that folium 0.20 and plotly 6.9 ask for.
 _SCRIPTS = {
     "@fortawesome/fontawesome-free@6.2.0": r"css/all\.min\.css|webfonts/.*\.woff2",
     "bootstrap@5.2.2": r"dist/js/bootstrap\.bundle\.min\.js|dist/css/bootstrap\.min\.css",
@@ -76,7 +75,7 @@ _SCRIPTS = {
     "zstddec@0.3.4": r"dist/zstddec\.mjs",
 }
 
-#: What je-kernel itself depends on: it shows shared notebooks with them.
+#: Dependencies of je-kernel itself, for showing shared notebooks.
 _OURS = ("latex2mathml", "markdown-it-py", "mdit-py-plugins")
 
 _TEST = ("attrs", "hypothesis", "pluggy", "pytest", "sortedcontainers", "tblib")
@@ -84,7 +83,7 @@ _TEST = ("attrs", "hypothesis", "pluggy", "pytest", "sortedcontainers", "tblib")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a lock should contain.
+    """The content of a lock.
 
     Attributes
     ----------
@@ -105,15 +104,15 @@ class Recipe:
     pins
         Versions to prefer to Pyodide's own.
     optional
-        Packages to lock although Pyodide's own servers alone have them. Whoever
-        builds a site out of their reach does without.
+        Packages to lock although only Pyodide's own servers have them. A build that
+        cannot reach these leaves them out.
     without_compiled
-        Packages that run without their compiled modules, which nobody but Pyodide's
-        servers has for a browser: PyPI's wheel for another platform, less these.
+        Packages that run without their compiled modules, of which only Pyodide's servers
+        have wheels for a browser: PyPI's wheel for another platform, without these.
     needed
-        Dependencies that a package has and does not state.
+        Dependencies that a package does not state.
     not_needed
-        Dependencies that Pyodide's lock states and the packages can do without.
+        Dependencies in Pyodide's lock that the packages do not need.
     scripts
         Files of npm packages that figures fetch: a pattern for each package.
     preload
@@ -154,7 +153,7 @@ RECIPES = {
         # Plotly Express does not import without NumPy, and no figure shows without nbformat.
         needed={"plotly": ("nbformat", "numpy")},
         scripts=_SCRIPTS,
-        # What Pyodide's recipes add for tests, or for a part that imports it itself.
+        # Pyodide's recipes add these for tests, or for optional parts.
         not_needed=frozenset(
             (name, depend)
             for name, depends in {
@@ -198,7 +197,7 @@ _NOT_NEEDED = re.compile(r"\.(map|d\.ts|html|md)$|^package\.json$")
 
 
 def relock(series: str, *, upgrade: bool = False) -> dict[str, Any]:
-    """Find out everything that the lock of a series states.
+    """Return the content of the lock of a series.
 
     Parameters
     ----------
@@ -217,7 +216,7 @@ def relock(series: str, *, upgrade: bool = False) -> dict[str, Any]:
 
 
 class _Relock:
-    """One run: its downloads and what was found so far."""
+    """Makes one lock, with its downloads in a folder."""
 
     def __init__(self, series: str, recipe: Recipe, folder: Path, *, upgrade: bool) -> None:
         self.series = series

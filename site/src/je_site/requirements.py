@@ -1,4 +1,4 @@
-"""What a wheel's metadata says that it needs, where it runs in a browser."""
+"""Evaluates the requirements of wheels for the environment of a browser."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["browser_environment", "needed_in_browser", "requirements_in_browser"]
 
 
-def needed_in_browser(requires_dist: Iterable[str], python: str) -> frozenset[NormalizedName]:
-    """Return the packages that requirements name, without what Pyodide is not.
+def needed_in_browser(
+    requires_dist: Iterable[str], python: str, extras: Iterable[str] = ()
+) -> frozenset[NormalizedName]:
+    """Return the names of the packages that requirements need in the browser.
 
     Parameters
     ----------
@@ -22,6 +24,8 @@ def needed_in_browser(requires_dist: Iterable[str], python: str) -> frozenset[No
         Requirements, as in ``Requires-Dist``.
     python
         Minor version of the Python in the browser, such as ``3.14``.
+    extras
+        Extras of the package that somebody requests.
 
     Returns
     -------
@@ -33,16 +37,18 @@ def needed_in_browser(requires_dist: Iterable[str], python: str) -> frozenset[No
     >>> sorted(needed_in_browser(["Jedi>=0.18", "pywin32; os_name == 'nt'"], "3.14"))
     ['jedi']
     """
-    requirements = requirements_in_browser(requires_dist, python)
+    requirements = requirements_in_browser(requires_dist, python, extras)
     return frozenset(canonicalize_name(requirement.name) for requirement in requirements)
 
 
-def requirements_in_browser(requires_dist: Iterable[str], python: str) -> tuple[Requirement, ...]:
-    """Return requirements, without those of what Pyodide is not.
+def requirements_in_browser(
+    requires_dist: Iterable[str], python: str, extras: Iterable[str] = ()
+) -> tuple[Requirement, ...]:
+    """Return the requirements whose markers hold in the browser.
 
     Parameters
     ----------
-    requires_dist, python
+    requires_dist, python, extras
         As for `needed_in_browser`.
 
     Returns
@@ -50,12 +56,13 @@ def requirements_in_browser(requires_dist: Iterable[str], python: str) -> tuple[
     tuple of packaging.requirements.Requirement
         In their order.
     """
-    environment = {**browser_environment(python), "extra": ""}
+    environment = browser_environment(python)
+    environments = [{**environment, "extra": extra} for extra in ("", *extras)]
     requirements = (Requirement(text) for text in requires_dist)
     return tuple(
         requirement
         for requirement in requirements
-        if requirement.marker is None or requirement.marker.evaluate(environment)
+        if requirement.marker is None or any(map(requirement.marker.evaluate, environments))
     )
 
 

@@ -1,4 +1,4 @@
-"""Serve a built site: types, caching, compression, ranges, and the sharing service beside it.
+"""Serves a built site over HTTP, with the sharing service beside it.
 
 >>> from je_site.server import serve
 >>> with serve(getfixture("tmp_path")) as served:
@@ -34,7 +34,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from je_site.compression import GzipCache
+from je_site.compression import gzipped
 from je_site.distribution import STATIC
 from je_site.errors import ServeError
 from je_site.sharing_proxy import SharingProxy
@@ -53,6 +53,7 @@ __all__ = [
     "SiteServer",
     "cache_control",
     "content_type",
+    "free_port",
     "serve",
 ]
 
@@ -81,16 +82,16 @@ _TYPES = {
 _TEXT = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
 _COMPRESSIBLE = (*_TEXT, "application/wasm", "application/toml")
 
-#: Where JupyterLite and its extensions have what a bundler made.
+#: Folders of files that a bundler made.
 _BUNDLED = re.compile(r"^(build|extensions)/")
-#: What a bundler gives a name that holds a hash of the content: ``221.bd81adfe732d749d.js``.
+#: Types of files whose names contain a hash of the content: ``221.bd81adfe732d749d.js``.
 _HASHED_KINDS = frozenset({"js", "mjs", "css", "wasm", "woff", "woff2", "ttf", "svg", "png"})
 _HASH = re.compile(r"[0-9a-f]{7,}")
-#: A query by which a page asks for one version of a file: ``bundle.js?_=428cebd``.
+#: A query that names one version of a file: ``bundle.js?_=428cebd``.
 _HASHED_QUERY = re.compile(r"^(_|v|sha256)=[0-9a-f]{7,}$")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _REVALIDATE = "no-cache"
-#: Time for the head of a request to arrive, and for the next one to begin.
+#: Limit of the wait for the head of a request, and for the next request.
 _HEAD_SECONDS = 60
 _SMALLEST_COMPRESSED = 1024
 
@@ -99,11 +100,11 @@ _ISOLATION = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-#: One range, of a size that is one. Others are ignored, as RFC 9110 allows.
+#: A single range with plausible numbers. Others are ignored, as RFC 9110 allows.
 _RANGE = re.compile(rb"bytes=([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 _LOCAL_NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1", "[::1]")
 _GRACE_SECONDS = 1
-#: Read at once, in bytes; what is larger is sent in parts.
+#: In bytes. Larger files are sent in parts.
 _SMALL = 1 << 20
 _BACKLOG = 256
 
@@ -169,18 +170,18 @@ def _has_hashed_name(path: str) -> bool:
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """One answered request, for tests and benchmarks.
+    """A request and its response, for tests and benchmarks.
 
     Attributes
     ----------
     method
         ``GET`` or ``HEAD``.
     path
-        As asked for, with its query.
+        As requested, with its query.
     status
-        The HTTP status of the answer.
+        The HTTP status of the response.
     sent
-        Size of the body as sent, in bytes.
+        Size of the body of the response, in bytes.
     headers
         Of the request, their names in lower case.
     """
@@ -210,16 +211,16 @@ class Served:
 
 @dataclass(frozen=True)
 class Sharing:
-    """By what the kernels of a served site share notebooks.
+    """The sharing service of a served site.
 
-    It is told to the pages as they are served: the site itself, as it was built,
-    says nothing of it and can be served elsewhere.
+    The server adds it to the configuration that it serves. The files of the site do not
+    name it, so that they can be served elsewhere.
 
     Attributes
     ----------
     port
-        Of a service on this machine, which is asked under the site's own
-        address; None for none.
+        Port of a service on this machine, which has the site's own address; None for
+        none.
     url
         Address of a service elsewhere, if `port` is None.
     """
@@ -236,10 +237,9 @@ class _Site(StaticFiles):
         self._root = root
         self._isolation = _ISOLATION if isolated else {}
         self._sharing = sharing
-        self._compressed = GzipCache()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # In one thread, once: Starlette's own way is five changes of thread for a small file.
+        # One change of thread; Starlette itself makes five for a small file.
         response = await anyio.to_thread.run_sync(self._respond, scope)
         response.headers.setdefault("Cache-Control", _REVALIDATE)
         response.headers.update(self._isolation)
@@ -248,19 +248,19 @@ class _Site(StaticFiles):
     def _respond(self, scope: Scope) -> Response:
         if scope["method"] not in ("GET", "HEAD"):
             return _status(http.HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
-        # "folder/" is a folder's index, and "file/" is nothing.
+        # "folder/" is the index of a folder, and "file/" does not exist.
         index = "index.html" if scope["path"].endswith("/") else ""
         try:
             path, found = self.lookup_path(self.get_path({**scope, "path": scope["path"] + index}))
             if found is not None and stat.S_ISREG(found.st_mode):
                 return self.file_response(path, found, scope)
             if path and Path(path, "index.html").is_file():
-                # Relative to this host, by whatever name; "//name" is another host.
+                # Relative to this host, whatever its name; "//name" would be another host.
                 query = scope["query_string"] and b"?" + scope["query_string"]
                 location = b"/" + scope["raw_path"].lstrip(b"/") + b"/" + query
                 return Response(status_code=301, headers={"Location": location.decode("latin-1")})
         except (OSError, ValueError):
-            pass  # A name that is none, or a file that may not be read.
+            pass  # An invalid name, or a file without permission.
         return _status(http.HTTPStatus.NOT_FOUND)
 
     def file_response(
@@ -272,17 +272,17 @@ class _Site(StaticFiles):
     ) -> Response:
         path = Path(full_path)
         relative = path.relative_to(self._root).as_posix()
-        asked = Headers(scope=scope)
+        requested = Headers(scope=scope)
         if self._sharing is not None and is_config(relative):
-            return _config(path, self._sharing, asked)
+            return _config(path, self._sharing, requested)
         kind = content_type(relative)
-        ranged = "range" in asked
-        if ranged and not _RANGE.fullmatch(asked["range"].encode("latin-1")):
+        ranged = "range" in requested
+        if ranged and not _RANGE.fullmatch(requested["range"].encode("latin-1")):
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"range"]
         compressible = (
             kind.startswith(_COMPRESSIBLE) and stat_result.st_size >= _SMALLEST_COMPRESSED
         )
-        compress = compressible and not ranged and _accepts_gzip(asked)
+        compress = compressible and not ranged and _accepts_gzip(requested)
         tag = f"{stat_result.st_mtime_ns:x}-{stat_result.st_size:x}{'-gz' if compress else ''}"
         headers = {
             "Cache-Control": cache_control(relative, scope["query_string"].decode("latin-1")),
@@ -291,12 +291,12 @@ class _Site(StaticFiles):
         if compressible:
             headers["Vary"] = "Accept-Encoding"
         response = _File(path, headers=headers, media_type=kind, stat_result=stat_result)
-        if self.is_not_modified(response.headers, asked):
+        if self.is_not_modified(response.headers, requested):
             return NotModifiedResponse(response.headers)
         if compress:
             del response.headers["Accept-Ranges"], response.headers["Content-Length"]
             response.headers["Content-Encoding"] = "gzip"
-            return Response(self._compressed.get(path, tag), headers=response.headers)
+            return Response(gzipped(path), headers=response.headers)
         if not ranged and stat_result.st_size < _SMALL:
             del response.headers["Content-Length"]
             return Response(path.read_bytes(), headers=response.headers)
@@ -311,25 +311,25 @@ def _status(status: http.HTTPStatus, headers: Mapping[str, str] | None = None) -
     return PlainTextResponse(f"{status.value} {status.phrase}\n", status, headers)
 
 
-def _accepts_gzip(asked: Headers) -> bool:
-    for item in asked.get("accept-encoding", "").lower().split(","):
+def _accepts_gzip(headers: Headers) -> bool:
+    for item in headers.get("accept-encoding", "").lower().split(","):
         coding, _, weight = item.replace(" ", "").partition(";")
         if coding == "gzip":
             return weight.rstrip("0.") != "q="
     return False
 
 
-def _config(path: Path, sharing: Sharing, asked: Headers) -> Response:
-    """Answer with a configuration that names the sharing service."""
-    # By the address that this very browser has the site under.
-    scheme, host = asked.get("x-forwarded-proto", "http"), asked.get("host", "localhost")
+def _config(path: Path, sharing: Sharing, headers: Headers) -> Response:
+    """Return a configuration that names the sharing service."""
+    # At the address that this browser uses for the site.
+    scheme, host = headers.get("x-forwarded-proto", "http"), headers.get("host", "localhost")
     env = {"JE_KERNEL_SHARING_URL": sharing.url or f"{scheme}://{host}"}
     body = with_env(path.name, path.read_bytes(), env)
     return Response(body, headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
 class _Recorder:
-    """Middleware that records each answer before it is sent."""
+    """Middleware that records each response before it is sent."""
 
     def __init__(self, app: ASGIApp, on_request: Callable[[RequestRecord], None]) -> None:
         self._app = app
@@ -356,13 +356,13 @@ def _record_of(scope: Scope, start: Message) -> RequestRecord:
 
 class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Downloads that the end cuts off are no errors.
+        # Downloads that the shutdown interrupts are no errors.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
 
 class _HeadTimeout(HttpToolsProtocol):
-    """Ends a connection whose request does not come; uvicorn waits for its head for ever."""
+    """Closes a connection whose request head is late; uvicorn has no such timeout."""
 
     _timer: asyncio.TimerHandle | None = None
 
@@ -394,7 +394,7 @@ class _HeadTimeout(HttpToolsProtocol):
 class SiteServer:
     """An HTTP server of one folder.
 
-    It listens from the start, and answers while `run` runs.
+    It listens from the start, and responds while `run` runs.
 
     Parameters
     ----------
@@ -405,11 +405,11 @@ class SiteServer:
     isolated
         Whether to send the headers that make pages cross-origin isolated.
     allowed_hosts
-        Further names that the site is reached by, as through a proxy. A server that listens
-        on this machine alone refuses requests by any name but this machine's own, so
-        that a page elsewhere cannot pass for it by a name of its own (DNS rebinding).
+        Further host names of the site, such as those of a proxy. A server that listens on
+        this machine only refuses requests for other host names than this machine's, as a
+        protection from DNS rebinding.
     on_request
-        Called with each request, just before it is answered.
+        Called with each request, just before the response is sent.
 
     Raises
     ------
@@ -429,7 +429,7 @@ class SiteServer:
     ) -> None:
         self.root = root.resolve()
         self.sharing: Sharing | None = None
-        """By what kernels share notebooks; to be set before `run`."""
+        """The sharing service; set before `run`."""
         self._isolated = isolated
         self._allowed_hosts = tuple(allowed_hosts)
         self._on_request = on_request
@@ -458,11 +458,11 @@ class SiteServer:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def run(self) -> None:
-        """Answer requests until `stop` is called."""
+        """Respond to requests until `stop` is called."""
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
-        """Let `run` return, from any thread or a signal's handler."""
+        """Make `run` return, from any thread or signal handler."""
         self._server.should_exit = True
 
     def close(self) -> None:
@@ -483,14 +483,14 @@ class SiteServer:
         return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
 
     def _names(self) -> list[str]:
-        """Return the names by which requests may come."""
+        """Return the permitted host names."""
         if not _is_loopback(self._host):
             return ["*"]
         return [*_LOCAL_NAMES, self._host, *self._allowed_hosts]
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; nobody else's port is shared."""
+    """Return a listening socket, without sharing a port in use."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         if os.name == "posix":
@@ -499,24 +499,31 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise ServeError(_why_not(error, host, port)) from error
+        raise ServeError(_listen_error(error, host, port)) from error
     return listener
 
 
-def _why_not(error: OSError | OverflowError, host: str, port: int) -> str:
+def _listen_error(error: OSError | OverflowError, host: str, port: int) -> str:
     if isinstance(error, OverflowError):
         return f"{port} is not a port: choose one from 1 to 65535."
     if error.errno == errno.EADDRINUSE:
         return (
             f"Port {port} is in use, perhaps by another `je-kernel serve`: stop that, or choose "
-            f"another port, such as --port {_free_port(host)}."
+            f"another port, such as --port {free_port(host)}."
         )
     if error.errno == errno.EACCES:
         return f"Port {port} is for the system: choose one from 1024, such as --port 8000."
     return f"{host}:{port} cannot be listened on: {error.strerror or error}."
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port of this machine that nothing listens on.
+
+    Parameters
+    ----------
+    host
+        The address to listen on.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
@@ -549,9 +556,9 @@ def serve(
     isolated
         Whether to send the headers that make pages cross-origin isolated.
     sharing
-        By what the site's kernels share notebooks, if the site itself does not say.
+        The sharing service, if the site itself does not name one.
     on_request
-        Called, in any thread, with each request, just before it is answered.
+        Called, in any thread, with each request, just before the response is sent.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""Pass requests on to a sharing service on this machine."""
+"""Forwards requests to the sharing service on this machine."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _OTHER_ORIGIN = "This service is for the pages of its own site only."
 
 
 class SharingProxy:
-    """The part of a site that the sharing service answers.
+    """The routes of a site that the sharing service answers.
 
     Parameters
     ----------
     port
         Where the service listens.
     allowed_hosts
-        Names whose pages may use it besides those of the address that is asked, as a
-        proxy may have rewritten that.
+        Further host names whose pages may use the service, for sites behind a proxy
+        that rewrites the host.
     """
 
     def __init__(self, port: int, allowed_hosts: Sequence[str] = ()) -> None:
@@ -74,7 +74,7 @@ class SharingProxy:
                 "/",
                 headers=_request_headers(request),
                 content=request.stream() if _has_body(request) else None,
-                # As it came, for httpx would resolve its dots.
+                # Unchanged: httpx would resolve dots in the path.
                 extensions={"target": _target(request)},
             ) as answer:
                 body = b"".join([chunk async for chunk in answer.aiter_raw()])
@@ -85,7 +85,7 @@ class SharingProxy:
         return passed
 
     def _is_own_page(self, request: Request) -> bool:
-        """Tell whether a request is none of another site's page, which names its origin."""
+        """Tell whether a request comes from a page of this site, or from no page."""
         origin = request.headers.get("origin")
         if origin is None:
             return True
@@ -127,5 +127,5 @@ def _end_to_end(
 
 
 def _error(status: http.HTTPStatus, code: str, message: str) -> Response:
-    said = {"error_code": code, "message": message}
-    return JSONResponse(said, status, headers={"Cache-Control": "no-store"})
+    body = {"error_code": code, "message": message}
+    return JSONResponse(body, status, headers={"Cache-Control": "no-store"})

@@ -1,8 +1,8 @@
 """Runs the sharing service beside a site that is served.
 
-The service is a process of its own, which only the site's server can reach: it
-passes on what is asked of ``/api/v1/`` and ``/s/``. So a link of a shared
-notebook has the site's own address, and is the same after a restart.
+The service is a process of its own that only this machine can reach. The site's server
+forwards ``/api/v1/`` and ``/s/`` to it, so that the link of a shared notebook has the
+address of the site, and stays the same after a restart.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import IO, TYPE_CHECKING
 from platformdirs import user_data_path
 
 from je_site.errors import ServeError
+from je_site.server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,10 +36,11 @@ _BETWEEN_SECONDS = 0.05
 _STOP_SECONDS = 15.0
 _LINES_SHOWN = 8
 
-#: Where the service leads from a notebook's page: to the site that the page is served by.
+#: The site that a view page links to: the one that serves the page.
 _SITE_FROM_PAGE = ".."
 
-#: What the process does. Its input ends when we end, however that happens: so does it then.
+#: The program of the process. Its standard input closes when the server ends in any way; then
+#: the program ends as well.
 _CHILD = """
 import os, signal, sys, threading
 from je_sharing.command import main
@@ -54,12 +55,12 @@ sys.exit(main(["serve", "--port", sys.argv[1]]))
 
 
 def is_installed() -> bool:
-    """Tell whether there is a sharing service to run."""
+    """Tell whether je-sharing is installed."""
     return importlib.util.find_spec("je_sharing") is not None
 
 
 def data_folder() -> Path:
-    """Return the folder that keeps what is shared.
+    """Return the folder of the shared notebooks.
 
     Returns
     -------
@@ -78,9 +79,9 @@ class SharingService:
     Parameters
     ----------
     data
-        The folder that keeps what is shared.
+        The folder of the shared notebooks.
     on_death
-        Called, in another thread, with one sentence, if the service ends by itself.
+        Called, in another thread, with a message, if the service ends by itself.
     """
 
     data: Path
@@ -91,12 +92,12 @@ class SharingService:
     _stopping: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
 
     def start(self) -> None:
-        """Start it, and do not wait.
+        """Start the process, without waiting for it.
 
         Raises
         ------
         ServeError
-            When the folder cannot be had.
+            When the folder cannot be made.
         """
         try:
             self.data.mkdir(parents=True, exist_ok=True)
@@ -105,7 +106,7 @@ class SharingService:
                 f"{self.data} cannot keep what is shared: {error.strerror or error}. Name another "
                 "folder with JE_SHARING_DATA_DIR, or give --no-sharing."
             ) from error
-        self.port = _free_port()
+        self.port = free_port()
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", _CHILD, str(self.port)],
             env={**os.environ, **self._settings()},
@@ -115,24 +116,24 @@ class SharingService:
         )
 
     def _settings(self) -> Mapping[str, str]:
-        """Return what differs from the environment, in which an operator may have said more."""
+        """Return environment variables of the process, besides those of this one."""
         return {
             "JE_SHARING_HOST": "127.0.0.1",
             "JE_SHARING_WORKERS": "1",
             "JE_SHARING_DATA_DIR": str(self.data),
             "JE_SHARING_SITE_URL": os.environ.get("JE_SHARING_SITE_URL", _SITE_FROM_PAGE),
-            # The server says who asks.
+            # The server sets the address of the client.
             "JE_SHARING_TRUSTED_PROXIES": "127.0.0.1",
             "JE_SHARING_ACCESS_LOG": "false",
         }
 
     def wait_until_ready(self) -> None:
-        """Wait until it answers.
+        """Wait until the service answers.
 
         Raises
         ------
         ServeError
-            When it does not, within a minute.
+            When it does not answer within a minute.
         """
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
@@ -142,16 +143,16 @@ class SharingService:
             if self._process is None or self._process.poll() is not None:
                 break
             time.sleep(_BETWEEN_SECONDS)
-        said = self._log_tail()
+        output = self._log_tail()
         self.stop()
         raise ServeError(
             "The sharing service did not start; --no-sharing serves the site without it. "
-            f"It said:\n{said}"
+            f"It said:\n{output}"
         )
 
     def _answers(self) -> bool:
         url = f"http://127.0.0.1:{self.port}/health/ready"
-        # Whatever proxy the environment names is not for this machine's own ports.
+        # The environment's proxy is not for ports of this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with contextlib.suppress(OSError), opener.open(url, timeout=5) as answer:
             return bool(answer.status == 200)
@@ -160,7 +161,7 @@ class SharingService:
     def _watch(self) -> None:
         assert self._process is not None
         status = self._process.wait()
-        # Ctrl-C in a terminal ends both of us at once.
+        # Ctrl-C in a terminal ends both processes at once.
         if not self._stopping.wait(timeout=1):
             self.on_death(
                 f"The sharing service ended (status {status}): the site goes on without it. Stop "
@@ -173,7 +174,7 @@ class SharingService:
         return "\n".join(lines[-_LINES_SHOWN:]) or "nothing."
 
     def stop(self) -> None:
-        """End it, and wait until it has ended."""
+        """Terminate the process, and wait for its end."""
         self._stopping.set()
         if self._process is None:
             return
@@ -185,10 +186,3 @@ class SharingService:
             self._process.wait()
         assert self._process.stdin is not None
         self._process.stdin.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,4 +1,4 @@
-"""Puts je-kernel into the Pyodide kernel of a built site."""
+"""Puts a Pyodide distribution with je-kernel into a built site, and configures its kernels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from je_site.site_lock import merge_site_lock
 from je_site.site_record import read_record, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from je_site.assembly import Package
@@ -55,7 +55,7 @@ __all__ = [
 #: The kernel's plugin, whose settings these are.
 _PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 
-#: What the larger snapshot has where nobody says what: lessons import them most, and for long.
+#: The default packages of the larger snapshot: lessons import them most, and it takes longest.
 _SNAPSHOT_PACKAGES = ("numpy", "pandas")
 
 _CONFIG = "jupyter-lite.json"
@@ -64,14 +64,14 @@ _CONFIG_NAMES = (_CONFIG, "jupyter-lite.ipynb")
 
 @dataclass(frozen=True)
 class KernelOptions:
-    """What a deployer can choose. The addon's options say what each means.
+    """The options of a deployer: see `je_site.addon.JeKernelAddon`.
 
     Attributes
     ----------
     pyodide, preload, env, wheels, pypi, compiled, snapshot, snapshot_packages
         See `je_site.addon.JeKernelAddon`.
-    added
-        What the site's own lock adds to ours.
+    site_lock
+        The site's own lock, if it has one.
     """
 
     pyodide: Literal["local", "cdn"] = "local"
@@ -81,13 +81,13 @@ class KernelOptions:
     pypi: bool | None = None
     compiled: bool = True
     snapshot: bool = True
-    snapshot_packages: tuple[str, ...] | None = None
-    added: SiteLock | None = None
+    snapshot_packages: Sequence[str] | None = None
+    site_lock: SiteLock | None = None
 
 
 @dataclass(frozen=True)
 class _PlacedDistribution:
-    """A distribution, as it is in the site."""
+    """The distribution in a site."""
 
     lock_url: str
     pyodide_url: str | None
@@ -97,23 +97,23 @@ class _PlacedDistribution:
 
 
 def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
-    """Serve je-kernel's wheel from a site, and tell the kernel to load it.
+    """Put je-kernel into a site, and configure the kernel to load it.
 
-    It can be done again on the same site, with the same or other options.
+    It can be called again for the same site, with the same or other options.
 
     Parameters
     ----------
     output
         Root of a site that JupyterLite has built.
     options
-        What the deployer chose.
+        The options of the deployer.
     reporter
         Where to show progress.
 
     Raises
     ------
     AssemblyError
-        When something cannot be had.
+        When a file cannot be fetched.
     LockError
         When a Pyodide that the deployer configured cannot be read.
     """
@@ -123,17 +123,17 @@ def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
     kept: list[str] = []
     root: dict[str, Any] = {}
     for path in _config_paths(output):
-        found = _found(path, output, record)
+        found = _deployer_settings(path, output, record)
         is_root = path == output / _CONFIG
         if not is_root and not ({OPTIONS, "pyodideUrl"} & found.keys()):
-            continue  # It says nothing of this, so that what the root says holds.
+            continue  # Without these settings, those of the root apply.
         effective = {**root, **_seen_from_root(found, path.parent.relative_to(output))}
         if path.parent == output:
             root = effective
         served = _serve(output, effective, options, reporter)
         kept += served.files
         packages |= {package.name: package for package in served.packages}
-        settings = merge_settings(found, _ours(served, options, is_root=is_root))
+        settings = merge_settings(found, _kernel_settings(served, options, is_root=is_root))
         _write_settings(path, settings)
         wrote[path.relative_to(output).as_posix()] = {"found": found, "wrote": settings}
     prune(output, kept)
@@ -142,7 +142,7 @@ def install(output: Path, options: KernelOptions, reporter: Reporter) -> None:
 
 
 def check(output: Path) -> None:
-    """Check that what a site's lock names is in the site.
+    """Check that a site has the files that its lock names.
 
     Parameters
     ----------
@@ -152,8 +152,7 @@ def check(output: Path) -> None:
     Raises
     ------
     LockError
-        When the lock, or a wheel that the site should serve, is missing; or when a
-        front end does not fit its package.
+        When the lock or a wheel is missing, or a front end does not fit its package.
     """
     for name, entry in read_record(output, "kernel").items():
         url = entry["wrote"][OPTIONS]["lockFileURL"]
@@ -187,21 +186,21 @@ def is_config(path: str) -> bool:
 
 
 def with_env(name: str, content: bytes, env: Mapping[str, str]) -> bytes:
-    """Add environment variables of the kernel to a configuration that has some settings of it.
+    """Add environment variables to a configuration file that has settings of the kernel.
 
     Parameters
     ----------
     name
         The file's name.
     content
-        The file. What is no configuration comes back as it is.
+        The content of the file. Other files are returned unchanged.
     env
         The variables.
 
     Returns
     -------
     bytes
-        The file with them.
+        The content with the variables.
     """
     try:
         config = json.loads(content)
@@ -209,13 +208,13 @@ def with_env(name: str, content: bytes, env: Mapping[str, str]) -> bytes:
         options = settings[OPTIONS]
         options["env"] = {**options.get("env", {}), **env}
     except (ValueError, KeyError, TypeError, AttributeError):
-        # Without these settings, what the root's configuration says holds.
+        # Without these settings, those of the root's configuration apply.
         return content
     return json.dumps(config).encode()
 
 
 def env_of_site(output: Path) -> dict[str, str]:
-    """Return the environment variables that a site's configuration gives to its kernels.
+    """Return the environment variables of a site's kernels.
 
     Parameters
     ----------
@@ -233,7 +232,7 @@ def env_of_site(output: Path) -> dict[str, str]:
 
 
 def pyodide_url(output: Path) -> str | None:
-    """Return where a site's kernels have Pyodide from, relative to the root of the site.
+    """Return the address of the Pyodide of a site's kernels, relative to the root of the site.
 
     Parameters
     ----------
@@ -243,7 +242,7 @@ def pyodide_url(output: Path) -> str | None:
     Returns
     -------
     str or None
-        None: from where JupyterLite has it by default.
+        None for JupyterLite's default.
     """
     found = None
     for name in reversed(_CONFIG_NAMES):
@@ -254,16 +253,18 @@ def pyodide_url(output: Path) -> str | None:
 
 
 def _seen_from_root(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Rewrite an address that an application states relative to its own folder."""
+    """Rewrite an address that is relative to the folder of an application."""
     url = str(settings.get("pyodideUrl", ""))
     if url.startswith("./"):
         return {**settings, "pyodideUrl": f"./{(folder / url).as_posix()}"}
     return dict(settings)
 
 
-def _ours(served: _PlacedDistribution, options: KernelOptions, *, is_root: bool) -> KernelSettings:
+def _kernel_settings(
+    served: _PlacedDistribution, options: KernelOptions, *, is_root: bool
+) -> KernelSettings:
     local = served.pyodide_url is not None
-    if not is_root:  # The rest it has from the root.
+    if not is_root:  # The others apply from the root.
         return KernelSettings(served.lock_url, (*served.preload, *options.preload), options.env)
     return KernelSettings(
         lock_url=served.lock_url,
@@ -277,7 +278,7 @@ def _ours(served: _PlacedDistribution, options: KernelOptions, *, is_root: bool)
 def _serve(
     output: Path, settings: Mapping[str, Any], options: KernelOptions, reporter: Reporter
 ) -> _PlacedDistribution:
-    """Put the distribution that the settings ask for into the site."""
+    """Put the configured distribution into the site."""
     if configures_pyodide(settings):
         return _serve_beside(output, configured_lock(output, settings, reporter), options, reporter)
     if options.pyodide == "cdn":
@@ -287,7 +288,7 @@ def _serve(
 
 def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _PlacedDistribution:
     """Serve Pyodide and every wheel."""
-    lock = merge_site_lock(read_lock(), options.added)
+    lock = merge_site_lock(read_lock(), options.site_lock)
     core, packages = assemble(
         lock, reporter, extra_wheels=options.wheels, compiled=options.compiled
     )
@@ -314,7 +315,7 @@ def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _P
         placed = {kind: name for kind, name in snapshots.items() if name is not None}
         files += tuple(f"{SNAPSHOTS}/{name}/" for name in placed.values())
         if "large" in placed:
-            # Who imports these has all the others.
+            # The other packages are dependencies of these.
             needed = {depend for name in besides for depend in entries[name]["depends"]}
             last = [name for name in besides if name not in needed]
             placed["packages"] = ",".join(last)
@@ -329,8 +330,8 @@ def _serve_whole(output: Path, options: KernelOptions, reporter: Reporter) -> _P
 def _serve_beside(
     output: Path, upstream: ExternalLock, options: KernelOptions, reporter: Reporter
 ) -> _PlacedDistribution:
-    """Serve what a Pyodide from elsewhere lacks; its own packages stay where they are."""
-    lock = merge_site_lock(_lock_for_python(upstream.python), options.added)
+    """Serve the packages that an external Pyodide lacks."""
+    lock = merge_site_lock(_lock_for_python(upstream.python), options.site_lock)
     _, packages = assemble(
         lock,
         reporter,
@@ -349,7 +350,7 @@ def _serve_beside(
 def _completed(
     packages: Mapping[str, Mapping[str, Any]], lock: DistributionLock
 ) -> dict[str, Mapping[str, Any]]:
-    """Add what Pyodide's lock forgets that a package needs, where ours knows the same version."""
+    """Add dependencies that Pyodide's lock lacks and the same version in ours has."""
     completed = dict(packages)
     for name, entry in packages.items():
         ours = lock.wheels.get(name)
@@ -383,12 +384,12 @@ def _config_paths(output: Path) -> Iterator[Path]:
                 yield folder / name
 
 
-def _found(path: Path, output: Path, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of the kernel as the deployer and other addons left them."""
+def _deployer_settings(path: Path, output: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the kernel without those of an earlier build."""
     now = _plugin_settings(json.loads(path.read_text(encoding="utf-8")), path.name)
     past = record.get(path.relative_to(output).as_posix(), {})
     settings = without_previous_build(now, past.get("found", {}), past.get("wrote", {}))
-    # Even if the record was lost: what is ours cannot be the deployer's.
+    # In case the record was lost: these addresses cannot be the deployer's.
     if str(settings.get("pyodideUrl", "")).startswith(f"./{STATIC}/"):
         del settings["pyodideUrl"]
     if str(settings.get(OPTIONS, {}).get("lockFileURL", "")).startswith(f"./{STATIC}/"):
@@ -397,7 +398,7 @@ def _found(path: Path, output: Path, record: Mapping[str, Any]) -> dict[str, Any
 
 
 def _plugin_settings(config: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the part of a configuration that is ours to change, made if it is missing."""
+    """Return the kernel's settings in a configuration, made if missing."""
     if name.endswith(".ipynb"):
         config = config.setdefault("metadata", {}).setdefault("jupyter-lite", {})
     plugins = config.setdefault("jupyter-config-data", {}).setdefault("litePluginSettings", {})

@@ -1,8 +1,8 @@
-"""The lock of what a site adds to ours: ``je-kernel.lock``, which the deployer commits.
+"""Reads and writes the lock of a site, ``je-kernel.lock``, which the deployer commits.
 
-It states the packages that the lessons of a site need and the committed lock of
-je-kernel-site lacks, each with its sha256; what cannot be had in a browser, and why.
-A build takes from it exactly what it states. Only ``je-kernel lock`` changes it.
+It states the packages that the lessons of a site need and the lock of je-kernel-site lacks,
+each with its sha256, and the packages that no browser can have, each with the reason.
+A build uses exactly these packages. Only ``je-kernel lock`` changes the file.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class SiteLock:
-    """What a site adds to the committed lock.
+    """The packages that a site adds to those of `je_site.lock`.
 
     Attributes
     ----------
     series
         The series of Pyodide that it was resolved for.
     requested
-        The requirements that the deployer has stated.
+        Requirements of the deployer.
     wheels
         The packages, by normalised name.
     unavailable
-        Why something cannot be had in a browser, in half a sentence: by the module
-        that a lesson imports, or by the requirement that it states.
+        Reasons, in half a sentence, by the module that a lesson imports or the package
+        that it requires.
     """
 
     series: str
@@ -109,7 +109,7 @@ def read_site_lock(path: Path) -> SiteLock | None:
                 "file and run: je-kernel lock"
             )
         wheels = {name: parse_wheel(name, entry) for name, entry in data["packages"].items()}
-        added = SiteLock(
+        site_lock = SiteLock(
             series=str(data["series"]),
             requested=tuple(str(Requirement(text)) for text in data["requested"]),
             wheels=wheels,
@@ -126,7 +126,7 @@ def read_site_lock(path: Path) -> SiteLock | None:
         problem = _problem_with(wheel)
         if problem:
             raise LockError(f"{path} cannot be used: its {wheel.name} {problem}.")
-    return added
+    return site_lock
 
 
 def _problem_with(wheel: Wheel) -> str | None:
@@ -148,22 +148,22 @@ def _problem_with(wheel: Wheel) -> str | None:
     return None if str(version) == wheel.version else f"is a wheel of version {version}"
 
 
-def write_site_lock(path: Path, added: SiteLock) -> None:
+def write_site_lock(path: Path, site_lock: SiteLock) -> None:
     """Write a site's lock.
 
     Parameters
     ----------
     path
         The file.
-    added
+    site_lock
         What it states.
     """
     data = {
         "version": _VERSION,
-        "series": added.series,
-        "requested": list(added.requested),
-        "packages": {name: _plain(added.wheels[name]) for name in sorted(added.wheels)},
-        "unavailable": dict(sorted(added.unavailable.items())),
+        "series": site_lock.series,
+        "requested": list(site_lock.requested),
+        "packages": {name: _plain(site_lock.wheels[name]) for name in sorted(site_lock.wheels)},
+        "unavailable": dict(sorted(site_lock.unavailable.items())),
     }
     with atomic_write(path) as file:
         file.write(f"{json.dumps(data, indent=1, ensure_ascii=False)}\n".encode())
@@ -178,14 +178,14 @@ def _plain(wheel: Wheel) -> dict[str, Any]:
     }
 
 
-def merge_site_lock(lock: DistributionLock, added: SiteLock | None) -> DistributionLock:
+def merge_site_lock(lock: DistributionLock, site_lock: SiteLock | None) -> DistributionLock:
     """Add a site's packages to the committed lock.
 
     Parameters
     ----------
     lock
         The committed lock.
-    added
+    site_lock
         The site's own, or None.
 
     Returns
@@ -198,16 +198,16 @@ def merge_site_lock(lock: DistributionLock, added: SiteLock | None) -> Distribut
     LockError
         When the site's lock is of another Pyodide, or names a wheel for another one.
     """
-    if added is None:
+    if site_lock is None:
         return lock
-    if added.series != lock.series:
+    if site_lock.series != lock.series:
         raise LockError(
-            f"{LOCK_NAME} is for Pyodide {added.series}, and the site has Pyodide {lock.series}: "
-            "run: je-kernel lock --update"
+            f"{LOCK_NAME} is for Pyodide {site_lock.series}, and the site has Pyodide "
+            f"{lock.series}: run: je-kernel lock --update"
         )
     further = {
         name: wheel
-        for name, wheel in added.wheels.items()
+        for name, wheel in site_lock.wheels.items()
         if name not in lock.kernel_wheels and (name not in lock.wheels or lock.wheels[name].test)
     }
     for wheel in further.values():

@@ -1,11 +1,10 @@
-"""Puts our pages into a site: the landing page, and where links of shared notebooks lead.
+"""Puts the landing page into a site, and scripts into JupyterLite's own pages.
 
-The landing page is ``je/index.html``; what it is made of has a name that changes
-with its content, under ``static/je-kernel/``. JupyterLite's own pages get a script
-element by which ``…/lab/index.html?notebook=<id>`` leads to our page, and one with
-what kernels need of the page before JupyterLite runs (``lab_page/``). Nothing
-that a deployer made is touched: a page that does not start JupyterLite stays as it is,
-and so does a ``je/index.html`` that we did not write.
+The landing page is ``je/index.html``; its files have names that change with their content, under
+``static/je-kernel/``. JupyterLite's own pages get a script that leads
+``…/lab/index.html?notebook=<id>`` to the landing page, and one that prepares the page before
+JupyterLite runs (``lab_page/``). Files of the deployer stay unchanged: a page that does not start
+JupyterLite, and a ``je/index.html`` that is not from an earlier build.
 """
 
 from __future__ import annotations
@@ -36,17 +35,17 @@ LANDING = "je/index.html"
 
 _SOURCES = Path(__file__).with_name("pages")
 _ASSETS = f"{STATIC}/pages-"
-#: Scripts for the pages, by what their elements are called, in that order.
+#: Scripts of JupyterLite's pages, by the names of their elements, in that order.
 _SCRIPTS = {
     "page": Path(__file__).with_name("lab_page") / "main.js",
     "offline": Path(__file__).with_name("offline") / "page.js",
     "lessons": Path(__file__).with_name("offline") / "lessons.js",
 }
-#: Those of a site that is available offline.
+#: Scripts of a site that is available offline.
 _OFFLINE = ("offline", "lessons")
 _DIGITS = 10
 
-#: The applications that open notebooks, the best first; and all that may get a link.
+#: The applications that open notebooks, the best first, and all folders that may get a link.
 _APPS = ("lab", "notebooks")
 _LINKED = (".", "lab", "notebooks", "tree")
 
@@ -55,7 +54,7 @@ _TAG = re.compile(
     r"(?:\n *+)?+<script "
     r"(?=[^<>]*data-je-kernel=\"(?:links|lessons|offline|page)\")[^<>]*+></script>"
 )
-#: What every page of JupyterLite's has, by which it finds its configuration.
+#: Texts in every page of JupyterLite's.
 _STARTS_JUPYTERLITE = ("jupyter-config-data", "config-utils.js")
 
 _EXPOSE = "exposeAppInBrowser"
@@ -64,7 +63,7 @@ _NOTEBOOK_SETTINGS = "@jupyterlab/notebook-extension:tracker"
 
 @dataclass(frozen=True)
 class PageOptions:
-    """What a deployer can choose. The addon's options say what each means.
+    """The options of a deployer: see `je_site.addon.JeKernelAddon`.
 
     Attributes
     ----------
@@ -79,21 +78,21 @@ class PageOptions:
 
 
 def install_pages(output: Path, options: PageOptions, reporter: Reporter) -> None:
-    """Put the pages into a site, or take them out of it again.
+    """Put the pages into a site, or remove them.
 
-    It can be done again on the same site, with the same or other options.
+    It can be called again for the same site, with the same or other options.
 
     Parameters
     ----------
     output
         Root of a site that JupyterLite has built.
     options
-        What the deployer chose.
+        The options of the deployer.
     reporter
         Where to warn.
     """
     _expose_application(output, wanted=options.expose_app)
-    _set_notebooks_up(output)
+    _set_notebook_defaults(output)
     apps = [app for app in _APPS if (output / app / "index.html").is_file()]
     scripts = {
         name: _place_script(output, name)
@@ -119,7 +118,7 @@ def _place_script(output: Path, name: str) -> str:
 
 
 def _place_assets(output: Path) -> str:
-    """Copy what the page is made of; return the folder, from the root of the site."""
+    """Copy the files of the landing page; return their folder, from the root of the site."""
     names = {path.name for path in _SOURCES.iterdir()} - {Path(LANDING).name}
     assets = {name: _asset(_SOURCES / name, names) for name in sorted(names)}
     digest = hashlib.sha256()
@@ -166,7 +165,7 @@ def _is_ours(output: Path, page: Path) -> bool:
 def _put_scripts(
     output: Path, scripts: Mapping[str, str], assets: str | None, options: PageOptions
 ) -> None:
-    """Give JupyterLite's own pages our scripts, and take from them what earlier builds gave."""
+    """Put script elements into JupyterLite's pages, in place of those of earlier builds."""
     for page in sorted([*output.glob("index.html"), *output.glob("*/index.html")]):
         text = page.read_text(encoding="utf-8")
         if not all(mark in text for mark in _STARTS_JUPYTERLITE):
@@ -193,7 +192,7 @@ def _with_tags(text: str, tags: list[str]) -> str:
 
 
 def _prune(output: Path, scripts: Mapping[str, str], assets: str | None) -> None:
-    """Remove what earlier builds left, but not what a page of the deployer's is made of."""
+    """Remove files of earlier builds, except those that a page of the deployer uses."""
     kept = {output / script for script in scripts.values()}
     for name in _SCRIPTS:
         for other in output.glob(f"{STATIC}/{name}-{'?' * _DIGITS}.js"):
@@ -208,7 +207,7 @@ def _prune(output: Path, scripts: Mapping[str, str], assets: str | None) -> None
 
 
 def _expose_application(output: Path, *, wanted: bool) -> None:
-    """Say in the site's configuration that pages show their application, unless it is said."""
+    """Set whether pages expose their application, unless the deployer has set it."""
     path = output / "jupyter-lite.json"
     config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     said = config.setdefault("jupyter-config-data", {})
@@ -226,12 +225,12 @@ def _expose_application(output: Path, *, wanted: bool) -> None:
     write_if_changed(path, json.dumps(config, indent=2, sort_keys=True).encode())
 
 
-def _set_notebooks_up(output: Path) -> None:
-    """Set what JupyterLab does with a notebook's kernel. What the deployer says stays.
+def _set_notebook_defaults(output: Path) -> None:
+    """Set defaults for the kernels of notebooks. The deployer's settings take precedence.
 
-    A notebook that names another kernel, or none, is opened with the site's: JupyterLab asks
-    otherwise, a question that a student cannot answer, before the first cell can run. The kernel
-    of a notebook that is closed ends: JupyterLab keeps it, and all of its memory, otherwise.
+    A notebook that names another kernel, or none, opens with the site's: otherwise JupyterLab
+    asks a question that a student cannot answer. The kernel of a closed notebook ends: otherwise
+    JupyterLab keeps it, and all of its memory.
     """
     path = output / "jupyter-lite.json"
     config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

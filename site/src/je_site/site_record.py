@@ -1,7 +1,7 @@
-"""What earlier builds did to a site, kept in the site itself.
+"""Reads and writes the record of earlier builds, a file in the site.
 
-A site is often built again on top of itself. The record tells what is ours, and
-may be changed and taken back, from what the deployer made.
+A site is often built again on top of itself. The record distinguishes what a build wrote,
+and may change or remove, from what the deployer made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Part = Literal["kernel", "pages", "application", "front ends", "manifest", "offl
 
 
 def read_record(output: Path, part: Part) -> dict[str, Any]:
-    """Return what is recorded of one part of a site.
+    """Return the record of one part of a site.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ def read_record(output: Path, part: Part) -> dict[str, Any]:
     Returns
     -------
     dict
-        Empty if nothing is, or if it cannot be read.
+        Empty if there is none, or if it cannot be read.
     """
     recorded = _read(output).get(part)
     return recorded if isinstance(recorded, dict) else {}
 
 
 def write_record(output: Path, part: Part, recorded: Mapping[str, Any]) -> None:
-    """Record one part of a site, and leave the others as they are.
+    """Write the record of one part of a site; those of the others stay.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def write_record(output: Path, part: Part, recorded: Mapping[str, Any]) -> None:
     part
         Which part.
     recorded
-        What there is to know of it; anything that JSON can say.
+        A document in JSON.
     """
     content = json.dumps({**_read(output), part: recorded}, indent=2, sort_keys=True).encode()
     with atomic_write(output / RECORD) as file:

@@ -1,10 +1,9 @@
-"""Where the files of a Pyodide distribution come from.
+"""Fetches the files of a Pyodide distribution from its possible sources.
 
-Each function takes what is still missing, and returns what it got, verified and
-in the cache. None of them raises because its source is out of reach: it says so
-in `FetchResult.problems`, and the next source is asked. So it is when a source gives
-another file than the locked one, as a school's filter does that answers every
-request with a page of its own.
+Each function takes the missing files, and returns those that it fetched, verified and in the
+cache. A source that cannot be reached is no exception, but an entry of `FetchResult.problems`,
+and the next source is tried. The same holds for a file that differs from the locked one, as
+where a school's filter answers every request with a page of its own.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from je_site.cache import (
     atomic_write,
     cache_folder,
     copy_atomically,
-    full_disk_is_an_assembly_error,
+    disk_errors_as_assembly_errors,
     temporary_folder,
 )
 from je_site.errors import AssemblyError
@@ -63,24 +62,24 @@ __all__ = [
     "wheels_from_release",
 ]
 
-#: How long to wait for Pyodide's servers to answer, in seconds.
+#: Limit of the wait for Pyodide's servers, in seconds.
 CONNECT_TIMEOUT = 8.0
 _DOWNLOADS_AT_ONCE = 6
 
-#: Whose wheels are taken where a package runs without their compiled modules.
+#: Platform of the wheels whose compiled modules are removed.
 OTHER_PLATFORM = "manylinux2014_x86_64"
 
 
 @dataclass
 class FetchResult:
-    """What a source gave.
+    """The files that a source gave.
 
     Attributes
     ----------
     paths
-        Where each wheel now is, by the package's name.
+        Path of each wheel, by the package's name.
     problems
-        Why there is not more: one sentence for each source.
+        Why files are missing: one sentence for each source.
     """
 
     paths: dict[str, Path] = field(default_factory=dict)
@@ -88,7 +87,7 @@ class FetchResult:
 
 
 def cached_wheel(wheel: Wheel) -> Path:
-    """Return where a wheel is kept, or would be, in the cache.
+    """Return the path of a wheel in the cache.
 
     Parameters
     ----------
@@ -104,10 +103,10 @@ def cached_wheel(wheel: Wheel) -> Path:
 
 
 def release_url(version: str) -> str:
-    """Return where Pyodide's own servers keep a release.
+    """Return the address of a release on Pyodide's own servers.
 
-    It is read from the settings schema of the installed JupyterLite kernel, whose
-    default is the place that this kernel would load Pyodide from.
+    It comes from the settings schema of the installed JupyterLite kernel, whose default is
+    the address that this kernel loads Pyodide from.
 
     Parameters
     ----------
@@ -137,13 +136,12 @@ def wheels_from_release(
 ) -> FetchResult:
     """Fetch wheels from Pyodide's own servers.
 
-    The first one is fetched alone. If the servers cannot be reached then, they
-    are not asked again.
+    The first one is fetched alone. If that fails, the others are not requested.
 
     Parameters
     ----------
     lock
-        What is wanted.
+        The lock of the wheels.
     missing
         Wheels that are not in the cache.
     reporter
@@ -152,7 +150,7 @@ def wheels_from_release(
     Returns
     -------
     FetchResult
-        What there was.
+        The wheels of this source.
     """
     fetched = FetchResult()
     wanted = [wheel for wheel in missing if RELEASE in wheel.sources]
@@ -175,7 +173,7 @@ def wheels_from_release(
 def _first_then_all(
     wanted: Sequence[Wheel], fetch: Callable[[Wheel], None], bar: Bar
 ) -> str | None:
-    """Fetch one alone, then, if that went well, the others at once; say what went wrong."""
+    """Fetch one file, then, if that worked, the others in parallel; return a problem."""
 
     def attempt(wheel: Wheel) -> str | None:
         try:
@@ -196,7 +194,7 @@ def _first_then_all(
 def _download(url: str, path: Path, sha256: str) -> None:
     """Download a file; it appears whole and verified, or not at all.
 
-    Raises `OSError` or `http.client.HTTPException` when it cannot be had.
+    Raises `OSError` or `http.client.HTTPException` when it cannot be downloaded.
     """
     digest = hashlib.sha256()
     request = urllib.request.Request(url, headers={"User-Agent": "je-kernel-site"})  # noqa: S310
@@ -214,7 +212,7 @@ def _download(url: str, path: Path, sha256: str) -> None:
 
 
 class _WrongFileError(OSError):
-    """A source gave a file, and it is not the locked one."""
+    """A file differs from the locked one."""
 
 
 def _check(found: str, wanted: str, name: str) -> None:
@@ -241,7 +239,7 @@ def wheels_from_mirror(
     Parameters
     ----------
     lock
-        What is wanted.
+        The lock of the wheels.
     missing
         Wheels that are not in the cache.
     reporter
@@ -250,7 +248,7 @@ def wheels_from_mirror(
     Returns
     -------
     FetchResult
-        What there was.
+        The wheels of this source.
     """
     fetched = FetchResult()
     wanted = [wheel for wheel in missing if MIRROR in wheel.sources]
@@ -290,7 +288,7 @@ def wheels_from_pypi(
     Parameters
     ----------
     lock
-        What is wanted.
+        The lock of the wheels.
     missing
         Wheels that are not in the cache.
     reporter
@@ -299,7 +297,7 @@ def wheels_from_pypi(
     Returns
     -------
     FetchResult
-        What there was.
+        The wheels of this source.
     """
     fetched = FetchResult()
     wanted = [wheel for wheel in missing if PYPI in wheel.sources]
@@ -327,7 +325,7 @@ def _pip_download(
     bar: Bar,
     platforms: Iterable[str] = ("any",),
 ) -> str | None:
-    """Let pip download wheels, verified; return what it says if it cannot."""
+    """Let pip download and verify wheels; return a problem, if there is one."""
     listed = folder / "requirements.txt"
     listed.write_text("\n".join(requirements), encoding="utf-8")
     command = [
@@ -352,12 +350,12 @@ def _pip_download(
 
 
 def _progress_bar() -> str:
-    """Return which progress bar of the installed pip can be read by a program."""
+    """Return the kind of progress bar that a program can read from the installed pip."""
     return "raw" if Version(importlib.metadata.version("pip")) >= Version("24.1") else "off"
 
 
 def _pip_problem(errors: Sequence[str]) -> str:
-    """Choose the telling line of what pip said."""
+    """Return the relevant line of pip's errors."""
     text = " ".join(errors)
     if "No space left" in text or "Errno 28" in text:
         raise AssemblyError(
@@ -377,7 +375,7 @@ def core_from_npm(core: Core, folder: Path, reporter: Reporter) -> str | None:
     Parameters
     ----------
     core
-        What is wanted.
+        The locked files.
     folder
         An empty folder, for the files.
     reporter
@@ -386,13 +384,13 @@ def core_from_npm(core: Core, folder: Path, reporter: Reporter) -> str | None:
     Returns
     -------
     str or None
-        Why it could not be had; None when `folder` has its files.
+        Why it could not be fetched; None when `folder` has its files.
     """
     with reporter.bar(f"npm: {core.npm} {core.version}"), temporary_folder() as work:
         archive = _npm_archive(core, work)
         if isinstance(archive, str):
             return archive
-        with full_disk_is_an_assembly_error(folder):
+        with disk_errors_as_assembly_errors(folder):
             for path, content in _files_of(archive):
                 (folder / path.name).write_bytes(content)
     return None
@@ -404,7 +402,7 @@ def scripts_from_npm(scripts: Scripts, folder: Path, reporter: Reporter) -> str 
     Parameters
     ----------
     scripts
-        What is wanted.
+        The locked files.
     folder
         An empty folder, for the files.
     reporter
@@ -413,7 +411,7 @@ def scripts_from_npm(scripts: Scripts, folder: Path, reporter: Reporter) -> str 
     Returns
     -------
     str or None
-        Why they could not be had.
+        Why they could not be fetched.
     """
     with reporter.bar(f"npm: {scripts.npm} {scripts.version}"), temporary_folder() as work:
         archive = _npm_archive(scripts, work)
@@ -428,28 +426,30 @@ def scripts_from_npm(scripts: Scripts, folder: Path, reporter: Reporter) -> str 
 
 
 def script_from_network(lock: DistributionLock, scripts: Scripts, name: str, path: Path) -> None:
-    """Fetch one script from the network that has Pyodide's releases, which has npm's packages too.
+    """Fetch one script from the content delivery network of Pyodide's releases.
+
+    It serves the packages of npm as well.
 
     Parameters
     ----------
     lock
-        Says which release.
+        The lock of the release.
     scripts, name
-        What is wanted.
+        The script.
     path
-        Where to.
+        The file to write.
 
     Raises
     ------
     OSError or http.client.HTTPException
-        When it cannot be had, or is another.
+        When it cannot be fetched, or differs from the locked one.
     """
     url = urljoin(release_url(lock.release), f"/npm/{scripts.npm}@{scripts.version}/{name}")
     _download(url, path, scripts.files[name])
 
 
 def _npm_archive(wanted: Core | Scripts, work: Path) -> Path | str:
-    """Return the archive of an npm package, or why it cannot be had."""
+    """Return the archive of an npm package, or why it cannot be fetched."""
     npm = shutil.which("npm")
     if npm is None:
         return "npm is not installed"
@@ -479,7 +479,7 @@ def _npm_problem(stderr: str) -> str:
 
 def _check_integrity(archive: Path, wanted: Core | Scripts) -> None:
     if not wanted.integrity:
-        return  # A version that is not ours: npm itself has checked what it fetched.
+        return  # Not a locked version: npm itself has verified it.
     algorithm, _, digest = wanted.integrity.partition("-")
     found = base64.b64encode(hashlib.new(algorithm, archive.read_bytes()).digest()).decode()
     _check(found, digest, archive.name)
@@ -499,7 +499,7 @@ def core_from_release(core: Core, folder: Path, reporter: Reporter) -> str | Non
     Parameters
     ----------
     core
-        What is wanted.
+        The locked files.
     folder
         An empty folder, for the files.
     reporter
@@ -508,7 +508,7 @@ def core_from_release(core: Core, folder: Path, reporter: Reporter) -> str | Non
     Returns
     -------
     str or None
-        Why it could not be had; None when `folder` has its files.
+        Why it could not be fetched; None when `folder` has its files.
     """
     base = release_url(core.version)
     with reporter.bar(f"Pyodide {core.version}", len(core.files)) as bar:

@@ -1,7 +1,7 @@
 """Writes the manifest by which a site can be installed like an application, and its icons.
 
-JupyterLite's own has its logo, and addresses that are right only at the root of a host. A manifest
-of the deployer's stays as it is.
+JupyterLite's manifest has its logo, and addresses that are right only at the root of a host. A
+manifest of the deployer's stays unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MANIFEST = "manifest.webmanifest"
 _ICONS = Path(__file__).with_name("icons")
 _FOLDER = f"{STATIC}/icons-"
 _DIGITS = 10
-#: What JupyterLite's own says of itself.
+#: The description in JupyterLite's own manifest.
 _STOCK = "WASM powered JupyterLite app"
 _SIZES = {
     "app.svg": ("any", "image/svg+xml", "any"),
@@ -34,7 +34,7 @@ _SIZES = {
     "app-512.png": ("512x512", "image/png", "any"),
     "app-maskable-512.png": ("512x512", "image/png", "maskable"),
 }
-#: Where the application begins, the best first.
+#: Pages to start with, the best first.
 _STARTS = (LANDING, "lab/index.html", "notebooks/index.html", "index.html")
 
 

@@ -15,17 +15,17 @@ export default ((collect) => {
   }
 
   // Garbage is collected between threads, while there are any.
-  let timer = null;
+  let collecting = null;
   function tidy() {
     if (collect()) return;
-    clearInterval(timer);
-    timer = null;
+    clearInterval(collecting);
+    collecting = null;
   }
 
   return {
     /** Call a Python function on a stack of its own, soon; it must not raise. */
     begin(run) {
-      timer ??= setInterval(tidy, 1000);
+      collecting ??= setInterval(tidy, 1000);
       post(() => run.callPromising().finally(() => {
         run.destroy();
         tidy();

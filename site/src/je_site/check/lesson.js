@@ -1,5 +1,5 @@
-// What `lesson_browser.py` does inside JupyterLab, through the application object that a site
-// shows to scripts of its page. The file is one expression: the verbs by name.
+// Runs lessons inside JupyterLab for `lesson_browser.py`, through the application object that a site
+// exposes. The file is one expression: an object of functions.
 
 (() => {
   // Milliseconds for a page or a kernel to be ready, on a slow machine.

@@ -25,33 +25,33 @@ _VERBS = Path(__file__).with_name("lesson.js").read_text("utf-8")
 _FLAGS = (
     "--disable-gpu",
     "--disable-dev-shm-usage",
-    # The browser's own errands would be requests that no lesson made.
+    # The browser's own requests must not count as those of a lesson.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
 )
-#: What keeps a browser from every host but this machine.
+#: Flags that let a browser reach only this machine.
 OFFLINE = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",)
 
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-#: A quiz that asks until the answer is right would ask for ever.
-_MOST_PROMPTS = 20
+#: Limit for quizzes that ask until the answer is right.
+_MAX_PROMPTS = 20
 
 _PAGE_SECONDS = 300.0
 
-#: What a lesson's pictures ask for after its last cell is waited for no longer.
+#: Limit of the wait for requests after the last cell.
 _SETTLING_SECONDS = 10.0
 
 
-#: So many lessons share a page at most: a new one costs less than what animations go on to cost.
+#: A page serves this many lessons at most: animations of earlier ones slow it down.
 _LESSONS_OF_A_PAGE = 4
 
 
 @dataclass(frozen=True)
 class CellRun:
-    """One code cell, and what came of running it.
+    """One code cell, and the result of running it.
 
     Attributes
     ----------
@@ -60,18 +60,18 @@ class CellRun:
     source
         Its code.
     tags
-        Its tags, ``raises-exception`` among them where an error is meant.
+        Its tags; ``raises-exception`` where an error is expected.
     saved
-        The outputs that the notebook came with, as nbformat has them.
+        The outputs in the notebook's file.
     outputs
-        Those it has now; None where it was not run.
+        The new outputs; None where it was not run.
     ended
-        Whether it came to its end in time.
+        Whether it ended in time.
     prompts
-        What it asked with ``input()``.
+        The prompts of ``input()``.
     hosts
-        Hosts other than the site's that were asked for something from its beginning to that of
-        the next cell: what it shows asks for more after it has ended.
+        Hosts, other than the site's, of requests from its start until the start of the next
+        cell: its output may request more after its end.
     seconds
         How long it took.
     """
@@ -89,7 +89,7 @@ class CellRun:
 
 @dataclass(frozen=True)
 class LessonRun:
-    """One lesson, and what came of running it from top to bottom.
+    """One lesson, and the result of running it from top to bottom.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class LessonRun:
     cells
         Its code cells, in their order.
     problem
-        Why it could not be run to its end; empty where it was.
+        Why it could not be run to its end, or empty.
     """
 
     path: str
@@ -109,8 +109,8 @@ class LessonRun:
 class LessonBrowser:
     """JupyterLab of one site, in one profile of a browser: lessons run one after the other.
 
-    They share a page, as lessons do that a student opens one after the other. One that leaves it
-    out of order is the last of its page.
+    They share a page, as for a student who opens them one after the other. A lesson that does not
+    end properly is the last one of its page.
 
     Parameters
     ----------
@@ -126,12 +126,12 @@ class LessonBrowser:
         self._host = urlsplit(site_url).netloc
         self._page: Page | None = None
         self._run_in_page = 0
-        #: The hosts that the running cell asks for.
+        #: Hosts of the running cell's requests.
         self._hosts: list[str] = []
         self._requests: set[Request] = set()
-        context.on("request", self._see)
-        context.on("requestfinished", self._forget)
-        context.on("requestfailed", self._forget)
+        context.on("request", self._on_request)
+        context.on("requestfinished", self._on_request_end)
+        context.on("requestfailed", self._on_request_end)
 
     def run(self, path: str, *, cell_seconds: float = 120.0) -> LessonRun:
         """Run a lesson from top to bottom in a kernel of its own.
@@ -141,13 +141,13 @@ class LessonBrowser:
         path
             Where it is in the site's contents.
         cell_seconds
-            How long one cell may take. What comes after one that takes longer is not run:
-            the kernel is still busy with it.
+            Limit for one cell. After a cell that takes longer the others are not run,
+            because the kernel is still busy.
 
         Returns
         -------
         LessonRun
-            Each code cell with its outputs. A cell that raises ends nothing.
+            Each code cell with its outputs. The lesson continues after a cell that raises.
         """
         page = self._page or self._open()
         self._page = None
@@ -162,7 +162,7 @@ class LessonBrowser:
             return run
         finally:
             if self._page is None:
-                page.close()  # With it ends the kernel, also one that is busy for ever.
+                page.close()  # This also ends a kernel that is busy for ever.
 
     def _open(self) -> Page:
         from playwright.sync_api import Error
@@ -206,17 +206,17 @@ class LessonBrowser:
         return LessonRun(path, tuple(ran), problem)
 
     def _settle(self, page: Page) -> None:
-        """Wait until nothing is asked for any more."""
+        """Wait until there are no open requests."""
         until = time.monotonic() + _SETTLING_SECONDS
         quiet = 0
         while quiet < 4 and time.monotonic() < until:
             _call(page, "pause")
             quiet = 0 if self._requests else quiet + 1
 
-    def _forget(self, request: Request) -> None:
+    def _on_request_end(self, request: Request) -> None:
         self._requests.discard(request)
 
-    def _see(self, request: Request) -> None:
+    def _on_request(self, request: Request) -> None:
         self._requests.add(request)
         address = urlsplit(request.url)
         if address.scheme in ("http", "https") and address.netloc != self._host:
@@ -226,7 +226,7 @@ class LessonBrowser:
 def _run_cell(
     page: Page, index: int, cell: CellRun, answers: Sequence[str], seconds: float
 ) -> CellRun:
-    found = _call(page, "run", index, list(answers), _MOST_PROMPTS, seconds * 1000)
+    found = _call(page, "run", index, list(answers), _MAX_PROMPTS, seconds * 1000)
     return replace(
         cell,
         outputs=found["outputs"],
@@ -263,7 +263,7 @@ def _prepared(index: int, cell: Mapping[str, Any]) -> CellRun:
 
 
 def _answers(cell: Mapping[str, Any]) -> Sequence[str]:
-    """Return what a student types, as a cell's metadata says: ``{"je-kernel": {"answers": …}}``."""
+    """Return the answers in a cell's metadata: ``{"je-kernel": {"answers": …}}``."""
     ours = cell["metadata"].get("je-kernel")
     answers = ours.get("answers", ()) if isinstance(ours, dict) else ()
     return [str(answer) for answer in answers] if isinstance(answers, list | tuple) else []
@@ -299,7 +299,7 @@ def lesson_browser(site_url: str, *, flags: Sequence[str] = ()) -> Iterator[Less
         ) from error
     installed = next((path for name in _CHROMIUMS if (path := shutil.which(name))), None)
     with (
-        # Pyodide, once compiled, is kept in a profile, and not in a window that forgets.
+        # A profile keeps the compiled code of Pyodide; a private window does not.
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         sync_playwright() as playwright,
     ):

@@ -1,4 +1,4 @@
-"""Shows the verdicts on lessons: a table for a person, JSON for a program."""
+"""Reports the verdicts on lessons: a table for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "show"]
 
-#: Characters of a line in a file.
+#: Width of the table where the output is no terminal, in characters.
 _WIDTH = 120
 
 _COLUMNS = (Verdict.RUNS, Verdict.DIFFERS, Verdict.NETWORK, Verdict.INPUT)
@@ -69,7 +69,7 @@ def show(lessons: Sequence[LessonVerdict], closing: str = "lessons run from top 
     lessons
         The verdicts.
     closing
-        What those do that do not fail.
+        The end of the last line, on the lessons that do not fail.
     """
     console = Console(highlight=False)
     if not console.is_terminal:

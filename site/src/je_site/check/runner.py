@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +17,7 @@ from je_site.check.lesson_browser import OFFLINE, lesson_browser
 from je_site.check.static_checks import check_without_running
 from je_site.check.verdicts import judge
 from je_site.errors import CheckError
+from je_site.lessons import files_in
 from je_site.progress import progress_reporter
 from je_site.server import serve
 
@@ -43,7 +43,7 @@ def lessons_in(path: Path) -> tuple[Path, tuple[str, ...]]:
     Returns
     -------
     folder : pathlib.Path
-        What the site's contents are: of one notebook, the folder it lies in.
+        The contents of the site: the folder, or that of the notebook.
     lessons : tuple of str
         Paths below it, sorted.
 
@@ -54,19 +54,11 @@ def lessons_in(path: Path) -> tuple[Path, tuple[str, ...]]:
     """
     if path.is_file() and path.suffix == ".ipynb":
         return path.parent, (path.name,)
-    lessons = tuple(sorted(_notebooks_in(path)))
+    notebooks = (file for file in files_in(path) if file.suffix == ".ipynb")
+    lessons = tuple(sorted(file.relative_to(path).as_posix() for file in notebooks))
     if not lessons:
         raise CheckError(f"There is no notebook in {path}: name a folder of lessons, or a lesson.")
     return path, lessons
-
-
-def _notebooks_in(root: Path) -> Iterator[str]:
-    for folder, folders, names in os.walk(root):
-        # What JupyterLite leaves out as well.
-        folders[:] = [each for each in folders if each[0] not in "._" and each != "node_modules"]
-        for name in names:
-            if name.endswith(".ipynb") and not name.startswith("."):
-                yield (Path(folder) / name).relative_to(root).as_posix()
 
 
 def check_lessons(
@@ -85,11 +77,11 @@ def check_lessons(
     path
         A folder of lessons, or one lesson.
     options
-        What else the site is built of; its contents are the lessons' folder.
+        The options of the site; its contents are the folder of lessons.
     output
-        Where to build the site. By default in the cache.
+        The folder of the site; by default in the cache.
     offline
-        Whether to keep the browser from every host but this machine.
+        Whether the browser can reach only this machine.
     cell_seconds
         How long one cell may take.
     jobs
@@ -125,7 +117,7 @@ def check_lessons(
 
 
 def check_lessons_fast(path: Path, options: BuildOptions) -> tuple[LessonVerdict, ...]:
-    """Say what is likely to come of lessons, without running them.
+    """Predict the verdicts on lessons, without running them.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Reads lessons without running them, and says of each cell what is likely to come of it.
+"""Predicts the verdict on each cell of a lesson, without running it.
 
-What a cell imports is compared with what the site has. Whether it asks the network or the student
-is guessed from addresses and calls that stand in it.
+The imports of a cell are compared with the packages of the site. Addresses and calls in its code
+suggest whether it uses the network or waits for input.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = ["check_without_running"]
 
-#: Cell magics whose programs a browser does not have.
+#: Cell magics that run programs which a browser does not have.
 _UNAVAILABLE_MAGICS = frozenset({"R", "perl", "python2", "ruby"})
 
 #: Cell magics whose body is Python.
 _PYTHON_CELLS = frozenset({"capture", "debug", "prun", "python", "python3", "time", "timeit"})
 
-#: Calls that fetch what they are named for.
+#: Functions that fetch files.
 _FETCH_FUNCTIONS = frozenset({"load_dataset", "urlopen", "urlretrieve"})
 
 _INPUT_FUNCTIONS = frozenset({"input", "raw_input", "getpass"})
@@ -51,7 +51,7 @@ _MAX_ADDRESS_LENGTH = 2000
 def check_without_running(
     folder: Path, lessons: Iterable[str], options: BuildOptions, reporter: Reporter
 ) -> tuple[LessonVerdict, ...]:
-    """Say of each cell of lessons what is likely to come of it in a site.
+    """Predict the verdicts on the cells of lessons in a site.
 
     The site's own lock is made if there is none, as a build does.
 
@@ -69,11 +69,11 @@ def check_without_running(
     Returns
     -------
     tuple of LessonVerdict
-        In the order of `lessons`; after them modules and requirements files beside them that
-        need what the site does not have.
+        In the order of `lessons`, followed by modules and requirements files beside them
+        that need packages which the site lacks.
     """
-    added = site_lock_for_build(options.site_lock_path, options.needs, reporter)
-    missing = missing_by_place(options.needs, added)
+    site_lock = site_lock_for_build(options.site_lock_path, options.needs, reporter)
+    missing = missing_by_place(options.needs, site_lock)
     beside = (place for place in sorted(missing) if place.endswith((".py", ".txt")))
     return (
         *(_read_lesson(folder, lesson, missing) for lesson in lessons),
@@ -101,7 +101,7 @@ def _read_lesson(folder: Path, lesson: str, missing: Mapping[str, list[str]]) ->
 
 
 def _verdict(cell: CodeCell, missing: Sequence[str], hosts: dict[str, str]) -> tuple[Verdict, str]:
-    """Return the verdict on a cell; add to the hosts what names of it stand for."""
+    """Return the verdict on a cell; add the names that it assigns addresses to."""
     if cell.language != PYTHON:
         return Verdict.FAILS, f"It is written for a kernel of {cell.language}, and not of Python."
     reader = _CellReader(hosts)
@@ -122,16 +122,16 @@ def _verdict(cell: CodeCell, missing: Sequence[str], hosts: dict[str, str]) -> t
 
 @dataclass
 class _CellReader:
-    """What stands in a cell."""
+    """Reads the code of a cell."""
 
-    #: Hosts that names stand for, also those of cells above.
+    #: Hosts of the addresses that names were assigned, also in cells above.
     hosts: dict[str, str]
     hosts_in_use: list[str] = field(default_factory=list)
     fetch_calls: list[str] = field(default_factory=list)
     input_reason: str = ""
 
     def read(self, source: str) -> str:
-        """Look through code; return why it cannot run, if that is seen."""
+        """Read code; return why it cannot run, if that is certain."""
         try:
             tree = parse_cell(source)
             compile(tree, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -185,17 +185,17 @@ class _CellReader:
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """Return what is inside of a node, but for what it only names or says."""
+    """Return the parts of a node, except texts that are not addresses to fetch."""
     if isinstance(node, ast.Assign) and _leading_host(node.value):
         return
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return
-    if isinstance(node, ast.Dict):  # Of XML's namespaces, mostly: nobody asks for these.
+    if isinstance(node, ast.Dict):  # Mostly of XML namespaces, which are not fetched.
         yield from (each for each in node.values if not _is_plain_address(each))
         return
     if isinstance(node, ast.Call):
         name, owner = call_name(node.func)
-        # Their texts are looked at by themselves, or are for a person.
+        # Texts of magics are read on their own; the others are for a person.
         if owner == "get_ipython()" or name == "print" or owner == "webbrowser":
             yield from (each for each in node.args if not isinstance(each, ast.Constant))
             return
@@ -203,7 +203,7 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _leading_host(value: ast.expr) -> str:
-    """Return the host of a text that is put together of an address and more."""
+    """Return the host of an expression that begins with an address."""
     while isinstance(value, ast.BinOp):
         value = value.left
     if isinstance(value, ast.JoinedStr) and value.values:
@@ -227,5 +227,5 @@ def _is_plain_address(value: ast.expr) -> bool:
 
 
 def _is_newer(error: SyntaxError) -> bool:
-    """Tell whether it may be Python that is newer than ours: quotes inside of f-strings."""
+    """Tell whether the code may be newer Python: quotes inside f-strings."""
     return sys.version_info < (3, 12) and str(error.msg).startswith("f-string")

@@ -1,4 +1,4 @@
-"""What came of a cell, in a word and a sentence for the teacher."""
+"""Judges the run of a lesson: a verdict on each cell, and a sentence for the teacher."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["CellVerdict", "LessonVerdict", "Verdict", "judge", "judge_cell"]
 
 
 class Verdict(enum.StrEnum):
-    """What came of a cell."""
+    """The outcome of a cell."""
 
     RUNS = "runs"
     DIFFERS = "differs"
-    """It runs, and shows something else than what is saved in the notebook."""
+    """It runs, and its output differs from the saved one."""
     NETWORK = "needs the network"
     PACKAGE = "needs a package"
     INPUT = "waits for input"
@@ -30,22 +30,22 @@ class Verdict(enum.StrEnum):
 
     @property
     def is_failure(self) -> bool:
-        """Whether the cell does not do in this site what it is for."""
+        """Whether the cell does not work in this site."""
         return self in (Verdict.PACKAGE, Verdict.FAILS, Verdict.NOT_RUN)
 
 
 @dataclass(frozen=True)
 class CellVerdict:
-    """What came of one cell.
+    """The verdict on one cell.
 
     Attributes
     ----------
     number
         Its place among all cells of the notebook, from 1.
     verdict
-        In a word.
+        The category.
     detail
-        In a sentence; empty where there is nothing to say.
+        A sentence, or empty.
     seconds
         How long it took.
     """
@@ -58,7 +58,7 @@ class CellVerdict:
 
 @dataclass(frozen=True)
 class LessonVerdict:
-    """What came of one lesson.
+    """The verdict on one lesson.
 
     Attributes
     ----------
@@ -81,35 +81,35 @@ class LessonVerdict:
 
 
 def judge(run: LessonRun) -> LessonVerdict:
-    """Say what came of a lesson.
+    """Judge the run of a lesson.
 
     Parameters
     ----------
     run
-        The lesson, as it was run.
+        The run.
 
     Returns
     -------
     LessonVerdict
-        With a verdict for each code cell that has any code.
+        With a verdict on each code cell that is not empty.
     """
     cells = tuple(judge_cell(cell) for cell in run.cells if cell.source.strip())
     return LessonVerdict(run.path, cells, run.problem)
 
 
 def judge_cell(cell: CellRun) -> CellVerdict:
-    """Say what came of a cell.
+    """Judge the run of a cell.
 
     Parameters
     ----------
     cell
-        The cell, as it was run.
+        The run.
 
     Returns
     -------
     CellVerdict
-        Its verdict. What hinders the lesson most comes first: an error, then what it needs
-        of others, then what differs.
+        The most serious one: an error, then a need for the network or input, then a
+        difference.
     """
     verdict, detail = _verdict(cell)
     return CellVerdict(cell.number, verdict, detail, cell.seconds)
@@ -122,11 +122,11 @@ def _verdict(cell: CellRun) -> tuple[Verdict, str]:
         why = f"It asked {cell.prompts[-1]!r} again and again." if cell.prompts else ""
         return Verdict.FAILS, why or f"It did not end within {cell.seconds:.0f} s."
     error = next((each for each in cell.outputs if each.get("output_type") == "error"), None)
-    if _wants_a_file(cell.outputs):
+    if _waits_for_file(cell.outputs):
         without = "" if error is None else f"; without one it raises {_error_name(error)}"
         return Verdict.INPUT, f"It waits for a file that somebody chooses{without}."
     if error is not None and "raises-exception" not in cell.tags:
-        return _of_error(_error_name(error), str(error.get("evalue")), cell)
+        return _error_verdict(_error_name(error), str(error.get("evalue")), cell)
     if cell.hosts:
         return Verdict.NETWORK, f"It reads from {', '.join(cell.hosts)}."
     if cell.prompts:
@@ -136,14 +136,14 @@ def _verdict(cell: CellRun) -> tuple[Verdict, str]:
     return Verdict.RUNS, ""
 
 
-def _wants_a_file(outputs: Sequence[Mapping[str, Any]]) -> bool:
+def _waits_for_file(outputs: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether a cell shows the button of ``google.colab.files.upload()``."""
     shown = (output["data"] for output in outputs if isinstance(output.get("data"), dict))
     return any("je-kernel-upload" in _text(data.get("text/html", "")) for data in shown)
 
 
-# The names of what the kernel's networking raises when others cannot be reached.
-_OF_NETWORK = frozenset(
+# Errors that the kernel's networking raises when a host cannot be reached.
+_NETWORK_ERRORS = frozenset(
     {
         *("SiteForbidsError", "InsecureAddressError", "OfflineError", "UnreachableError"),
         *("TimedOutError", "BrokenOffError", "URLError", "ConnectionError", "ConnectError"),
@@ -151,11 +151,11 @@ _OF_NETWORK = frozenset(
 )
 
 
-def _of_error(name: str, message: str, cell: CellRun) -> tuple[Verdict, str]:
+def _error_verdict(name: str, message: str, cell: CellRun) -> tuple[Verdict, str]:
     said = f"{name}: {_first_line(message)}"
     if name in ("ModuleNotFoundError", "InstallError"):
         return Verdict.PACKAGE, said
-    if cell.hosts or name in _OF_NETWORK:
+    if cell.hosts or name in _NETWORK_ERRORS:
         return Verdict.NETWORK, said
     return Verdict.FAILS, said
 
@@ -180,7 +180,7 @@ def _first_line(text: str) -> str:
 def _difference(
     saved: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]]
 ) -> str | None:
-    """Say how outputs differ from the saved ones, where there are saved ones."""
+    """Describe how outputs differ from the saved ones, if there are any."""
     if not saved:
         return None
     before, after = list(_shown(saved)), list(_shown(shown))
@@ -204,9 +204,9 @@ def _excerpt(text: str) -> str:
 
 
 def _shown(outputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield what a reader sees: what was printed, in one piece, and each other output.
+    """Yield the visible outputs: the printed text in one piece, then the others.
 
-    Pictures are compared by their being there: no two machines draw the same bytes.
+    A picture has no text to compare: no two machines draw the same bytes.
     """
     printed = [
         _text(output.get("text", ""))
@@ -220,7 +220,7 @@ def _shown(outputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
             yield "an error", _error_name(output)
         data = output.get("data")
         if not isinstance(data, dict) or not data:
-            continue  # It has no data where a line on progress was.
+            continue  # A removed progress bar leaves an empty output.
         if any(kind.startswith(("image/", "application/", "text/html")) for kind in data):
             yield "a picture, a table or a widget", ""
         else:
@@ -235,7 +235,7 @@ _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
 def _same(text: str, other: str) -> bool:
-    """Tell whether two texts say the same, but for spaces, addresses and a number's last digits.
+    """Tell whether two texts are equal, except for spaces, addresses and last digits.
 
     Examples
     --------

@@ -1,9 +1,8 @@
-"""Makes a site work without a network: a list of its files, and a service worker that keeps them.
+"""Makes a site work without a network, by a service worker that caches its files.
 
-The service worker of a site is JupyterLite's own, at an address that its pages know. Ours
-takes its place there, runs before it, and leaves to it what is not a file of the site. It is told
-the version of the site by ``je-kernel-site.json``, and the files of a version by a list whose
-name changes with its content.
+The service worker is installed at the address of JupyterLite's own, runs before it, and leaves to
+it the requests that are not for files of the site. ``je-kernel-site.json`` states the version of
+the site, and a list whose name changes with its content states the files of a version.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ _WORKER = "service-worker.js"
 _LATEST = "je-kernel-site.json"
 _SOURCE = Path(__file__).with_name("worker.js")
 _DIGITS = 10
-#: Of a file's sha256, in the list: 64 bits.
+#: Digits of a file's sha256 in the list: 64 bits.
 _HASH_DIGITS = 16
 _PLACED = ("offline-worker", "service-worker", "site")
 
-#: What no page loads.
+#: Files that no page loads.
 _UNUSED_SUFFIXES = (".map", ".LICENSE.txt")
 _UNUSED = frozenset({RECORD, _LATEST, _WORKER, "jupyterlite.schema.v0.json", "package.json"})
 
-#: What every browser keeps, used or not: pages to begin with, and lessons, up to so many bytes.
-_BEGINNINGS = ("index.html", "je/", "api/", f"{STATIC}/pages-", "manifest.webmanifest")
-_MOST_OF_LESSONS = 10_000_000
+#: Files that every browser caches, used or not: pages to start with, and lessons up to a size.
+_ALWAYS = ("index.html", "je/", "api/", f"{STATIC}/pages-", "manifest.webmanifest")
+_MAX_LESSONS_SIZE = 10_000_000
 
 #: The service worker of a site that is no longer available offline.
-_FORGETTING = """\
+_DELETE_CACHES = """\
 caches.keys().then(names => {
   const root = new URL('./', self.location.href).href;
   const ours = name => name.startsWith('je-kernel-site-') && name.endsWith(` ${root}`);
@@ -53,9 +52,9 @@ caches.keys().then(names => {
 
 
 def install_offline(output: Path, reporter: Reporter, *, wanted: bool) -> None:
-    """Have browsers keep what was used of a site, or no longer.
+    """Make a site available offline, or no longer.
 
-    It can be done again on the same site. Nothing may be written into the site after it.
+    It can be called again for the same site. Nothing may be written into the site after it.
 
     Parameters
     ----------
@@ -75,7 +74,7 @@ def install_offline(output: Path, reporter: Reporter, *, wanted: bool) -> None:
     if wanted:
         placed.insert(0, _place(output, "offline-worker", _SOURCE.read_bytes(), ".js"))
     scripts = ", ".join(json.dumps(f"./{name}") for name in placed)
-    worker = f"{'' if wanted else _FORGETTING}importScripts({scripts});\n".encode()
+    worker = f"{'' if wanted else _DELETE_CACHES}importScripts({scripts});\n".encode()
     write_if_changed(output / _WORKER, worker)
     digest = hashlib.sha256(worker).hexdigest()
     write_record(output, "offline", {"worker": digest, "stock": placed[-1]})
@@ -93,7 +92,7 @@ def install_offline(output: Path, reporter: Reporter, *, wanted: bool) -> None:
 
 
 def _stock_worker(output: Path) -> bytes | None:
-    """Return the service worker that the site would have without us."""
+    """Return JupyterLite's own service worker."""
     path = output / _WORKER
     if not path.is_file():
         return None
@@ -114,7 +113,7 @@ def _place(output: Path, kind: str, content: bytes, suffix: str) -> str:
 def _list(output: Path) -> dict[str, Any]:
     """List the files that pages and kernels may need."""
     url = urlsplit(pyodide_url(output) or "https://elsewhere.invalid")
-    # Browsers keep the larger snapshot by themselves, unpacked.
+    # The kernel itself caches the larger snapshot, decompressed.
     large = parse_qs(url.query).get("large", [""])[0]
     skipped = f"{STATIC}/snapshots/{large}/memory-" if large else "\0"
     files = {
@@ -124,16 +123,17 @@ def _list(output: Path) -> dict[str, Any]:
     }
     return {
         "python": "elsewhere" if url.scheme or url.path.startswith("/") else "here",
-        "always": [*(name for name in files if name.startswith(_BEGINNINGS)), *_lessons(files)],
+        "always": [*(name for name in files if name.startswith(_ALWAYS)), *_lessons(files)],
         "companions": dict(_companions(output, large)),
         "files": files,
     }
 
 
 def _companions(output: Path, large: str) -> Iterator[tuple[str, list[str]]]:
-    """Name the wheels that a kernel may read once it has started from a snapshot.
+    """Yield the wheels that a kernel may read after it has started from a snapshot.
 
-    They are wanted after the memory; browsers keep that of the larger snapshot by themselves.
+    The service worker caches them after the memory, or, for the larger snapshot, whose memory the
+    kernel caches itself, after its description.
     """
     for path in sorted(output.glob(f"{STATIC}/snapshots/*/snapshot.json")):
         wheels = json.loads(path.read_text(encoding="utf-8"))["wheels"]
@@ -157,9 +157,9 @@ def _files(output: Path) -> Iterator[str]:
 
 
 def _lessons(files: Mapping[str, Any]) -> Iterator[str]:
-    """Choose from the shipped files: notebooks before data, small ones before large ones."""
+    """Choose files of the contents: notebooks before data, small ones before large ones."""
     shipped = [name for name in files if name.startswith("files/")]
-    room = _MOST_OF_LESSONS
+    room = _MAX_LESSONS_SIZE
     for name in sorted(shipped, key=lambda name: (not name.endswith(".ipynb"), files[name][1])):
         room -= files[name][1]
         if room < 0:

@@ -1,9 +1,9 @@
-// Put into the head of the site's pages: says so where a student's copy of a lesson hides a newer
-// one. JupyterLite copies a notebook of the site into the browser as soon as it is changed, and
-// shows that copy from then on, whatever the site has by now.
+// A script of the site's pages: shows a notice where a student's copy of a lesson hides a newer one.
+// JupyterLite copies a notebook of the site into the browser when it is changed, and opens that
+// copy from then on, even if the site has a newer notebook.
 //
-// Which version a copy was made of is noted as the notebook is opened while there is no copy yet:
-// the hash that the site's list of files has for it.
+// While there is no copy, the notebook's hash in the site's list of files is stored at each opening:
+// that is the version from which a copy is made.
 
 (script => {
   const ROOT = new URL('../../', script.src).href;
@@ -34,7 +34,7 @@
     return (await (await storage).getItem(path)) !== null;
   };
 
-  /** Look at the notebook that is in front. */
+  /** Check the notebook that is shown. */
   const check = async (app, path) => {
     notice?.remove();
     if (!path?.endsWith(EXTENSION)) return;

@@ -1,5 +1,5 @@
-// Put into the head of the site's pages: tells the service worker which files a page has loaded
-// before it was under its control, as at a first visit, and shows in the console what it says.
+// A script of the site's pages: reports to the service worker the files that a page has loaded before
+// the service worker controlled it, as at a first visit, and logs the service worker's messages.
 
 (() => {
   const { serviceWorker } = navigator;
@@ -15,7 +15,7 @@
       buffered: true,
     });
   };
-  // What a page loads while it is controlled, the service worker sees by itself.
+  // The service worker itself sees the requests of a page that it controls.
   if (serviceWorker.controller) {
     addEventListener('load', () => tell([]));
     return;

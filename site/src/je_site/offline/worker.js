@@ -1,9 +1,9 @@
-// Keeps a site on the device, so that it works without a network. The service worker of the site
-// runs this before JupyterLite's own, which goes on to answer for the drive and for `input()`.
+// Caches a site on the device, so that it works without a network. The service worker of the site
+// runs this before JupyterLite's own, which still answers requests of the drive and of `input()`.
 //
-// The build of the site lists its files with their hashes: that list is a version. A page and its
-// kernels get all their files from one version, which is chosen as the page is opened. A file is
-// kept under its path and hash, so that what a new version has not changed is there already.
+// The build lists the files of the site with their hashes: such a list is a version. A page and its
+// kernels get all their files from one version, which is chosen when the page is opened. The key of
+// a file is its path and hash, so that a new version shares the files that have not changed.
 
 'use strict';
 
@@ -11,25 +11,25 @@
   const ROOT = new URL('./', self.location.href).href;
   const FORMAT = 1;
   const BUCKET = `je-kernel-site-${FORMAT} ${ROOT}`;
-  /** States the version that the server has. */
+  /** The file that states the server's version. */
   const LATEST = 'je-kernel-site.json';
   const LIST = /^static\/je-kernel\/site-([0-9a-f]+)\.json$/;
   const HASH = 'je-kernel';
-  /** Where pages and kernels ask what is kept (GET), and for more of it (POST). */
+  /** Returns what is cached (GET), and caches more first (POST). */
   const CONTROL = 'api/je-kernel/offline';
   const JUPYTERLITES = /\/api\/(drive|stdin\/|service-worker-heartbeat)/;
-  /** What may change without a build: the server is asked first, if it has this version. */
+  /** Files that may change without a build: the network first, if the server has this version. */
   const SHIPPED = /^files\//;
   const CONFIG = /^([^/]+\/)?jupyter-lite\.(json|ipynb)$/;
   const HASHED_NAME = /[0-9a-f]{7,}/;
 
-  const PATIENCE = 3000; // milliseconds to wait for a server, where there is something kept
+  const PATIENCE = 3000; // milliseconds to wait for the server, where a file is cached
   const HELD_UP = 10_000; // milliseconds to wait for the browser's storage, and for a first version
-  const LATER = 10_000; // milliseconds of quiet until what nobody waits for is fetched
+  const LATER = 10_000; // milliseconds of quiet before files are fetched ahead
   const BATCH = 1000; // milliseconds
   const STALLED = 240_000; // milliseconds; kernels give up after 300 s
-  const AT_ONCE = 4; // requests; browsers make six, and pages come first
-  const SPARE = 20e6; // bytes that stay free for students' own files
+  const AT_ONCE = 4; // requests; browsers make six, and some must be left to pages
+  const SPARE = 20e6; // bytes that stay free for students' files
   const NEW_CLIENT = 60_000; // milliseconds in which a client may not be listed yet
 
   const bucket = () => caches.open(BUCKET);
@@ -38,20 +38,20 @@
   const within = (milliseconds, promise) =>
     Promise.race([promise, new Promise(resolve => setTimeout(resolve, milliseconds, null))]);
 
-  // A start comes first, on a slow line too.
-  let underway = 0; // files that pages and kernels do not have whole yet
+  // Requests of pages and kernels take precedence, which matters on a slow line.
+  let loading = 0; // files that pages and kernels are still loading
   let quietSince = Date.now();
 
-  async function later() {
-    for (let wait = LATER; wait > 0; wait = underway ? LATER : quietSince + LATER - Date.now()) {
+  async function untilQuiet() {
+    for (let wait = LATER; wait > 0; wait = loading ? LATER : quietSince + LATER - Date.now()) {
       await new Promise(resolve => setTimeout(resolve, wait));
     }
   }
 
-  async function untilWhole(work) {
-    underway += 1;
+  async function whileLoading(work) {
+    loading += 1;
     await work.finally(() => {
-      underway -= 1;
+      loading -= 1;
       quietSince = Date.now();
     });
   }
@@ -78,15 +78,15 @@
 
   let patience = HELD_UP;
 
-  /** What an answer waits for besides its own file: the browser's storage, versions, lists. */
-  class Waiting {
+  /** Limits the wait of a response for the browser's storage, versions and lists. */
+  class StorageDeadline {
     constructor() {
       this.tooLong = new Promise(resolve => (this.giveUp = resolve));
     }
 
     async for(promise) {
       const timer = setTimeout(() => {
-        // What holds up this answer holds up the next ones.
+        // The next responses would wait for the same.
         patience = 0;
         this.giveUp();
       }, patience);
@@ -100,10 +100,10 @@
     }
   }
 
-  // What is remembered ------------------------------------------------------------------------
+  // State -------------------------------------------------------------------------------------
 
   const STATE = `${ROOT}?${HASH}=state`;
-  let remembered;
+  let loadedState;
   let written = Promise.resolve();
 
   /**
@@ -111,17 +111,17 @@
    * which something is kept; `everything`: whether all files are wanted; `cache`: how they are
    * fetched.
    */
-  function recall() {
-    remembered ??= (async () => {
+  function loadState() {
+    loadedState ??= (async () => {
       const state = { current: null, pins: {}, versions: [], everything: false, cache: 'default' };
       const kept = await (await bucket()).match(STATE).catch(() => null);
       return Object.assign(state, await kept?.json());
     })();
-    return remembered;
+    return loadedState;
   }
 
-  async function remember() {
-    const state = await recall();
+  async function saveState() {
+    const state = await loadState();
     written = written.then(async () =>
       (await bucket()).put(STATE, json(state)).catch(() => {}),
     );
@@ -151,7 +151,7 @@
       response = await fetch(address);
       if (!response.ok) throw new Error(`${address}: ${response.status}`);
       await cache.put(address, response.clone()).catch(() => {});
-      const state = await recall();
+      const state = await loadState();
       state.versions = [...new Set([...state.versions, version])];
     }
     return { ...(await response.json()), version };
@@ -171,12 +171,12 @@
 
   let first;
 
-  /** Take the server's version, where nothing has been kept before. */
-  function begin() {
+  /** Adopt the server's version, if there is no version yet. */
+  function adoptFirst() {
     first ??= (async () => {
       const latest = await latestVersion();
       if (latest) await adopt(latest);
-      // One that has none is not asked again for each file.
+      // A server without versions is not asked again for each file.
       if (latest !== '') first = undefined;
     })().catch(() => (first = undefined));
     return first;
@@ -184,36 +184,36 @@
 
   async function adopt(version) {
     await listOf(version);
-    const state = await recall();
+    const state = await loadState();
     state.current = version;
-    await remember();
+    await saveState();
   }
 
   /** What a client was given as it was opened: `{ version, isLatest }`. */
   async function pinOf(id) {
-    const state = await recall();
+    const state = await loadState();
     if (id in state.pins) return state.pins[id];
-    if (!state.current) await begin();
+    if (!state.current) await adoptFirst();
     return { version: state.current, isLatest: true };
   }
 
-  const newborn = new Set();
+  const newClients = new Set();
 
   async function pin(event, id, version, isLatest) {
     if (!id) return;
-    const state = await recall();
+    const state = await loadState();
     state.pins[id] = { version, isLatest };
-    newborn.add(id);
-    setTimeout(() => newborn.delete(id), NEW_CLIENT);
-    event.waitUntil(remember());
+    newClients.add(id);
+    setTimeout(() => newClients.delete(id), NEW_CLIENT);
+    event.waitUntil(saveState());
   }
 
-  /** Forget versions that are neither the current one nor that of an open page. */
+  /** Delete versions that are neither the current one nor that of an open page. */
   async function sweep() {
-    const state = await recall();
+    const state = await loadState();
     const open = new Set((await clients.matchAll({ type: 'all' })).map(client => client.id));
     for (const id of Object.keys(state.pins)) {
-      if (!open.has(id) && !newborn.has(id)) delete state.pins[id];
+      if (!open.has(id) && !newClients.has(id)) delete state.pins[id];
     }
     const used = new Set([state.current, ...Object.values(state.pins).map(each => each.version)]);
     const gone = state.versions.filter(version => !used.has(version));
@@ -229,10 +229,10 @@
     for (const version of gone) lists.delete(version);
     state.versions = [...used].filter(Boolean);
     isFull = false;
-    await remember();
+    await saveState();
   }
 
-  // What is kept ------------------------------------------------------------------------------
+  // The cache ---------------------------------------------------------------------------------
 
   let isFull = false;
   const keeping = new Map();
@@ -242,26 +242,26 @@
     return (await bucket()).match(keyOf(path, hash), { ignoreVary: true });
   }
 
-  /** Keep a response; what does not fit, the site works without. */
+  /** Cache a response, if there is room. */
   async function put(key, response, size) {
     if (isFull) return;
     try {
-      // WebKit, before Safari 17, does not tell.
+      // WebKit before Safari 17 has no estimate.
       const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
       if (quota - usage < size + SPARE) throw new DOMException('', 'QuotaExceededError');
       await (await bucket()).put(key, response);
     } catch (error) {
       if (error.name !== 'QuotaExceededError' || isFull) return;
       isFull = true;
-      await say('this browser has no room to keep more of the site for when there is no network.');
+      await notifyPages('this browser has no room to keep more of the site for when there is no network.');
     }
   }
 
-  async function say(text) {
+  async function notifyPages(text) {
     for (const client of await clients.matchAll()) client.postMessage({ jeKernel: text });
   }
 
-  /** Keep a response, if it has the hash that it should have or nobody can tell. */
+  /** Cache a response, if it has the right hash or `isSure`. */
   function keep(path, [hash, size], response, isSure = false) {
     const key = keyOf(path, hash);
     if (!keeping.has(key)) {
@@ -294,7 +294,7 @@
     if (await kept(path, entry[0])) return;
     let response;
     let digest;
-    for (const cache of [(await recall()).cache, 'reload']) {
+    for (const cache of [(await loadState()).cache, 'reload']) {
       response = await fetch(addressOf(path), { cache, priority: 'low' });
       if (response.status >= 500) throw new Error(`${path}: ${response.status}`);
       if (!response.ok) return;
@@ -308,7 +308,7 @@
     await keep(path, entry, response, true);
   }
 
-  /** Do something with each of many, a few at a time, until it fails or `until` has come. */
+  /** Call a function with each item, a few at a time, until one fails or `until` has passed. */
   async function forEach(items, work, until = Infinity) {
     const waiting = [...items];
     const one = async () => {
@@ -317,7 +317,7 @@
     await Promise.all(Array.from({ length: AT_ONCE }, one));
   }
 
-  /** The paths of a list that are kept. */
+  /** Return the paths of a list that are cached. */
   async function keptPaths({ files }) {
     const keys = new Set((await (await bucket()).keys()).map(({ url }) => url));
     return Object.keys(files).filter(path => keys.has(keyOf(path, files[path][0])));
@@ -329,7 +329,7 @@
   const stem = path => path.replace(/[0-9a-f]{7,}/g, '*').replace(/\d{1,9}\.\d[\d.]*/g, '*');
   const folder = path => path.slice(0, path.lastIndexOf('/') + 1);
 
-  /** What a new version has for some files: those of the same name, or what is new beside them. */
+  /** Return a new version's files in place of others: of the same name, or new in the folder. */
   function successors(old, next, paths) {
     const added = Object.keys(next.files).filter(path => !(path in old.files));
     const among = (part, path) => added.filter(other => part(stem(other)) === part(stem(path)));
@@ -344,11 +344,11 @@
 
   const preparing = new Map();
 
-  /** Fetch what a new version has of the files that are kept, and have new pages get it. */
+  /** Fetch a new version's files in place of those that are cached, and then adopt it. */
   function prepare(version) {
     if (!preparing.has(version)) {
       const work = (async () => {
-        const state = await recall();
+        const state = await loadState();
         const [old, next] = [await listOf(state.current), await listOf(version)];
         const wanted = state.everything
           ? Object.keys(next.files)
@@ -362,13 +362,13 @@
     return preparing.get(version);
   }
 
-  // Answers -----------------------------------------------------------------------------------
+  // Responses ---------------------------------------------------------------------------------
 
   const REASON = 'is not on this device, and the site cannot be reached.';
 
-  /** What a page or a kernel gets as it would without us: its own words fit better than ours. */
+  /** Return a network error, for which pages and kernels have their own messages. */
   async function unavailable(path) {
-    await say(`${path} ${REASON}`);
+    await notifyPages(`${path} ${REASON}`);
     return Response.error();
   }
 
@@ -383,7 +383,7 @@ Pages that you have used before are here.</p>`;
 
   async function openPage(event, path, waiting) {
     const answer = fetch(event.request).catch(() => null);
-    const state = await waiting.for(recall());
+    const state = await waiting.for(loadState());
     const latest = await within(PATIENCE, latestVersion());
     const isNew = Boolean(latest) && latest !== state.current;
     if (isNew && !state.current) await waiting.for(adopt(latest)).catch(() => {});
@@ -410,7 +410,7 @@ Pages that you have used before are here.</p>`;
     else if (!here) {
       response = await answer;
       if (response && latest) {
-        // A page of a version that is still being made ready.
+        // A page of a version that is still being prepared.
         [version, isLatest] = [latest, true];
         ({ files } = await waiting.for(listOf(version)));
       }
@@ -431,8 +431,8 @@ Pages that you have used before are here.</p>`;
   const ISOLATION = 'Cross-Origin-Embedder-Policy';
 
   /**
-   * An isolated page takes no script that was kept without its headers, nor the other way round:
-   * not ours, and not what the browser's own cache has.
+   * Delete files that were cached with other isolation headers: an isolated page rejects scripts
+   * without them, and the other way round, also those of the browser's HTTP cache.
    */
   async function forgetOtherIsolation(response, here) {
     if (!here || here.headers.get(ISOLATION) === response.headers.get(ISOLATION)) return;
@@ -440,8 +440,8 @@ Pages that you have used before are here.</p>`;
     for (const { url } of await cache.keys()) {
       if (url.includes(`?${HASH}=`) && url !== STATE) await cache.delete(url);
     }
-    (await recall()).cache = 'reload';
-    await remember();
+    (await loadState()).cache = 'reload';
+    await saveState();
   }
 
   async function answerFor(event, path, waiting) {
@@ -463,14 +463,14 @@ Pages that you have used before are here.</p>`;
       event.waitUntil(keepCompanions(path, list));
       return here;
     }
-    const { cache } = await recall();
+    const { cache } = await loadState();
     const anew = cache === 'reload' ? new Request(request, { cache }) : request;
     const asked = fetch(anew).catch(() => null);
     const response = await (here ? within(PATIENCE, asked) : asked);
     if (!response || (here && response.status >= 500)) return here ?? unavailable(path);
     if (!response.ok || isSame(response, here)) return response;
     if (SHIPPED.test(path) || HASHED_NAME.test(path)) {
-      const keeping = untilWhole(keep(path, entry, response.clone(), SHIPPED.test(path)));
+      const keeping = whileLoading(keep(path, entry, response.clone(), SHIPPED.test(path)));
       event.waitUntil(keeping.then(() => keepCompanions(path, list)));
       return response;
     }
@@ -478,11 +478,11 @@ Pages that you have used before are here.</p>`;
     return here ? ((await within(PATIENCE, sure)) ?? here) : sure;
   }
 
-  /** Keep what is only read now and then by who uses a file: the wheels of a snapshot. */
+  /** Cache files that users of a file may read later: the wheels of a snapshot. */
   async function keepCompanions(path, list) {
     const companions = list.companions[path];
     if (!companions) return;
-    await later();
+    await untilQuiet();
     await forEach(companions, each => fetchAndKeep(each, list)).catch(() => {});
   }
 
@@ -491,13 +491,13 @@ Pages that you have used before are here.</p>`;
       name => other && one.headers.has(name) && one.headers.get(name) === other.headers.get(name),
     );
 
-  /** Answer with a file of this version, not with one of another that the server has by now. */
+  /** Return a file of this version, not of a newer one that the server has by now. */
   async function checked(event, path, list, response, here) {
     const entry = list.files[path];
     const isRight = async () => (await digestOf(await response.clone().arrayBuffer())) === entry[0];
     let isSure = await isRight();
     if (!isSure && !CONFIG.test(path)) {
-      // The browser may have kept an older one.
+      // The HTTP cache may have an older one.
       const anew = await fetch(addressOf(path), { cache: 'reload' }).catch(() => null);
       if (anew?.ok) response = anew;
       isSure = await isRight();
@@ -512,11 +512,11 @@ Pages that you have used before are here.</p>`;
   }
 
   async function outdated(path) {
-    await say(`the site has been updated, ${path} too, while this page was open. Reload the page.`);
+    await notifyPages(`the site has been updated, ${path} too, while this page was open. Reload the page.`);
     return new Response(null, { status: 503, statusText: 'Site updated: reload the page' });
   }
 
-  /** Answer with a part of a file, as videos and audio are played. */
+  /** Return a range of a file, as for video and audio. */
   async function partOf(event, path, list, here, isFresh) {
     const asked = here && !isFresh ? null : fetch(event.request).catch(() => null);
     const response = await (here ? within(PATIENCE, asked) : asked);
@@ -541,24 +541,24 @@ Pages that you have used before are here.</p>`;
     return new Response(bytes.slice(from, to + 1), { status: 206, headers });
   }
 
-  // All of it, on request ---------------------------------------------------------------------
+  // Caching the whole site, on request --------------------------------------------------------
 
   const total = (paths, files) => ({
     files: paths.length,
     bytes: paths.reduce((sum, path) => sum + files[path][1], 0),
   });
 
-  /** Say what is kept; `isMore`: keep more for a moment before. */
+  /** Return what is cached; with `isMore`, cache more for a moment first. */
   async function control(event, isMore, waiting) {
     const { version } = await waiting.for(pinOf(event.clientId));
     if (!version) return json({ version: null });
-    const state = await recall();
+    const state = await loadState();
     const list = await waiting.for(listOf(version));
     let isReached = true;
     if (isMore) {
       state.everything = true;
       isFull = false;
-      await remember();
+      await saveState();
       const there = new Set(await keptPaths(list));
       const missing = Object.keys(list.files).filter(path => !there.has(path) && !absent.has(path));
       const work = async path => {
@@ -581,7 +581,7 @@ Pages that you have used before are here.</p>`;
     });
   }
 
-  /** What the list has and the server has not. */
+  /** Paths of the list that the server does not have. */
   const absent = new Set();
 
   // Events ------------------------------------------------------------------------------------
@@ -594,14 +594,13 @@ Pages that you have used before are here.</p>`;
     event.stopImmediatePropagation();
     const path = isHere ? pathOf(url) : null;
     if (path === null) return;
-    const waiting = new Waiting();
+    const waiting = new StorageDeadline();
     if (path === CONTROL) {
       const state = control(event, request.method === 'POST', waiting);
       const nothing = waiting.tooLong.then(() => json({ version: null }));
       event.respondWith(Promise.race([state, nothing]).catch(() => json({ version: null })));
     } else if (request.method === 'GET') {
-      // Where the browser lets nobody keep anything, or is slow to find it, the site works as
-      // without us.
+      // Where the browser has no storage, or is slow, the response comes from the network.
       const answer = request.mode === 'navigate' ? openPage : answerFor;
       const ours = answer(event, path, waiting).catch(() => fetch(request));
       const direct = waiting.tooLong.then(() => fetch(request)).catch(() => ours);
@@ -610,7 +609,7 @@ Pages that you have used before are here.</p>`;
     }
   });
 
-  /** A page says what it has loaded before it was under our control. */
+  /** A page reports the files that it loaded before the service worker controlled it. */
   addEventListener('message', (/** @type {ExtendableEvent & MessageEvent} */ event) => {
     if (!Array.isArray(event.data?.jeKernelLoaded)) return;
     event.waitUntil(keepLoaded(event, event.data.jeKernelLoaded).catch(() => {}));
@@ -628,7 +627,7 @@ Pages that you have used before are here.</p>`;
     });
     const loaded = paths.filter(path => Object.hasOwn(list.files, path));
     await forEach(new Set(loaded), path => fetchAndKeep(path, list));
-    await later();
+    await untilQuiet();
     await forEach(list.always, path => fetchAndKeep(path, list));
   }
 

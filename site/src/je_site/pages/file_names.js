@@ -1,5 +1,4 @@
-// Names of notebooks: whatever a file or a title is called, a name that every computer and
-// JupyterLite can keep.
+// Makes names of notebooks that are valid on every operating system and in JupyterLite.
 
 const EXTENSION = '.ipynb';
 const LONGEST = 200; // bytes of UTF-8: below every file system's 255, with room for " (1)"

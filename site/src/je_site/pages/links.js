@@ -1,26 +1,26 @@
-// Put first into the head of JupyterLite's own pages, where it leads links of shared
-// notebooks, and the front page where the site wants it, to our page; and sees to it that
-// JupyterLab shows what its address asks for. A classic script, because it must run before
-// the page goes on to load JupyterLite. `whenJupyterLabStarts` is of `lab_page/jupyterlab.js`, which runs before it.
+// A script of JupyterLite's own pages: redirects links of shared notebooks, and the front page where
+// the site has our landing page there, to that page; and makes JupyterLab show the files of its
+// address. A classic script, because it must run before JupyterLite is loaded. It runs after
+// `lab_page/jupyterlab.js`, which defines `whenJupyterLabStarts`.
 
 (script => {
   const root = new URL('../../../', script.src);
-  const asked = new URLSearchParams(location.search);
+  const query = new URLSearchParams(location.search);
 
-  if (asked.has('notebook') || 'front' in script.dataset) {
-    window.stop(); // or JupyterLite's own redirect would overtake ours
+  if (query.has('notebook') || 'front' in script.dataset) {
+    window.stop(); // JupyterLite's own redirect would be faster
     const page = new URL('je/index.html', root);
     page.search = location.search;
     location.replace(page);
     return;
   }
 
-  // JupyterLab opens the files of `?path=` while it puts back those that were open before, and
-  // on a slow machine the layout of before comes last and drops them: show them after it.
-  const paths = asked.getAll('path');
+  // JupyterLab opens the files of `?path=` while it restores the last layout. On a slow machine the
+  // layout is restored last, and removes them: so they are opened again after it.
+  const paths = query.getAll('path');
   if (paths.length === 0 || !location.href.startsWith(new URL('lab/', root).href)) return;
   whenJupyterLabStarts(app => {
-    // Coded twice, as JupyterLite reads them.
+    // Encoded twice, as JupyterLite expects.
     const open = path => app.commands.execute('docmanager:open', { path: decodeURIComponent(path) });
     app.restored.then(() => paths.reduce((before, path) => before.then(() => open(path)), Promise.resolve()));
   });

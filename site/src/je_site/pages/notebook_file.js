@@ -1,9 +1,10 @@
-// From the bytes of a file to a notebook that JupyterLab opens, or to what is wrong with it.
+// Reads a notebook from the bytes of a file, or explains why it is not one.
 
+import { megabytes } from './sizes.js';
 import { UserError } from './user_error.js';
 import { upgraded } from './old_notebooks.js';
 
-// Chromium refuses to keep values above 133 MB, and a notebook takes more room there than here.
+// Chromium refuses values above 133 MB, and a stored notebook is larger than its file.
 const LARGEST = 90_000_000; // bytes
 const FIRST_WITH_IDS = 5; // of format 4
 const CELL_TYPES = ['code', 'markdown', 'raw'];
@@ -98,9 +99,8 @@ function damaged(how) {
 }
 
 function tooLarge(size) {
-  const megabytes = Math.round(size / 1e6);
   return new UserError(
-    `It has ${megabytes} MB, and a browser keeps at most ${LARGEST / 1e6} MB in one file. Open it where it was ` +
+    `It has ${megabytes(size)}, and a browser keeps at most ${megabytes(LARGEST)} in one file. Open it where it was ` +
       'made, clear the outputs of its cells, save it and upload it again.',
   );
 }

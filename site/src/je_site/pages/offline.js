@@ -1,9 +1,10 @@
-// What the landing page says of using the site without a network, and the button that has the
-// site's service worker keep all of it.
+// The part of the landing page on use without a network, and its button, which makes the service
+// worker cache the whole site.
+
+import { megabytes } from './sizes.js';
 
 const element = id => document.getElementById(id);
 const button = /** @type {HTMLButtonElement} */ (element('keep'));
-const megabytes = bytes => `${Math.round(bytes / 1e6)} MB`;
 
 /** Wait until the service worker of the site controls this page. */
 async function controlled(site) {

@@ -1,4 +1,4 @@
-// Notebooks of before 2015, format 3, as nbformat.v4.convert makes them new.
+// Upgrades notebooks of format 3 (before 2015), as nbformat.v4.convert does.
 
 const MIME_TYPES = {
   text: 'text/plain',

@@ -1,5 +1,5 @@
-// Which copies of shared notebooks this browser has made, so that opening a link twice does not
-// pile up copies, and never hides what a student wrote in one.
+// Stores which copies of shared notebooks this browser has made, so that opening a link again neither
+// makes another copy nor overwrites the student's changes.
 
 const KEY = 'je-kernel:copies';
 
@@ -7,14 +7,14 @@ function all() {
   try {
     return JSON.parse(localStorage.getItem(KEY)) ?? {};
   } catch {
-    return {}; // no storage, or not ours
+    return {}; // no storage, or invalid content
   }
 }
 
 /**
- * Sum up what a notebook says: its cells' sources, whatever they showed when they ran.
+ * Return a digest of the sources of a notebook's cells.
  *
- * FNV-1a, twice: it tells two states of a notebook apart, and is no proof of anything.
+ * FNV-1a, twice: it distinguishes states of a notebook, and is not cryptographic.
  */
 export function digestOf(notebook) {
   const cells = notebook.cells.map(cell => [cell.cell_type, [].concat(cell.source).join('')]);
@@ -27,12 +27,12 @@ export function digestOf(notebook) {
   return `${(one >>> 0).toString(16)}-${(two >>> 0).toString(16)}-${bytes.length}`;
 }
 
-/** Remember a copy: `database` and `path` say where it is, `digest` what it was. */
+/** Store a copy: its `database`, its `path`, and the `digest` of its content. */
 export function remember(id, copy) {
   try {
     localStorage.setItem(KEY, JSON.stringify({ ...all(), [id]: copy }));
   } catch {
-    // Then the next opening makes another copy.
+    // Without storage the next opening makes another copy.
   }
 }
 

@@ -1,8 +1,8 @@
-// What this site is configured to be, read as JupyterLite reads it.
+// Reads the configuration of this site, as JupyterLite does.
 
 const KERNEL = '@jupyterlite/pyodide-kernel-extension:kernel';
 const CONFIG_ID = 'jupyter-config-data';
-// JupyterLite's names of the drivers; WebSQL is in no browser any more.
+// JupyterLite's names of storage drivers. No browser has WebSQL any more.
 const DATABASE_DRIVER = 'asyncStorage';
 const GONE_DRIVER = 'webSQLStorage';
 
@@ -12,7 +12,7 @@ async function textOf(url) {
   return response.ok ? response.text() : null;
 }
 
-/** Read one of a folder's configuration files; what cannot be read says nothing. */
+/** Read one of a folder's configuration files; empty if it cannot be read. */
 async function configIn(url, read) {
   try {
     const text = await textOf(url);
@@ -22,14 +22,14 @@ async function configIn(url, read) {
   }
 }
 
-// Not parsed as a page: its inline styles would count against this page's own policy.
+// Not parsed as a page: its inline styles would violate this page's content policy.
 const IN_PAGE = new RegExp(`<script\\s[^>]*\\bid="${CONFIG_ID}"[^>]*>(.*?)</script>`, 'is');
 
 function configInPage(text) {
   return JSON.parse(IN_PAGE.exec(text)[1]);
 }
 
-/** Addresses are relative to the folder of the file that says them. */
+/** Resolve addresses, which are relative to the folder of the file. */
 function resolved(config, folder) {
   const path = new URL(folder).pathname;
   const whole = value =>
@@ -39,7 +39,7 @@ function resolved(config, folder) {
   );
 }
 
-/** The configurations of a folder, the weightiest last. */
+/** Return the configurations of a folder, in ascending precedence. */
 async function configsOf(folder) {
   const configs = await Promise.all([
     configIn(`${folder}jupyter-lite.ipynb`, text => JSON.parse(text).metadata['jupyter-lite'][CONFIG_ID]),
@@ -49,7 +49,7 @@ async function configsOf(folder) {
   return configs.map(config => resolved(config, folder));
 }
 
-/** Plugins are merged setting by setting, everything else is replaced. */
+/** Merge configurations: plugins setting by setting, other keys as a whole. */
 function merged(configs) {
   const all = {};
   for (const config of configs) {
@@ -62,25 +62,25 @@ function merged(configs) {
   return all;
 }
 
-/** The application that opens notebooks: the one the site leads to, if it can. */
+/** Return the application that opens notebooks: the site's default one, if it can. */
 function applicationOf(appUrl, there) {
   const named = String(appUrl ?? '').replace(/(?<!\/)\/+$/, '').split('/').pop();
   const wanted = ['tree', 'notebooks', 'edit'].includes(named) ? 'notebooks' : 'lab';
   return there.includes(wanted) ? wanted : (there.find(app => ['lab', 'notebooks'].includes(app)) ?? null);
 }
 
-/** An option that is JSON, whether it was written so or as text. */
+/** Return an option that is JSON or a text of JSON. */
 function jsonOption(value) {
   return typeof value === 'string' ? JSON.parse(value) : value;
 }
 
-/** Tell whether the files are kept in a database, and not in memory or elsewhere. */
+/** Tell whether the site keeps files in a database. */
 function keepsDatabase(drivers) {
   const named = [].concat(jsonOption(drivers) ?? []).filter(name => name !== GONE_DRIVER);
   return named.length === 0 || named[0] === DATABASE_DRIVER;
 }
 
-/** The address of a sharing service, as the kernel takes it; null for none. */
+/** Return the address of the sharing service, as the kernel reads it; null for none. */
 function serviceIn(config) {
   const env = config.litePluginSettings[KERNEL]?.loadPyodideOptions?.env ?? {};
   const url = String(env.JE_KERNEL_SHARING_URL ?? '').trim();
@@ -105,19 +105,19 @@ export async function readSite(root, there) {
       : null,
     kernel: config.defaultKernelName ?? 'python',
     service: serviceIn(config),
-    // As JupyterLite registers it: under another address it would be another one.
+    // The address at which JupyterLite registers it; another would be another service worker.
     worker: `${root}service-worker.js?enableCache=${config.enableServiceWorkerCache || 'false'}`,
   };
 }
 
-/** The address at which the site's application opens a file; without one, as it was left. */
+/** Return the address at which the application opens a file; by default its last layout. */
 export function addressOf(site, path = null) {
   const address = new URL(`${site.app}/index.html`, site.root);
   if (path !== null) address.searchParams.set('path', path);
   return address.href;
 }
 
-/** The notebooks that the site ships in its top folder: names, and how to show them. */
+/** Return the entries of the top folder of the site's contents. */
 export async function shippedFiles(site) {
   try {
     const listing = JSON.parse(await textOf(`${site.root}api/contents/all.json`));

@@ -1,2 +1,2 @@
-/** What cannot be done: its message is for the person, and says what to do. */
+/** An error whose message is for the person, and says what to do. */
 export class UserError extends Error {}
