@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ShareCommand", "open_shared", "share"]
 
-# What was confirmed so lately is there: no need to ask the service again.
+# An unchanged share that was confirmed within this time needs no request.
 _CONFIRMED_SECONDS = 24 * 3600
 
 _NOT_KEPT = (
@@ -59,9 +59,9 @@ _NOT_KEPT = (
 class ShareCommand:
     """Share a notebook: get a link that everyone who has it can read.
 
-    Call it: ``share()``. The first time makes the link; sharing again later
-    shows the newer state under the same link. `retry` sends what could not be
-    sent before, `revoke` ends a share.
+    Call it: ``share()``. The first call makes the link; a later call updates what
+    the link shows. `retry` sends notebooks that could not be sent before, `revoke`
+    deletes a share.
     """
 
     def __call__(
@@ -80,30 +80,29 @@ class ShareCommand:
         name
             The notebook's file name; by default the notebook this runs in.
         title
-            What to call it where it is shown.
+            The title of the shared notebook.
         clear_outputs
-            Whether to leave out what the cells show.
+            Whether to leave out the outputs.
         allow_personal_data
-            Whether to share it although it seems to hold personal data.
+            Whether to share it even if it seems to contain personal data.
         keep_metadata
-            Whether to send all its metadata, also what tells about you.
+            Whether to send all its metadata, including what identifies its author.
 
         Returns
         -------
         Share or NotShared
-            The link; or, where there is no service or no network, what was
-            kept and how to go on.
+            The link; or, without a service or a network, the reason and the next step.
 
         Raises
         ------
         PersonalDataError
-            If it seems to hold what should not leave. Nothing was sent.
+            If it seems to contain personal data. Nothing was sent.
         TooLargeError
-            If it is larger than the service takes; the cells are named.
+            If it is larger than the service accepts; the message names the cells.
         InvalidNotebookError
             If it is not a valid notebook.
         NotebookError
-            If it cannot be told which notebook is meant.
+            If it is unknown which notebook to share.
         """
         found = notebook.current(name)
         taken = snapshot.take(
@@ -128,37 +127,37 @@ class ShareCommand:
         return shared
 
     def retry(self) -> Retried:
-        """Send what could not be sent before.
+        """Send the notebooks that could not be sent before.
 
         Returns
         -------
         Retried
-            A tuple of what became of each notebook that waited: a `Share` or a `NotShared`.
+            A tuple with a `Share` or a `NotShared` for each queued notebook.
         """
         return Retried(_Sharing(_service()).send_waiting())
 
     def revoke(self, name: str | None = None) -> Revoked:
-        """Have the service delete what was shared of a notebook. The notebook itself stays.
+        """Delete a share at the service. The notebook itself stays.
 
         Parameters
         ----------
         name
-            The notebook's file name, also if it was renamed or deleted since; or its
+            The notebook's file name, even if it was renamed or deleted since; or its
             link, its words or its UUID; by default the notebook this runs in.
 
         Returns
         -------
         Revoked
-            Which link shows nothing any more.
+            The link that is dead now.
 
         Raises
         ------
         NoSuchShareError
-            If it was not shared from here.
+            If it was not shared from this browser.
         NotYourShareError
-            If the service does not let this computer delete it.
+            If the service does not allow this browser to delete it.
         ServiceRefusedError
-            If the service deletes nothing.
+            If the service does not support deletion.
         UnreachableServiceError
             If the service does not answer.
         """
@@ -183,8 +182,8 @@ def open_shared(id_or_link: str) -> SharedNotebook:
     Returns
     -------
     SharedNotebook
-        A notebook shows it. Nothing of it is run. Its ``save_copy()`` makes a
-        copy to work on.
+        A notebook displays it, without running anything of it. Its ``save_copy()``
+        saves a copy to work on.
 
     Raises
     ------
@@ -234,13 +233,13 @@ class _Sharing:
         )
 
     def problems(self) -> tuple[str, ...]:
-        """Say what could not be remembered."""
+        """Return sentences about state that could not be saved or read."""
         aside = self._file.set_aside
         said = [UNREMEMBERED] * (not self._all_kept)
         return (*said, *([SET_ASIDE.format(file=aside)] if aside and self._all_kept else ()))
 
     def ask_consent(self, taken: Snapshot, *, allow_personal_data: bool) -> None:
-        """Refuse what holds personal data that nobody said may leave."""
+        """Raise `PersonalDataError` for personal data that was not allowed before."""
         findings = personal_data.scan(taken.content)
         marks = {f"{taken.path}:{finding.mark}" for finding in findings}
         new = marks - self._state.approved if marks else marks
@@ -255,11 +254,11 @@ class _Sharing:
     def share_or_keep(
         self, taken: Snapshot, when: float | None = None, *, unsaved: bool = False
     ) -> Share | NotShared:
-        """Share a snapshot, or keep it for later where the service cannot be had now."""
+        """Share a snapshot, or queue it if the service is unavailable."""
         when = time.time() if when is None else when
         try:
             shared = self._share(taken, when, unsaved=unsaved)
-        except TooLargeError as error:  # than this service takes, which may be less than others do
+        except TooLargeError as error:  # this service's limit may be below the default
             raise snapshot.too_large(taken, error.limit) from None
         except (UnreachableServiceError, ServiceRefusedError) as error:
             body = snapshot.encoded({"content": taken.content, "title": taken.title})
@@ -287,7 +286,7 @@ class _Sharing:
             try:
                 ids = self.protocol.update(record.id, taken.data, record.password)
             except (NoSuchShareError, NotYourShareError):
-                # Lost to us: whoever has the old link sees what it showed, if anything.
+                # The share is lost: its link shows the old state, if anything.
                 return self._created(taken, when, record, unsaved=unsaved)
             new = self._remember(taken, ids, record.password, when)
             return self._shown(new, taken, "updated", ids, unsaved=unsaved)
@@ -296,7 +295,7 @@ class _Sharing:
     def _created(
         self, taken: Snapshot, when: float, lost: Record | None, *, unsaved: bool
     ) -> Share:
-        """Make a share: the first of this notebook, or one in place of one that is lost to us."""
+        """Create a share: the first of this notebook, or a replacement of a lost one."""
         password = secrets.token_urlsafe(24)
         # To the service the same content from the same session is the same share: a copy of a
         # notebook gets a link of its own from a new session.
@@ -311,12 +310,12 @@ class _Sharing:
                 self.protocol.delete(made.id, password)
             return self._share(taken, when, unsaved=unsaved)
         if first.password != password:
-            # In the same session it is the same share, and has the password that came last.
+            # In the same session this is the same share, with the password that was sent last.
             self.protocol.create(taken.data, first.password)
         return self._shown(first, taken, "replaced" if lost else "new", ids, unsaved=unsaved)
 
     def _first(self, made: Record, lost: Record | None) -> Record:
-        """Remember a new share, unless another kernel was quicker; return the one that stands."""
+        """Record a new share unless another kernel recorded one first; return the valid record."""
         first = made
 
         def change(state: State) -> State:
@@ -335,13 +334,13 @@ class _Sharing:
         return record
 
     def _note(self, change: Callable[[State], State]) -> None:
-        """Remember something, where it can be kept: a full disk must not cost the link."""
+        """Change the state, if it can be written: a full disk must not prevent a share."""
         state = self._file.note(change)
         self._all_kept = self._all_kept and state is not None
         self._state = state or self._file.known()
 
     def _record_of(self, taken: Snapshot) -> Record | None:
-        """Return the earlier share of this notebook, also if it was renamed since."""
+        """Return the earlier share of this notebook, even if it was renamed since."""
         records = self._state.records
         for record in records:
             if record.path == taken.path:
@@ -356,14 +355,13 @@ class _Sharing:
         return next((record for record in renamed if record.path not in there), None)
 
     def revoke(self, name: str | None) -> Revoked:
-        """Have a share deleted, and send nothing of it that still waits."""
+        """Delete a share, and remove the notebook from the queue."""
         path, record = self._named(name)
         with contextlib.suppress(FilesError):
             self._file.dequeue(path)
         if record is None:
             raise NoSuchShareError(
-                f"{names.name_of(path)!r} was not shared from here, so there is nothing to take "
-                "back."
+                f"{names.name_of(path)!r} was not shared from here, so there is nothing to revoke."
             )
         self.protocol.delete(record.id, record.password)
         self._note(lambda state: state.without_record(record))
@@ -380,7 +378,7 @@ class _Sharing:
             found = notebook.current(name)
             taken = snapshot.take(found.path, found.content)
         except (NotebookError, FilesError, SharingError):
-            # Renamed or deleted since: it is known by the name that it had.
+            # The file was renamed or deleted: look for its former name.
             wanted = f"/{(name or '').removesuffix('.ipynb')}.ipynb"
             for record in records:
                 if f"/{record.path}".endswith(wanted):
@@ -406,7 +404,7 @@ class _Sharing:
         )
 
     def send_waiting(self) -> tuple[Share | NotShared, ...]:
-        """Send the notebooks that wait, until the service cannot be had."""
+        """Send the queued notebooks, until the service is unavailable."""
         results: list[Share | NotShared] = []
         for queued in self._state.queued:
             taken = self._waiting(queued)
@@ -417,7 +415,7 @@ class _Sharing:
                 continue
             try:
                 result = self.share_or_keep(taken, queued.taken)
-            except (SharingError, FilesError) as error:  # of this notebook alone
+            except (SharingError, FilesError) as error:  # only this notebook fails
                 name = names.name_of(queued.path)
                 results.append(NotShared(str(error), name, taken.data, kept=True))
                 continue
@@ -427,10 +425,10 @@ class _Sharing:
         return tuple(results)
 
     def _waiting(self, queued: Queued) -> Snapshot | NotShared | None:
-        """Return what waits; why it cannot be sent, if it is damaged; None if it is not there."""
+        """Return a queued snapshot, the reason if its file is damaged, None if it is gone."""
         try:
             body = self._file.body_of(queued)
-        except FilesError:  # it may be read the next time
+        except FilesError:  # the next attempt may succeed
             return None
         if body is None:  # another kernel has sent it
             self._file.leave_out(queued)
