@@ -14,7 +14,7 @@ from je_kernel.files import choose, names
 from je_kernel.files.errors import FilesError
 from je_kernel.files.store import Paths
 from je_kernel.notebook import NotebookError
-from je_kernel.sharing import personal_data, snapshot
+from je_kernel.sharing import personal_data
 from je_kernel.sharing.addresses import Service, reference_of
 from je_kernel.sharing.errors import (
     NoSharingServiceError,
@@ -36,7 +36,7 @@ from je_kernel.sharing.share_display import (
     Share,
 )
 from je_kernel.sharing.share_state import Record, StateFile
-from je_kernel.sharing.snapshot import Snapshot
+from je_kernel.sharing.snapshot import Snapshot, check, encoded, take, too_large
 from je_kernel.sharing.viewer import SharedNotebook
 
 if TYPE_CHECKING:
@@ -104,11 +104,11 @@ class ShareCommand:
         NotebookError
             If it is unknown which notebook to share.
         """
-        found = notebook.current(name)
-        taken = snapshot.take(
-            found.path,
-            found.content,
-            running=found.cell_id,
+        current = notebook.current(name)
+        snapshot = take(
+            current.path,
+            current.content,
+            running=current.cell_id,
             title=title,
             clear_outputs=clear_outputs,
             keep_metadata=keep_metadata,
@@ -116,11 +116,11 @@ class ShareCommand:
         try:
             service = _service()
         except NoSharingServiceError as error:
-            return NotShared(str(error), found.name, taken.data)
+            return NotShared(str(error), current.name, snapshot.data)
         sharing = _Sharing(service)
-        sharing.ask_consent(taken, allow_personal_data=allow_personal_data)
-        snapshot.check(taken)
-        shared = sharing.share_or_keep(taken, unsaved=found.unsaved)
+        sharing.ask_consent(snapshot, allow_personal_data=allow_personal_data)
+        check(snapshot)
+        shared = sharing.share_or_keep(snapshot, unsaved=current.unsaved)
         if isinstance(shared, Share):
             others = sharing.send_waiting()
             return dataclasses.replace(shared, problems=sharing.problems(), others=others)
@@ -235,39 +235,40 @@ class _Sharing:
     def problems(self) -> tuple[str, ...]:
         """Return sentences about state that could not be saved or read."""
         aside = self._file.set_aside
-        said = [UNREMEMBERED] * (not self._all_kept)
-        return (*said, *([SET_ASIDE.format(file=aside)] if aside and self._all_kept else ()))
+        if not self._all_kept:
+            return (UNREMEMBERED,)
+        return (SET_ASIDE.format(file=aside),) if aside else ()
 
-    def ask_consent(self, taken: Snapshot, *, allow_personal_data: bool) -> None:
+    def ask_consent(self, snapshot: Snapshot, *, allow_personal_data: bool) -> None:
         """Raise `PersonalDataError` for personal data that was not allowed before."""
-        findings = personal_data.scan(taken.content)
-        marks = {f"{taken.path}:{finding.mark}" for finding in findings}
+        findings = personal_data.scan(snapshot.content)
+        marks = {f"{snapshot.path}:{finding.mark}" for finding in findings}
         new = marks - self._state.approved if marks else marks
         if not new:
             return
         if allow_personal_data:
             self._note(lambda state: state.with_approved(new))
             return
-        unapproved = tuple(f for f in findings if f"{taken.path}:{f.mark}" in new)
+        unapproved = tuple(f for f in findings if f"{snapshot.path}:{f.mark}" in new)
         raise PersonalDataError(personal_data.describe(unapproved), unapproved)
 
     def share_or_keep(
-        self, taken: Snapshot, when: float | None = None, *, unsaved: bool = False
+        self, snapshot: Snapshot, when: float | None = None, *, unsaved: bool = False
     ) -> Share | NotShared:
         """Share a snapshot, or queue it if the service is unavailable."""
         when = time.time() if when is None else when
         try:
-            shared = self._share(taken, when, unsaved=unsaved)
+            shared = self._share(snapshot, when, unsaved=unsaved)
         except TooLargeError as error:  # this service's limit may be below the default
-            raise snapshot.too_large(taken, error.limit) from None
+            raise too_large(snapshot, error.limit) from None
         except (UnreachableServiceError, ServiceRefusedError) as error:
-            body = snapshot.encoded({"content": taken.content, "title": taken.title})
-            kept = self._keep(taken.path, body, when)
+            body = encoded({"content": snapshot.content, "title": snapshot.title})
+            kept = self._keep(snapshot.path, body, when)
             reason = str(error) if kept else f"{error} {_NOT_KEPT}"
-            return NotShared(reason, names.name_of(taken.path), taken.data, kept=kept)
-        if any(queued.path == taken.path for queued in self._state.queued):
+            return NotShared(reason, names.name_of(snapshot.path), snapshot.data, kept=kept)
+        if any(queued.path == snapshot.path for queued in self._state.queued):
             with contextlib.suppress(FilesError):
-                self._file.dequeue(taken.path)
+                self._file.dequeue(snapshot.path)
             self._state = self._file.known()
         return shared
 
@@ -278,41 +279,41 @@ class _Sharing:
             return False  # a full disk: the file itself is still offered
         return True
 
-    def _share(self, taken: Snapshot, when: float, *, unsaved: bool) -> Share:
-        record = self._record_of(taken)
-        if record is not None and _is_confirmed(record, taken):
-            return self._shown(record, taken, "unchanged", unsaved=unsaved)
+    def _share(self, snapshot: Snapshot, when: float, *, unsaved: bool) -> Share:
+        record = self._record_of(snapshot)
+        if record is not None and _is_confirmed(record, snapshot):
+            return self._shown(record, snapshot, "unchanged", unsaved=unsaved)
         if record is not None:
             try:
-                ids = self.protocol.update(record.id, taken.data, record.password)
+                ids = self.protocol.update(record.id, snapshot.data, record.password)
             except (NoSuchShareError, NotYourShareError):
                 # The share is lost: its link shows the old state, if anything.
-                return self._created(taken, when, record, unsaved=unsaved)
-            new = self._remember(taken, ids, record.password, when)
-            return self._shown(new, taken, "updated", ids, unsaved=unsaved)
-        return self._created(taken, when, None, unsaved=unsaved)
+                return self._created(snapshot, when, record, unsaved=unsaved)
+            new = self._remember(snapshot, ids, record.password, when)
+            return self._shown(new, snapshot, "updated", ids, unsaved=unsaved)
+        return self._created(snapshot, when, None, unsaved=unsaved)
 
     def _created(
-        self, taken: Snapshot, when: float, lost: Record | None, *, unsaved: bool
+        self, snapshot: Snapshot, when: float, lost: Record | None, *, unsaved: bool
     ) -> Share:
         """Create a share: the first of this notebook, or a replacement of a lost one."""
         password = secrets.token_urlsafe(24)
         # To the service the same content from the same session is the same share: a copy of a
         # notebook gets a link of its own from a new session.
-        if any(record.fingerprint == taken.fingerprint for record in self._state.records):
+        if any(record.fingerprint == snapshot.fingerprint for record in self._state.records):
             self.protocol.token = None
-        ids = self.protocol.create(taken.data, password)
-        made = _record(taken, ids, password, when)
+        ids = self.protocol.create(snapshot.data, password)
+        made = _record(snapshot, ids, password, when)
         first = self._first(made, lost)
         if first.id != made.id:
             # Another kernel shared the same notebook at the same time: one link is enough.
             with contextlib.suppress(SharingError):
                 self.protocol.delete(made.id, password)
-            return self._share(taken, when, unsaved=unsaved)
+            return self._share(snapshot, when, unsaved=unsaved)
         if first.password != password:
             # In the same session this is the same share, with the password that was sent last.
-            self.protocol.create(taken.data, first.password)
-        return self._shown(first, taken, "replaced" if lost else "new", ids, unsaved=unsaved)
+            self.protocol.create(snapshot.data, first.password)
+        return self._shown(first, snapshot, "replaced" if lost else "new", ids, unsaved=unsaved)
 
     def _first(self, made: Record, lost: Record | None) -> Record:
         """Record a new share unless another kernel recorded one first; return the valid record."""
@@ -328,8 +329,8 @@ class _Sharing:
         self._note(change)
         return first
 
-    def _remember(self, taken: Snapshot, ids: Ids, password: str, when: float) -> Record:
-        record = _record(taken, ids, password, when)
+    def _remember(self, snapshot: Snapshot, ids: Ids, password: str, when: float) -> Record:
+        record = _record(snapshot, ids, password, when)
         self._note(lambda state: state.with_record(record))
         return record
 
@@ -339,13 +340,13 @@ class _Sharing:
         self._all_kept = self._all_kept and state is not None
         self._state = state or self._file.known()
 
-    def _record_of(self, taken: Snapshot) -> Record | None:
+    def _record_of(self, snapshot: Snapshot) -> Record | None:
         """Return the earlier share of this notebook, even if it was renamed since."""
         records = self._state.records
         for record in records:
-            if record.path == taken.path:
-                return record if record.is_of(taken.cell_ids) else None
-        renamed = [r for r in records if not set(r.cells).isdisjoint(taken.cell_ids)]
+            if record.path == snapshot.path:
+                return record if record.is_of(snapshot.cell_ids) else None
+        renamed = [r for r in records if not set(r.cells).isdisjoint(snapshot.cell_ids)]
         if not renamed:
             return None
         try:
@@ -375,8 +376,8 @@ class _Sharing:
                 if record.id == reference.uuid or record.readable_id in reference.candidates:
                     return record.path, record
         try:
-            found = notebook.current(name)
-            taken = snapshot.take(found.path, found.content)
+            current = notebook.current(name)
+            snapshot = take(current.path, current.content)
         except (NotebookError, FilesError, SharingError):
             # The file was renamed or deleted: look for its former name.
             wanted = f"/{(name or '').removesuffix('.ipynb')}.ipynb"
@@ -386,18 +387,18 @@ class _Sharing:
             if name is None or "://" not in name:
                 raise
             return name, None
-        return taken.path, self._record_of(taken)
+        return snapshot.path, self._record_of(snapshot)
 
     def _shown(
-        self, record: Record, taken: Snapshot, how: str, ids: Ids | None = None, *, unsaved: bool
+        self, record: Record, snapshot: Snapshot, how: str, ids: Ids | None = None, *, unsaved: bool
     ) -> Share:
         return Share(
             link=self.service.link_to(record.readable_id),
             id=record.id,
             readable_id=record.readable_id,
             taken=record.taken,
-            notebook=taken.path,
-            title=taken.title,
+            notebook=snapshot.path,
+            title=snapshot.title,
             how=how,
             unsaved=unsaved,
             kept_until=ids.kept_until if ids else None,
@@ -407,17 +408,17 @@ class _Sharing:
         """Send the queued notebooks, until the service is unavailable."""
         results: list[Share | NotShared] = []
         for queued in self._state.queued:
-            taken = self._waiting(queued)
-            if taken is None:
+            snapshot = self._waiting(queued)
+            if snapshot is None:
                 continue
-            if isinstance(taken, NotShared):
-                results.append(taken)
+            if isinstance(snapshot, NotShared):
+                results.append(snapshot)
                 continue
             try:
-                result = self.share_or_keep(taken, queued.taken)
+                result = self.share_or_keep(snapshot, queued.taken)
             except (SharingError, FilesError) as error:  # only this notebook fails
                 name = names.name_of(queued.path)
-                results.append(NotShared(str(error), name, taken.data, kept=True))
+                results.append(NotShared(str(error), name, snapshot.data, kept=True))
                 continue
             results.append(result)
             if isinstance(result, NotShared):
@@ -436,8 +437,8 @@ class _Sharing:
         try:
             kept = json.loads(body)
             content, title = kept["content"], str(kept["title"])
-            taken = Snapshot(queued.path, content, snapshot.encoded(content), title)
-            _ = taken.cell_ids
+            snapshot = Snapshot(queued.path, content, encoded(content), title)
+            _ = snapshot.cell_ids
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SharingError):
             self._file.leave_out(queued)
             return NotShared(
@@ -446,18 +447,24 @@ class _Sharing:
                 names.name_of(queued.path),
                 body,
             )
-        return taken
+        return snapshot
 
 
-def _record(taken: Snapshot, ids: Ids, password: str, when: float) -> Record:
+def _record(snapshot: Snapshot, ids: Ids, password: str, when: float) -> Record:
     return Record(
-        taken.path, ids.id, ids.readable_id, password, taken.fingerprint, when, taken.cell_ids
+        snapshot.path,
+        ids.id,
+        ids.readable_id,
+        password,
+        snapshot.fingerprint,
+        when,
+        snapshot.cell_ids,
     )
 
 
-def _is_confirmed(record: Record, taken: Snapshot) -> bool:
+def _is_confirmed(record: Record, snapshot: Snapshot) -> bool:
     age = time.time() - record.taken
-    return record.fingerprint == taken.fingerprint and 0 <= age < _CONFIRMED_SECONDS
+    return record.fingerprint == snapshot.fingerprint and 0 <= age < _CONFIRMED_SECONDS
 
 
 def _paths() -> Generator[Paths, Any, list[str]]:

@@ -108,7 +108,6 @@ class Protocol:
     --------
     >>> from je_kernel.sharing.addresses import Reference, Service
     >>> def send(request):
-    ...     print(request.method, request.url)
     ...     return Response(403, "", request.url, (), b"{}")
     >>> protocol = Protocol(Service.at("https://share.example"), send=send)
     >>> protocol.retrieve(Reference(candidates=("brave-quiet-otter",)))
@@ -369,8 +368,8 @@ class Protocol:
     def _refusal(self, response: Response, size: int = 0) -> Exception:
         """Return the error for a response that is not a success."""
         answer = _json_of(response)
-        said = answer.get("message")
-        reason = f" It says: {said}" if isinstance(said, str) and said else ""
+        message = answer.get("message")
+        reason = f" It says: {message}" if isinstance(message, str) and message else ""
         if response.status == 404 and answer:
             return NoSuchShareError(f"The sharing service no longer has this notebook.{reason}")
         if response.status == 413:
@@ -467,8 +466,8 @@ def _retry_after(response: Response, now: float) -> float | None:
     if moment is None:
         return None
     # Relative to the service's clock, which may differ from this computer's.
-    said = _date_in(response, "date")
-    return max(0.0, moment - (now if said is None else said))
+    service_time = _date_in(response, "date")
+    return max(0.0, moment - (now if service_time is None else service_time))
 
 
 def _date_in(response: Response, name: str) -> float | None:
