@@ -1,4 +1,4 @@
-"""Checking what a function was given, before anything deep inside fails on it."""
+"""Checks of the arguments of public functions."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _COMMON_ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
 
 
 def check_text(value: Any, argument: str, example: str) -> None:
-    """Refuse what is not text.
+    """Raise `ArgumentError` if a value is not text.
 
     Parameters
     ----------
     value
-        What was given.
+        The value.
     argument
-        What it is called in the message.
+        Its name in the message.
     example
-        One that would do.
+        A valid value.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def check_text(value: Any, argument: str, example: str) -> None:
 
 
 def check_flag(value: Any, argument: str) -> None:
-    """Refuse what is neither True nor False: the text "False" would count as true.
+    """Raise `ArgumentError` if a value is not a bool: the text "False" would be true.
 
     Raises
     ------
@@ -59,12 +59,12 @@ def check_flag(value: Any, argument: str) -> None:
 
 
 def check_choice(value: Any, argument: str, choices: Collection[str]) -> None:
-    """Refuse what is none of a few words.
+    """Raise `ArgumentError` if a value is not one of some words.
 
     Raises
     ------
     ArgumentError
-        If it is another; the message says which one may have been meant.
+        If it is another value; the message suggests a similar word.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def check_choice(value: Any, argument: str, choices: Collection[str]) -> None:
 
 
 def check_encoding(value: Any) -> None:
-    """Refuse what is no encoding of text.
+    """Raise `ArgumentError` if a value is not a text encoding.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def check_encoding(value: Any) -> None:
     """
     check_text(value, "encoding", "utf-8")
     try:
-        "".encode(value)  # unlike codecs.lookup, this refuses codecs that are not of text
+        "".encode(value)  # unlike codecs.lookup, this refuses codecs of bytes
         codecs.lookup(value)
     except (LookupError, ValueError):
         common = ", ".join(map(repr, _COMMON_ENCODINGS))
@@ -102,7 +102,7 @@ def check_encoding(value: Any) -> None:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it: cut off, and by its type if it is no plain value."""
+    """Return a value for a message: shortened, or its type if it is not a plain value."""
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)
         return text if len(text) < 2 * _SHOWN else f"{text[:_SHOWN]}…"

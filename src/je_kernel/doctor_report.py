@@ -1,4 +1,4 @@
-"""`doctor`: what a teacher pastes into a bug report."""
+"""`doctor`: a report on the kernel and the site, for bug reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from je_kernel.net.credentials import redact_text
 
 __all__ = ["Report", "Section", "doctor"]
 
-# Distributions whose versions decide how a kernel behaves, named as a person would.
+# The distributions whose versions the report names.
 _DISTRIBUTIONS = (
     ("pyodide-kernel", "JupyterLite's Pyodide kernel"),
     ("ipython", "IPython"),
@@ -25,7 +25,7 @@ _DISTRIBUTIONS = (
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the report: a title, and lines of a name and what is true of it."""
+    """One part of the report: a title, and lines of a name and a value."""
 
     title: str
     lines: tuple[tuple[str, str], ...]
@@ -33,7 +33,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The report. It shows as a table in a notebook and as text elsewhere."""
+    """The report: a table in a notebook, text elsewhere."""
 
     sections: tuple[Section, ...]
 
@@ -71,15 +71,15 @@ class Report:
 
 
 def doctor() -> Report:
-    """Report what this kernel is made of, what its start-up did, and what is set.
+    """Report the versions, the browser, the start-up steps and the settings of this kernel.
 
-    The report names software, the settings of the site and its services. Nothing
-    in it tells who uses it: no names, no files, no logins, keys or tokens.
+    The report names software, the settings of the site and its services. It does not
+    identify the user: it has no names, files, logins, keys or tokens.
 
     Returns
     -------
     Report
-        Shows itself in a notebook; ``print`` it for plain text.
+        A notebook displays it; ``print`` it for plain text.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def doctor() -> Report:
 
 
 def _without_secrets(section: Section) -> Section:
-    """Leave out what an address in a setting or the text of an error may tell."""
+    """Remove secrets from addresses and error messages."""
     return Section(
         section.title, tuple((name, redact_text(value)) for name, value in section.lines)
     )
@@ -105,7 +105,7 @@ def _versions(facts: runtime.Runtime) -> Section:
         ("Pyodide", facts.pyodide or "no: this Python does not run in a browser"),
         ("Python", facts.python),
     ]
-    # In a browser a package is there once it was imported, or installed by a cell.
+    # In a browser a package is loaded when it is first imported.
     absent = "not loaded" if facts.pyodide else "not installed"
     lines += [(title, _version_of(name) or absent) for name, title in _DISTRIBUTIONS]
     return Section("Versions", tuple(lines))
@@ -178,7 +178,7 @@ def _outcome(step: startup.StepResult) -> str:
 
 
 def _files() -> Section:
-    """Tell where files are kept; that is settled now if they were not used before."""
+    """Describe the store of files, which is selected now if none was used before."""
     from je_kernel import drive
     from je_kernel.files import store_selection
 
@@ -190,7 +190,7 @@ def _files() -> Section:
 
 
 def _sharing() -> Section:
-    """Tell of sharing what is known here: the service itself is asked nothing."""
+    """Describe the state of sharing, without a request to the service."""
     address = settings.current().sharing_url
     if address is None:
         return Section("Sharing", (("service", "(none): share() offers the notebook as a file"),))

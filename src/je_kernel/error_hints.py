@@ -217,5 +217,5 @@ def _missing_module(error: ImportError) -> str | None:
     import re
 
     # As pandas writes it: "... Use pip or conda to install the xlrd package."
-    told = re.search(r"\bpip\b[^.]{0,60}? install (?:the )?[`'\"]?([A-Za-z0-9_-]+)", str(error))
-    return told[1] if told else None
+    match = re.search(r"\bpip\b[^.]{0,60}? install (?:the )?[`'\"]?([A-Za-z0-9_-]+)", str(error))
+    return match[1] if match else None

@@ -1,8 +1,8 @@
-"""The Stop button: `KeyboardInterrupt` in the cell that runs, whatever it is doing.
+"""The Stop button: `KeyboardInterrupt` in the running cell.
 
-A cell does one of three things. It computes: then Python itself asks every so often whether it
-is to stop (``interrupts.js`` says how). It waits on a stack of its own, in ``time.sleep`` or for
-the network, where the browser can switch stacks (JSPI): then the wait is ended. Or it awaits:
+A cell is in one of three states. It computes: then Python checks the interrupt buffer now and
+then (see ``interrupts.js``). It waits on a stack of its own, in ``time.sleep`` or for the
+network, where the browser switches stacks (JSPI): then the wait is cancelled. Or it awaits:
 then its task is cancelled, as in Jupyter on a laptop.
 """
 
@@ -32,11 +32,11 @@ __all__ = ["install", "uninstall"]
 
 _SLICE_SECONDS = 0.1
 _MONITORING: Any = getattr(sys, "monitoring", None)  # Python 3.11 has none
-_TOOL = 4  # of the two numbers that `sys.monitoring` leaves to everybody
+_TOOL = 4  # one of the two tool ids of `sys.monitoring` that are free
 
 
 class _Interrupts:
-    """What is running, and how it is stopped."""
+    """The running cell and its waits, and the functions that interrupt them."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         import pyodide_js
@@ -58,7 +58,7 @@ class _Interrupts:
 
     @property
     def is_heard(self) -> bool:
-        """Whether there is a page that tells of its Stop button."""
+        """Whether a page reports its Stop button."""
         return bool(self._page.isHeard)
 
     def install(self) -> None:
@@ -89,7 +89,7 @@ class _Interrupts:
         self._heard.destroy()
 
     async def run(self, code: str) -> Any:
-        """Run a cell that can be stopped."""
+        """Run a cell that can be interrupted."""
         header = (self._kernel.get_parent() or {}).get("header", {})
         self._cell, self._stopped = asyncio.current_task(), False
         if getattr(builtins.input, "__func__", None) is not _Interrupts.input:
@@ -99,7 +99,7 @@ class _Interrupts:
             self._page.begin(header.get("session"), header.get("msg_id"))
             return await self._run_stock(code)
         except (asyncio.CancelledError, KeyboardInterrupt) as error:
-            # Before its first line, while packages are fetched for it, or after its last.
+            # Before the first line, while packages are fetched, or after the last.
             if not self._stopped and isinstance(error, asyncio.CancelledError):
                 raise
             self.show_cancelled(self._shell, type(error), error, error.__traceback__)
@@ -109,22 +109,22 @@ class _Interrupts:
             self._cell = self._told = None
 
     def run_code(self, code: CodeType, *arguments: Any, **options: Any) -> Any:
-        """Run a statement of a cell, and have Python look as soon as each line of it begins."""
+        """Run a statement of a cell; Python checks the buffer as each line of it begins."""
         self._page.lookSoon()
         if _MONITORING.get_tool(_TOOL) == __name__:
             _watch(code)
         return self._run_code(code, *arguments, **options)
 
     def begin_line(self, _code: CodeType, _line: int) -> object:
-        """Look soon: what this line does may take as long as all before it, many times over."""
+        """Check the buffer soon: this line may take much longer than those before it."""
         self._page.lookSoon()
         return _MONITORING.DISABLE  # once is enough
 
     def interrupt_waiting(self) -> bool:
-        """End what the cell waits for; return whether it waits."""
+        """Cancel what the cell waits for; return whether it waits."""
         cell = self._cell
         wait = self._waits[-1] if self._waits else awaited_by(cell)
-        # One that was told before, and is still there: what else runs leaves it no turn.
+        # A wait that was cancelled before and is still there cannot run: other code blocks it.
         if wait is None or wait is self._told:
             return False
         self._told, self._stopped = wait, True
@@ -147,7 +147,7 @@ class _Interrupts:
         raise _interrupt()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, as ``time.sleep`` does, for no longer than until Stop is pressed."""
+        """Sleep, as ``time.sleep`` does, or until Stop is pressed."""
         if self._cell is None or runtime.can_run_sync():
             self._sleep(seconds)
             return
@@ -158,19 +158,19 @@ class _Interrupts:
         self._sleep(max(left, 0.0) if seconds >= 0 else seconds)
 
     def input(self, *arguments: Any) -> str:
-        """Ask, as ``input`` does; Stop is an answer, too."""
+        """Call ``input``, and raise if Stop was pressed meanwhile."""
         answer: str = self._input(*arguments)
         self.check()
         return answer
 
     def check(self) -> None:
-        """Raise, if Stop has been pressed."""
+        """Raise if Stop was pressed."""
         if self._page.isAsked():
             self.raise_interrupt()
 
     def raise_interrupt(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """Handle the signal that Python makes of the page's word."""
-        # What runs may be a thread or a callback: the cell is what the student means.
+        """Handle SIGINT, which Python raises for the interrupt buffer."""
+        # A thread or a callback may be running: Stop means the cell.
         threads.interrupt_starter()
         if not self.interrupt_waiting() or not self._is_main():
             raise _interrupt()
@@ -183,7 +183,7 @@ class _Interrupts:
         tb: TracebackType | None,
         tb_offset: int | None = None,
     ) -> None:
-        """Show a cell whose ``await`` was stopped as one that was interrupted."""
+        """Show the cancellation of an ``await`` by Stop as a `KeyboardInterrupt`."""
         if self._stopped:
             interrupt = _interrupt().with_traceback(tb)
             kind, error, self._stopped = KeyboardInterrupt, interrupt, False
@@ -194,7 +194,7 @@ class _Interrupts:
 
 
 def _watch(code: CodeType) -> None:
-    """Have the first time that a line of some code runs told, and of the functions in it."""
+    """Monitor the lines of some code, and of the functions in it."""
     _MONITORING.set_local_events(_TOOL, code, _MONITORING.events.LINE)
     for constant in code.co_consts:
         if isinstance(constant, type(code)):
@@ -202,7 +202,7 @@ def _watch(code: CodeType) -> None:
 
 
 def _interrupt() -> KeyboardInterrupt:
-    """Make an error that is shown with the student's own lines only."""
+    """Return a `KeyboardInterrupt` that is shown with the student's own frames only."""
     from je_kernel.tracebacks import render
 
     error = KeyboardInterrupt()
@@ -214,7 +214,7 @@ _installed: _Interrupts | None = None
 
 
 def install(shell: InteractiveShell) -> bool:
-    """Have the Stop button stop what runs; return whether there is a page that tells of it.
+    """Make the Stop button work; return whether a page reports it.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def install(shell: InteractiveShell) -> bool:
 
 
 def uninstall() -> None:
-    """Take back what `install` did."""
+    """Undo `install`."""
     global _installed
     if _installed is not None:
         _installed.uninstall()

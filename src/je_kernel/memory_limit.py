@@ -1,10 +1,10 @@
-"""A kernel's memory: how much there is, what it is used for, and what to do where it is too little.
+"""The memory limit of a kernel, what uses the memory, and hints for errors that it is too little.
 
-Pyodide's memory grows as it is needed, up to 4 GiB, and never shrinks before the kernel ends. From
-2 GiB on, Pyodide (314.0.6) takes addresses for negative numbers: texts come out as zeros, files and
-downloads fail. A small computer has less than that, and its browser ends the whole page without a
-word. So there is a limit, at which Python raises its errors; a reserve that is freed to show them,
-which takes memory; and one warning before.
+Pyodide's memory grows on demand, up to 4 GiB, and never shrinks before the kernel ends. Above
+2 GiB, Pyodide (314.0.6) reads addresses as negative numbers: texts become zeros, files and
+downloads fail. On a small computer the browser ends the page without a message before that. So
+`install` sets a limit at which Python raises `MemoryError`, keeps a reserve that is freed to show
+the error, and prints one warning before.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ __all__ = [
 ]
 
 TOO_LARGE = (MemoryError, OverflowError, ValueError)
-"""The errors by which Python and NumPy say that something is too large; see `explain`."""
+"""The errors that Python and NumPy raise if something is too large; see `explain`."""
 
-# Several times what showing an error takes, in pieces that are found again in memory that is nearly
-# full. Nothing is written to them: the computer gives no memory for them.
+# The reserve is several times what showing an error needs, in pieces that fit into fragmented
+# memory. Nothing is written to them, so the computer allocates no memory for them.
 _PIECE = 500_000
 _PIECES = 32
-# What stays free, when the reserve is put back, for the cell in which something is deleted.
+# What stays free when the reserve is filled again, for a cell that deletes something.
 _ROOM = 2_000_000
-# Of what the computer has, for one kernel; beside it are the page, the browser and the system.
+# The limit is this fraction of the computer's memory; the page and the system need the rest.
 _SHARE = 2
 _MOST = 2**31
 _NONE = 2**32 - 1
@@ -54,7 +54,7 @@ _SAMPLE = 1000
 _DEPTH = 4
 _FEW = 3
 
-# How the messages begin of what does not fit into 32 bits.
+# The beginnings of messages about sizes that do not fit into 32 bits.
 _BEYOND = (
     "array is too big",
     "iterator is too large",
@@ -67,19 +67,18 @@ _BEYOND = (
 
 
 class Memory(NamedTuple):
-    """What there is of memory, in bytes.
+    """The memory of a kernel, in bytes.
 
     Attributes
     ----------
     used
-        What Python's values and what they need take.
+        What is allocated.
     heap
-        What the browser has given to Python so far.
+        The size of the WebAssembly memory.
     limit
-        What Python can have.
+        The limit of the heap.
     device
-        What the computer has, as the browser tells it, which is a power of two; None where it
-        does not.
+        The computer's memory as the browser reports it, a power of two; None if it does not.
     """
 
     used: int
@@ -89,7 +88,7 @@ class Memory(NamedTuple):
 
 
 def probe() -> Memory | None:
-    """Look at the kernel's memory; None on CPython, where the computer's is Python's.
+    """Return the kernel's memory; None on CPython, which has no limit of ours.
 
     Examples
     --------
@@ -107,9 +106,9 @@ def _heap() -> int:
 
 
 def _used() -> int:
-    """Ask the allocator, which goes through all that there is: 2 ms for a million values."""
+    """Return what is allocated. The allocator counts: 2 ms for a million values."""
     module = emscripten_module()
-    answer = module._malloc(40)  # struct mallinfo: ten words, of which the eighth is what is used
+    answer = module._malloc(40)  # struct mallinfo: ten words, uordblks is the eighth
     module._mallinfo(answer)
     used = int(module.HEAPU32[(answer >> 2) + 7])
     module._free(answer)
@@ -119,8 +118,8 @@ def _used() -> int:
 def _device() -> int | None:
     import js
 
-    told = getattr(js.navigator, "deviceMemory", None)
-    return int(told * 2**30) if told else None
+    gigabytes = getattr(js.navigator, "deviceMemory", None)
+    return int(gigabytes * 2**30) if gigabytes else None
 
 
 def _limit(device: int | None) -> int:
@@ -129,14 +128,14 @@ def _limit(device: int | None) -> int:
 
 
 class _Kernel:
-    """What is held for this kernel: the reserve's addresses, and how far its memory may grow."""
+    """The state of this kernel: the reserve's addresses, and the heap size to warn at."""
 
     def __init__(self) -> None:
         self.reserve: list[int] = []
         self.threshold = 0
 
     def look(self, result: Any = None) -> None:
-        """Warn, once, where a cell has made the memory grow beyond the threshold."""
+        """Warn once, after a cell in which the memory grew beyond the threshold."""
         if len(self.reserve) < _PIECES:
             keep_reserve()
         heap = _heap()
@@ -148,7 +147,7 @@ class _Kernel:
             return
         shell = sys.modules["IPython"].get_ipython()
         shell.events.unregister("post_run_cell", self.look)
-        # An error has said the same.
+        # The error has said the same.
         if not isinstance(getattr(result, "error_in_exec", None), MemoryError):
             print(_warning(memory, shell.user_ns), file=sys.stderr)
 
@@ -157,16 +156,16 @@ _kernel = _Kernel()
 
 
 def install(shell: InteractiveShell | None) -> None:
-    """Set the limit, keep the reserve, and look at the memory after each cell.
+    """Set the limit, keep the reserve, and check the memory after each cell.
 
     Parameters
     ----------
     shell
-        The IPython shell whose cells are meant, if there is one.
+        The IPython shell, if there is one.
     """
     module = emscripten_module()
     limit = _limit(_device())
-    # Before what the allocator has lie what never changes, and the stack.
+    # Static data and the stack lie before the allocator's memory.
     before = module._sbrk(0) - module._malloc_footprint()
     module._malloc_set_footprint_limit(limit - before)
     keep_reserve()
@@ -176,7 +175,7 @@ def install(shell: InteractiveShell | None) -> None:
 
 
 def uninstall(shell: InteractiveShell | None) -> None:
-    """Take back what `install` has done."""
+    """Undo `install`."""
     emscripten_module()._malloc_set_footprint_limit(_NONE)
     free_reserve()
     if shell is not None and _kernel.look in shell.events.callbacks["post_run_cell"]:
@@ -184,7 +183,7 @@ def uninstall(shell: InteractiveShell | None) -> None:
 
 
 def keep_reserve() -> None:
-    """Keep as much of the reserve as there is room for."""
+    """Fill the reserve, as far as there is room."""
     allocate = emscripten_module()._malloc
     room = allocate(_ROOM)
     if not room:
@@ -202,7 +201,7 @@ def free_reserve() -> None:
 
 
 def free_frames(error: BaseException) -> None:
-    """Free what the functions had made in which an error was raised; the error outlives them."""
+    """Clear the local variables in an error's traceback: the error outlives the cell."""
     import traceback
 
     traceback.clear_frames(error.__traceback__)
@@ -215,7 +214,7 @@ def _warning(memory: Memory, namespace: Mapping[str, Any]) -> str:
 
 
 def explain(error: BaseException, namespace: Mapping[str, Any]) -> str | None:
-    """Say what to do about an error that something is too large.
+    """Return a hint for an error that something is too large.
 
     Parameters
     ----------
@@ -227,7 +226,7 @@ def explain(error: BaseException, namespace: Mapping[str, Any]) -> str | None:
     Returns
     -------
     str or None
-        None where it is about something else, and on CPython.
+        None for any other error, and on CPython.
     """
     memory = probe()
     if memory is None:
@@ -252,7 +251,7 @@ def explain(error: BaseException, namespace: Mapping[str, Any]) -> str | None:
 
 
 def _advice(memory: Memory, namespace: Mapping[str, Any]) -> str:
-    """Name the largest values, and how their memory comes back."""
+    """Name the largest values, and how to free them."""
     largest = [each for each in _sizes(namespace) if each[0] > memory.used // 20][:_FEW]
     restart = "Kernel > Restart Kernel… gives all of it back."
     if not largest:
@@ -263,8 +262,8 @@ def _advice(memory: Memory, namespace: Mapping[str, Any]) -> str:
 
 
 def _sizes(namespace: Mapping[str, Any]) -> list[tuple[int, str, str]]:
-    """Return the size of each value, its name, and what frees it, the largest first."""
-    # IPython keeps what cells have shown: that alone, or as well as a variable.
+    """Return the size of each value, its name, and the line that frees it, the largest first."""
+    # IPython keeps the results of cells in `Out`, whether or not a variable has them, too.
     shown = namespace.get("Out", {})
     kept = {id(value) for value in shown.values()}
     found: dict[int, tuple[int, str, str]] = {}
@@ -279,16 +278,16 @@ def _sizes(namespace: Mapping[str, Any]) -> list[tuple[int, str, str]]:
 
 
 def size_of(value: object, depth: int = _DEPTH) -> int:
-    """Estimate how many bytes a value takes, with what it contains, in a moment.
+    """Estimate the size of a value and its elements, in bytes.
 
-    Of what has many elements a thousand are looked at.
+    Only a thousand elements of a large container are counted.
 
     Parameters
     ----------
     value
-        Anything.
+        Any object.
     depth
-        How deep to look into what contains others.
+        The number of levels of containers to count.
 
     Examples
     --------
@@ -303,7 +302,7 @@ def size_of(value: object, depth: int = _DEPTH) -> int:
     try:
         return _size_of(value, depth)
     except Exception:
-        # What a value does when it is asked for its size is its own affair.
+        # The methods of a value may raise anything.
         return 0
 
 
@@ -312,7 +311,7 @@ def _size_of(value: Any, depth: int) -> int:
     if isinstance(size, int):
         return size
     if hasattr(value, "memory_usage") and hasattr(value, "head"):
-        # Of pandas: a text is an object of its own, and there may be millions of them.
+        # pandas: each text is an object, and there may be millions of them.
         head = value.head(_SAMPLE)
         return sys.getsizeof(head) * len(value) // max(len(head), 1)
     size = sys.getsizeof(value)

@@ -59,7 +59,7 @@ class Installed:
     Parameters
     ----------
     packages
-        Names and versions; of what was asked for first, then of what that needs.
+        Names and versions; the requested packages first, then their dependencies.
     """
 
     packages: tuple[tuple[str, str], ...]
@@ -72,14 +72,14 @@ class Installed:
 
 @dataclass(frozen=True)
 class Offer:
-    """A file that a package is published as.
+    """A published file of a package.
 
     Parameters
     ----------
     version
         The package's version.
     filename
-        The file's name; it tells what the file is for.
+        The file's name.
     fits
         Whether it can be installed in this kernel.
     """
@@ -92,27 +92,27 @@ class Offer:
 def install(*names: str) -> Installed:
     """Install packages into this kernel, and wait until they can be imported.
 
-    What the site itself brings comes first, in the version that it brings; the
-    rest comes from the package index that the site allows.
+    The site's own packages come first, in the site's version; others come from the
+    package index that the site allows.
 
     Parameters
     ----------
     *names
         Names of packages, with a version if it matters, as ``"seaborn"`` or
-        ``"seaborn==0.13.2"``; or addresses of wheels. The name of a module
-        does as well where the site knows whose it is: ``"sklearn"``.
+        ``"seaborn==0.13.2"``; or addresses of wheels. The name of a module works
+        as well if the site knows its package: ``"sklearn"``.
 
     Returns
     -------
     Installed
-        What was brought; it shows itself as a line of text.
+        The new packages. It displays a line of text.
 
     Raises
     ------
     InstallError
-        When a package cannot be installed; the text says why, and which version
-        could be. Also where the browser cannot wait in the middle of a cell (no
-        JSPI, as on an iPad); the text then gives the line that works there.
+        If a package cannot be installed; the message says why, and which version
+        can be. Also if the browser cannot wait in the middle of a cell (no JSPI, as
+        on an iPad); the message then gives the line that works there.
     NotInBrowserError
         In ordinary Python.
 
@@ -163,7 +163,7 @@ async def install_all(wanted: list[str], **how: Any) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """Return the packages that are in this Python, and their versions."""
+    """Return the installed packages and their versions."""
     return {
         dist.metadata["Name"]: dist.version
         for dist in importlib.metadata.distributions()
@@ -172,17 +172,17 @@ def versions() -> dict[str, str]:
 
 
 def news(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the packages that are there after an installation, and were not before."""
+    """Return the packages that an installation has added or changed."""
     return sorted((n, version) for n, version in after.items() if before.get(n) != version)
 
 
 def _ordered(news: Iterable[tuple[str, str]], wanted: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    asked = {canonical(_name_in(requirement)) for requirement in wanted}
-    return tuple(sorted(news, key=lambda each: (canonical(each[0]) not in asked, each[0])))
+    requested = {canonical(_name_in(requirement)) for requirement in wanted}
+    return tuple(sorted(news, key=lambda each: (canonical(each[0]) not in requested, each[0])))
 
 
 def canonical(name: str) -> str:
-    """Return a package's name as all spellings of it are compared.
+    """Return a package's normalised name.
 
     Examples
     --------
@@ -226,7 +226,7 @@ async def _explain(wanted: Sequence[str], error: Exception) -> str:
 
 
 def _blamed(wanted: Sequence[str], text: str) -> str:
-    """Return the requirement that an installer's message is about."""
+    """Return the requirement that an installer's message names."""
     quoted = re.search(r"(?:for|Requested) '([^']+)'", text)
     if quoted:
         return quoted[1]
@@ -240,7 +240,7 @@ _Outcome = Literal["listed", "unknown", "offline", "closed", "conflict"]
 
 
 async def _look_up(name: str) -> tuple[_Outcome, tuple[Offer, ...]]:
-    """Ask the package index what a package is published as."""
+    """Return the published files of a package, by the package index."""
     manager = package_manager()
     outcome: _Outcome = "unknown"
     for index in manager.index_urls:
@@ -250,7 +250,7 @@ async def _look_up(name: str) -> tuple[_Outcome, tuple[Offer, ...]]:
             text, _ = await manager.compat_layer.fetch_string_and_headers(url, asking)
             return "listed", _offers(json.loads(text))
         except Exception as error:
-            # Only an answer says that the package is unknown; anything else is no answer.
+            # Only the status 404 means that the package is unknown.
             if getattr(error, "status", None) != 404:
                 outcome = "offline"
     return outcome, ()
@@ -287,20 +287,20 @@ def why_not_installed(
     outcome: _Outcome,
     offers: Sequence[Offer],
 ) -> str:
-    """Say why a package could not be installed, and what could be.
+    """Return why a package could not be installed, and which version can be.
 
     Parameters
     ----------
     requirement
-        What was asked for, as ``"seaborn==0.1"``.
+        The requirement, such as ``"seaborn==0.1"``.
     text
-        What the installer said.
+        The installer's message.
     outcome
-        ``"listed"``: the index has the package; ``"unknown"``: it has not;
+        ``"listed"``: the index has the package; ``"unknown"``: it does not;
         ``"offline"``: it did not answer; ``"closed"``: the site allows no index;
-        ``"conflict"``: another version is in the kernel already.
+        ``"conflict"``: another version is installed.
     offers
-        What the package is published as.
+        The published files of the package.
 
     Returns
     -------
@@ -369,7 +369,7 @@ def _compiled_for(offers: Sequence[Offer]) -> str:
 
 
 def _nearest(requirement: str, versions: Collection[str]) -> str:
-    """Return the version closest to the one asked for, or the latest.
+    """Return the version closest to the required one, or the latest.
 
     Examples
     --------
@@ -377,10 +377,10 @@ def _nearest(requirement: str, versions: Collection[str]) -> str:
     ('2.4', '1.10')
     """
     ordered = sorted(versions, key=_order)
-    asked = re.search(r"\d[\w.]*", requirement.removeprefix(_name_in(requirement)))
-    if asked is None:
+    version = re.search(r"\d[\w.]*", requirement.removeprefix(_name_in(requirement)))
+    if version is None:
         return ordered[-1]
-    below = [version for version in ordered if _order(version) <= _order(asked[0])]
+    below = [each for each in ordered if _order(each) <= _order(version[0])]
     return below[-1] if below else ordered[0]
 
 

@@ -1,6 +1,6 @@
-"""The one seam to the browser: where this Python runs, and what it can do there.
+"""The browser that this Python runs in, and its capabilities.
 
-Everything here answers on CPython too. ``js`` and ``pyodide`` are imported
+Everything here also works on CPython. ``js`` and ``pyodide`` are imported
 inside the functions that need them, so that importing this module costs nothing.
 """
 
@@ -138,7 +138,7 @@ def contents_databases() -> tuple[str, ...] | None:
 
 
 class Runtime(NamedTuple):
-    """What this Python runs on. None means: does not apply, or could not be told."""
+    """What this Python runs on. None means that it does not apply or is unknown."""
 
     python: str
     pyodide: str | None
@@ -151,12 +151,12 @@ class Runtime(NamedTuple):
 
 
 def probe() -> Runtime:
-    """Look at what this Python runs on.
+    """Return what this Python runs on.
 
     Returns
     -------
     Runtime
-        Facts about the software only: nothing that tells who uses it.
+        Facts about the software, and none about the user.
     """
     python = ".".join(str(part) for part in sys.version_info[:3])
     if not in_browser():
@@ -179,7 +179,7 @@ def probe() -> Runtime:
 
 
 class ConsoleHandler(logging.Handler):
-    """Shows log records in the browser's console, never in the notebook."""
+    """A handler that writes log records to the browser's console, never to the notebook."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record with the console function of its level."""

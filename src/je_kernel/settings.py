@@ -5,8 +5,8 @@ A site sets them with ``loadPyodideOptions.env`` in ``jupyter-lite.json`` (or
 types are what a value is checked against, and the table in the documentation
 is generated from them.
 
-A value that does not fit is reported by `je_kernel.doctor` and the default is
-used: a typing mistake of the site's operator never stops a student's kernel.
+An invalid value is reported by `je_kernel.doctor`, and the default is used: a
+mistake of the site's operator never stops a student's kernel.
 """
 
 from __future__ import annotations
@@ -172,13 +172,6 @@ def _parse_int(text: str) -> int:
         raise ValueError("write a whole number") from None
 
 
-def _parse_float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("write a number") from None
-
-
 def _parse_names(text: str) -> tuple[str, ...]:
     return tuple(name for name in (part.strip() for part in text.split(",")) if name)
 
@@ -203,8 +196,6 @@ def _choice_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     bool: _parse_bool,
     int: _parse_int,
-    float: _parse_float,
-    str: str,
     HttpUrl: _parse_http_url,
     tuple[str, ...]: _parse_names,
 }
@@ -224,12 +215,12 @@ _in_force: tuple[Settings, tuple[Problem, ...]] | None = None
 
 
 def current() -> Settings:
-    """Return the settings in force, read from `os.environ` when first asked for."""
+    """Return the settings in force, read from `os.environ` at the first call."""
     return _read()[0]
 
 
 def problems() -> tuple[Problem, ...]:
-    """Return what was wrong with the environment when the settings were read."""
+    """Return the variables that were ignored when the settings were read."""
     return _read()[1]
 
 

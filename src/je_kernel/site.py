@@ -1,4 +1,4 @@
-"""Where this kernel's JupyterLite site is."""
+"""The URL of this kernel's JupyterLite site."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EXTENSIONS = "/extensions/"
 
 
 def site_url(path: str = "") -> str:
-    """Return the full address of something that this site serves.
+    """Return the full URL of a file of this site.
 
     A lesson that reads data shipped with its site need not know where the site
     is hosted. Files of the site's contents are served under ``files/``.

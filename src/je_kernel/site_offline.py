@@ -1,6 +1,6 @@
-"""Keeps a whole site on the device, so that it works without a network: `offline`.
+"""`offline`: store the whole site on the device, so that it works without a network.
 
-The site's service worker does it; it answers at an address of the site, which no server sees.
+The site's service worker stores the files, on requests to a URL of the site that it answers itself.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.errors import NetworkError, NoSpaceError, NotInBrowserError, UnavailableError
+from je_kernel.memory_limit import shown_bytes
 from je_kernel.net import progress
 from je_kernel.net.failure import TransportFailure
 from je_kernel.site import site_url
@@ -25,16 +26,16 @@ _TIMEOUT_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Offline:
-    """What of the site is on this device. It shows itself as a sentence.
+    """The stored files of the site. It displays a sentence.
 
     Parameters
     ----------
     files
-        How many files.
+        The number of files.
     size
-        How much that is, in bytes.
+        Their size in bytes.
     python
-        Whether Python itself is among them; else it comes from another site.
+        Whether Python itself is among them; otherwise it comes from another site.
     """
 
     files: int
@@ -42,7 +43,7 @@ class Offline:
     python: bool = True
 
     def __repr__(self) -> str:
-        kept = f"All of this site is on this device now ({_megabytes(self.size)})"
+        kept = f"All of this site is on this device now ({shown_bytes(self.size)})"
         if self.python:
             return f"{kept}: it works without a network."
         return (
@@ -52,24 +53,24 @@ class Offline:
 
 
 def offline() -> Offline:
-    """Keep all of this site on this device, so that it works without a network.
+    """Store the whole site on this device, so that it works without a network.
 
-    What was used is kept without this. With it, so are all packages, lessons and data
-    files that came with the site. What lessons read from other sites is not.
+    Files that were used are stored anyway. This stores all packages, lessons and data
+    files of the site, but no data from other sites.
 
     Returns
     -------
     Offline
-        What is kept; it shows itself as a sentence.
+        The stored files. It displays a sentence.
 
     Raises
     ------
     NoSpaceError
-        If the browser has not enough room for it.
+        If the browser does not have enough room.
     NetworkError
-        If the site cannot be reached. What has been kept by then stays.
+        If the site cannot be reached. Files that are stored by then stay.
     UnavailableError
-        Where the site or the browser keeps nothing, as in some private windows.
+        If the site or the browser stores nothing, as in some private windows.
     NotInBrowserError
         In ordinary Python.
 
@@ -91,14 +92,14 @@ def offline() -> Offline:
 def keep_all(
     more: Callable[[], Mapping[str, Any]], display: progress.Display | None = None
 ) -> Offline:
-    """Have more and more of the site kept until all of it is, and show how far that is.
+    """Store files of the site until all are stored, and show the progress.
 
     Parameters
     ----------
     more
-        Has some more kept, and returns what the service worker says of it.
+        Stores some more files, and returns the state that the service worker reports.
     display
-        Where to show progress.
+        The display of progress.
     """
     while True:
         state = more()
@@ -107,7 +108,7 @@ def keep_all(
             if display is not None:
                 display.clear()
             return Offline(kept["files"], kept["bytes"], python=state["python"] == "here")
-        words = f"{_megabytes(kept['bytes'])} of {_megabytes(whole['bytes'])}"
+        words = f"{shown_bytes(kept['bytes'])} of {shown_bytes(whole['bytes'])}"
         if state["full"]:
             raise NoSpaceError(
                 f"This browser has no room for all of the site: {words} are kept. Free some space"
@@ -123,10 +124,6 @@ def keep_all(
             display.show(label, words, kept["bytes"], whole["bytes"])
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.0f} MB"
-
-
 def _more(url: str) -> Mapping[str, Any]:
     from je_kernel.net.engine_xhr import send
     from je_kernel.net.message import Request
@@ -137,7 +134,7 @@ def _more(url: str) -> Mapping[str, Any]:
         if response.status == 200 and state["version"] is not None:
             return state
     except (TransportFailure, ValueError, KeyError, TypeError):
-        pass  # It was no service worker of ours that answered, or nobody.
+        pass  # no answer, or not from our service worker
     raise UnavailableError(
         "This site cannot be kept for when there is no network: whoever made the site switched it"
         " off, or this browser does not allow it, as some private windows do not. Reload the page"

@@ -1,9 +1,8 @@
-"""A kernel's memory once all is imported that it always needs: saved once, put back at each start.
+"""Hooks of the memory snapshot: `prepare` before it is made, `resume` after it is restored.
 
-The build of a site lets Pyodide import the kernel in Node (`prepare`) and saves its memory. The
-kernel's worker puts it back (``entry.mjs`` of the site) and has `resume` make new what must
-differ from one kernel to the next. The start-up steps run when JupyterLite imports the kernel,
-as they do without a snapshot.
+The build of a site imports the kernel in Node (`prepare`) and saves Pyodide's memory. The kernel's
+worker restores it (``entry.mjs`` of the site), and `resume` resets what must differ between
+kernels. The start-up steps run when JupyterLite imports the kernel, as they do without a snapshot.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["prepare", "resume"]
 
 _KERNEL = "pyodide_kernel"
-#: What JupyterLite imports, and what the start-up steps and a first cell import then.
+# What JupyterLite, the start-up steps and a first cell import.
 _MODULES = (
     "micropip",
-    "tarfile",  # Pyodide does, when it first loads a package
+    "tarfile",  # by Pyodide, when it first loads a package
     "piplite.piplite",
     _KERNEL,
     "IPython.core.pylabtools",
@@ -62,12 +61,12 @@ _MODULES = (
 
 
 def prepare(packages: Sequence[str] = ()) -> None:
-    """Import what every kernel imports, and forget what belongs to this Python alone.
+    """Import what every kernel imports, and reset what belongs to this process only.
 
     Parameters
     ----------
     packages
-        Modules to import besides.
+        Other modules to import.
     """
     sys.path[:] = [path for path in sys.path if path]
     main = sys.modules["__main__"]
@@ -77,7 +76,7 @@ def prepare(packages: Sequence[str] = ()) -> None:
     startup.STEPS = steps
     from pyodide_kernel import ipython_shell
 
-    # pandas asks as it is imported whether this is a notebook.
+    # pandas looks for a notebook's shell while it is imported.
     with ipython_shell.builtin_trap:
         for name in packages:
             importlib.import_module(name)
@@ -85,9 +84,9 @@ def prepare(packages: Sequence[str] = ()) -> None:
             _show_a_table(sys.modules["pandas"])
     javascript.remember_sources()
     compatibility.tell_micropip({}, {}, None)
-    # IPython's is another; Pyodide takes the namespace of this one for its own as it starts.
+    # IPython replaces it; Pyodide takes its own globals from this one as it starts.
     _Kernel.main, sys.modules["__main__"] = sys.modules["__main__"], main
-    # At its start Pyodide looks through all packages; with a snapshot it is told of them.
+    # Pyodide scans all packages as it starts; with a snapshot this is not necessary.
     _Kernel.package_scan = compatibility.replace_package_scan(lambda: None)
     sys.meta_path.insert(0, _Kernel(sys.modules.pop(_KERNEL)))
     MetadataPathFinder.invalidate_caches()
@@ -98,19 +97,19 @@ def prepare(packages: Sequence[str] = ()) -> None:
 
 
 def _random_generators() -> Iterator[Any]:
-    """Find what modules have made to draw random numbers."""
+    """Find the random number generators of modules."""
     kinds: tuple[type, ...] = (random.Random,)
     if "numpy.random" in sys.modules:
         module: Any = sys.modules["numpy.random"]
         kinds += (module.RandomState, module.Generator)
     for each in gc.get_objects():
-        # Asking a proxy for its class would have it do what it stands for.
+        # Not isinstance: `__class__` of a proxy may import or compute.
         if issubclass(type(each), kinds):
             yield each
 
 
 def _show_a_table(pandas: Any) -> None:
-    """Do what a first cell does, which imports more."""
+    """Show a table, which imports what a first cell needs."""
     frame = pandas.read_csv(io.StringIO("a,b,c\n1,2,x\n3,4,y\n"))
     repr(frame)
     frame._repr_html_()
@@ -119,9 +118,9 @@ def _show_a_table(pandas: Any) -> None:
 
 
 def resume(environ: str) -> None:
-    """Make new what must not be the same in two kernels.
+    """Reset what must differ between kernels.
 
-    The seed of ``hash`` is: the order of sets lies in the memory.
+    The seed of ``hash`` stays the same, because the sets in the snapshot depend on it.
 
     Parameters
     ----------
@@ -145,7 +144,7 @@ def resume(environ: str) -> None:
 
 
 def _set_time_zone() -> None:
-    """Do again what `time` does as it is imported: the snapshot was made in another zone."""
+    """Set the time zone's constants of `time`, which it sets while it is imported."""
     year = time.localtime().tm_year
     january, july = (
         time.localtime(time.mktime((year, month, 1, 0, 0, 0, 0, 0, -1))) for month in (1, 7)
@@ -157,7 +156,7 @@ def _set_time_zone() -> None:
 
 
 class _Kernel:
-    """Finds the kernel that is imported already, once, and starts je-kernel with it."""
+    """A finder that returns the imported kernel once, and then starts je-kernel."""
 
     package_scan: Callable[[], None]
     main: ModuleType
@@ -180,5 +179,5 @@ class _Kernel:
         module.__spec__ = self._spec
         module.__loader__ = self._spec.loader if self._spec else None
         startup.start(module.ipython_shell)
-        # As je-kernel's IPython configuration does where there is no snapshot.
+        # As je-kernel's IPython configuration does without a snapshot.
         sys.path.insert(0, "")

@@ -1,8 +1,8 @@
-"""What happens as the kernel starts: ordered, named, timed and guarded steps.
+"""The start-up steps of the kernel: ordered, named, timed and guarded.
 
 A step that raises is recorded and logged to the browser's console; the steps
-after it run, the kernel comes up, and nothing is printed in the notebook.
-`je_kernel.doctor` shows what every step did.
+after it run, the kernel starts, and nothing is printed in the notebook.
+`je_kernel.doctor` shows the result of each step.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from je_kernel import runtime, settings
 
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["STEPS", "Started", "Step", "StepResult", "start", "started", "stop"]
 
 _log = logging.getLogger("je_kernel")
-# Until a console is there, records go nowhere rather than to the notebook.
+# Without a console, records are dropped: they must not reach the notebook.
 _log.addHandler(logging.NullHandler())
 
 
 class Skip(Exception):  # noqa: N818
-    """Raised by a step that has nothing to do here; its text says why."""
+    """Raised by a step that has nothing to do; its message is the reason."""
 
 
 # Named tuples: making a dataclass costs a starting kernel two milliseconds.
 class Step(NamedTuple):
-    """One thing to do at start-up, and how it is taken back."""
+    """One start-up step: a function, and another that undoes it."""
 
     name: str
     run: Callable[[InteractiveShell | None], None]
@@ -40,7 +41,7 @@ class Step(NamedTuple):
 
 
 class StepResult(NamedTuple):
-    """What one step did.
+    """The result of one step.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ class Started(NamedTuple):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Formats a record without what its message or its error may tell of who asks."""
+    """Formats a record without the secrets in its message or its error."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Format one record."""
@@ -106,50 +107,6 @@ def _leave_console(_shell: InteractiveShell | None) -> None:
     _log.propagate = True
 
 
-def _patch_network(_shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("Python has the network by itself here")
-    from je_kernel import net
-
-    net.install()
-
-
-def _unpatch_network(_shell: InteractiveShell | None) -> None:
-    from je_kernel import net
-
-    net.uninstall()
-
-
-def _quicken_drive(_shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("files are files here")
-    from je_kernel import drive
-
-    if not drive.install():
-        raise Skip("no drive of a kind that je-kernel knows is mounted")
-
-
-def _leave_drive(_shell: InteractiveShell | None) -> None:
-    from je_kernel import drive
-
-    drive.uninstall()
-
-
-def _find_drive_modules(shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("folders tell when they change here")
-    from je_kernel.imports import drive_modules
-
-    if not drive_modules.install(shell):
-        raise Skip("no drive of a kind that je-kernel knows is mounted")
-
-
-def _leave_drive_modules(shell: InteractiveShell | None) -> None:
-    from je_kernel.imports import drive_modules
-
-    drive_modules.uninstall(shell)
-
-
 def _name_ourselves(shell: InteractiveShell | None) -> None:
     if shell is None:
         raise Skip("this Python has no IPython shell")
@@ -169,141 +126,119 @@ def _leave_namespace(shell: InteractiveShell | None) -> None:
         shell.drop_by_id({"je_kernel": je_kernel})  # type: ignore[no-untyped-call]
 
 
-def _prepare_saved_copies(_shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("copies of downloads are kept in a browser only")
-    if runtime.can_run_sync():
-        raise Skip("this browser reads the kept copies when they are needed")
-    from je_kernel.net import response_cache
-
-    response_cache.preload()
-
-
-def _release_saved_copies(_shell: InteractiveShell | None) -> None:
-    from je_kernel.net import response_cache
-
-    response_cache.release()
-
-
-def _find_site_packages(_shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("pip installs packages here")
-    from je_kernel.imports import site_packages
-
-    site_packages.install()
-
-
-def _leave_site_packages(_shell: InteractiveShell | None) -> None:
-    from je_kernel.imports import site_packages
-
-    site_packages.uninstall()
-
-
-def _hint_imports(shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("pip installs packages here")
+def _needs_shell(shell: InteractiveShell | None) -> None:
     if shell is None:
         raise Skip("this Python has no IPython shell")
-    from je_kernel import error_hints
-
-    error_hints.install(shell)
 
 
-def _unhint_imports(shell: InteractiveShell | None) -> None:
-    if shell is not None:
-        from je_kernel import error_hints
-
-        error_hints.uninstall(shell)
-
-
-def _limit_memory(shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("the computer's memory is Python's here")
-    from je_kernel import memory_limit
-
-    memory_limit.install(shell)
-
-
-def _leave_memory(shell: InteractiveShell | None) -> None:
-    from je_kernel import memory_limit
-
-    memory_limit.uninstall(shell)
-
-
-def _stand_in(shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("the real things are here")
-    from je_kernel import stand_ins
-
-    stand_ins.install(shell)
-
-
-def _stand_out(_shell: InteractiveShell | None) -> None:
-    from je_kernel import stand_ins
-
-    stand_ins.uninstall()
-
-
-def _bring_shell(shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("programs run here")
-    if shell is None:
-        raise Skip("this Python has no IPython shell")
-    from je_kernel.shell import hooks
-
-    hooks.install(shell)
-
-
-def _leave_shell(_shell: InteractiveShell | None) -> None:
-    from je_kernel.shell import hooks
-
-    hooks.uninstall()
-
-
-def _hear_stop(shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("a signal does it here")
+def _needs_kernel(shell: InteractiveShell | None) -> None:
     if not hasattr(shell, "kernel"):
         raise Skip("this Python has no kernel of JupyterLite's")
-    from je_kernel import interrupts
-
-    if not interrupts.install(shell):  # type: ignore[arg-type]
-        raise Skip("the page has no script that tells of its Stop button")
 
 
-def _hear_no_stop(_shell: InteractiveShell | None) -> None:
-    from je_kernel import interrupts
-
-    interrupts.uninstall()
-
-
-def _adapt_plots(_shell: InteractiveShell | None) -> None:
-    if not runtime.in_browser():
-        raise Skip("plotting libraries are set up here")
-    from je_kernel import plots
-
-    plots.install()
+def _needs_no_jspi(_shell: InteractiveShell | None) -> None:
+    if runtime.can_run_sync():
+        raise Skip("this browser reads the kept copies when they are needed")
 
 
-def _leave_plots(_shell: InteractiveShell | None) -> None:
-    from je_kernel import plots
+def _module_step(
+    name: str,
+    module: str,
+    elsewhere: str,
+    *,
+    check: Callable[[InteractiveShell | None], None] = lambda _: None,
+    refusal: str = "",
+    functions: tuple[str, str] = ("install", "uninstall"),
+    with_shell: tuple[str, ...] = (),
+) -> Step:
+    """Return a step that calls a function of a module, and another to undo it.
 
-    plots.uninstall()
+    Parameters
+    ----------
+    name
+        The step's name.
+    module
+        The module, imported when the step runs.
+    elsewhere
+        Why the step is skipped outside a browser.
+    check
+        Raises `Skip` where the step has nothing to do.
+    refusal
+        Why the step is skipped if the first function returns False.
+    functions
+        The names of both functions.
+    with_shell
+        The names of those that take the shell as their argument.
+    """
 
+    def call(function: str, shell: InteractiveShell | None) -> Any:
+        arguments = (shell,) if function in with_shell else ()
+        return getattr(import_module(module), function)(*arguments)
+
+    def run(shell: InteractiveShell | None) -> None:
+        if not runtime.in_browser():
+            raise Skip(elsewhere)
+        check(shell)
+        if call(functions[0], shell) is False:
+            raise Skip(refusal)
+
+    return Step(name, run, lambda shell: call(functions[1], shell))
+
+
+_NO_DRIVE = "no drive of a kind that je-kernel knows is mounted"
+_BOTH = ("install", "uninstall")
 
 STEPS: tuple[Step, ...] = (
     Step("console", _log_to_console, _leave_console),
-    Step("network", _patch_network, _unpatch_network),
-    Step("plots", _adapt_plots, _leave_plots),
-    Step("drive", _quicken_drive, _leave_drive),
-    Step("modules", _find_drive_modules, _leave_drive_modules),
-    Step("copies", _prepare_saved_copies, _release_saved_copies),
-    Step("packages", _find_site_packages, _leave_site_packages),
-    Step("imports", _hint_imports, _unhint_imports),
-    Step("memory", _limit_memory, _leave_memory),
-    Step("stand-ins", _stand_in, _stand_out),
-    Step("shell", _bring_shell, _leave_shell),
-    Step("stop", _hear_stop, _hear_no_stop),
+    _module_step("network", "je_kernel.net", "Python has the network by itself here"),
+    _module_step("plots", "je_kernel.plots", "plotting libraries are set up here"),
+    _module_step("drive", "je_kernel.drive", "files are files here", refusal=_NO_DRIVE),
+    _module_step(
+        "modules",
+        "je_kernel.imports.drive_modules",
+        "folders tell when they change here",
+        refusal=_NO_DRIVE,
+        with_shell=_BOTH,
+    ),
+    _module_step(
+        "copies",
+        "je_kernel.net.response_cache",
+        "copies of downloads are kept in a browser only",
+        check=_needs_no_jspi,
+        functions=("preload", "release"),
+    ),
+    _module_step("packages", "je_kernel.imports.site_packages", "pip installs packages here"),
+    _module_step(
+        "imports",
+        "je_kernel.error_hints",
+        "pip installs packages here",
+        check=_needs_shell,
+        with_shell=_BOTH,
+    ),
+    _module_step(
+        "memory",
+        "je_kernel.memory_limit",
+        "the computer's memory is Python's here",
+        with_shell=_BOTH,
+    ),
+    _module_step(
+        "stand-ins", "je_kernel.stand_ins", "the real things are here", with_shell=("install",)
+    ),
+    _module_step(
+        "shell",
+        "je_kernel.shell.hooks",
+        "programs run here",
+        check=_needs_shell,
+        with_shell=("install",),
+    ),
+    _module_step(
+        "stop",
+        "je_kernel.interrupts",
+        "a signal does it here",
+        check=_needs_kernel,
+        refusal="the page has no script that tells of its Stop button",
+        with_shell=("install",),
+    ),
     Step("namespace", _name_ourselves, _leave_namespace),
 )
 
@@ -337,7 +272,7 @@ def start(shell: InteractiveShell | None = None) -> Started:
 
 
 def stop(shell: InteractiveShell | None = None) -> None:
-    """Take back all that the start-up steps changed, the last first, so that `start` does it anew.
+    """Undo the start-up steps, the last first, so that `start` runs them again.
 
     Parameters
     ----------
@@ -357,7 +292,7 @@ def stop(shell: InteractiveShell | None = None) -> None:
 
 
 def started() -> Started:
-    """Return what the start-up steps have done so far, without running any."""
+    """Return the results of the start-up steps so far, without running any."""
     return Started(tuple(_results[step.name] for step in STEPS if step.name in _results))
 
 

@@ -1,8 +1,7 @@
-"""Which lines of a traceback are the student's own, and a traceback of those only.
+"""Tracebacks with the student's own frames only.
 
-An error of the network is raised under a dozen frames of pandas, urllib and
-je-kernel. None of them is wrong and none helps: what helps is the student's
-line and what the error says.
+A network error is raised below a dozen frames of pandas, urllib and je-kernel, which
+do not help. The student's line and the error's message do.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def is_library(filename: str) -> bool:
 
 
 def of_the_student(tb: TracebackType | None) -> TracebackType | None:
-    """Return the part of a traceback that is not of libraries.
+    """Return a traceback without the frames of libraries.
 
     Parameters
     ----------
@@ -68,8 +67,7 @@ def of_the_student(tb: TracebackType | None) -> TracebackType | None:
     Returns
     -------
     traceback or None
-        The same frames in the same order without those of libraries; the whole
-        of it where nothing would be left.
+        The other frames in the same order; the whole traceback if there are none.
     """
     kept = [each for each in _walk(tb) if not is_library(each.tb_frame.f_code.co_filename)]
     if not kept:
@@ -107,7 +105,7 @@ def render(error: BaseException) -> list[str]:
     Returns
     -------
     list of str
-        What IPython expects of ``_render_traceback_``.
+        The lines that ``_render_traceback_`` returns to IPython.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None

@@ -1,4 +1,4 @@
-"""Names a browser and its system by what it calls itself."""
+"""The names of the browser and its system, from a user-agent string."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 __all__ = ["browser_name"]
 
-# The order matters: every Chromium says it is Safari too, every Edge that it is Chrome.
+# The order matters: Chromium also names Safari, and Edge also names Chrome.
 _BROWSERS = (
     ("Edge", re.compile(r"\bEdg(?:e|A|iOS)?/(\d+)")),
     ("Opera", re.compile(r"\bOPR/(\d+)")),
@@ -26,12 +26,12 @@ _SYSTEMS = (
 
 
 def browser_name(user_agent: str) -> str:
-    """Name the browser and system of a user-agent string, and no more of it.
+    """Return the browser and the system of a user-agent string.
 
     Parameters
     ----------
     user_agent
-        What ``navigator.userAgent`` says.
+        ``navigator.userAgent``.
 
     Returns
     -------

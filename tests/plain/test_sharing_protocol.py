@@ -396,7 +396,7 @@ def test_the_service_says_when_to_come_again(headers, pause):
 
 def test_a_service_that_wants_a_long_rest_does_not_keep_the_cell_waiting():
     talk = Conversation([answer(429, Retry_After="600")], good_token())
-    with pytest.raises(UnreachableServiceError, match=r"asked too often.*in 10 minutes"):
+    with pytest.raises(UnreachableServiceError, match=r"too many requests.*in 10 minutes"):
         talk.create()
     assert talk.waited == []
 

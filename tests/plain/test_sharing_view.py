@@ -489,7 +489,7 @@ def test_the_card_says_what_the_link_is_and_from_when():
     card = Share("https://s/a-b-otter", "u", "a-b-otter", 0.0)._repr_html_()
     assert 'value="https://s/a-b-otter"' in card
     assert "a b otter" in card
-    assert "until you share again" in card
+    assert "when you share again" in card
     assert "not saved" not in card
 
 

@@ -263,7 +263,7 @@ def test_a_share_is_taken_back_however_it_is_named_whatever_became_of_its_file(
 
 def test_a_link_of_somebody_else_cannot_be_taken_back(running):
     share = share_source("one = 1")
-    with pytest.raises(NoSuchShareError, match="nothing to take back"):
+    with pytest.raises(NoSuchShareError, match="nothing to revoke"):
         je_kernel.share.revoke("https://share.example/s/brave-quiet-otter")
     assert running.get(f"/notebooks/{share.id}").status_code == 200
 
@@ -325,7 +325,7 @@ def test_a_damaged_memory_is_set_aside_and_the_card_says_so(running):
 
 def test_what_was_not_shared_cannot_be_taken_back(running):
     write()
-    with pytest.raises(NoSuchShareError, match="nothing to take back"):
+    with pytest.raises(NoSuchShareError, match="nothing to revoke"):
         je_kernel.share.revoke("rain")
 
 

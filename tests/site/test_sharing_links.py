@@ -230,7 +230,7 @@ def test_a_share_is_taken_back_from_a_cell_that_was_never_saved(notebook, servic
     readable_id = run(notebook, "print(je.share().readable_id)")
     said = notebook.run("je.share.revoke()")
     assert said.error is None, said.error
-    assert "is shared no longer" in said.value
+    assert "is no longer shared" in said.value
     answer = service.get(f"/notebooks/get-by-readable-id/{readable_id}")
     assert answer.status_code == 404
 

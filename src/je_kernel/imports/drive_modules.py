@@ -1,12 +1,12 @@
-"""Finds modules on the drive that JupyterLite mounts, also those that were just made there.
+"""Finders of modules on JupyterLite's mounted drive, including new and changed ones.
 
 Importlib's own finder lists a folder again when the folder's time has changed, and the
-drive never changes that time. It also looks each file up when it lists. The finder here
-takes the place of importlib's for folders of the drive, through `sys.path_hooks`. It
-lists a folder with one request. To answer that, the page reads every file it has, so a
-list is kept: until this kernel makes, renames or removes a module, and where it matters,
-until the next cell. It matters for what is in the list, and for what no finder knows.
-Modules are compiled from their source, never read from ``__pycache__``.
+drive never changes that time. It also requests each file that it lists. The finder here
+replaces importlib's for folders of the drive, through `sys.path_hooks`, and lists a
+folder with one request. The page reads all its files to answer that, so a list is
+cached: until this kernel creates, renames or removes a module, and until the next cell
+if a name is in the list or no finder knows it. Modules are compiled from their source,
+never read from ``__pycache__``.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     class Folders(Protocol):
-        """Folders whose times say nothing."""
+        """Folders without modification times."""
 
         @property
         def changes(self) -> int:
-            """Return a number that grows when this kernel makes, renames or removes a module."""
+            """Return a number that grows when this kernel changes the set of modules."""
             ...
 
         def names(self, path: str) -> list[str] | None:
@@ -56,14 +56,14 @@ __all__ = ["DriveModules", "install", "uninstall"]
 
 _log = logging.getLogger("je_kernel")
 
-# How old a list may be, in seconds, and in times of how long it took to make, when a cell
-# asks it for a name that no finder knows.
+# The greatest age of a list for a name that no finder knows: in seconds, and as a multiple of
+# the time that the listing took.
 _RECENT = 1.0
 _RESTS = 20
 
 
 class _SourceLoader(SourceFileLoader):
-    """Compiles a module from its source each time."""
+    """A loader that compiles a module from its source each time."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -80,9 +80,9 @@ _LOADERS: tuple[tuple[str, Callable[[str, str], Any]], ...] = (
 
 
 class _Listing:
-    """What is in a folder at one moment."""
+    """The names in a folder at one time."""
 
-    # No dataclass: to make one costs a millisecond of each kernel's start.
+    # Not a dataclass: creating one takes a millisecond of each kernel's start.
     def __init__(self, folders: Folders, path: str, cell: int) -> None:
         self.cell = cell
         self.changes = folders.changes
@@ -94,13 +94,13 @@ class _Listing:
         self.took = self.made - begin
 
     def is_recent(self, cell: int) -> bool:
-        """Tell whether it is of a cell, and not old."""
+        """Return whether it was made in a cell, and is not old."""
         age = time.monotonic() - self.made
         return self.cell == cell and age < max(_RECENT, _RESTS * self.took)
 
 
 class _DriveFinder(FileFinder):
-    """Finds the modules of one folder. As a `FileFinder`, it serves pkgutil too."""
+    """A finder for one folder. It is a `FileFinder` for pkgutil."""
 
     def __init__(self, path: str, modules: DriveModules) -> None:
         super().__init__(path)
@@ -143,12 +143,12 @@ class _DriveFinder(FileFinder):
 
 
 class DriveModules:
-    """The modules in folders whose times say nothing.
+    """The modules in folders without modification times.
 
     Parameters
     ----------
     folders
-        How to look into them.
+        The folders.
     mount
         The path of the topmost of them.
     """
@@ -174,22 +174,22 @@ class DriveModules:
         self._forget_finders()
 
     def begin_cell(self) -> None:
-        """Note that the page may have changed the folders since the last cell."""
+        """Start a new cell: the page may have changed the folders since the last one."""
         self._cell += 1
 
     def look_again(self) -> None:
-        """Forget the lists of earlier cells. Pyodide calls for it with each package it loads."""
+        """Forget the lists of earlier cells. Pyodide does so with each package it loads."""
         self._keep(lambda listing: listing.cell == self._cell)
 
     def listing(self, path: str) -> _Listing:
-        """Return what is in a folder, but for what others have changed there."""
+        """Return the names in a folder, without changes by others."""
         listing = self._listings.get(path)
         if listing is None or listing.changes != self._folders.changes:
             listing = self._listings[path] = _Listing(self._folders, path, self._cell)
         return listing
 
     def listing_of_cell(self, path: str) -> _Listing:
-        """Return what was in a folder when the running cell first asked."""
+        """Return the names in a folder, listed in the running cell."""
         if path in self._listings and self._listings[path].cell != self._cell:
             del self._listings[path]
         return self.listing(path)
@@ -197,9 +197,9 @@ class DriveModules:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Look once more for what no finder knows, where lists are not recent.
+        """Look again for a module that no finder knows, if lists are not recent.
 
-        The page may change files while a cell runs, too, as when it waits for an answer.
+        The page may also change files while a cell runs, for example during ``input()``.
         """
         places = sys.path if path is None else path
         if not any(self._has(os.path.abspath(each)) for each in places):  # noqa: PTH100
@@ -271,17 +271,17 @@ _installed: DriveModules | None = None
 
 
 def install(shell: InteractiveShell | None) -> bool:
-    """Find modules on the mounted drive. Doing it twice does no harm.
+    """Find modules on the mounted drive. Idempotent.
 
     Parameters
     ----------
     shell
-        The IPython shell whose cells import them.
+        The IPython shell.
 
     Returns
     -------
     bool
-        Whether there is a drive that we know.
+        Whether there is a drive of a known kind.
     """
     global _installed
     if _installed is not None:
@@ -298,7 +298,7 @@ def install(shell: InteractiveShell | None) -> bool:
 
 
 def uninstall(shell: InteractiveShell | None) -> None:
-    """Leave the modules on the drive to importlib.
+    """Undo `install`.
 
     Parameters
     ----------

@@ -1,11 +1,10 @@
-"""Loads packages of the site's lock while an import waits for them.
+"""Load packages of the site's lock synchronously, while an import waits for them.
 
 Pyodide's own ``loadPackage`` is asynchronous. An import cannot wait for it in every
-browser, and where it can, other tasks would run in the middle of the import and
-could import the same module a second time. So a wheel is fetched by a synchronous
-request and unpacked at once, in every browser the same. The shared libraries in it
-are not compiled beforehand: Python opens those that are imported, and finds the
-libraries that these need beside them.
+browser, and where it can, other tasks would run during the import and could import
+the same module again. So a wheel is fetched by a synchronous request and unpacked,
+in every browser. Its shared libraries are not compiled in advance: Python opens
+those that are imported, with the libraries that they need beside them.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Loader", "Locked", "Unavailable", "load_owners", "needed"]
 
-# For a whole wheel on a slow network; without an end a dead connection would hold the kernel.
+# For a whole wheel on a slow network. A dead connection must not block the kernel for ever.
 _TIMEOUT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Locked:
-    """A package as the site's lock states it.
+    """A package of the site's lock.
 
     Parameters
     ----------
     name
-        Its name, as Pyodide notes it among the loaded ones.
+        Its name in Pyodide's list of loaded packages.
     version
         Its version.
     file_name
@@ -50,7 +49,7 @@ class Locked:
     imports
         Its top-level modules.
     depends
-        Which packages it needs: the keys of the lock.
+        The packages that it needs, as keys of the lock.
     """
 
     name: str
@@ -76,15 +75,15 @@ class Locked:
 
 
 def needed(lock: Mapping[str, Locked], wanted: Iterable[str]) -> Iterator[Locked]:
-    """Return packages and all that they need, each once and what is needed first.
+    """Return packages and their dependencies, each once and dependencies first.
 
     Parameters
     ----------
     lock
         The packages of the lock by their keys.
     wanted
-        Keys of packages. What the lock does not have is left out, and circles
-        are no harm: the import itself says what is missing.
+        Keys of packages. Unknown keys are left out: the import itself raises an error
+        for what is missing.
     """
     seen: set[str] = set()
 
@@ -101,21 +100,21 @@ def needed(lock: Mapping[str, Locked], wanted: Iterable[str]) -> Iterator[Locked
 
 
 class Loader:
-    """Loads packages of a lock.
+    """A loader of the packages of a lock.
 
     Parameters
     ----------
     lock
         The packages by their keys.
     loaded
-        Returns the names of the packages that are loaded, by whomever.
+        Returns the names of the loaded packages.
     fetch
         Returns the content of the file that a package's ``file_name`` names, or
         raises `Unavailable`.
     unpack
-        Puts that content where Python finds it, and notes the package as loaded.
+        Unpacks that content, and marks the package as loaded.
     display
-        Returns where progress is shown.
+        Returns the display of progress.
     """
 
     def __init__(
@@ -133,7 +132,7 @@ class Loader:
         self._display = display
 
     def load_owners(self, top: str) -> bool:
-        """Load all packages that a top-level module belongs to.
+        """Load all packages that contain a top-level module.
 
         Parameters
         ----------
@@ -143,12 +142,12 @@ class Loader:
         Returns
         -------
         bool
-            Whether there was anything to load.
+            Whether a package was loaded.
 
         Raises
         ------
         PackageNotLoadedError
-            If a package cannot be loaded. Those before it have been, whole.
+            If a package cannot be loaded. Those before it are loaded.
         """
         owners = [key for key, package in self._lock.items() if top in package.imports]
         loaded = self._loaded()
@@ -181,7 +180,7 @@ class Loader:
 
 
 class Unavailable(Exception):  # noqa: N818
-    """The right file of a package was not got; its text says why and what to do."""
+    """A package's file is not available; the message says why and what to do."""
 
 
 def _check(package: Locked, content: bytes) -> None:
@@ -196,7 +195,7 @@ def _check(package: Locked, content: bytes) -> None:
 
 
 def load_owners(top: str) -> bool:
-    """Load all packages that a top-level module belongs to, as `Loader.load_owners` does."""
+    """Load all packages that contain a top-level module, in a browser."""
     return _loader().load_owners(top)
 
 
@@ -240,5 +239,5 @@ def _unpack(package: Locked, content: bytes) -> None:
     import pyodide_js
 
     unpack_package(content, package.file_name.rpartition("/")[2], package.install_dir)
-    # Pyodide and micropip look here for what there is.
+    # Pyodide and micropip read this list.
     setattr(pyodide_js.loadedPackages, package.name, "default channel")

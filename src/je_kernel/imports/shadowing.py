@@ -1,7 +1,7 @@
-"""Tells that a file of the student's hides a module of Python or of a package.
+"""A hint for errors that come from a student's file with the name of another module.
 
-Python says so itself where it knows the folder of the program that it runs, which a
-kernel in a browser has not told it.
+Python has such a hint itself if it knows the folder of the running program, which it does
+not in a kernel in a browser.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ __all__ = ["shadowing_hint"]
 
 
 def shadowing_hint(error: ImportError | AttributeError, brought: Collection[str]) -> str | None:
-    """Say that a module is not the one that its name leads to expect.
+    """Return a hint if the module of an error shadows another one.
 
     Parameters
     ----------
     error
-        The error that came of it.
+        The error.
     brought
-        The modules that the site's packages bring.
+        The modules of the site's packages.
 
     Returns
     -------
     str or None
-        Sentences for a student; None where no file hides anything.
+        Sentences for a student; None if nothing is shadowed.
     """
     module = _module_of(error)
     file = getattr(module, "__file__", None)
@@ -53,13 +53,13 @@ def shadowing_hint(error: ImportError | AttributeError, brought: Collection[str]
 
 
 def _module_of(error: ImportError | AttributeError) -> ModuleType | None:
-    """Return the topmost module that lacks something."""
+    """Return the top-level module that an error is about."""
     if isinstance(error, ImportError):
         name = error.name or ""
     elif isinstance(error.obj, ModuleType):
         name = error.obj.__name__
         if "." not in name:
-            return error.obj  # also one whose import failed, which Python does not keep
+            return error.obj  # a module whose import failed is not in sys.modules
     else:
         return None
     return sys.modules.get(name.partition(".")[0])

@@ -1,11 +1,9 @@
-"""Finds modules of the site's packages that this kernel has not loaded yet, and loads them.
+"""A finder that loads the site's packages when they are imported.
 
 JupyterLite's kernel loads what a cell imports before it runs the cell, if the cell
-is plain Python. This finder stands last in `sys.meta_path` and sees all other
-imports that find nothing: those in cells with magics, in modules and libraries,
-and in `importlib.import_module`.
-
-How a package is loaded is in `je_kernel.imports.loading`, imported when first used.
+is plain Python. This finder is the last in `sys.meta_path` and gets all other
+imports that fail: those in cells with magics, in modules and libraries, and in
+`importlib.import_module`. `je_kernel.imports.loading` loads the packages.
 """
 
 from __future__ import annotations
@@ -28,26 +26,26 @@ DOES_WITHOUT: Mapping[str, frozenset[str]] = {
     "pandas": frozenset({"bottleneck", "numexpr", "pyarrow"}),
     "seaborn": frozenset({"scipy", "statsmodels"}),
 }
-"""What a library looks for while it is imported, and has a substitute of its own for.
+"""Optional dependencies that a library tries to import while it is imported itself.
 
-It is not loaded then: it is large, or slow to import, and most lessons never use it.
-Once the library is imported, it gets what it asks for.
+They are not loaded then: they are large or slow to import, and most lessons never use
+them. After that, the library can import them.
 """
 
-# They look for modules to complete what is typed; nothing of it may be run or fetched.
+# Completion looks for modules; it must not run or fetch anything.
 _COMPLETERS = ("jedi.", "IPython.core.completerlib")
 
 
 class SitePackagesFinder:
-    """Finds what `sys.path` lacks and the site brings, by loading it.
+    """Finds modules of the site's packages, by loading these.
 
     Parameters
     ----------
     owners
-        Returns which package each top-level module belongs to.
+        Returns the package of each top-level module.
     load
-        Loads all packages that a top-level module belongs to; returns whether
-        there was one that had not been loaded.
+        Loads all packages that contain a top-level module; returns whether there
+        was one that was not loaded before.
     """
 
     def __init__(
@@ -79,7 +77,7 @@ class SitePackagesFinder:
             If the package cannot be loaded.
         """
         top = fullname.partition(".")[0]
-        # What a regular package lacks, whose path is a list, no other package adds.
+        # No other package adds modules to a regular package, whose path is a list.
         if top not in self._owners() or isinstance(path, list):
             return None
         importer = _importer()

@@ -1,8 +1,8 @@
 """The notebook that this kernel is running, as it was last saved.
 
-A kernel is told the folder it works in, never the name of its notebook. But
-the front end says which cell it runs, and from nbformat 4.5 on every cell has an
-id: the notebook is the one whose saved JSON holds that cell.
+A kernel knows the folder it works in, but not the name of its notebook. The front
+end sends the id of the running cell, and since nbformat 4.5 every cell has one: the
+notebook is the file that contains that cell.
 
 >>> from je_kernel import notebook
 >>> notebook.current()

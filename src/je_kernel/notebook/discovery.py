@@ -1,4 +1,4 @@
-"""Finding the notebook that is being run, in what is saved."""
+"""Find the file of the running notebook, by the id of the running cell."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SavedNotebook:
     Parameters
     ----------
     path
-        Where it is, from the top folder of the site's files.
+        Its path, from the top folder of the site's files.
     data
         The file's bytes.
     modified
@@ -51,7 +51,7 @@ class SavedNotebook:
     cell_id
         The id of the cell that is running, if that cell is in this notebook.
     unsaved
-        Whether the running cell is known to differ from what is saved.
+        Whether the running cell differs from the saved one.
     """
 
     path: str
@@ -73,10 +73,9 @@ def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
     Parameters
     ----------
     name
-        The notebook's file name, where it cannot or should not be found out.
+        The notebook's file name; by default it is found by the running cell.
     save
-        Whether to have the front end save it first, where that can be done (see
-        `save_in_front_end`).
+        Whether the front end saves it first, if it can (see `save_in_front_end`).
 
     Returns
     -------
@@ -86,7 +85,7 @@ def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
     Raises
     ------
     AmbiguousNotebookError
-        If several notebooks hold the running cell.
+        If several notebooks contain the running cell.
     UnknownNotebookError
         If none does.
     MissingFileError
@@ -104,7 +103,7 @@ def current(name: str | None = None, *, save: bool = True) -> SavedNotebook:
 
 
 async def find(operations: Operations, cell_id: str, mark: str | None = None) -> SavedNotebook:
-    """Find the saved notebook that holds a cell, first in a folder and then everywhere.
+    """Find the saved notebook that contains a cell, first in a folder and then everywhere.
 
     Parameters
     ----------
@@ -113,8 +112,8 @@ async def find(operations: Operations, cell_id: str, mark: str | None = None) ->
     cell_id
         The cell's id.
     mark
-        What the notebook holds if it was just saved. JupyterLab gives cells of the
-        formats 4.0 to 4.4, as Google Colab writes them, no ids to be known by.
+        A text that the notebook contains if it was just saved: cells of the formats
+        4.0 to 4.4, which Google Colab writes, have no ids.
     """
     store, folder = operations.store, operations.folder
     near = [info.path for info in await store.children(folder) if _is_notebook(info.path)]
@@ -122,7 +121,7 @@ async def find(operations: Operations, cell_id: str, mark: str | None = None) ->
     if not holding and mark is not None:
         with_mark = await _holding_text(store, mark, near)
         holding = [_parsed(*file, cell_id) for file in with_mark]
-    if not holding:  # listing everything takes long where there is much
+    if not holding:  # slow if there are many files
         far = [path for path in await store.paths() if _is_notebook(path) and path not in near]
         holding = await _holding(store, cell_id, far)
     if len(holding) == 1:
@@ -172,19 +171,19 @@ async def _named(operations: Operations, name: str | os.PathLike[str]) -> tuple[
 
 
 def parsed(data: bytes, path: str) -> dict[str, Any]:
-    """Read a notebook's JSON, as far as to know that it is a notebook with cells.
+    """Parse a notebook, and check that it is an object with cells.
 
     Parameters
     ----------
     data
         The file's bytes.
     path
-        What to call it in an error.
+        The file's path, for error messages.
 
     Raises
     ------
     UnreadableNotebookError
-        If it is not one.
+        If it is not a notebook.
 
     Examples
     --------
@@ -210,7 +209,7 @@ def parsed(data: bytes, path: str) -> dict[str, Any]:
 
 
 def running_cell() -> str | None:
-    """Return the id of the running cell, where the front end told it."""
+    """Return the id of the running cell, if the front end sends it."""
     shell = _shell()
     for header in (_parent_of(shell), parent_header(shell)):
         metadata = header.get("metadata") if isinstance(header, dict) else None
@@ -223,13 +222,13 @@ def running_cell() -> str | None:
 def running_source() -> str | None:
     """Return the code of the running cell as the student wrote it."""
     history = getattr(_shell(), "history_manager", None)
-    # Not ``In``: that is what IPython made of it.
+    # Not ``In``, which has the source after IPython's transformations.
     written = getattr(history, "input_hist_raw", None)
     return written[-1] if written else None
 
 
 def _shell() -> Any:
-    # Asking IPython only where it is loaded already keeps plain Python light.
+    # Without an import: plain Python has no IPython to load.
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None else None
 
@@ -238,7 +237,7 @@ def _parent_of(shell: Any) -> Any:
     ask = getattr(shell, "get_parent", None)
     try:
         return ask() if ask is not None else None
-    except Exception:  # shells differ in what they need to answer this
+    except Exception:  # shells differ in the arguments of get_parent
         return None
 
 

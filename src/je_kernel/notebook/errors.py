@@ -4,9 +4,9 @@ Each is a `JeKernelError`::
 
     JeKernelError
     └── NotebookError
-        ├── AmbiguousNotebookError (also LookupError)   two notebooks hold the running cell
+        ├── AmbiguousNotebookError (also LookupError)   two notebooks contain the running cell
         ├── UnknownNotebookError (also LookupError)     none does, or the cell is not known
-        └── UnreadableNotebookError (also ValueError)   the file is no notebook
+        └── UnreadableNotebookError (also ValueError)   the file is not a notebook
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class NotebookError(JeKernelError):
 
 
 class AmbiguousNotebookError(NotebookError, LookupError):
-    """Several notebooks hold the running cell: one is a copy of the other."""
+    """Several notebooks contain the running cell: one is a copy of the other."""
 
 
 class UnknownNotebookError(NotebookError, LookupError):
-    """It cannot be told which notebook this kernel is running."""
+    """The notebook of this kernel is unknown."""
 
 
 class UnreadableNotebookError(NotebookError, ValueError):

@@ -1,8 +1,8 @@
-"""Sharing: from a notebook to a link that one can say aloud, and back.
+"""Share a notebook by a link of a few words, and open such a link.
 
-``share()`` makes a link to the notebook as it is now, ``open_shared()`` opens
-such a link. Nothing is sent before ``share()`` is called, and what is sent is
-the notebook alone, without what programs write into it about its author.
+``share()`` makes a link to the current state of the notebook, ``open_shared()``
+opens one. Nothing is sent before ``share()`` is called, and then only the notebook,
+without the metadata that identifies its author.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the service is, what a share's link is, and which share somebody means."""
+"""The address of the service, the links of shares, and parsing of links and ids."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["Reference", "Service", "reference_of", "spoken"]
 _API = "/api/v1"
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _LINK_INSIDE = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
-# Any of the dashes that a phone makes of a hyphen, and what dictation puts between words.
+# The dashes that phones put for a hyphen, and the punctuation of dictation.
 _GAPS = re.compile(r"[\s_\-\u2010-\u2015.,;!?]+")
-# What is copied along with an id or a link: quotes, brackets, the end of a sentence.
+# Quotes, brackets and punctuation that are copied along with an id or a link.
 _AROUND = "<>()[]{}*`'\"\u2018\u2019\u201a\u201c\u201d\u201e«»\u2039\u203a,;:.!?…"
 _ADDRESS = re.compile(r"[\w.-]+(?::\d+)?/")
 _WORDS_OF_AN_ID = 3
@@ -31,7 +31,7 @@ class Service:
     root
         Its address, without ``/api/v1`` and without a slash at the end.
     link
-        What a share's link looks like, with ``{id}`` for its readable id.
+        The pattern of a share's link, with ``{id}`` for its readable id.
 
     Examples
     --------
@@ -47,20 +47,20 @@ class Service:
 
     @classmethod
     def at(cls, url: str, link: str | None = None) -> Service:
-        """Take the address as an operator writes it.
+        """Return the service at an address.
 
         Parameters
         ----------
         url
             The service's address, with or without ``/api/v1``.
         link
-            What a share's link looks like; by default the service's view page.
+            The pattern of a share's link; by default the service's view page.
         """
         root = url.rstrip("/").removesuffix(_API).rstrip("/")
         return cls(root, link or root + "/s/{id}")
 
     def call(self, *parts: str) -> str:
-        """Return the address of a call, from the parts of its path."""
+        """Return the URL of an API call, from the parts of its path."""
         return "/".join((self.root + _API, *(quote(part, safe="") for part in parts)))
 
     def link_to(self, readable_id: str) -> str:
@@ -70,18 +70,18 @@ class Service:
 
 @dataclass(frozen=True)
 class Reference:
-    """Which share somebody means.
+    """A reference to a share, parsed from text.
 
     Parameters
     ----------
     uuid
         Its UUID, or None if it was named by its readable id.
     candidates
-        The readable ids that may be meant, the likeliest first.
+        The possible readable ids, the likeliest first.
     at
-        The moment whose version is meant, or None for the latest.
+        The time of the version, or None for the latest.
     host
-        The host of the link that was given, or None if it was no link.
+        The host of the link, or None if the text is not a link.
     """
 
     uuid: str | None = None
@@ -91,17 +91,17 @@ class Reference:
 
 
 def reference_of(text: str) -> Reference | None:
-    """Understand what somebody typed or pasted to name a share.
+    """Parse an id or a link of a share that somebody typed or pasted.
 
     Parameters
     ----------
     text
-        A UUID, a readable id as it is said or written, or a link.
+        A UUID, a readable id as it is spoken or written, or a link.
 
     Returns
     -------
     Reference or None
-        None for what names no share.
+        None if the text is none of these.
 
     Examples
     --------
@@ -113,9 +113,9 @@ def reference_of(text: str) -> Reference | None:
     '0d3a9b1e-9c1b-4e4b-9a55-0b6f2e2e9f10'
     """
     check_text(text, "The link or its words", "brave quiet otter")
-    inside = _LINK_INSIDE.search(text)  # of a whole message, the link is meant
+    inside = _LINK_INSIDE.search(text)  # the link in a whole message
     text = (inside.group() if inside else text).strip().strip(_AROUND).strip()
-    if _ADDRESS.match(text):  # a link as some programs show it
+    if _ADDRESS.match(text):  # a link without its scheme
         text = f"https://{text}"
     return _of_link(text) if _LINK.match(text) else _of_id(text)
 
@@ -128,11 +128,11 @@ def _of_link(text: str) -> Reference | None:
         return None
     query = parse_qs(parts.query)
     named = query.get("notebook") or _named_in(parts.path)
-    found = _of_id(named[0]) if named else None
-    if found is None:
+    reference = _of_id(named[0]) if named else None
+    if reference is None:
         return None
     at = query.get("at", [None])[0]
-    return Reference(found.uuid, found.candidates, at, host)
+    return Reference(reference.uuid, reference.candidates, at, host)
 
 
 def _named_in(path: str) -> list[str]:
@@ -160,7 +160,7 @@ def _of_id(text: str) -> Reference | None:
 
 
 def spoken(readable_id: str) -> str:
-    """Return a readable id as one says it.
+    """Return a readable id as it is spoken.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from je_kernel import notebook, settings
 from je_kernel.errors import FilesError
 from je_kernel.files import names, store_selection
 from je_kernel.notebook import NotebookError
-from je_kernel.sharing import personal_data, snapshot
+from je_kernel.sharing import personal_data
 from je_kernel.sharing.addresses import Service, reference_of
 from je_kernel.sharing.errors import (
     NoSharingServiceError,
@@ -35,7 +35,7 @@ from je_kernel.sharing.share_display import (
     Share,
 )
 from je_kernel.sharing.share_state import Record, StateFile
-from je_kernel.sharing.snapshot import Snapshot
+from je_kernel.sharing.snapshot import Snapshot, check, encoded, take, too_large
 from je_kernel.sharing.viewer import SharedNotebook
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ShareCommand", "open_shared", "share"]
 
-# What was confirmed so lately is there: no need to ask the service again.
+# An unchanged share that was confirmed within this time needs no request.
 _CONFIRMED_SECONDS = 24 * 3600
 
 _NOT_KEPT = (
@@ -58,9 +58,9 @@ _NOT_KEPT = (
 class ShareCommand:
     """Share a notebook: get a link that everyone who has it can read.
 
-    Call it: ``share()``. The first time makes the link; sharing again later
-    shows the newer state under the same link. `retry` sends what could not be
-    sent before, `revoke` ends a share.
+    Call it: ``share()``. The first call makes the link; a later call updates what
+    the link shows. `retry` sends notebooks that could not be sent before, `revoke`
+    deletes a share.
     """
 
     def __call__(
@@ -79,36 +79,35 @@ class ShareCommand:
         name
             The notebook's file name; by default the notebook this runs in.
         title
-            What to call it where it is shown.
+            The title of the shared notebook.
         clear_outputs
-            Whether to leave out what the cells show.
+            Whether to leave out the outputs.
         allow_personal_data
-            Whether to share it although it seems to hold personal data.
+            Whether to share it even if it seems to contain personal data.
         keep_metadata
-            Whether to send all its metadata, also what tells about you.
+            Whether to send all its metadata, including what identifies its author.
 
         Returns
         -------
         Share or NotShared
-            The link; or, where there is no service or no network, what was
-            kept and how to go on.
+            The link; or, without a service or a network, the reason and the next step.
 
         Raises
         ------
         PersonalDataError
-            If it seems to hold what should not leave. Nothing was sent.
+            If it seems to contain personal data. Nothing was sent.
         TooLargeError
-            If it is larger than the service takes; the cells are named.
+            If it is larger than the service accepts; the message names the cells.
         InvalidNotebookError
             If it is not a valid notebook.
         NotebookError
-            If it cannot be told which notebook is meant.
+            If it is unknown which notebook to share.
         """
-        found = notebook.current(name)
-        taken = snapshot.take(
-            found.path,
-            found.content,
-            running=found.cell_id,
+        current = notebook.current(name)
+        snapshot = take(
+            current.path,
+            current.content,
+            running=current.cell_id,
             title=title,
             clear_outputs=clear_outputs,
             keep_metadata=keep_metadata,
@@ -116,48 +115,48 @@ class ShareCommand:
         try:
             service = _service()
         except NoSharingServiceError as error:
-            return NotShared(str(error), found.name, taken.data)
+            return NotShared(str(error), current.name, snapshot.data)
         sharing = _Sharing(service)
-        sharing.ask_consent(taken, allow_personal_data=allow_personal_data)
-        snapshot.check(taken)
-        shared = sharing.share_or_keep(taken, unsaved=found.unsaved)
+        sharing.ask_consent(snapshot, allow_personal_data=allow_personal_data)
+        check(snapshot)
+        shared = sharing.share_or_keep(snapshot, unsaved=current.unsaved)
         if isinstance(shared, Share):
             others = sharing.send_waiting()
             return dataclasses.replace(shared, problems=sharing.problems(), others=others)
         return shared
 
     def retry(self) -> Retried:
-        """Send what could not be sent before.
+        """Send the notebooks that could not be sent before.
 
         Returns
         -------
         Retried
-            A tuple of what became of each notebook that waited: a `Share` or a `NotShared`.
+            A tuple with a `Share` or a `NotShared` for each queued notebook.
         """
         return Retried(_Sharing(_service()).send_waiting())
 
     def revoke(self, name: str | None = None) -> Revoked:
-        """Have the service delete what was shared of a notebook. The notebook itself stays.
+        """Delete a share at the service. The notebook itself stays.
 
         Parameters
         ----------
         name
-            The notebook's file name, also if it was renamed or deleted since; or its
+            The notebook's file name, even if it was renamed or deleted since; or its
             link, its words or its UUID; by default the notebook this runs in.
 
         Returns
         -------
         Revoked
-            Which link shows nothing any more.
+            The link that is dead now.
 
         Raises
         ------
         NoSuchShareError
-            If it was not shared from here.
+            If it was not shared from this browser.
         NotYourShareError
-            If the service does not let this computer delete it.
+            If the service does not allow this browser to delete it.
         ServiceRefusedError
-            If the service deletes nothing.
+            If the service does not support deletion.
         UnreachableServiceError
             If the service does not answer.
         """
@@ -182,8 +181,8 @@ def open_shared(id_or_link: str) -> SharedNotebook:
     Returns
     -------
     SharedNotebook
-        A notebook shows it. Nothing of it is run. Its ``save_copy()`` makes a
-        copy to work on.
+        A notebook displays it, without running anything of it. Its ``save_copy()``
+        saves a copy to work on.
 
     Raises
     ------
@@ -233,41 +232,42 @@ class _Sharing:
         )
 
     def problems(self) -> tuple[str, ...]:
-        """Say what could not be remembered."""
+        """Return sentences about state that could not be saved or read."""
         aside = self._file.set_aside
-        said = [UNREMEMBERED] * (not self._all_kept)
-        return (*said, *([SET_ASIDE.format(file=aside)] if aside and self._all_kept else ()))
+        if not self._all_kept:
+            return (UNREMEMBERED,)
+        return (SET_ASIDE.format(file=aside),) if aside else ()
 
-    def ask_consent(self, taken: Snapshot, *, allow_personal_data: bool) -> None:
-        """Refuse what holds personal data that nobody said may leave."""
-        findings = personal_data.scan(taken.content)
-        marks = {f"{taken.path}:{finding.mark}" for finding in findings}
+    def ask_consent(self, snapshot: Snapshot, *, allow_personal_data: bool) -> None:
+        """Raise `PersonalDataError` for personal data that was not allowed before."""
+        findings = personal_data.scan(snapshot.content)
+        marks = {f"{snapshot.path}:{finding.mark}" for finding in findings}
         new = marks - self._state.approved if marks else marks
         if not new:
             return
         if allow_personal_data:
             self._note(lambda state: state.with_approved(new))
             return
-        unapproved = tuple(f for f in findings if f"{taken.path}:{f.mark}" in new)
+        unapproved = tuple(f for f in findings if f"{snapshot.path}:{f.mark}" in new)
         raise PersonalDataError(personal_data.describe(unapproved), unapproved)
 
     def share_or_keep(
-        self, taken: Snapshot, when: float | None = None, *, unsaved: bool = False
+        self, snapshot: Snapshot, when: float | None = None, *, unsaved: bool = False
     ) -> Share | NotShared:
-        """Share a snapshot, or keep it for later where the service cannot be had now."""
+        """Share a snapshot, or queue it if the service is unavailable."""
         when = time.time() if when is None else when
         try:
-            shared = self._share(taken, when, unsaved=unsaved)
-        except TooLargeError as error:  # than this service takes, which may be less than others do
-            raise snapshot.too_large(taken, error.limit) from None
+            shared = self._share(snapshot, when, unsaved=unsaved)
+        except TooLargeError as error:  # this service's limit may be below the default
+            raise too_large(snapshot, error.limit) from None
         except (UnreachableServiceError, ServiceRefusedError) as error:
-            body = snapshot.encoded({"content": taken.content, "title": taken.title})
-            kept = self._keep(taken.path, body, when)
+            body = encoded({"content": snapshot.content, "title": snapshot.title})
+            kept = self._keep(snapshot.path, body, when)
             reason = str(error) if kept else f"{error} {_NOT_KEPT}"
-            return NotShared(reason, names.name_of(taken.path), taken.data, kept=kept)
-        if any(queued.path == taken.path for queued in self._state.queued):
+            return NotShared(reason, names.name_of(snapshot.path), snapshot.data, kept=kept)
+        if any(queued.path == snapshot.path for queued in self._state.queued):
             with contextlib.suppress(FilesError):
-                self._file.dequeue(taken.path)
+                self._file.dequeue(snapshot.path)
             self._state = self._file.known()
         return shared
 
@@ -278,44 +278,44 @@ class _Sharing:
             return False  # a full disk: the file itself is still offered
         return True
 
-    def _share(self, taken: Snapshot, when: float, *, unsaved: bool) -> Share:
-        record = self._record_of(taken)
-        if record is not None and _is_confirmed(record, taken):
-            return self._shown(record, taken, "unchanged", unsaved=unsaved)
+    def _share(self, snapshot: Snapshot, when: float, *, unsaved: bool) -> Share:
+        record = self._record_of(snapshot)
+        if record is not None and _is_confirmed(record, snapshot):
+            return self._shown(record, snapshot, "unchanged", unsaved=unsaved)
         if record is not None:
             try:
-                ids = self.protocol.update(record.id, taken.data, record.password)
+                ids = self.protocol.update(record.id, snapshot.data, record.password)
             except (NoSuchShareError, NotYourShareError):
-                # Lost to us: whoever has the old link sees what it showed, if anything.
-                return self._created(taken, when, record, unsaved=unsaved)
-            new = self._remember(taken, ids, record.password, when)
-            return self._shown(new, taken, "updated", ids, unsaved=unsaved)
-        return self._created(taken, when, None, unsaved=unsaved)
+                # The share is lost: its link shows the old state, if anything.
+                return self._created(snapshot, when, record, unsaved=unsaved)
+            new = self._remember(snapshot, ids, record.password, when)
+            return self._shown(new, snapshot, "updated", ids, unsaved=unsaved)
+        return self._created(snapshot, when, None, unsaved=unsaved)
 
     def _created(
-        self, taken: Snapshot, when: float, lost: Record | None, *, unsaved: bool
+        self, snapshot: Snapshot, when: float, lost: Record | None, *, unsaved: bool
     ) -> Share:
-        """Make a share: the first of this notebook, or one in place of one that is lost to us."""
+        """Create a share: the first of this notebook, or a replacement of a lost one."""
         password = secrets.token_urlsafe(24)
         # To the service the same content from the same session is the same share: a copy of a
         # notebook gets a link of its own from a new session.
-        if any(record.fingerprint == taken.fingerprint for record in self._state.records):
+        if any(record.fingerprint == snapshot.fingerprint for record in self._state.records):
             self.protocol.token = None
-        ids = self.protocol.create(taken.data, password)
-        made = _record(taken, ids, password, when)
+        ids = self.protocol.create(snapshot.data, password)
+        made = _record(snapshot, ids, password, when)
         first = self._first(made, lost)
         if first.id != made.id:
             # Another kernel shared the same notebook at the same time: one link is enough.
             with contextlib.suppress(SharingError):
                 self.protocol.delete(made.id, password)
-            return self._share(taken, when, unsaved=unsaved)
+            return self._share(snapshot, when, unsaved=unsaved)
         if first.password != password:
-            # In the same session it is the same share, and has the password that came last.
-            self.protocol.create(taken.data, first.password)
-        return self._shown(first, taken, "replaced" if lost else "new", ids, unsaved=unsaved)
+            # In the same session this is the same share, with the password that was sent last.
+            self.protocol.create(snapshot.data, first.password)
+        return self._shown(first, snapshot, "replaced" if lost else "new", ids, unsaved=unsaved)
 
     def _first(self, made: Record, lost: Record | None) -> Record:
-        """Remember a new share, unless another kernel was quicker; return the one that stands."""
+        """Record a new share unless another kernel recorded one first; return the valid record."""
         first = made
 
         def change(state: State) -> State:
@@ -328,24 +328,24 @@ class _Sharing:
         self._note(change)
         return first
 
-    def _remember(self, taken: Snapshot, ids: Ids, password: str, when: float) -> Record:
-        record = _record(taken, ids, password, when)
+    def _remember(self, snapshot: Snapshot, ids: Ids, password: str, when: float) -> Record:
+        record = _record(snapshot, ids, password, when)
         self._note(lambda state: state.with_record(record))
         return record
 
     def _note(self, change: Callable[[State], State]) -> None:
-        """Remember something, where it can be kept: a full disk must not cost the link."""
+        """Change the state, if it can be written: a full disk must not prevent a share."""
         state = self._file.note(change)
         self._all_kept = self._all_kept and state is not None
         self._state = state or self._file.known()
 
-    def _record_of(self, taken: Snapshot) -> Record | None:
-        """Return the earlier share of this notebook, also if it was renamed since."""
+    def _record_of(self, snapshot: Snapshot) -> Record | None:
+        """Return the earlier share of this notebook, even if it was renamed since."""
         records = self._state.records
         for record in records:
-            if record.path == taken.path:
-                return record if record.is_of(taken.cell_ids) else None
-        renamed = [r for r in records if not set(r.cells).isdisjoint(taken.cell_ids)]
+            if record.path == snapshot.path:
+                return record if record.is_of(snapshot.cell_ids) else None
+        renamed = [r for r in records if not set(r.cells).isdisjoint(snapshot.cell_ids)]
         if not renamed:
             return None
         try:
@@ -356,14 +356,13 @@ class _Sharing:
         return next((record for record in renamed if record.path not in there), None)
 
     def revoke(self, name: str | None) -> Revoked:
-        """Have a share deleted, and send nothing of it that still waits."""
+        """Delete a share, and remove the notebook from the queue."""
         path, record = self._named(name)
         with contextlib.suppress(FilesError):
             self._file.dequeue(path)
         if record is None:
             raise NoSuchShareError(
-                f"{names.name_of(path)!r} was not shared from here, so there is nothing to take "
-                "back."
+                f"{names.name_of(path)!r} was not shared from here, so there is nothing to revoke."
             )
         self.protocol.delete(record.id, record.password)
         self._note(lambda state: state.without_record(record))
@@ -377,10 +376,10 @@ class _Sharing:
                 if record.id == reference.uuid or record.readable_id in reference.candidates:
                     return record.path, record
         try:
-            found = notebook.current(name)
-            taken = snapshot.take(found.path, found.content)
+            current = notebook.current(name)
+            snapshot = take(current.path, current.content)
         except (NotebookError, FilesError, SharingError):
-            # Renamed or deleted since: it is known by the name that it had.
+            # The file was renamed or deleted: look for its former name.
             wanted = f"/{(name or '').removesuffix('.ipynb')}.ipynb"
             for record in records:
                 if f"/{record.path}".endswith(wanted):
@@ -388,38 +387,38 @@ class _Sharing:
             if name is None or "://" not in name:
                 raise
             return name, None
-        return taken.path, self._record_of(taken)
+        return snapshot.path, self._record_of(snapshot)
 
     def _shown(
-        self, record: Record, taken: Snapshot, how: str, ids: Ids | None = None, *, unsaved: bool
+        self, record: Record, snapshot: Snapshot, how: str, ids: Ids | None = None, *, unsaved: bool
     ) -> Share:
         return Share(
             link=self.service.link_to(record.readable_id),
             id=record.id,
             readable_id=record.readable_id,
             taken=record.taken,
-            notebook=taken.path,
-            title=taken.title,
+            notebook=snapshot.path,
+            title=snapshot.title,
             how=how,
             unsaved=unsaved,
             kept_until=ids.kept_until if ids else None,
         )
 
     def send_waiting(self) -> tuple[Share | NotShared, ...]:
-        """Send the notebooks that wait, until the service cannot be had."""
+        """Send the queued notebooks, until the service is unavailable."""
         results: list[Share | NotShared] = []
         for queued in self._state.queued:
-            taken = self._waiting(queued)
-            if taken is None:
+            snapshot = self._waiting(queued)
+            if snapshot is None:
                 continue
-            if isinstance(taken, NotShared):
-                results.append(taken)
+            if isinstance(snapshot, NotShared):
+                results.append(snapshot)
                 continue
             try:
-                result = self.share_or_keep(taken, queued.taken)
-            except (SharingError, FilesError) as error:  # of this notebook alone
+                result = self.share_or_keep(snapshot, queued.taken)
+            except (SharingError, FilesError) as error:  # only this notebook fails
                 name = names.name_of(queued.path)
-                results.append(NotShared(str(error), name, taken.data, kept=True))
+                results.append(NotShared(str(error), name, snapshot.data, kept=True))
                 continue
             results.append(result)
             if isinstance(result, NotShared):
@@ -427,10 +426,10 @@ class _Sharing:
         return tuple(results)
 
     def _waiting(self, queued: Queued) -> Snapshot | NotShared | None:
-        """Return what waits; why it cannot be sent, if it is damaged; None if it is not there."""
+        """Return a queued snapshot, the reason if its file is damaged, None if it is gone."""
         try:
             body = self._file.body_of(queued)
-        except FilesError:  # it may be read the next time
+        except FilesError:  # the next attempt may succeed
             return None
         if body is None:  # another kernel has sent it
             self._file.leave_out(queued)
@@ -438,8 +437,8 @@ class _Sharing:
         try:
             kept = json.loads(body)
             content, title = kept["content"], str(kept["title"])
-            taken = Snapshot(queued.path, content, snapshot.encoded(content), title)
-            _ = taken.cell_ids
+            snapshot = Snapshot(queued.path, content, encoded(content), title)
+            _ = snapshot.cell_ids
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SharingError):
             self._file.leave_out(queued)
             return NotShared(
@@ -448,15 +447,21 @@ class _Sharing:
                 names.name_of(queued.path),
                 body,
             )
-        return taken
+        return snapshot
 
 
-def _record(taken: Snapshot, ids: Ids, password: str, when: float) -> Record:
+def _record(snapshot: Snapshot, ids: Ids, password: str, when: float) -> Record:
     return Record(
-        taken.path, ids.id, ids.readable_id, password, taken.fingerprint, when, taken.cell_ids
+        snapshot.path,
+        ids.id,
+        ids.readable_id,
+        password,
+        snapshot.fingerprint,
+        when,
+        snapshot.cell_ids,
     )
 
 
-def _is_confirmed(record: Record, taken: Snapshot) -> bool:
+def _is_confirmed(record: Record, snapshot: Snapshot) -> bool:
     age = time.time() - record.taken
-    return record.fingerprint == taken.fingerprint and 0 <= age < _CONFIRMED_SECONDS
+    return record.fingerprint == snapshot.fingerprint and 0 <= age < _CONFIRMED_SECONDS

@@ -41,30 +41,30 @@ class SharingError(JeKernelError):
 
 
 class InvalidNotebookError(SharingError, ValueError):
-    """What was to be shared is not a notebook that the service takes."""
+    """The notebook is not one that the service accepts."""
 
 
 class NoSharingServiceError(SharingError, RuntimeError):
-    """The site names no sharing service."""
+    """The site has no sharing service."""
 
 
 class NoSuchShareError(SharingError, LookupError):
-    """The service has nothing under this id."""
+    """The service has no share of this id."""
 
 
 class NotYourShareError(SharingError, PermissionError):
-    """The shared notebook belongs to somebody else, who alone may change it."""
+    """The share belongs to another session, and only that one may change it."""
 
 
 class PersonalDataError(SharingError, ValueError):
-    """The notebook holds something that should perhaps not leave this computer.
+    """The notebook seems to contain personal data.
 
     Parameters
     ----------
     text
-        What was found, where, and what to do next.
+        The message: the findings, and what to do next.
     findings
-        The places.
+        The findings.
     """
 
     def __init__(self, text: str, findings: tuple[Finding, ...] = ()) -> None:
@@ -76,7 +76,7 @@ class PersonalDataError(SharingError, ValueError):
 
 
 class ServiceRefusedError(SharingError):
-    """The service answered, and refuses.
+    """The service refused the request.
 
     Parameters
     ----------
@@ -95,14 +95,14 @@ class ServiceRefusedError(SharingError):
 
 
 class TooLargeError(SharingError, ValueError):
-    """The notebook is larger than the service takes.
+    """The notebook is larger than the service accepts.
 
     Parameters
     ----------
     text
         What is too large, and what to do next.
     limit
-        How many bytes the service takes, or None if it does not say.
+        The size limit in bytes, or None if it is unknown.
     """
 
     def __init__(self, text: str, limit: int | None = None) -> None:
@@ -114,4 +114,4 @@ class TooLargeError(SharingError, ValueError):
 
 
 class UnreachableServiceError(SharingError, ConnectionError):
-    """The service gives no answer, or none that one can work with."""
+    """The service does not answer, or not as a sharing service does."""

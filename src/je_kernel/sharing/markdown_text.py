@@ -1,8 +1,8 @@
-"""Markdown of others as harmless HTML: CommonMark with tables, formulas and attached pictures.
+"""Render Markdown as sanitised HTML: CommonMark with tables, formulas and attached pictures.
 
-Read by markdown-it-py, formulas by latex2mathml, and all of it passed through the
-sanitiser. The packages are imported when they are first used: a kernel that nothing
-is shown in does not pay for them, and without them Markdown is shown as plain text.
+markdown-it-py parses it, latex2mathml converts formulas, and `safe_html` sanitises the
+result. The packages are imported when they are first used; without them Markdown is
+shown as plain text.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CUT", "can_render", "first_heading", "formula", "plain", "to_html"]
 
-_LONGEST = 20_000  # characters; what is longer was not written by hand, and stays plain
-_MOST_ENVIRONMENTS = 200  # for the end of each, the plugin looks through all that follows
+_LONGEST = 20_000  # characters; longer text is not written by hand, and stays plain
+_MOST_ENVIRONMENTS = 200  # the plugin searches the rest of the text for the end of each
 _LONGEST_FORMULA = 2000
 _LONGEST_PLAIN = 100_000
 CUT = "… (cut here; the copy has all of it)"
@@ -39,17 +39,17 @@ _FORMULAS = {
 
 
 def can_render() -> bool:
-    """Tell whether this site has what reads Markdown."""
+    """Return whether the site has the packages that render Markdown."""
     return _parser() is not None
 
 
 def to_html(source: str, attachments: Mapping[str, Any] | None = None) -> str:
-    r"""Return Markdown as harmless HTML.
+    r"""Return Markdown as sanitised HTML.
 
     Parameters
     ----------
     source
-        The Markdown, which may have HTML in it.
+        The Markdown, which may contain HTML.
     attachments
         The pictures of the cell: by name, by media type, in base64.
 
@@ -73,7 +73,7 @@ def _is_too_much(source: str) -> bool:
 
 
 def plain(source: str) -> str:
-    """Return Markdown as it was typed.
+    """Return Markdown as preformatted text.
 
     Parameters
     ----------
@@ -123,19 +123,19 @@ def _words(tokens: Sequence[Token]) -> str:
 
 
 def formula(latex: str, display: str = "block") -> str:
-    r"""Return a formula in LaTeX as MathML, which browsers show without a script.
+    r"""Return a LaTeX formula as MathML, which browsers render without a script.
 
     Parameters
     ----------
     latex
-        The formula, with or without what delimits it in LaTeX.
+        The formula, with or without its delimiters.
     display
-        ``"inline"`` for within a line.
+        ``"block"`` or ``"inline"``.
 
     Returns
     -------
     str
-        A ``math`` element; the formula as it was written, where it cannot be converted.
+        A ``math`` element; the source of the formula if it cannot be converted.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def _mathml(latex: str, display: str) -> str:
         for part in element.iter():
             part.text = html.unescape(part.text or "")  # characters come as "&#x0003C;"
         return tostring(element, encoding="unicode")
-    # The converter has many errors of its own, and hostile formulas find the others.
+    # The converter raises many errors, and hostile formulas cause any others.
     except Exception:
         tag = "pre" if display == "block" else "code"
         return f"<{tag}>{escaped(latex)}</{tag}>"
@@ -198,7 +198,7 @@ def _render_formula(_renderer: Any, tokens: Sequence[Token], at: int, *_: Any) -
 def _render_image(
     renderer: Any, tokens: Sequence[Token], at: int, options: Any, env: Mapping[str, Any]
 ) -> str:
-    """Render an attached picture; one from elsewhere becomes a link: it would tell who reads."""
+    """Render an attached picture. One from another server becomes a link, for privacy."""
     token = tokens[at]
     source = str(token.attrGet("src") or "")
     alt = renderer.renderInlineAsText(token.children or [], options, env)

@@ -1,10 +1,10 @@
-"""Finding what should perhaps not leave this computer: in cells, and in what they printed.
+"""Find personal data and secrets in a notebook: in cells, outputs and metadata.
 
-A scan of text by patterns: it finds the usual, not everything, and now and then
-what is harmless. It only asks; `allow_personal_data=True` answers. A warning that comes too
-often is read by nobody, so what lessons are full of is left alone: data,
-coordinates, made-up passwords, addresses that say "your name". What was found is
-shown half hidden, so that the warning does not become a part of what is shared.
+A scan of text by patterns: it finds the usual, not everything, and has false
+positives. It only warns; `allow_personal_data=True` allows the findings. A warning
+that appears too often is ignored, so the scan skips what is common in lessons: data,
+coordinates, made-up passwords, addresses such as "your name". Findings are shown
+partly hidden, because the warning becomes an output of the notebook.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_SHOWN = 8
 _MOST_IN_A_LINE = 100
 
 Part = Literal["text", "output", "attachment", "metadata"]
-"""Where in a cell something is."""
+"""A part of a cell."""
 
 # E-mail addresses -----------------------------------------------------------
 
@@ -52,8 +52,8 @@ _NOBODYS_MAIL = re.compile(
 
 # Phone numbers --------------------------------------------------------------
 
-# +44 20 7946 0958, +44 (0)20 7946 0958, 0049 30 1234567. Where two signs are between digits,
-# another number begins.
+# +44 20 7946 0958, +44 (0)20 7946 0958, 0049 30 1234567. Two separators between digits end a
+# number.
 _INTERNATIONAL = re.compile(
     r"(?<![\w.+)\]/-])(?:\+|00(?=[1-9]\d{0,2}[ /-]))"
     r"(\d{1,15}(?:(?:[ /.-]| ?\(|\)[ -]?)\d{1,15}){0,7})"
@@ -63,7 +63,7 @@ _NORTH_AMERICAN = re.compile(
     r"(?<![\w./-])(?:1[ .-])?(?:\([2-9]\d\d\) ?\d{3}[-. ]|[2-9]\d\d[-.]\d{3}[-.])\d{4}"
     r"(?![\w-]|\.\d)"
 )
-# What somebody calls a phone number: Tel. 030 1234567, phone = "5551234567"
+# A number with a label: Tel. 030 1234567, phone = "5551234567"
 _CALLED_SO = re.compile(
     r"(?<![^\W_])(?:tel|t[eé]l[eé]phone|tel[eé]fono?|t[eé]l|(?:mobile|cell|tele)?[ _-]?phone"
     r"|mobile?|handy|whats ?app|fax|call(?: me)?|ring|text me|my(?= number))"
@@ -81,7 +81,7 @@ _COUNTRIES = re.compile(
     r"|2[1-689]\d|3[578]\d|42\d|50\d|59\d|6[789]\d|8[058]\d|9[679]\d"
 )
 _DATE = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}(?!\d)")
-# Where numbers are written in pairs. Elsewhere a row of pairs is a row of data.
+# Countries that write numbers in pairs. For others, a row of pairs is data.
 _IN_PAIRS = frozenset({"32", "33", "41", "45", "46", "47", "352"})
 
 # Keys and passwords ---------------------------------------------------------
@@ -110,7 +110,7 @@ _KEY_BARE = re.compile(
 _KEY_IN_HEADER = re.compile(
     r"\b(?:bearer|token|basic)\s(?P<secret>[\w.~+/=-]{16,200})", re.IGNORECASE
 )
-# {"X-Api-Key": "…"}, as requests and fetch are given headers
+# {"X-Api-Key": "…"}, as headers of requests and fetch
 _HEADER = re.compile(
     r"[\"'](?P<name>[\w-]{3,60})[\"']\s{0,3}:\s{0,3}[\"'](?P<secret>[^\"'\s]{8,200})[\"']"
 )
@@ -147,7 +147,7 @@ _HOME = re.compile(
 _BEFORE_A_WEB_ADDRESS = re.compile(r"[\s\"'<>]")
 _WEB_ADDRESS_BEGINS = re.compile(r"https?://|www\.", re.IGNORECASE)
 _LONGEST_ADDRESS = 300
-# The users of kernels and of instructions, who are nobody.
+# User names of kernels and of instructions, which are not personal.
 _NOBODY = re.compile(
     "pyodide|web_user|jovyan|runner|shared|public|root|codespace|vscode|gitpod|rstudio|ubuntu"
     "|debian|ec2-user|vagrant|docker|coder|app|pi|admin|administrator|default|guest|test"
@@ -156,29 +156,28 @@ _NOBODY = re.compile(
 )
 
 _TAG = re.compile(r"<[^<>]*>")
-# Pictures and arrays inside of HTML and JSON: megabytes in which nothing can be read.
+# Base64 of pictures and arrays in HTML and JSON.
 _PACKED = re.compile(r"[A-Za-z0-9+/=]{1000,}")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that should perhaps not leave.
+    """One place in a notebook that seems to contain personal data.
 
     Parameters
     ----------
     kind
-        What it looks like, such as ``"an e-mail address"``.
+        Its kind, such as ``"an e-mail address"``.
     cell
-        In which cell: its place in the notebook, from 1; or 0, if it is in none.
+        The number of the cell, from 1; or 0, if it is in none.
     line
-        In which line of that part of the cell, from 1.
+        The line of that part of the cell, from 1.
     part
-        Where: in the cell's text, in its output, in a picture that was put into it, or
-        in its metadata.
+        The part of the cell: its text, its output, an attachment, or its metadata.
     shown
-        What was found, half hidden.
+        The text, partly hidden.
     mark
-        A fingerprint of what was found, to know it again.
+        A fingerprint of the text, to recognise it.
     """
 
     kind: str
@@ -202,17 +201,17 @@ class Finding:
 
 
 def scan(notebook: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Look through a notebook: its cells, what they show, and its metadata.
+    """Scan a notebook: its cells, their outputs, and its metadata.
 
     Parameters
     ----------
     notebook
-        The notebook as it would be sent.
+        The notebook, as it would be sent.
 
     Returns
     -------
     tuple of Finding
-        What was found, in the notebook's order; each thing once for each part of each cell.
+        The findings in the notebook's order, each text once for each part of each cell.
     """
     found: dict[tuple[str, int, Part], Finding] = {}
     for number, part, text in _texts(notebook):
@@ -224,7 +223,7 @@ def scan(notebook: Mapping[str, Any]) -> tuple[Finding, ...]:
 
 
 def scan_text(text: str) -> Iterator[tuple[str, int, str]]:
-    r"""Yield what a text holds that should perhaps not leave: its kind, its line, itself.
+    r"""Yield the kind, the line and the text of each finding in a text.
 
     Parameters
     ----------
@@ -247,7 +246,7 @@ def _in_line(line: str) -> Iterator[tuple[str, str]]:
     secrets = list(islice(_secrets_in(line), _MOST_IN_A_LINE))
     if "@" in line:
         for email in _emails_in(line):
-            # What stands before the @ in postgres://mia:password@host is known already.
+            # The password before the @ in postgres://mia:password@host is a secret already.
             if not any(secret.endswith(email.split("@")[0]) for _, secret in secrets):
                 yield "an e-mail address", email
     yield from secrets
@@ -282,7 +281,7 @@ def _emails_in(line: str) -> Iterator[str]:
 
 
 def _secrets_in(line: str) -> Iterator[tuple[str, str]]:
-    """Yield each key and password of a line once, under the likeliest name for it."""
+    """Yield each key and password of a line once, with its likeliest kind."""
     seen: list[str] = []
     folded = line.lower()
     for words, pattern, kind, is_one in _SECRETS:
@@ -304,7 +303,7 @@ def _secrets_in(line: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_new(secret: str, seen: list[str]) -> bool:
-    """Tell whether a secret is real and not known yet, and note it."""
+    """Return whether a secret is new and not a placeholder, and record it."""
     if _PLACEHOLDER.search(secret) or any(s in secret or secret in s for s in seen):
         return False
     seen.append(secret)
@@ -324,7 +323,7 @@ def _in_addresses(line: str) -> Iterator[str]:
 
 
 def _is_password(text: str) -> bool:
-    """Tell a password from the words that exercises take for one, and from a sentence."""
+    """Return whether a text is a password, not a word of an exercise or a sentence."""
     if _OF_EXERCISES.match(text) or text.isdecimal():
         return False
     if text.isalpha():
@@ -333,7 +332,7 @@ def _is_password(text: str) -> bool:
     return not spaces or (spaces <= _MOST_SPACES and any(c.isdigit() for c in text))
 
 
-# Each with words without which it cannot be there: looking for these is quick.
+# Each with words of which one must occur: a search for these is quick.
 _SECRETS = (
     (_BEGINNINGS_OF_KEYS, KEYS, "a secret key", lambda _: True),
     (("key", "token", "secret"), _KEY_IN_QUOTES, "a password or key", is_key),
@@ -360,14 +359,14 @@ def _phones_in(line: str) -> Iterator[str]:
 
 
 def _international(match: re.Match[str]) -> str | None:
-    """Return the number after a + or 00, without data that follow it; None if it is none."""
+    """Return a number after + or 00 without the data that follow; None if it is not one."""
     groups = [(g.group(), g.end()) for g in re.finditer(r"\d+", match.group(1))]
     while groups:
         digits = "".join(group for group, _ in groups)
         if len(digits) < 10:
             return None
         number = match.group()[: match.start(1) - match.start() + groups[-1][1]]
-        # A number with a point in it is a fraction; with points between all groups, it is none.
+        # A single point is a decimal point; points between all groups are separators.
         has_fraction = "." in number and not re.fullmatch(r"\+?\d+(?:\.\d+){2,}", number)
         is_one = len(digits) <= 15 and _has_country([group for group, _ in groups], digits)
         if is_one and not has_fraction:
@@ -390,7 +389,7 @@ def _has_country(groups: list[str], digits: str) -> bool:
 
 
 def _is_called_right(match: re.Match[str]) -> bool:
-    """Tell a number to call from a number of phones."""
+    """Return whether a labelled number can be a phone number."""
     number, digits = match["number"], re.sub(r"\D", "", match["number"])
     groups = re.findall(r"\d+", number)
     if not 7 <= len(digits) <= 15:
@@ -409,7 +408,7 @@ def _is_called_right(match: re.Match[str]) -> bool:
 
 
 def _texts(notebook: Mapping[str, Any]) -> Iterator[tuple[int, Part, str]]:
-    """Yield the texts of a notebook: of which cell, in which part of it."""
+    """Yield the cell, the part and the content of each text of a notebook."""
     yield 0, "metadata", "\n".join(_strings(notebook.get("metadata")))
     for number, cell in enumerate(notebook["cells"], start=1):
         yield number, "text", _joined(cell.get("source"))
@@ -431,7 +430,7 @@ def _of_outputs(outputs: Any) -> Iterator[str]:
 
 
 def _of_bundle(bundle: Any) -> Iterator[str]:
-    """Yield the words of what is shown: not the pixels of a picture, not the numbers of a plot."""
+    """Yield the texts of an output, without the pixels of pictures and the numbers of plots."""
     for mime, value in bundle.items() if isinstance(bundle, dict) else ():
         if mime.endswith("svg+xml"):
             yield _TAG.sub("\n", _joined(value))
@@ -466,7 +465,7 @@ def _joined(value: Any, separator: str = "") -> str:
 
 
 def _half_hidden(text: str) -> str:
-    """Return enough of a text to know it again, and too little to use it.
+    """Return enough of a text to recognise it, and too little to use it.
 
     Examples
     --------
@@ -477,12 +476,12 @@ def _half_hidden(text: str) -> str:
 
 
 def describe(findings: tuple[Finding, ...]) -> str:
-    """Put what was found into a message for who is about to share it.
+    """Return the message of `PersonalDataError`.
 
     Parameters
     ----------
     findings
-        What was found: at least one.
+        At least one finding.
     """
     lines = [f"  - {finding}" for finding in findings[:_MOST_SHOWN]]
     if len(findings) > _MOST_SHOWN:

@@ -36,13 +36,13 @@ __all__ = ["Ids", "Protocol", "Retrieved", "token_in"]
 
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5  # seconds; twice as long after each attempt
-_LONGEST_WAIT = 20.0  # seconds that a cell may be kept waiting at a service's wish
+_LONGEST_WAIT = 20.0  # seconds; the longest Retry-After that a cell waits for
 _TIMEOUT = 60.0  # seconds of silence
 _YEAR_3000 = 32_503_680_000
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _UNAUTHORISED = frozenset({401, 403})
 
-# Asking again cannot help with these: nothing is going to change by itself.
+# Not retryable.
 _LASTING = (
     errors.OfflineError,
     errors.SiteForbidsError,
@@ -54,14 +54,14 @@ _LASTING = (
 
 @dataclass(frozen=True)
 class Ids:
-    """What a service calls a shared notebook.
+    """The ids of a shared notebook.
 
     Parameters
     ----------
     id
         Its UUID.
     readable_id
-        The id that can be said aloud.
+        The id in words.
     kept_until
         When the service deletes it, in seconds since 1970, or None if it does not say.
     """
@@ -73,7 +73,7 @@ class Ids:
 
 @dataclass(frozen=True)
 class Retrieved:
-    """A shared notebook as the service keeps it."""
+    """A shared notebook, as the service returns it."""
 
     ids: Ids
     content: dict[str, Any]
@@ -108,7 +108,6 @@ class Protocol:
     --------
     >>> from je_kernel.sharing.addresses import Reference, Service
     >>> def send(request):
-    ...     print(request.method, request.url)
     ...     return Response(403, "", request.url, (), b"{}")
     >>> protocol = Protocol(Service.at("https://share.example"), send=send)
     >>> protocol.retrieve(Reference(candidates=("brave-quiet-otter",)))
@@ -125,22 +124,22 @@ class Protocol:
     clock: Callable[[], float] = field(default=time.time, repr=False)
     chance: Callable[[], float] = field(default=random.random, repr=False)
 
-    # What can be asked ------------------------------------------------------
+    # Requests of the API ----------------------------------------------------
 
     def create(self, notebook: bytes, password: str) -> Ids:
-        """Share a notebook that was not shared before.
+        """Create a share.
 
         Parameters
         ----------
         notebook
             Its JSON, in UTF-8.
         password
-            With which the share can be changed after this session has ended.
+            The password with which a later session can change the share.
 
         Returns
         -------
         Ids
-            What the service calls it.
+            Its ids.
         """
         body = b'{"notebook":%b,"password":%b}' % (notebook, json.dumps(password).encode())
         url = self.service.call("notebooks")
@@ -148,7 +147,7 @@ class Protocol:
         return self._ids(response, len(notebook))
 
     def update(self, notebook_id: str, notebook: bytes, password: str) -> Ids:
-        """Share a newer state of a notebook under the link it has.
+        """Update a share, whose link stays the same.
 
         Parameters
         ----------
@@ -157,7 +156,7 @@ class Protocol:
         notebook
             The notebook's JSON, in UTF-8.
         password
-            The one it was shared with, or ``""``.
+            The share's password, or ``""``.
 
         Raises
         ------
@@ -170,21 +169,21 @@ class Protocol:
         return self._ids(response, len(notebook))
 
     def delete(self, notebook_id: str, password: str) -> None:
-        """Have the service delete a share, with its history.
+        """Delete a share, with its history.
 
         Parameters
         ----------
         notebook_id
             The UUID of the share.
         password
-            The one it was shared with, or ``""``.
+            The share's password, or ``""``.
 
         Raises
         ------
         NotYourShareError
             If neither the session nor the password may delete it.
         ServiceRefusedError
-            If the service deletes nothing, as Jupyter Everywhere's.
+            If the service does not support deletion, as Jupyter Everywhere's.
         """
         response = self._as_owner("DELETE", notebook_id, None, password)
         if not (200 <= response.status < 300 or _has_none(response)):
@@ -196,12 +195,12 @@ class Protocol:
         Parameters
         ----------
         reference
-            Which one.
+            The share.
 
         Raises
         ------
         NoSuchShareError
-            If the service has none of this id.
+            If the service has no share of this id.
         """
         query = f"?at={quote(reference.at, safe='')}" if reference.at else ""
         for url in self._addresses(reference):
@@ -213,9 +212,9 @@ class Protocol:
     def _as_owner(
         self, method: str, notebook_id: str, body: bytes | None, password: str
     ) -> Response:
-        """Do with a share what its session may do, or who has its password."""
+        """Change a share, as its session or with its password."""
         url = self.service.call("notebooks", notebook_id)
-        if password and self._must_begin_anew():
+        if password and self._has_no_session():
             self._unlock(notebook_id, password)
         response = self._authorised(method, url, body)
         if response.status in _UNAUTHORISED and password:
@@ -228,14 +227,14 @@ class Protocol:
 
     # Tokens -----------------------------------------------------------------
 
-    def _must_begin_anew(self) -> bool:
+    def _has_no_session(self) -> bool:
         return self.token is None or self.token.expired(self.clock())
 
     def _authorised(self, method: str, url: str, body: bytes | None) -> Response:
-        """Send a request with a token that is good, renewing it where it is not."""
+        """Send a request with a valid token."""
         token = self._good_token()
         response = self._send(_request(method, url, body, token))
-        if response.status == 403:  # as the contract answers a token it does not take
+        if response.status == 403:  # the contract's answer to an invalid token
             token = self._renewed(token)
             response = self._send(_request(method, url, body, token))
         return response
@@ -260,7 +259,7 @@ class Protocol:
         return self._newer_than(token) or self._issued()
 
     def _newer_than(self, token: Token) -> Token | None:
-        """Return the good token that another kernel has got meanwhile, if there is one."""
+        """Return the valid token that another kernel has received since, if there is one."""
         kept = self.kept_token()
         now = self.clock()
         if kept is None or kept.text == token.text or kept.expired(now) or kept.ending(now):
@@ -278,7 +277,7 @@ class Protocol:
         return self._keep(text)
 
     def _unlock(self, notebook_id: str, password: str) -> bool:
-        """Open a session that may change one share, by the password it was shared with."""
+        """Open a session that may change one share, by its password."""
         body = json.dumps({"notebook_id": notebook_id, "password": password}).encode()
         url = self.service.call("auth", "issue")
         response = self._send(_request("POST", url, body))
@@ -295,10 +294,10 @@ class Protocol:
         self.keep_token(token)
         return token
 
-    # Requests and answers ----------------------------------------------------
+    # HTTP --------------------------------------------------------------------
 
     def _send(self, request: Request) -> Response:
-        """Send a request, again and later where that may help."""
+        """Send a request, with retries."""
         for attempt in range(1, _ATTEMPTS + 1):
             pause = _FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + self.chance())
             try:
@@ -309,10 +308,10 @@ class Protocol:
             else:
                 if response.status not in _BUSY:
                     return response
-                asked = _retry_after(response, self.clock())
-                if attempt == _ATTEMPTS or (asked or 0) > _LONGEST_WAIT:
-                    raise self._busy(response, asked)
-                pause = max(pause, asked or 0)
+                delay = _retry_after(response, self.clock())
+                if attempt == _ATTEMPTS or (delay or 0) > _LONGEST_WAIT:
+                    raise self._busy(response, delay)
+                pause = max(pause, delay or 0)
             self.pause(pause)
         raise AssertionError("the last attempt returns or raises")
 
@@ -348,12 +347,12 @@ class Protocol:
             f"The sharing service {self.service.root} cannot be reached. {_why(error)}"
         )
 
-    def _busy(self, response: Response, asked: float | None) -> UnreachableServiceError:
-        when = f"in {_in_words(asked)}" if asked else "in a few minutes"
+    def _busy(self, response: Response, delay: float | None) -> UnreachableServiceError:
+        when = f"in {_in_words(delay)}" if delay else "in a few minutes"
         what = (
-            "was asked too often and wants a rest"
+            "received too many requests"
             if response.status == 429
-            else f"has a problem of its own at the moment (it answers {response.status})"
+            else f"has a problem at the moment (it answers {response.status})"
         )
         return UnreachableServiceError(
             f"The sharing service {self.service.root} {what}. Try again {when}."
@@ -367,10 +366,10 @@ class Protocol:
         )
 
     def _refusal(self, response: Response, size: int = 0) -> Exception:
-        """Return the error for an answer that is no success."""
+        """Return the error for a response that is not a success."""
         answer = _json_of(response)
-        said = answer.get("message")
-        reason = f" It says: {said}" if isinstance(said, str) and said else ""
+        message = answer.get("message")
+        reason = f" It says: {message}" if isinstance(message, str) and message else ""
         if response.status == 404 and answer:
             return NoSuchShareError(f"The sharing service no longer has this notebook.{reason}")
         if response.status == 413:
@@ -403,7 +402,7 @@ class Protocol:
 
 
 def _why(error: OSError) -> str:
-    """Return what a failure means here, where nothing was to be read and no address was typed."""
+    """Return the cause of a failure, in words that fit the service's address."""
     if isinstance(error, errors.OfflineError):
         return "There is no connection to the internet at the moment. Check the Wi-Fi."
     if isinstance(error, errors.SiteForbidsError):
@@ -428,7 +427,7 @@ def _request(method: str, url: str, body: bytes | None, token: Token | None = No
 
 
 def _json_of(response: Response) -> dict[str, Any]:
-    """Return the object that an answer holds; an empty one where it holds none."""
+    """Return the JSON object of a response; an empty one if it has none."""
     try:
         answer = json.loads(response.body)
     except (ValueError, RecursionError):
@@ -437,14 +436,14 @@ def _json_of(response: Response) -> dict[str, Any]:
 
 
 def _has_none(response: Response) -> bool:
-    """Tell whether it is the service, and not something on the way to it, that has no such id."""
+    """Return whether the service itself, and no proxy, says that there is no such id."""
     return response.status in (400, 404) and bool(_json_of(response))
 
 
 def token_in(response: Response) -> str | None:
-    """Return the token that a response holds, or None if it holds none that is usable."""
+    """Return the token of a response, or None if it has no valid one."""
     token = _json_of(response).get("token") if 200 <= response.status < 300 else None
-    # What is not printable ASCII can be no token, and could forge a header.
+    # A token is printable ASCII; other characters could forge a header.
     usable = isinstance(token, str) and token.isascii() and token.isprintable()
     return token.strip() or None if usable else None  # type: ignore[union-attr]
 
@@ -459,20 +458,20 @@ def _ids_in(answer: Any) -> Ids | None:
 
 
 def _retry_after(response: Response, now: float) -> float | None:
-    """Return the seconds that a service asks to wait: it says a number, or a date."""
+    """Return the seconds of a ``Retry-After`` header, which has a number or a date."""
     text = (response.header("retry-after") or "").strip()
     if text.isdecimal():
         return float(text)
     moment = _date_in(response, "retry-after")
     if moment is None:
         return None
-    # By the service's own clock, which need not be this computer's.
-    said = _date_in(response, "date")
-    return max(0.0, moment - (now if said is None else said))
+    # Relative to the service's clock, which may differ from this computer's.
+    service_time = _date_in(response, "date")
+    return max(0.0, moment - (now if service_time is None else service_time))
 
 
 def _date_in(response: Response, name: str) -> float | None:
-    """Return a date that a header says, in seconds since 1970."""
+    """Return the date in a header, in seconds since 1970."""
     try:
         moment = email.utils.parsedate_to_datetime(response.header(name) or "").timestamp()
     except (ValueError, TypeError, OverflowError):

@@ -1,13 +1,12 @@
-"""The one sanitiser of what others wrote: HTML and MathML built anew from an allow-list.
+"""The HTML sanitiser: rebuild HTML and MathML from an allow-list.
 
-Nothing of the original markup is passed on. Elements and attributes are written
-from lists, and every value and every text is escaped where it is written, so no
-script, style, frame, form, event handler or address other than a web link is left.
+The original markup is never copied. Elements and attributes are written from lists,
+and every value and text is escaped as it is written, so that no script, style,
+frame, form, event handler or address other than a web link remains.
 
-The tokens come from a scanner of our own that reads each character once: Python's
-`html.parser` takes quadratic time for unclosed markup in the releases of Python
-that Pyodide 0.28 and 0.29 have. Where it takes markup for something else than a
-browser would, the result differs in what it shows, never in what it may contain.
+The tokenizer reads each character once: Python's `html.parser` takes quadratic time
+for unclosed markup in the Python releases of Pyodide 0.28 and 0.29. Where it reads
+markup differently from a browser, the output looks different, but is still safe.
 """
 
 from __future__ import annotations
@@ -38,19 +37,19 @@ _TAGS = frozenset(
     """.split()  # noqa: SIM905
 )
 _VOID = frozenset({"br", "col", "hr", "img", "wbr"})
-# Their content is no text for people.
+# Dropped with their content.
 _DROPPED = frozenset(
     """
     applet audio canvas embed frame frameset head iframe noembed noframes noscript object
     script select style svg template textarea title video xmp
     """.split()  # noqa: SIM905
 )
-# What is between their tags is text up to the end tag, for a browser too.
+# Raw text elements: their content is text up to the end tag.
 _RAW = frozenset({"iframe", "noembed", "noframes", "noscript", "script", "style"}) | frozenset(
     {"textarea", "title", "xmp"}
 )
-# Of MathML, what latex2mathml writes. Those of the second list hold text and no elements:
-# there a browser would read HTML.
+# The MathML of latex2mathml. Elements of the second list contain text only: a browser would
+# parse elements in them as HTML.
 _MATH = frozenset(
     """
     menclose merror mfrac mmultiscripts mover mpadded mphantom mprescripts mroot mrow mspace
@@ -70,11 +69,11 @@ _IMAGES = {
     "image/jpeg": b"\xff\xd8",
     "image/gif": b"GIF8",
     "image/webp": b"RIFF",
-    "image/svg+xml": b"",  # as a picture no script of it runs, and nothing is fetched
+    "image/svg+xml": b"",  # as an <img>, it runs no script and fetches nothing
 }
 _SPACE = re.compile(r"\s+")
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9:-]{0,40}")
-# One attribute; each branch begins differently, so there is nothing to try twice.
+# One attribute. The branches begin differently, so that it does not backtrack.
 _ATTRIBUTE = re.compile(
     r"[\s/]*+([^\s/>=][^\s/>=]*+)"
     r"(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"'][^\s>]*+)))?+"
@@ -82,7 +81,7 @@ _ATTRIBUTE = re.compile(
 _TAG_END = re.compile(r"[^>]*+>")
 _WORDS = re.compile(r"[\w .#%,+()|/-]{0,60}")
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-# Characters that no text has, and that some readers of HTML take for something else.
+# Control characters, which some HTML parsers interpret.
 _CONTROLS = dict.fromkeys((*range(9), 11, *range(14, 32), *range(127, 160)))
 _CONTROLS |= dict.fromkeys(range(55296, 57344), "�")
 
@@ -93,7 +92,7 @@ def escaped(text: str) -> str:
     Parameters
     ----------
     text
-        Any text; control characters are left out, lone surrogates replaced.
+        Any text. Control characters are removed, lone surrogates replaced.
 
     Examples
     --------
@@ -104,19 +103,18 @@ def escaped(text: str) -> str:
 
 
 def safe_html(source: str) -> str:
-    """Return harmless HTML that shows what some HTML shows: its text, tables, lists, formulas.
+    """Sanitise HTML: keep its text, tables, lists, links, pictures and formulas.
 
     Parameters
     ----------
     source
-        Any HTML, MathML in it included. What is beyond `LONGEST_HTML` characters, or
-        nested deeper than a hundred elements, or comes after twenty thousand of them, loses
-        its markup or is left out.
+        Any HTML, which may contain MathML. Beyond `LONGEST_HTML` characters, a hundred
+        nested elements or twenty thousand elements, markup or text is removed.
 
     Returns
     -------
     str
-        HTML in which every element is closed; empty where there is nothing to see.
+        HTML in which every element is closed; empty if nothing of it is visible.
 
     Examples
     --------
@@ -132,7 +130,7 @@ def safe_html(source: str) -> str:
 
 
 class _Token(NamedTuple):
-    """A piece of HTML: text (with an empty name), a start tag, or an end tag."""
+    """A token of HTML: text (with an empty name), a start tag, or an end tag."""
 
     kind: str
     name: str
@@ -142,7 +140,7 @@ class _Token(NamedTuple):
 
 
 def _tokens(source: str) -> Iterator[_Token]:
-    """Read HTML into tokens, each character once."""
+    """Tokenize HTML, reading each character once."""
     lowered = source.translate(_ASCII_LOWER)
     at = 0
     while at < len(source):
@@ -158,27 +156,27 @@ def _tokens(source: str) -> Iterator[_Token]:
         if name:
             tag, at = _tag(source, name, closing=closing)
             if tag is None:
-                return  # never closed: to a browser it is no tag, and what follows no text
+                return  # never closed: a browser drops it and the rest
             yield tag
             if tag.name in _RAW and not closing:
-                at = _found(lowered, f"</{tag.name}", at)
+                at = _find_or_end(lowered, f"</{tag.name}", at)
         elif source.startswith("<!--", begin):
             # "<!-->" and "<!--->" are whole comments.
-            at = _found(source, "-->", begin + 2) + 3
+            at = _find_or_end(source, "-->", begin + 2) + 3
         elif source.startswith(("<!", "<?", "</"), begin):
-            at = _found(source, ">", begin) + 1
+            at = _find_or_end(source, ">", begin) + 1
         else:
             yield _Token("text", "", "<")
             at = begin + 1
 
 
-def _found(text: str, what: str, start: int) -> int:
-    found = text.find(what, start)
-    return len(text) if found < 0 else found
+def _find_or_end(text: str, what: str, start: int) -> int:
+    at = text.find(what, start)
+    return len(text) if at < 0 else at
 
 
 def _tag(source: str, name: re.Match[str], *, closing: bool) -> tuple[_Token | None, int]:
-    """Read a tag from the end of its name; return it, and where it ends."""
+    """Read a tag from the end of its name; return it and its end."""
     attributes: dict[str, str] = {}
     at = name.end()
     while found := _ATTRIBUTE.match(source, at):
@@ -203,7 +201,7 @@ def _unescaped(text: str) -> str:
 
 
 class _Builder:
-    """Writes harmless HTML for tokens."""
+    """Builds sanitised HTML of tokens."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -214,7 +212,7 @@ class _Builder:
         self._visible = False
 
     def take(self, token: _Token) -> None:
-        """Write what is harmless of a token."""
+        """Write the allowed parts of a token."""
         if token.kind == "text":
             self._text(token.text)
         elif token.kind == "end":
@@ -238,7 +236,7 @@ class _Builder:
     def _start(self, token: _Token) -> None:
         name = token.name
         if name in _DROPPED:
-            # Kept short: what is dropped needs no record of how deep it goes.
+            # Bounded: the exact depth of dropped elements does not matter.
             if (not token.closed or name in _RAW) and len(self._dropping) < _DEEPEST:
                 self._dropping.append(name)
             return
@@ -269,7 +267,7 @@ class _Builder:
         alt = _unescaped(token.attributes.get("alt", ""))
         shown = image(head.removeprefix("data:"), data, alt) if found else None
         if shown is None:
-            self._text(alt)  # a picture from elsewhere would tell who reads this
+            self._text(alt)  # a request for it would identify the reader
             return
         self._elements += 1
         self._visible = True
@@ -286,7 +284,7 @@ class _Builder:
             self._parts.append(f"</{self._open.pop()}>")
 
     def finished(self) -> str:
-        """Return what was written, with everything closed."""
+        """Return the HTML, with all elements closed."""
         closing = (f"</{tag}>" for tag in reversed(self._open))
         return "".join((*self._parts, *closing)) if self._visible else ""
 
@@ -321,7 +319,7 @@ _ATTRIBUTES: dict[str, dict[str, Callable[[str], str | None]]] = {
 
 
 def _attributes(token: _Token, *, math: bool) -> str:
-    """Return the attributes of an element, as they are written into its tag."""
+    """Return the allowed attributes of an element, as text of its tag."""
     if token.name == "a":
         return _link_attributes(_unescaped(token.attributes.get("href", "")))
     rules = _ATTRIBUTES.get(token.name, {})
@@ -332,7 +330,7 @@ def _attributes(token: _Token, *, math: bool) -> str:
         if math and name in _MATH_ATTRIBUTES:
             value = value if _WORDS.fullmatch(value) else None
         elif name == "style" and token.name in {"td", "th"}:
-            # How markdown-it and pandas align a column.
+            # markdown-it and pandas align columns so.
             name, (key, _, side) = "align", value.rstrip(";").partition(":")
             value = _ALIGNED(side.strip()) if key.strip() == "text-align" else None
         else:
@@ -351,12 +349,12 @@ def _link_attributes(address: str) -> str:
 
 
 def link(address: str) -> str | None:
-    r"""Return an address that may be followed, or None.
+    r"""Return an address that is a web or mail link, or None.
 
     Parameters
     ----------
     address
-        What somebody wrote.
+        Any text.
 
     Examples
     --------
@@ -365,7 +363,7 @@ def link(address: str) -> str | None:
     """
     if len(address) > _LONGEST_ADDRESS:
         return None
-    # Browsers ignore these inside of an address.
+    # Browsers ignore white space and control characters in an address.
     address = _SPACE.sub("", "".join(c for c in address if c.isprintable()))
     try:
         parts = urlsplit(address)
@@ -377,16 +375,16 @@ def link(address: str) -> str | None:
 
 
 def image(mime: Any, data: Any, alt: str = "") -> str | None:
-    """Return an ``<img>`` of a picture in base64, or None if it is no picture.
+    """Return an ``<img>`` of a picture in base64, or None if it is not a picture.
 
     Parameters
     ----------
     mime
-        What kind it says it is; only PNG, JPEG, GIF, WebP and SVG are shown.
+        Its media type; only PNG, JPEG, GIF, WebP and SVG are allowed.
     data
         Its bytes in base64.
     alt
-        What it shows, for who cannot see it.
+        Its alternative text.
 
     Examples
     --------

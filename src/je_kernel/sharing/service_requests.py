@@ -40,12 +40,12 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _send_by_urllib(request: Request) -> Response:
-    asked = urllib.request.Request(  # noqa: S310 (the address is the operator's)
+    outgoing = urllib.request.Request(  # noqa: S310 (the address is the operator's)
         request.url, request.body, dict(request.headers), method=request.method
     )
     opener = urllib.request.build_opener(_NoRedirects)
     try:
-        with opener.open(asked, timeout=request.timeout) as answer:
+        with opener.open(outgoing, timeout=request.timeout) as answer:
             return _response(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -1,9 +1,9 @@
-"""What `je_kernel.share` answers, as a card in the notebook and as text elsewhere.
+"""The results of `je_kernel.share`: a card in the notebook, text elsewhere.
 
-The card is plain HTML with the link in a field that a click selects, so that it
-works wherever the notebook is opened, with scripts or without. Where the front
-end trusts the output of a cell that was just run, as JupyterLab does, a script
-of a few lines adds the button that copies the link.
+The card is plain HTML with the link in a field that a click selects: it works with
+and without scripts, wherever the notebook is opened. If the front end trusts the
+output of a cell that has just run, as JupyterLab does, a short script adds a button
+that copies the link.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _HEADINGS = {
     "replaced": "Shared again, under a new link",
 }
 _SNAPSHOT = (
-    "The link shows the notebook as it was saved then. What you change later is not seen by "
-    "others until you share again."
+    "The link shows the notebook as it was saved then. Others see later changes only when you "
+    "share again."
 )
-_REPLACED = "The earlier link can no longer be changed from here: hand out this one."
+_REPLACED = "The earlier link can no longer be updated from here: hand out this one."
 _NOTHING_WAITED = "Nothing waits to be shared."
 UNREMEMBERED = (
     "The link works, but this browser had no room to remember it: once this notebook is closed, it "
-    "can no longer be changed or taken back from here. Delete what you do not need from the list "
+    "can no longer be updated or revoked from here. Delete what you do not need from the list "
     "of files, then run je_kernel.share() again."
 )
 SET_ASIDE = (
-    "What was remembered here of earlier shares is damaged. Earlier links still work, but may no "
-    "longer be changed from here. The damaged file is kept as {file}."
+    "The record of earlier shares is damaged. Earlier links still work, but may no "
+    "longer be updated from here. The damaged file is kept as {file}."
 )
 _UNSAVED = (
     "This notebook has changes that were not saved, and they are not in the link. Save it (Ctrl+S, "
@@ -61,20 +61,20 @@ class Share:
     taken
         When the state that the link shows was shared, in seconds since 1970.
     notebook
-        Where the notebook is.
+        The notebook's path.
     title
         Its title, if it has one.
     how
         ``"new"``, ``"updated"``, ``"unchanged"``, or ``"replaced"`` when the
-        earlier share could not be updated and this one stands in for it.
+        earlier share could not be updated and this one replaces it.
     unsaved
         Whether the notebook is known to have changes that are not in the link.
     kept_until
-        When the service deletes it, in seconds since 1970, if it said so just now.
+        When the service deletes it, in seconds since 1970, if the service says so.
     problems
-        What could not be remembered of it, in sentences.
+        Sentences about state that could not be saved.
     others
-        What became of notebooks that waited to be sent.
+        The results of the notebooks in the queue.
     """
 
     link: str
@@ -91,7 +91,7 @@ class Share:
 
     @property
     def words(self) -> str:
-        """The readable id as one says it."""
+        """The readable id, as it is spoken."""
         return spoken(self.readable_id)
 
     def __str__(self) -> str:
@@ -124,7 +124,7 @@ class Share:
             f'<p class="je-note" role="alert">{html.escape(n)}</p>' for n in self._notes()
         )
         others = "".join(f"<p>{html.escape(_briefly(other))}</p>" for other in self.others)
-        # A link is followed only where it leads to the web.
+        # Only a web address becomes a link.
         words_link = (
             f'<a href="{link}" target="_blank" rel="noopener">{words}</a>'
             if self.link.startswith(("https://", "http://"))
@@ -152,9 +152,9 @@ class NotShared:
     name
         The notebook's file name.
     data
-        What was to be shared: the notebook's file.
+        The file of the notebook to share.
     kept
-        Whether it is kept, to be sent by ``share.retry()``.
+        Whether it is queued, to be sent by ``share.retry()``.
     """
 
     reason: str
@@ -190,7 +190,7 @@ class NotShared:
 
 
 class Retried(tuple["Share | NotShared", ...]):
-    """What became of the notebooks that waited, in the order in which they were tried."""
+    """The results of the notebooks in the queue, in the order in which they were sent."""
 
     __slots__ = ()
 
@@ -203,14 +203,14 @@ class Retried(tuple["Share | NotShared", ...]):
 
 @dataclass(frozen=True)
 class Revoked:
-    """A share that is no more.
+    """A share that was deleted.
 
     Parameters
     ----------
     name
         The notebook's file name.
     link
-        The link that shows nothing any more.
+        Its link, which is dead now.
     """
 
     name: str
@@ -218,8 +218,8 @@ class Revoked:
 
     def __repr__(self) -> str:
         return (
-            f"{self.name} is shared no longer: {self.link} shows nothing any more.\n"
-            "Who has read it may have kept a copy."
+            f"{self.name} is no longer shared. The link {self.link} is dead.\n"
+            "People who have read it may have kept a copy."
         )
 
 

@@ -1,11 +1,10 @@
-"""What sharing remembers between kernels: the token, the shares, what waits to be sent.
+"""The state of sharing: the token, the shares, and the queue of notebooks to send.
 
-It is kept in a hidden folder of the site's own files, as the notebooks are, and
-so is there after a restart, a reload, and in another notebook of the same
-student. Several kernels may change it at once: each change is applied to what
-is there at that moment, whole or not at all. What cannot be written, on a full
-disk say, this kernel knows by itself, and writes with the next change. A damaged
-file is set aside, never written over.
+It is a JSON file in a hidden folder of the site's own files, so that it outlives a
+restart or a reload, and serves all notebooks of a student. Several kernels may
+change it at once: each change is applied atomically to the current state. A change
+that cannot be written, for example on a full disk, is kept in this kernel and
+written with the next one. A damaged file is moved aside, never overwritten.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ FOLDER = f"{names.OWN_PREFIX}sharing"
 """The hidden folder, at the top of the site's files."""
 
 _STATE = f"{FOLDER}/shares.json"
-# The token and the passwords are nobody's business: git leaves out a folder that says so.
+# The folder contains a token and passwords: keep it out of a git repository.
 _IGNORE = f"{FOLDER}/.gitignore"
-# Whenever one fails, another kernel's has succeeded.
+# An attempt fails only if another kernel's succeeds.
 _TRIES = 200
 
 
@@ -46,17 +45,17 @@ class Record:
     Parameters
     ----------
     path
-        Where it was when it was shared.
+        Its path when it was shared.
     id, readable_id
-        What the service calls it.
+        Its ids at the service.
     password
-        With which a later session may update the share.
+        The password with which a later session may update the share.
     fingerprint
-        The hash of what was sent last.
+        The hash of the content that was sent last.
     taken
-        When that was, in seconds since 1970.
+        The time of that, in seconds since 1970.
     cells
-        The ids of its cells, to know it again under another name.
+        The ids of its cells, to recognise it under another name.
     """
 
     path: str
@@ -68,25 +67,25 @@ class Record:
     cells: tuple[str, ...] = ()
 
     def is_of(self, cells: tuple[str, ...]) -> bool:
-        """Tell whether these cells can be those of the notebook that was shared.
+        """Return whether these cells can be those of the notebook that was shared.
 
-        A new notebook often gets the name of an old one: its cells are others.
+        A new notebook often has the name of an old one, but other cells.
         """
         return not cells or not self.cells or not set(cells).isdisjoint(self.cells)
 
 
 @dataclass(frozen=True)
 class Queued:
-    """One notebook that waits to be sent.
+    """One notebook in the queue.
 
     Parameters
     ----------
     path
-        Where the notebook is.
+        The notebook's path.
     file
-        The file that holds what is to be sent.
+        The file with the content to send.
     taken
-        When it was to be shared, in seconds since 1970.
+        The time of ``share()``, in seconds since 1970.
     """
 
     path: str
@@ -96,7 +95,7 @@ class Queued:
 
 @dataclass(frozen=True)
 class State:
-    """All that is remembered of one service.
+    """The state of sharing with one service.
 
     Parameters
     ----------
@@ -105,10 +104,9 @@ class State:
     records
         The notebooks that were shared.
     queued
-        The notebooks that wait.
+        The queue.
     approved
-        The marks of the findings that somebody said may leave, each with its
-        notebook's path before it.
+        The allowed findings of personal data: the notebook's path and the finding's mark.
     """
 
     token: Token | None = None
@@ -117,40 +115,40 @@ class State:
     approved: frozenset[str] = frozenset()
 
     def with_record(self, record: Record) -> State:
-        """Return the state after a share; an earlier record of it is replaced."""
+        """Return the state with a record in place of an earlier one of the notebook."""
         others = (r for r in self.records if r.path != record.path and r.id != record.id)
         return dataclasses.replace(self, records=(*others, record))
 
     def without_record(self, record: Record) -> State:
-        """Return the state without a share that is no more."""
+        """Return the state without a record."""
         kept = tuple(r for r in self.records if r.id != record.id)
         return dataclasses.replace(self, records=kept)
 
     def with_queued(self, queued: Queued) -> State:
-        """Return the state with a notebook that waits; an earlier state of it waits no more."""
+        """Return the state with a queued notebook in place of an earlier version."""
         others = (q for q in self.queued if q.path != queued.path)
         return dataclasses.replace(self, queued=(*others, queued))
 
     def without_queued(self, path: str) -> State:
-        """Return the state when nothing of a notebook waits any more."""
+        """Return the state without a notebook in the queue."""
         return dataclasses.replace(self, queued=tuple(q for q in self.queued if q.path != path))
 
     def with_approved(self, marks: set[str]) -> State:
-        """Return the state after somebody said that what was found may leave."""
+        """Return the state with more allowed findings."""
         return dataclasses.replace(self, approved=self.approved | marks)
 
 
-# Changes that could not be written yet, by service.
+# Changes that are not written yet, by service.
 _unwritten: dict[str, list[Callable[[State], State]]] = {}
 
 
 def forget_unwritten() -> None:
-    """Forget what could not be written, as the kernel's end does."""
+    """Discard the changes that are not written, as the end of the kernel does."""
     _unwritten.clear()
 
 
 class StateFile:
-    """What is remembered of one service.
+    """The file of the state, for one service.
 
     Parameters
     ----------
@@ -161,11 +159,11 @@ class StateFile:
     def __init__(self, service: str) -> None:
         self.service = service
         self.set_aside: str | None = None
-        """The file into which a damaged one was put last, if there was one."""
+        """The file to which a damaged state file was moved, if there was one."""
         self._put_aside: bytes | None = None
 
     def state(self) -> State:
-        """Return what is remembered now.
+        """Read the state.
 
         Raises
         ------
@@ -176,19 +174,19 @@ class StateFile:
         return self._with_unwritten(operations.run(self._read(operations.store)).state)
 
     def known(self) -> State:
-        """Return what is remembered now; where it cannot be read, what this kernel knows."""
+        """Read the state; if that fails, return the changes of this kernel alone."""
         try:
             return self.state()
         except FilesError:
             return self._with_unwritten(State())
 
     def note(self, change: Callable[[State], State]) -> State | None:
-        """Change what is remembered, in this kernel alone where nothing can be written.
+        """Change the state; if it cannot be written, for this kernel alone.
 
         Parameters
         ----------
         change
-            Returns the new state for the one that is there.
+            Returns the new state for the current one.
 
         Returns
         -------
@@ -207,41 +205,41 @@ class StateFile:
         return state
 
     def change(self, change: Callable[[State], State]) -> State:
-        """Change what is remembered, whatever else changes it meanwhile.
+        """Change the state atomically, even if other kernels change it at the same time.
 
         Parameters
         ----------
         change
-            Returns the new state for the one that is there.
+            Returns the new state for the current one.
 
         Raises
         ------
         FilesError
-            If it cannot be kept.
+            If it cannot be written.
         """
         operations = store_selection.current()
         return operations.run(self._change(operations.store, change))
 
     def remember_token(self, token: Token | None) -> None:
-        """Keep the token for the next kernel. Where nothing can be kept, share without."""
+        """Save the token for the next kernel, if it can be written."""
         self.note(lambda state: dataclasses.replace(state, token=token))
 
     def enqueue(self, path: str, body: bytes, taken: float) -> Queued:
-        """Keep what could not be sent.
+        """Add a notebook to the queue.
 
         Parameters
         ----------
         path
-            Where the notebook is.
+            The notebook's path.
         body
-            What was to be sent.
+            The content to send.
         taken
-            When, in seconds since 1970.
+            The time of ``share()``, in seconds since 1970.
 
         Raises
         ------
         FilesError
-            If it cannot be kept.
+            If it cannot be written.
         """
         queued = Queued(path, f"{FOLDER}/queued-{uuid.uuid4().hex}.json", taken)
         operations = store_selection.current()
@@ -249,7 +247,7 @@ class StateFile:
         before = self.state()
         try:
             self.change(lambda state: state.with_queued(queued))
-        except FilesError:  # a file that nothing leads to would only take room
+        except FilesError:  # nothing would refer to the file
             operations.run(_remove(operations.store, queued.file))
             raise
         for old in before.queued:
@@ -258,13 +256,13 @@ class StateFile:
         return queued
 
     def body_of(self, queued: Queued) -> bytes | None:
-        """Return what was to be sent, or None if it is gone."""
+        """Return the content to send, or None if its file is gone."""
         operations = store_selection.current()
         file = operations.run(operations.store.read(queued.file))
         return None if file is None else file[1]
 
     def leave_out(self, queued: Queued) -> None:
-        """Let what is damaged wait no more; its file stays."""
+        """Remove a damaged entry from the queue; its file stays."""
         self.note(
             lambda state: dataclasses.replace(
                 state, queued=tuple(q for q in state.queued if q != queued)
@@ -272,7 +270,7 @@ class StateFile:
         )
 
     def dequeue(self, path: str) -> None:
-        """Forget what waited of a notebook: it was sent."""
+        """Remove a notebook from the queue, with its files."""
         waited = [queued for queued in self.state().queued if queued.path == path]
         if not waited:
             return
@@ -322,7 +320,11 @@ class StateFile:
 
 @dataclass(frozen=True)
 class _File:
-    """What was read: the state of one service, all services', the version, damaged bytes."""
+    """The content of the state file.
+
+    ``state`` is that of one service, ``everything`` that of all as JSON, ``version`` the file's
+    version in the store, ``damaged`` its bytes if part of it is not valid.
+    """
 
     state: State
     everything: dict[str, Any]
@@ -336,7 +338,7 @@ async def _remove(store: Store, path: str) -> None:
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
-    """Return the JSON object in a file; None for what was damaged."""
+    """Return the JSON object in a file; None if it is damaged."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -354,7 +356,7 @@ def _json_of(state: State) -> dict[str, Any]:
 
 
 def _state_of(value: dict[str, Any]) -> tuple[State, bool]:
-    """Read a state without what cannot be read, and tell whether that was all of it."""
+    """Return the valid parts of a state, and whether all of it is valid."""
     token = _made(Token, value.get("token"))
     records = [_made(Record, one) for one in _list(value.get("shares"))]
     queued = [_made(Queued, one) for one in _list(value.get("queued"))]
@@ -381,7 +383,7 @@ def _made(kind: Any, value: Any) -> Any:
         return None
     try:
         return kind(**parts)
-    except TypeError:  # something is missing
+    except TypeError:  # a field is missing
         return None
 
 

@@ -1,4 +1,4 @@
-"""What of a notebook is sent: cleaned of what is nobody's business, checked, measured."""
+"""The content of a share: a notebook without private metadata, validated, within the size limit."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT_BYTES", "Snapshot", "check", "cleaned", "encoded", "take", "too_large"]
 
 LIMIT_BYTES = 10 * 1024 * 1024
-"""How many bytes of UTF-8 JSON a service takes."""
+"""The size limit of a service, in bytes of UTF-8 JSON."""
 
-# All that the format has; a notebook with more in it is not valid.
+# The fields of the format; a notebook with others is not valid.
 _NOTEBOOK_PARTS = frozenset({"cells", "metadata", "nbformat", "nbformat_minor"})
 _CELL_PARTS = frozenset({"cell_type", "id", "metadata", "source"})
 _CODE_PARTS = _CELL_PARTS | {"execution_count", "outputs"}
@@ -41,9 +41,9 @@ _WIDGET_WORDS = "(A widget. Run the notebook to use it.)"
 _CELL_TYPES = frozenset({"code", "markdown", "raw"})
 _OUTPUT_TYPES = frozenset({"display_data", "error", "execute_result", "stream"})
 _NEWEST_MINOR = 5
-_WORTH_NAMING = 0.1  # of the limit: what to clear first
+_WORTH_NAMING = 0.1  # a share of the limit; larger cells are named
 _MOST_NAMED = 5
-_MEGABYTE_ABOUT = 100_000  # bytes; what is less is said in KB
+_MEGABYTE_ABOUT = 100_000  # bytes; smaller sizes are in KB
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Snapshot:
     Parameters
     ----------
     path
-        Where the notebook is, from the top folder of the site's files.
+        The notebook's path, from the top folder of the site's files.
     content
-        What is sent, as JSON objects.
+        The content, as JSON objects.
     data
-        What is sent, as bytes.
+        The content, as bytes.
     title
-        What to call it.
+        The title.
     """
 
     path: str
@@ -69,7 +69,7 @@ class Snapshot:
 
     @property
     def fingerprint(self) -> str:
-        """The hash of what is sent: the same for the same content."""
+        """The hash of the content."""
         return hashlib.sha256(self.data).hexdigest()
 
     @property
@@ -87,23 +87,23 @@ def take(
     clear_outputs: bool = False,
     keep_metadata: bool = False,
 ) -> Snapshot:
-    """Make what is sent of a notebook. The notebook itself stays as it is.
+    """Make a snapshot of a notebook, which stays unchanged.
 
     Parameters
     ----------
     path
-        Where the notebook is.
+        The notebook's path.
     notebook
         The notebook.
     running
-        The id of the cell that is running now. What it showed is left out: it is
-        the card of an earlier share, or half done.
+        The id of the running cell. Its output is left out: it is the card of an
+        earlier share, or incomplete.
     title
-        The notebook's title; by default its own, if it has one.
+        The title; by default the notebook's own, if it has one.
     clear_outputs
-        Whether to leave out what the cells show.
+        Whether to leave out the outputs.
     keep_metadata
-        Whether to send all metadata as they are.
+        Whether to keep all metadata.
     """
     content = copy.deepcopy(dict(notebook)) if keep_metadata else cleaned(notebook)
     metadata = content.setdefault("metadata", {})
@@ -117,7 +117,7 @@ def take(
 
 
 def _is_running(cell: Mapping[str, Any], running: str | None) -> bool:
-    """Tell the running cell by its id; where cells have none, by what asked there for the save."""
+    """Return whether a cell is running: by its id or, without ids, by the script of autosave."""
     if running and cell.get("id") == running:
         return True
     outputs = cell.get("outputs")
@@ -130,12 +130,12 @@ def _is_running(cell: Mapping[str, Any], running: str | None) -> bool:
 
 
 def encoded(content: Any) -> bytes:
-    """Return JSON as the bytes that are sent: compact, in UTF-8.
+    """Return compact JSON in UTF-8.
 
     Raises
     ------
     InvalidNotebookError
-        If it holds what JSON does not have, as NaN.
+        If the content has a value that JSON does not have, such as NaN.
     """
     try:
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -144,7 +144,7 @@ def encoded(content: Any) -> bytes:
             f"This notebook cannot be shared: it holds what no notebook may hold ({error}). "
             "Save it in JupyterLab once more."
         ) from None
-    # Half of a character, as a cut emoji, has no place in UTF-8.
+    # UTF-8 has no lone surrogates, such as half an emoji.
     return text.encode("utf-8", "replace")
 
 
@@ -157,11 +157,11 @@ def _own_title(metadata: Any) -> str:
 
 
 def cleaned(notebook: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a notebook without metadata that tells about its author.
+    """Return a copy of a notebook without metadata that identifies its author.
 
-    What is kept is a short list: what a reader needs to see and run it. Widget
-    state, authors, times of execution, paths of kernels and whatever programs
-    add of their own are left out, and so is what the format does not know.
+    An allow-list keeps what a reader needs to see and run it. Widget state,
+    authors, times of execution, paths of kernels, metadata of programs and fields
+    that are not part of the format are left out.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def _clean_kernelspec(metadata: dict[str, Any]) -> None:
     if not isinstance(spec, dict):
         return
     spec = metadata["kernelspec"] = _only(spec, _KERNELSPEC_KEYS)
-    # Environments are named by where they are, which is in somebody's folder.
+    # The name of an environment may be a path in the author's home folder.
     for key in ("name", "display_name"):
         value = spec.get(key)
         if isinstance(value, str) and ("/" in value or "\\" in value):
@@ -228,7 +228,7 @@ def _clean_output(output: Any) -> Any:
 
 
 def _is_own(data: Mapping[str, Any]) -> bool:
-    """Tell whether an output is the card of an earlier share, or what was where it saved."""
+    """Return whether an output is the card of an earlier share, or was the script of autosave."""
     return not any(data.values()) or _OWN_OUTPUT.match(_markup_of(data)) is not None
 
 
@@ -243,21 +243,21 @@ def _markup_of(data: Mapping[str, Any]) -> str:
 
 
 def check(snapshot: Snapshot, limit: int = LIMIT_BYTES) -> None:
-    """Refuse what the service would refuse, and say what to do about it.
+    """Raise an error for a snapshot that the service would refuse.
 
     Parameters
     ----------
     snapshot
-        What is about to be sent.
+        The snapshot.
     limit
-        How many bytes the service takes.
+        The service's size limit, in bytes.
 
     Raises
     ------
     TooLargeError
-        If it is too large. The message names the cells that make it so.
+        If it is too large. The message names its largest cells.
     InvalidNotebookError
-        If it is no valid notebook.
+        If it is not a valid notebook.
     """
     _check_structure(snapshot.content)
     _check_schema(snapshot.content)
@@ -271,9 +271,9 @@ def too_large(snapshot: Snapshot, limit: int | None) -> TooLargeError:
     Parameters
     ----------
     snapshot
-        What is too large.
+        The snapshot.
     limit
-        How many bytes are allowed, or None if the service did not say.
+        The size limit in bytes, or None if it is unknown.
     """
     sizes = [(len(encoded(cell)), number, cell) for number, cell in _numbered(snapshot.content)]
     sizes.sort(key=lambda item: (-item[0], item[1]))
@@ -308,7 +308,7 @@ def _megabytes(size: int) -> str:
 
 
 def _check_structure(content: Mapping[str, Any]) -> None:
-    """Check what every notebook has, without anybody's help."""
+    """Check the parts that every notebook has, without nbformat."""
     major, minor = content.get("nbformat"), content.get("nbformat_minor")
     if major != 4 or not isinstance(minor, int):
         raise InvalidNotebookError(
@@ -353,7 +353,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _check_schema(content: Mapping[str, Any]) -> None:
-    """Check against nbformat's schema, where nbformat is at hand."""
+    """Validate against nbformat's schema, if nbformat is installed."""
     if importlib.util.find_spec("nbformat") is None:
         return
     from nbformat.validator import get_validator

@@ -1,4 +1,4 @@
-"""The token that a sharing service gives, and how long it is good for."""
+"""The token of a sharing service, and its lifetime."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 __all__ = ["Token", "claims_of"]
 
 _REFRESH_SECONDS = 300
-"""How long before its end a token is renewed: longer than any upload takes."""
+"""The time before its end at which a token is renewed: longer than any upload."""
 
 _SHARE_OF_LIFE = 0.2
-"""Of a token that lives shorter, the last fifth."""
+"""The fraction of a shorter lifetime at whose beginning a token is renewed."""
 
 _STEP_BACK_SECONDS = 60
-"""By how much this computer's clock may be put back before a token's age is unknown."""
+"""How far this computer's clock may go back before the age of a token is unknown."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token, and when it came by this computer's clock.
+    """A token, with the time at which it was received.
 
-    The service's clock and this computer's may differ by hours. Only durations
-    are compared: how long the token lives, and how long ago it came.
+    The clocks of the service and of this computer may differ by hours. Only durations
+    are compared: the token's lifetime, and its age.
 
     Parameters
     ----------
     text
         The token.
     received
-        When it came, in seconds of this computer's clock.
+        When it was received, in seconds of this computer's clock.
     lifetime
-        How many seconds it is good for, or None if the token does not say.
+        Its lifetime in seconds, or None if the token does not state it.
 
     Examples
     --------
@@ -48,14 +48,14 @@ class Token:
 
     @classmethod
     def of(cls, text: str, received: float) -> Token:
-        """Read how long a token lives from the token itself.
+        """Return a token, with the lifetime that it states.
 
         Parameters
         ----------
         text
             The token.
         received
-            When it came, in seconds of this computer's clock.
+            When it was received, in seconds of this computer's clock.
         """
         claims = claims_of(text)
         begin, end = claims.get("iat"), claims.get("exp")
@@ -64,11 +64,11 @@ class Token:
         return cls(text, received)
 
     def expired(self, now: float) -> bool:
-        """Tell whether the token is past its end, as far as can be told."""
+        """Return whether the token has expired, if its lifetime is known."""
         return self.lifetime is not None and now - self.received >= self.lifetime
 
     def ending(self, now: float) -> bool:
-        """Tell whether to renew the token: before its end, and when its age is not known."""
+        """Return whether to renew the token: near its end, or if its age is unknown."""
         if self.lifetime is None:
             return False
         age = now - self.received
@@ -77,7 +77,7 @@ class Token:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """Return what a JSON Web Token says, without checking who says it.
+    """Return the claims of a JSON Web Token, without verifying its signature.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def claims_of(token: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        The claims; empty for a text that is no such token.
+        The claims; empty if the text is not such a token.
 
     Examples
     --------

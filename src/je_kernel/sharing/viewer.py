@@ -1,8 +1,8 @@
-"""A shared notebook, to read: nothing of it is run, neither Python nor script.
+"""Display a shared notebook without running any Python or JavaScript of it.
 
-Two walls stand between it and the page. All of it is built anew by the sanitiser
-(`safe_html`), and what that returns is shown in a sandboxed frame that may run no
-script, has no origin, and whose policy lets it fetch nothing.
+Two barriers protect the page. The sanitiser (`safe_html`) rebuilds all HTML, and the
+result is displayed in a sandboxed frame without scripts and without an origin, whose
+policy forbids requests.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ __all__ = ["SavedCopy", "SharedNotebook"]
 
 _EXTENSION = ".ipynb"
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-# Limits of what is shown, in characters and cells: the copy has all of it.
+# Limits of the display, in characters and cells; the copy is complete.
 _LONGEST_TEXT = 100_000
 _MOST_CELLS = 1000
 _MOST_SHOWN = 12_000_000
-_SECONDS = 10.0  # of formatting; what comes after stays as it was typed
+_SECONDS = 10.0  # of formatting; the rest stays plain text
 _MOST_SEARCHED = 100_000  # characters, for a heading
 _MOST_COPIES = 1000
 _LONGEST_TITLE = 120
 _LONGEST_NAME = 160  # bytes: file systems allow 255, and a number may follow
-# CSI and OSC sequences of a terminal: colours of tracebacks, mostly.
+# CSI and OSC sequences of a terminal, such as colours of tracebacks.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|\][^\x07\x1b]*+(?:\x07|\x1b\\)|[@-Z\\^_])")
 _UNFIT = frozenset('<>:"/\\|?*%')
-# Names that Windows keeps for devices.
+# Names of devices on Windows.
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul"} | {f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10)}
 )
@@ -56,13 +56,13 @@ _DEVICES = frozenset(
 
 @dataclass(frozen=True, repr=False)
 class SavedCopy(Info):
-    """The file of a copy that was saved: what is known of it, and how to open it."""
+    """The file of a saved copy. It displays a link to it."""
 
     def __repr__(self) -> str:
         return f"Saved as {self.name}. Open it from the list of files."
 
     def _repr_html_(self) -> str:
-        # JupyterLab opens a link to a file beside the notebook in a tab of its own.
+        # JupyterLab opens a relative link to a file in a new tab.
         address, shown = quote(self.name), html.escape(self.name)
         return f'Saved as <a href="{address}">{shown}</a>. Open it here, or from the list of files.'
 
@@ -74,7 +74,7 @@ class SharedNotebook:
     Parameters
     ----------
     ids
-        What the service calls it.
+        Its ids at the service.
     link
         Its link.
     content
@@ -92,7 +92,7 @@ class SharedNotebook:
 
     @cached_property
     def title(self) -> str:
-        """The title it was given, or its first heading, or the words of its link."""
+        """Its title, or its first heading, or the words of its link."""
         metadata = self.content.get("metadata")
         given = metadata.get("title") if isinstance(metadata, dict) else None
         titles = (_line(title) for title in (given, *self._headings()) if isinstance(title, str))
@@ -119,20 +119,20 @@ class SharedNotebook:
     def save_copy(self, name: str | None = None) -> SavedCopy:
         """Save a copy to work on.
 
-        The copy is the notebook as it was shared, but for what would have JupyterLab
-        run its scripts as if they were your own: marks of trust, and saved widgets.
+        The copy is the notebook as it was shared, without marks of trust and saved
+        widgets: JupyterLab would run their scripts as if they were your own.
 
         Parameters
         ----------
         name
-            The copy's file name; by default after the notebook's title. If there
-            is such a file already, the copy gets a name of its own:
+            The copy's file name; by default the notebook's title. If the file exists,
+            the copy gets another name:
             ``"rain (copy).ipynb"``, ``"rain (copy 2).ipynb"`` …
 
         Returns
         -------
         SavedCopy
-            The new file. A notebook shows a link to it, and the list of files has it.
+            The new file. A notebook displays a link to it.
         """
         if name is not None:
             check_text(name, "The copy's name", "rain.ipynb")
@@ -141,13 +141,13 @@ class SharedNotebook:
         if isinstance(content.get("cells"), list):
             content["cells"] = [_distrusted(cell) for cell in content["cells"]]
         if isinstance(content.get("metadata"), dict):
-            # JupyterLab restores saved widgets, and runs their scripts, as it opens a notebook.
+            # JupyterLab restores saved widgets with their scripts as it opens a notebook.
             content["metadata"] = {k: v for k, v in content["metadata"].items() if k != "widgets"}
         data = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "replace")
         for number in range(_MOST_COPIES):
             ending = "" if not number else " (copy)" if number == 1 else f" (copy {number})"
             try:
-                # Refused by the store itself if the name is taken: no other kernel can slip in.
+                # Atomic: the store itself refuses an existing name.
                 info = files.save(f"{stem}{ending}{_EXTENSION}", data, overwrite=False)
             except ExistingFileError:
                 continue
@@ -162,7 +162,7 @@ class SharedNotebook:
         )
 
     def _repr_html_(self) -> str:
-        """Return the frame, and what is said around it: words of ours alone."""
+        """Return the frame with a header, which contains no text of the notebook."""
         page = self.page()
         lines = min(page.count("\n") + 2 * page.count("<p") + 15 * page.count("<img"), 1000)
         height = f"min(70vh, {6 + 1.6 * lines:.0f}em)"
@@ -177,7 +177,7 @@ class SharedNotebook:
         )
 
     def page(self) -> str:
-        """Return the document that the frame shows: safe even outside of it."""
+        """Return the document of the frame, which is safe without the frame, too."""
         style = javascript.source("sharing/viewer_page.css")
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         policy = (
@@ -209,7 +209,7 @@ class SharedNotebook:
 
 
 class _Writer:
-    """Writes cells as HTML, formatted as long as there is time for it."""
+    """Writes cells as HTML, formatted until the deadline."""
 
     def __init__(self) -> None:
         self._deadline = time.monotonic() + _SECONDS
@@ -247,13 +247,13 @@ class _Writer:
             given = output.get("traceback")
             trace = given if isinstance(given, list) else []
             lines = [line for line in trace if isinstance(line, str)]
-            said = f"{output.get('ename', '')}: {output.get('evalue', '')}"
-            return _terminal("\n".join(lines) or said, "je-error")
+            summary = f"{output.get('ename', '')}: {output.get('evalue', '')}"
+            return _terminal("\n".join(lines) or summary, "je-error")
         data = output.get("data")
         return self._richest(data) if isinstance(data, dict) else ""
 
     def _richest(self, data: dict[str, Any]) -> str:
-        """Return the richest form of an output that shows something without running anything."""
+        """Return the richest form of an output that is visible without scripts."""
         plain = _text(data.get("text/plain"))
         for mime in _PICTURES:
             picture = image(mime, _text(data.get(mime)), plain)
@@ -267,9 +267,9 @@ class _Writer:
                 return picture
         source = _text(data.get("text/html"))
         if len(source) > LONGEST_HTML:
-            said = _note("This output is too large to be shown here. The copy has it.")
-            return _terminal(plain, "je-output") + said
-        # A script that draws something leaves nothing to see: then the next form says more.
+            note = _note("This output is too large to be shown here. The copy has it.")
+            return _terminal(plain, "je-output") + note
+        # Nothing is visible if a script draws the output: then use the next form.
         shown = safe_html(source) if time.monotonic() < self._deadline else ""
         if shown:
             return f'<div class="je-html">{shown}</div>'
@@ -315,7 +315,7 @@ def _distrusted(cell: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    """Join what nbformat allows to be a list of lines."""
+    """Return a text that nbformat allows to be a list of lines."""
     if isinstance(value, list):
         return "".join(part for part in value if isinstance(part, str))
     return value if isinstance(value, str) else ""
@@ -326,7 +326,7 @@ def _stem(name: str) -> str:
 
 
 def _line(text: str) -> str:
-    r"""Return text as one line that has nothing invisible in it, such as marks that turn it round.
+    r"""Return text as one line without invisible characters, such as directional marks.
 
     Examples
     --------
@@ -338,7 +338,7 @@ def _line(text: str) -> str:
 
 
 def _file_name(title: str) -> str:
-    """Return a title as a file's name, which every computer can keep.
+    """Return a title as a file name that is valid on every system.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""What lessons for a laptop or for Colab use and a browser does not have.
+"""Stand-ins for modules of laptops and of Colab that a browser does not have.
 
-Threads and pools, `webbrowser`, ``google.colab``, ``wget``, ``%store`` and others: what can be
-had works in another way, and the rest says in a sentence what to do. `install` puts it all in
-place as the kernel starts; what a lesson does not import costs nothing.
+Threads and pools, `webbrowser`, ``google.colab``, ``wget``, ``%store`` and others: what a browser
+can do works in another way, and the rest raises an error that says what to do. `install` runs as
+the kernel starts; a module is loaded when a lesson imports it.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ MODULES = frozenset(
         "wget",
     )
 )
-"""The modules that stand in for those of this name: they are in the folder ``modules``."""
+"""The modules in the folder ``modules``."""
 
 _FOLDER = __file__.removesuffix("__init__.py") + "modules"
 
-# Colab's and Kaggle's names for the folder that a notebook works in.
-_PLACES = ("/content", "/kaggle/input", "/kaggle/working")
+# The working folders of Colab and Kaggle.
+_FOLDERS_ELSEWHERE = ("/content", "/kaggle/input", "/kaggle/working")
 
 _finder = PostImportFinder(_ADAPTERS)
 _patches = _finder.patches
@@ -60,15 +60,15 @@ uninstall, installed = _finder.uninstall, _finder.installed
 
 
 class StandInFinder:
-    """Looks for some modules in a folder of ours; the last finder, so a real package wins."""
+    """A finder of the modules in ``modules``. It is the last one: a real package comes first."""
 
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 - where a real package has its parts
+        path: Sequence[str] | None,  # noqa: ARG002
         target: Any = None,
     ) -> ModuleSpec | None:
-        """Find one of our modules."""
+        """Find a stand-in."""
         if fullname not in MODULES:
             return None
         parent = fullname.rpartition(".")[0]
@@ -76,7 +76,7 @@ class StandInFinder:
 
 
 def install(shell: InteractiveShell | None) -> None:
-    """Put the stand-ins in place. Doing it twice does no harm.
+    """Install the stand-ins. Idempotent.
 
     Parameters
     ----------
@@ -97,19 +97,19 @@ def install(shell: InteractiveShell | None) -> None:
     last: Any = StandInFinder()
     sys.meta_path.append(last)
     _patches.when_undone(lambda: sys.meta_path.remove(last))
-    _patches.when_undone(_close_places)
+    _patches.when_undone(_unlink_folders)
     if shell is None:
-        _open_places()
+        _link_folders()
     else:
-        _open_places_with_first_cell(shell)
-        # tqdm and lessons look here to tell a notebook from a terminal.
+        _link_folders_with_first_cell(shell)
+        # tqdm and lessons check this to recognise a notebook.
         shell.config.setdefault("IPKernelApp", {})
     if shell is not None and drive.installed():
         _keep_stored_values(shell, "/drive")
 
 
 def _keep_stored_values(shell: InteractiveShell, drive: str) -> None:
-    """Have ``%store`` keep its values on the drive, from its first use on."""
+    """Store the values of ``%store`` on the drive, from its first use on."""
     magics = shell.magics_manager.magics["line"]
     original = magics.get("store")
     if original is None:
@@ -132,30 +132,30 @@ def _keep_stored_values(shell: InteractiveShell, drive: str) -> None:
     _patches.when_undone(undo)
 
 
-def _open_places_with_first_cell(shell: InteractiveShell) -> None:
-    """Open the places when the kernel is in the notebook's folder, which comes after its start."""
+def _link_folders_with_first_cell(shell: InteractiveShell) -> None:
+    """Link the folders with the first cell, when the kernel is in the notebook's folder."""
 
     def first_cell(info: Any) -> None:
         if not info.store_history:
-            return  # The shell's own lines, as it starts.
+            return  # the shell's own lines, as it starts
         shell.events.unregister("pre_run_cell", first_cell)
         if installed():
-            _open_places()
+            _link_folders()
 
     shell.events.register("pre_run_cell", first_cell)
 
 
-def _open_places() -> None:
-    # With `os`: pathlib would cost a starting kernel more than the rest.
+def _link_folders() -> None:
+    # With `os`: importing pathlib would take longer than the rest of the step.
     here = os.getcwd()  # noqa: PTH109
-    for name in _PLACES:
-        with suppress(OSError):  # it is there
+    for name in _FOLDERS_ELSEWHERE:
+        with suppress(OSError):  # it exists
             os.makedirs(os.path.dirname(name), exist_ok=True)  # noqa: PTH103, PTH120
             os.symlink(here, name)  # noqa: PTH211
 
 
-def _close_places() -> None:
-    for name in _PLACES:
+def _unlink_folders() -> None:
+    for name in _FOLDERS_ELSEWHERE:
         if os.path.islink(name):  # noqa: PTH114
             os.unlink(name)  # noqa: PTH108
 

@@ -1,7 +1,7 @@
-"""Modules that no installation brings: what to do instead.
+"""Advice for modules that cannot be installed in a browser.
 
-`advice_for` is asked when an import fails, before anybody advises an installation: a package
-of the same name may be something else, or may never work in a browser.
+`je_kernel.error_hints` looks here before it suggests an installation: a package of the same name
+may be something else, or may never work in a browser.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from je_kernel.stand_ins import MODULES
 __all__ = ["STOOD_IN", "advice_for"]
 
 STOOD_IN = frozenset({name.replace(".", "-") for name in MODULES - {"google"}} | {"playsound3"})
-"""The packages that je-kernel stands in for: nothing is to be installed."""
+"""The packages that have a stand-in, and need no installation."""
 
 _DEEP = (
     "{name} is compiled for graphics cards and servers, and no browser can run it. For a small"
@@ -107,17 +107,17 @@ _ADVICE = {
 
 
 def advice_for(module: str) -> str | None:
-    """Say what to do instead of a module that no installation brings.
+    """Return advice for a module that cannot be installed.
 
     Parameters
     ----------
     module
-        The name of the module, without what stands after a dot.
+        The name of the top-level module.
 
     Returns
     -------
     str or None
-        Sentences for a student; None where this is no such module.
+        Sentences for a student; None for other modules.
 
     Examples
     --------

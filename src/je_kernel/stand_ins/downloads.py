@@ -1,4 +1,4 @@
-"""What the stand-ins of download programs share."""
+"""Save a download, for the stand-ins of download programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def save(url: str, out: str | None = None, *, overwrite: bool = False) -> str:
     url
         Its address.
     out
-        Its name, or the folder to put it in. By default the name that it has.
+        Its name, or its folder. By default the name that the server gives it.
     overwrite
         Whether to replace a file of that name; else the new one is called ``a (1).csv``.
 

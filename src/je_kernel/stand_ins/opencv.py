@@ -1,4 +1,4 @@
-"""The windows of OpenCV, in the output of a cell."""
+"""Show the windows of OpenCV in the output of the cell."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def show_picture(image: Any) -> None:
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Replace what OpenCV does with windows and keys."""
+    """Replace the functions of OpenCV for windows and keys."""
 
     def imshow(_window: str, image: Any) -> None:
         show_picture(image)
 
     def key(_delay: int = 0) -> int:
-        return ord("q")  # as if the window were closed: loops that wait for a key end
+        return ord("q")  # ends loops that wait for a key
 
     for name in ("namedWindow", "moveWindow", "resizeWindow", "destroyWindow", "destroyAllWindows"):
         patches.set(module, name, lambda *_args, **_kwargs: None)

@@ -1,4 +1,4 @@
-"""What a stand-in shows below the cell: a link, a player, a button."""
+"""The output of stand-ins: a link, a player, a button."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["link", "show", "while_fresh"]
 
 
 def show(html: str, text: str) -> None:
-    """Show HTML below the cell, and text where there is no notebook.
+    """Show HTML in a notebook, and print text elsewhere.
 
     Parameters
     ----------
     html
-        The HTML; what comes from a student or a server is escaped in it.
+        The HTML, in which text of students and servers is escaped.
     text
-        The same in words.
+        The same as text.
     """
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
@@ -29,7 +29,7 @@ def show(html: str, text: str) -> None:
 
 
 def link(url: str, words: str = "") -> str:
-    """Return the HTML of a link that opens in a tab of its own.
+    """Return the HTML of a link that opens in a new tab.
 
     Examples
     --------
@@ -40,12 +40,12 @@ def link(url: str, words: str = "") -> str:
 
 
 def while_fresh(script: str) -> str:
-    """Return a script element that acts when the cell runs, and not when the notebook is opened.
+    """Return a script that runs with the cell, and not when the saved notebook is opened.
 
     Parameters
     ----------
     script
-        JavaScript of ours; it holds nothing from elsewhere but JSON.
+        Our own JavaScript; values from elsewhere are in it as JSON.
     """
     until = round(time.time() * 1000) + 60_000
     return f"<script>if (Date.now() < {until}) {{ {script} }}</script>"

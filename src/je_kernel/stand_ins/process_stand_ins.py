@@ -1,8 +1,8 @@
-"""Pools and processes, run by threads: for `concurrent.futures` and `multiprocessing`.
+"""Processes and their pools as threads, for `concurrent.futures` and `multiprocessing`.
 
 A browser gives Python one process. Pools of processes are pools of threads here, with the
-same results, order and exceptions; `multiprocessing.dummy`, which Python has for this, gives
-the rest of `multiprocessing`. What differs: processes share their variables here.
+same results, order and exceptions; the rest of `multiprocessing` is Python's own
+`multiprocessing.dummy`. Unlike processes, threads share their variables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["adapt"]
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Put threads in the place of processes, in a module that has just been imported.
+    """Replace processes by threads in a module that has just been imported.
 
     Parameters
     ----------
@@ -75,13 +75,13 @@ def _pools(module: Any) -> dict[str, Any]:
                 raise ValueError("Number of processes must be at least 1")
             self._state = module.RUN
             self._processes = processes
-            self._pool = [None] * processes  # its length decides on the size of chunks
+            self._pool = [None] * processes  # its length decides the size of chunks
             self._cache: dict[int, Any] = {}
             self._taskqueue = self
             self._executor = ThreadPoolExecutor(processes, "Pool", initializer, tuple(initargs))
 
         def put(self, work: tuple[Iterable[Any], Callable[[int], None] | None]) -> None:
-            """Run some tasks: `map` and all the others call it as their queue's."""
+            """Run some tasks: `map` and the other methods call it as their queue's ``put``."""
             tasks, set_length = work
             number = -1
             for job, number, function, args, kwargs in tasks:
@@ -159,7 +159,7 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
             self.run = lambda: self._note(run)  # type: ignore[method-assign]
 
         def _note(self, run: Callable[[], None]) -> None:
-            """Run, and keep what `exitcode` tells."""
+            """Run, and set the exit code."""
             try:
                 run()
             except SystemExit as end:
@@ -179,7 +179,7 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
             return self.ident
 
         def terminate(self) -> None:
-            """Say that it cannot be done."""
+            """Raise an error: a thread cannot be terminated."""
             from je_kernel.errors import UnavailableError
 
             if self.is_alive():
@@ -191,13 +191,13 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
         kill = terminate
 
         def close(self) -> None:
-            """Do nothing: a thread holds nothing that would have to be closed."""
+            """Do nothing: a thread has no resources to close."""
 
     class Queue(dummy.Queue[Any]):
-        """A `queue.Queue` with what that of processes has besides."""
+        """A `queue.Queue` with the other methods of `multiprocessing.Queue`."""
 
         def close(self) -> None:
-            """Do nothing: all is in one process."""
+            """Do nothing: there is one process."""
 
         join_thread = cancel_join_thread = close
 
@@ -213,7 +213,7 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
             return self._lock
 
     class Manager:
-        """Makes what processes share: here, plain objects."""
+        """A manager of shared objects, which are plain objects here."""
 
         def __getattr__(self, name: str) -> Any:
             return names.get(name) or getattr(dummy, name)
@@ -222,7 +222,7 @@ def _multiprocessing(module: Any) -> dict[str, Any]:
             return self
 
         def __exit__(self, *_: object) -> None:
-            """Do nothing: there is no process that would have to be ended."""
+            """Do nothing: there is no process to end."""
 
     def array(typecode: Any, size_or_content: Any, *, lock: bool = True) -> Any:
         """Return a shared array."""

@@ -1,4 +1,4 @@
-"""tqdm without the thread that watches its bars."""
+"""tqdm without its monitor thread."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ __all__ = ["adapt"]
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Let no bar start the thread: it could run only while Python waits."""
+    """Disable the monitor thread, which could run only while Python waits."""
     bar: Any = module.tqdm
     patches.set(bar, "monitor_interval", 0)

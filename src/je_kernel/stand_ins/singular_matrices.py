@@ -1,8 +1,8 @@
-"""NumPy says that a matrix has no inverse, where it would go on with NaN.
+"""Raise `LinAlgError` for singular matrices, for which NumPy returns NaN in a browser.
 
-NumPy notes the error in a register of the processor, which WebAssembly does not have, so that
-`numpy.linalg.inv` of a singular matrix is full of NaN in a browser. A NumPy that raises by
-itself is not in the way of this.
+NumPy reads the error from a floating-point register of the processor, which WebAssembly does not
+have, so that `numpy.linalg.inv` of a singular matrix is full of NaN. A NumPy that raises the error
+itself is not affected.
 
 See Also
 --------
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["adapt"]
 
-_SAID = {
+_MESSAGES = {
     "inv": "Singular matrix",
     "solve": "Singular matrix",
     "cholesky": "Matrix is not positive definite",
@@ -30,15 +30,17 @@ _SAID = {
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Have the functions of ``numpy.linalg`` raise `numpy.linalg.LinAlgError`."""
-    for name, said in _SAID.items():
-        raising = _raising(getattr(module, name), said, module.LinAlgError)
+    """Replace functions of ``numpy.linalg`` by ones that raise `numpy.linalg.LinAlgError`."""
+    for name, message in _MESSAGES.items():
+        raising = _raising(getattr(module, name), message, module.LinAlgError)
         patches.set(module, name, raising)
-        # NumPy's other functions have it from there.
+        # Other functions of NumPy look it up there.
         patches.set(module._linalg, name, raising)
 
 
-def _raising(function: Callable[..., Any], said: str, error: type[Exception]) -> Callable[..., Any]:
+def _raising(
+    function: Callable[..., Any], message: str, error: type[Exception]
+) -> Callable[..., Any]:
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         import numpy as np
@@ -46,10 +48,10 @@ def _raising(function: Callable[..., Any], said: str, error: type[Exception]) ->
         result = function(*args, **kwargs)
         values = np.asarray(result)
         filled = np.isnan(values).all(axis=(-2, -1) if values.ndim > 1 else None)
-        # One that came with NaN in it may be filled with it, too.
+        # NaN in the arguments may fill the result as well.
         given = [*args, *kwargs.values()]
         if values.size and filled.any() and all(np.isfinite(each).all() for each in given):
-            raise error(said)
+            raise error(message)
         return result
 
     return checked

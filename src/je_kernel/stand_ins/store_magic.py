@@ -1,6 +1,6 @@
-"""``%store`` across notebooks: its values are files of the site's drive.
+"""Store the values of ``%store`` on the site's drive, so that other notebooks can read them.
 
-IPython keeps them in the home folder, which every kernel in a browser has for itself and
+IPython stores them in the home folder, which each kernel in a browser has for itself and
 loses at its end.
 """
 
@@ -19,14 +19,14 @@ _PREFIX = "autorestore/"
 
 
 class StoredValues(MutableMapping[str, Any]):
-    """IPython's database, with the values of ``%store`` in a folder of their own.
+    """IPython's database, with the values of ``%store`` in another folder.
 
     Parameters
     ----------
     own
         The database that IPython has made.
     folder
-        The folder for the values; it is made when the first is stored.
+        The folder of the values, which is made for the first one.
     """
 
     def __init__(self, own: Any, folder: str) -> None:
@@ -72,12 +72,12 @@ class StoredValues(MutableMapping[str, Any]):
 
 
 def keep_on_drive(shell: InteractiveShell, drive: str) -> None:
-    """Have ``%store`` keep its values on the drive; doing it twice does no harm."""
+    """Store the values of ``%store`` on the drive. Idempotent."""
     if not isinstance(shell.db, StoredValues):
         shell.db = StoredValues(shell.db, f"{drive}/.ipython/db")
 
 
 def keep_at_home(shell: InteractiveShell) -> None:
-    """Give the shell its own database back."""
+    """Undo `keep_on_drive`."""
     if isinstance(shell.db, StoredValues):
         shell.db = shell.db.own

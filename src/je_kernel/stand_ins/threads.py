@@ -1,15 +1,15 @@
-"""Threads that take turns on the browser's one thread.
+"""Cooperative threads on the browser's one thread.
 
 Pyodide cannot start a thread of the operating system. Where the browser switches
-stacks (JSPI), each `threading.Thread` here runs on a stack of its own until it waits:
-for a lock, a queue, an event, another thread, ``time.sleep`` or the network. Then the
-next one has its turn. Everything that Python builds on locks (queues, events, timers,
-`concurrent.futures`) is Python's own and works as ever.
+stacks (JSPI), each `threading.Thread` runs on a stack of its own until it waits: for
+a lock, a queue, an event, another thread, ``time.sleep`` or the network. Then the
+next one runs. Everything that Python builds on locks (queues, events, timers,
+`concurrent.futures`) is Python's own.
 
-Where it cannot (WebKit, Pyodide before 314, the callback of a widget), a thread runs
-from its start to its end in the place where it is started.
+Without JSPI (WebKit, Pyodide before 314, the callback of a widget), a thread runs
+to its end when it is started.
 
-A wait that nothing can end is an error with a sentence instead of a kernel that hangs.
+A wait that nothing can end raises `DeadlockError`.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
 __all__ = ["Lock", "adapt", "can_switch", "install", "interrupt_starter"]
 
 _MAIN = _thread.get_ident()
-_LONGEST = 2**31 - 1  # milliseconds that a browser's timer can count
+_LONGEST = 2**31 - 1  # milliseconds; the longest time of a browser's timer
 
 # Each stack has a context of its own; thread-local values are the same on all of them.
 _ident: ContextVar[int] = ContextVar("je_kernel_thread", default=_MAIN)
 
-# Threads that have begun and not ended, and those of them that wait without a limit of time.
+# Threads that have not ended, and those of them that wait without a timeout.
 _alive: set[int] = set()
 _waiting: set[int] = set()
-_cell: Any = None  # what the main thread waits with
-_interrupted = False  # a thread was, and those who started it are to be, too
+_cell: Any = None  # the waiter of the main thread
+_interrupted = False  # a thread was interrupted; the code that started it must be, too
 _last = _MAIN
 
-# Python's collector of garbage would look for objects in the frames of stacks that wait, and
-# Pyodide has lent their memory to the stack that runs: the kernel would crash. While there are
-# threads it is off, and all garbage, for which no frames are looked at, is collected now and then.
+# Python's garbage collector would visit the frames of waiting stacks, whose memory Pyodide has
+# given to the running stack: the kernel would crash. While there are threads it is disabled, and
+# a full collection, which visits no frames, runs now and then.
 _collects = False
 _GARBAGE = 50_000  # objects
 
@@ -65,7 +65,7 @@ def get_ident() -> int:
 
 
 def interrupt_starter() -> None:
-    """Have the cell interrupted as well, if it waits for this thread to run to its end."""
+    """Interrupt the cell as well, if it waits for this thread to end."""
     global _interrupted
     _interrupted = get_ident() != _MAIN and not can_switch()
 
@@ -80,7 +80,7 @@ class Lock:
         self._queue: deque[tuple[int, Any]] | None = None
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock, waiting for it if need be; return whether it was taken."""
+        """Acquire the lock, waiting if necessary; return whether it was acquired."""
         if timeout != -1:
             if not blocking:
                 raise ValueError("can't specify a timeout for a non-blocking call")
@@ -95,11 +95,11 @@ class Lock:
             return False
         if self._queue is None:
             self._queue = deque()
-        # Whoever releases the lock hands it over: it stays held.
+        # `release` hands the lock over without freeing it.
         return _wait(self._queue, timeout)
 
     def release(self) -> None:
-        """Hand the lock to the thread that waits longest, or free it."""
+        """Hand the lock to the thread that has waited longest, or free it."""
         if not self._held:
             raise RuntimeError("release unlocked lock")
         while self._queue:
@@ -125,7 +125,7 @@ class Lock:
     def __reduce__(self) -> NoReturn:
         raise TypeError("cannot pickle '_thread.lock' object")
 
-    # The names that Python 2 had, and what `threading` calls after a fork.
+    # The names of Python 2, and what `threading` calls after a fork.
     acquire_lock = acquire
     release_lock = release
     locked_lock = locked
@@ -133,11 +133,11 @@ class Lock:
 
 
 def _wait(line: deque[tuple[int, Any]], timeout: float) -> bool:
-    """Wait in the line of a lock; return whether it was handed over in time."""
+    """Wait in the queue of a lock; return whether the lock was handed over in time."""
     if not can_switch():
         if timeout < 0:
             raise _deadlock()
-        time.sleep(timeout)  # nobody else can run meanwhile
+        time.sleep(timeout)  # no other thread can run
         return False
     from pyodide.ffi import run_sync
 
@@ -152,11 +152,11 @@ def _wait(line: deque[tuple[int, Any]], timeout: float) -> bool:
     try:
         outcome = run_sync(waiter.promise)
     finally:
-        waiter.end("late")  # an error came, if it has not ended yet
+        waiter.end("late")  # after an exception
         _waiting.discard(me)
     if outcome == "woken":
         return True
-    with suppress(ValueError):  # whoever released the lock may have met it already
+    with suppress(ValueError):  # `release` may have removed it
         line.remove((me, waiter))
     if outcome == "stuck":
         raise _deadlock()
@@ -164,13 +164,13 @@ def _wait(line: deque[tuple[int, Any]], timeout: float) -> bool:
 
 
 def _free_cell() -> None:
-    """End the wait of the cell that runs, where no thread is left that could."""
+    """End the wait of the running cell if all threads wait."""
     if _MAIN in _waiting and _alive <= _waiting:
         _cell.end("stuck")
 
 
 def _collect() -> bool:
-    """Collect garbage, if there is much of it; return whether there are threads."""
+    """Collect garbage if there is much of it; return whether there are threads."""
     global _collects
     if _alive:
         if gc.get_count()[0] > _GARBAGE:
@@ -200,14 +200,14 @@ def _deadlock() -> Exception:
 
 
 class Handle:
-    """What `threading` knows of a thread of the operating system: whether it has ended."""
+    """The handle of a thread: `threading` uses it to wait for its end."""
 
     def __init__(self) -> None:
         self.ident = 0
         self._running = Lock()
 
     def begin(self) -> int:
-        """Give a number to a thread that is about to run."""
+        """Return the identifier of a thread that is about to run."""
         global _last
         _last += 1
         self.ident = _last
@@ -215,11 +215,11 @@ class Handle:
         return _last
 
     def is_done(self) -> bool:
-        """Return whether the thread has run and ended."""
+        """Return whether the thread has ended."""
         return self.ident != 0 and not self._running.locked()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the thread has ended, or so many seconds."""
+        """Wait until the thread ends, or for some seconds."""
         if self._running.acquire(timeout=-1 if timeout is None or timeout < 0 else timeout):
             self._running.release()
 
@@ -293,11 +293,11 @@ def _browser() -> Any:
 
 
 def install(patches: Patches) -> None:
-    """Put these threads under `threading` and `_thread`."""
-    if sys.version_info < (3, 13):  # its `threading` is made otherwise
+    """Replace the threads of `threading` and `_thread`."""
+    if sys.version_info < (3, 13):  # its `threading` is different
         return
     for name, value in {
-        "_CRLock": None,  # then `threading` uses its own, which stands on `_allocate_lock`
+        "_CRLock": None,  # then `threading` uses its own, on `_allocate_lock`
         "_ThreadHandle": Handle,
         "_allocate_lock": Lock,
         "_start_joinable_thread": start_joinable_thread,
@@ -312,17 +312,17 @@ def install(patches: Patches) -> None:
 
 
 def _attribute(name: str) -> Any:
-    """Load what `threading` is asked for only now and then."""
+    """Load `threading.local` when it is first used."""
     if name != "local":
         raise AttributeError(f"module 'threading' has no attribute {name!r}")
-    # The values of Python's usual one are the same on all stacks.
+    # The values of `_thread._local` are the same on all stacks.
     from _threading_local import local
 
     return local
 
 
 def adapt(module: Any, patches: Patches) -> None:
-    """Have `queue` and `concurrent.futures` stand on these threads.
+    """Adapt `queue` and `concurrent.futures` to these threads.
 
     Parameters
     ----------
@@ -332,14 +332,14 @@ def adapt(module: Any, patches: Patches) -> None:
         Where the changes are recorded.
     """
     if module.__name__ == "queue":
-        # The usual one has a lock of its own, in C.
+        # The C version has a lock of its own.
         patches.set(module, "SimpleQueue", module._PySimpleQueue)
     else:
         patches.set(module.ThreadPoolExecutor, "submit", _submitting(module))
 
 
 def _submitting(module: Any) -> Callable[..., Any]:
-    """Return a ``submit`` that calls at once where the pool's threads could not wait for more."""
+    """Return a ``submit`` that calls the function at once if threads cannot wait."""
     submit_to_thread = module.ThreadPoolExecutor.submit
 
     def submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -363,7 +363,7 @@ def _submitting(module: Any) -> Callable[..., Any]:
 
 
 def _initialize(pool: Any) -> Any:
-    """Do what a pool wants done as a thread of it begins, and return what is to be kept of it."""
+    """Run the initializer of a pool, and return its context, which must be kept."""
     if not hasattr(pool, "_create_worker_context"):  # before Python 3.14
         return pool._initializer(*pool._initargs) if pool._initializer is not None else None
     context = pool._create_worker_context()

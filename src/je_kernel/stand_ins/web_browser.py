@@ -1,4 +1,4 @@
-"""`webbrowser` in a notebook: a link, or a page of one's own in a frame."""
+"""`webbrowser` in a notebook: show a link, or a local page in a frame."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["adapt"]
 
 
 class Browser:
-    """What `webbrowser.get` returns: the browser that the notebook is open in."""
+    """The controller that `webbrowser.get` returns: the browser of the notebook."""
 
     name = "browser"
 
@@ -51,7 +51,7 @@ class Browser:
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Replace the functions that open a page."""
+    """Replace the functions of `webbrowser` that open a page."""
     browser = Browser()
 
     def get(_using: str | None = None) -> Any:
