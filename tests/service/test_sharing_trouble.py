@@ -213,7 +213,7 @@ def test_the_kernel_that_is_slower_hands_out_the_others_link(running, session_of
 
 def test_what_is_taken_back_is_gone_and_the_notebook_stays(running):
     share = share_source("one = 1")
-    said = je_kernel.share.delete_as_owner("rain")
+    said = je_kernel.share.take_back("rain")
     assert (said.name, said.link) == ("rain.ipynb", share.link)
     assert running.get(f"/notebooks/{share.id}").status_code == 404
     assert Path("rain.ipynb").exists()
@@ -225,7 +225,7 @@ def test_yesterdays_share_is_taken_back_by_its_password(running):
     share = share_source("one = 1")
     aged(8000)
     new_kernel()
-    je_kernel.share.delete_as_owner("rain")
+    je_kernel.share.take_back("rain")
     assert running.get(f"/notebooks/{share.id}").status_code == 404
 
 
@@ -234,7 +234,7 @@ def test_what_the_service_has_deleted_already_is_forgotten(running):
     token = remembered()["token"]["text"]
     gone = running.http.delete(f"/api/v1/notebooks/{share.id}", headers=bearer(token))
     assert gone.status_code == 204
-    je_kernel.share.delete_as_owner("rain")
+    je_kernel.share.take_back("rain")
     assert remembered()["shares"] == []
 
 
@@ -252,7 +252,7 @@ def test_a_share_is_taken_back_however_it_is_named_whatever_became_of_its_file(
     else:
         file.write_text("{")
     new_kernel()
-    said = je_kernel.share.delete_as_owner("rain" if way == "name" else getattr(share, way))
+    said = je_kernel.share.take_back("rain" if way == "name" else getattr(share, way))
     assert said.link == share.link
     assert running.get(f"/notebooks/{share.id}").status_code == 404
     assert remembered()["shares"] == []
@@ -261,7 +261,7 @@ def test_a_share_is_taken_back_however_it_is_named_whatever_became_of_its_file(
 def test_a_link_of_somebody_else_cannot_be_taken_back(running):
     share = share_source("one = 1")
     with pytest.raises(NoSuchShareError, match="nothing to take back"):
-        je_kernel.share.delete_as_owner("https://share.example/s/brave-quiet-otter")
+        je_kernel.share.take_back("https://share.example/s/brave-quiet-otter")
     assert running.get(f"/notebooks/{share.id}").status_code == 200
 
 
@@ -282,7 +282,7 @@ def test_a_full_disk_costs_no_link_and_the_card_says_what_it_costs(running):
     write(source="two = 2")
     assert "no room" not in repr(je_kernel.share("rain"))
     new_kernel()
-    je_kernel.share.delete_as_owner("rain")
+    je_kernel.share.take_back("rain")
     assert running.get(f"/notebooks/{share.id}").status_code == 404
 
 
@@ -323,7 +323,7 @@ def test_a_damaged_memory_is_set_aside_and_the_card_says_so(running):
 def test_what_was_not_shared_cannot_be_taken_back(running):
     write()
     with pytest.raises(NoSuchShareError, match="nothing to take back"):
-        je_kernel.share.delete_as_owner("rain")
+        je_kernel.share.take_back("rain")
 
 
 def test_behind_a_log_in_page_it_is_not_said_to_be_gone(own_service, quick):
@@ -331,7 +331,7 @@ def test_behind_a_log_in_page_it_is_not_said_to_be_gone(own_service, quick):
     share_source("one = 1")
     running.stop()
     with portal(running.port, 404), pytest.raises(UnreachableServiceError):
-        je_kernel.share.delete_as_owner("rain")
+        je_kernel.share.take_back("rain")
     assert len(remembered()["shares"]) == 1
 
 
