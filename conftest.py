@@ -148,7 +148,7 @@ def pytest_terminal_summary(
 ) -> None:
     """Compare how long a whole tier took with its budget."""
     tier = config.option.markexpr.removesuffix(" and not slow")
-    if tier not in TIERS or config.option.keyword or config.option.lf:
+    if tier not in TIERS or config.option.keyword or getattr(config.option, "lf", False):
         return
     seconds, budget = time.monotonic() - config.stash[_STARTED], TIERS[tier].seconds
     past = ": WARNING, past its budget" if seconds > budget else ""

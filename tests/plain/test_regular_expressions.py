@@ -36,6 +36,7 @@ def test_a_quick_one_is_not(good: str) -> None:
     assert not slow_text(Found("", re.compile(good), ("match", "sub")))
 
 
+@pytest.mark.slow
 @needs_node
 def test_a_slow_one_in_a_script_is_found(tmp_path: Path) -> None:
     script = tmp_path / "bad.js"

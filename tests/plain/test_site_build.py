@@ -17,7 +17,7 @@ from je_site.site_record import RECORD
 
 from .test_site_lessons import notebook
 
-pytestmark = pytest.mark.plain
+pytestmark = [pytest.mark.plain, pytest.mark.slow]
 
 PLUGIN = "@jupyterlite/pyodide-kernel-extension:kernel"
 

@@ -17,7 +17,7 @@ import pytest
 
 from je_site.command import main
 
-pytestmark = [pytest.mark.plain, pytest.mark.usefixtures("cache")]
+pytestmark = [pytest.mark.plain, pytest.mark.slow, pytest.mark.usefixtures("cache")]
 
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 

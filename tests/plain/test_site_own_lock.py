@@ -18,7 +18,7 @@ from je_site.site_lock import SiteLock, merge_site_lock, read_site_lock
 from .test_site_lessons import notebook
 from .tiny_pyodide import SHAPELY, World, fill_cache, reachable, tiny_lock, wheel_bytes
 
-pytestmark = pytest.mark.plain
+pytestmark = [pytest.mark.plain, pytest.mark.slow]
 
 #: A platform of other computers.
 LINUX = "cp314-cp314-manylinux2014_x86_64"

@@ -326,6 +326,7 @@ sys.meta_path.remove(finder)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", site_packages.DOES_WITHOUT)
 def test_what_a_library_does_without_it_looks_for_as_it_is_imported(library):
     command = [sys.executable, "-c", ASK, library]
