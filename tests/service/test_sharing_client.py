@@ -360,7 +360,7 @@ def test_a_service_that_has_lost_everything_gets_a_new_share(own_service, tmp_pa
     second = je_kernel.share("rain")
     assert second.how == "replaced"
     assert second.link != first.link
-    assert "earlier link can no longer be changed" in repr(second)
+    assert "earlier link can no longer be updated" in repr(second)
 
 
 def test_a_notebook_that_was_deleted_at_the_service_gets_a_new_link(shared_service):
