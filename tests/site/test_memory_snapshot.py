@@ -145,6 +145,27 @@ def without_snapshot(site, copy):
     return copy
 
 
+GROWING = """
+import pyodide_js
+from pyodide.code import run_js
+run_js('''module => {
+  const { _malloc } = module;
+  module._malloc = size => {
+    module.growMemory(module.HEAP8.length + 65_536);
+    return _malloc(size);
+  };
+}''')(pyodide_js._module)
+import je_kernel.turtle.shapes
+print(je_kernel.turtle.shapes.__name__)
+"""
+
+
+def test_a_file_may_grow_the_memory_while_it_is_unpacked(page, site):
+    kernel = BareKernel.start(page.playwright, site.url)
+    assert kernel.run(SNAPSHOT) == "used\n"
+    assert kernel.run(GROWING) == "je_kernel.turtle.shapes\n"
+
+
 def test_all_that_a_start_imports_is_in_it(page, site, site_folder, tmp_path):
     with_it = json.loads(BareKernel.start(page.playwright, site.url).run(MODULES))
     with serve(without_snapshot(site_folder, tmp_path / "site")) as other:

@@ -426,11 +426,11 @@ function mountFiles({ FS, MEMFS }, tree, source) {
         const node = MEMFS.createNode(folder, name, 0o100666, 0);
         node.usedBytes = entry[0];
         const keep = value => Object.defineProperty(node, 'contents', { value, writable: true });
-        Object.defineProperty(node, 'contents', {
-          configurable: true,
-          get: () => keep(source.read(entry)).contents,
-          set: keep,
-        });
+        const read = () => keep(source.read(entry)).contents;
+        Object.defineProperty(node, 'contents', { configurable: true, get: read, set: keep });
+        // Not in `read`, which holds a view of Python's memory: decompressing may grow the memory,
+        // and growing it detaches every view.
+        node.stream_ops = { ...node.stream_ops, open: stream => void stream.node.contents };
       } else {
         const inner = `${path}/${name}`;
         FS.mkdirTree(inner);
