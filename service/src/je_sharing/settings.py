@@ -66,6 +66,11 @@ class Settings(BaseSettings):
     site_url: str = Field(
         default="", description="Address of the JupyterLite site that opens a copy."
     )
+    report_url: str = Field(
+        default="",
+        pattern=r"^(mailto:.+@.+|https://.+)?$",
+        description="Where readers report a notebook: a mailto: or https: address.",
+    )
     cors_origins: str = Field(
         default="", description="Origins that may call from a browser, by comma."
     )
