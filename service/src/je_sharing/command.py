@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
@@ -19,12 +20,14 @@ from je_sharing.services import Services, assemble
 from je_sharing.settings import Settings
 from je_sharing.signing_keys import add_key, drop_all_keys
 from je_sharing.times import parse_time
+from je_sharing.transfer import TransferError, deployment, transfer
 
 _KEEP_ALIVE_SECONDS = 30
 # Importing the application takes longer than uvicorn's 5 seconds on a busy machine.
 _WORKER_START_SECONDS = 60
 # Their output is text for the operator.
-_PRINTING_COMMANDS = ("list", "delete", "block", "unblock")
+_MODERATION_COMMANDS = ("list", "delete", "block", "unblock")
+_TRANSFER_COMMANDS = ("backup", "restore", "copy")
 # Databases, contents, uploads.
 _OTHER_FILES = 1000
 _log = logging.getLogger(__name__)
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments)
     settings = Settings()
-    prints = chosen.command in _PRINTING_COMMANDS
+    prints = chosen.command in (*_MODERATION_COMMANDS, *_TRANSFER_COMMANDS)
     log_as_json("WARNING" if prints else settings.log_level)
     if chosen.command == "serve":
         return _serve(settings, chosen)
@@ -56,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asyncio.run(_rotate_keys(settings, at_once=chosen.at_once))
     elif chosen.command == "sweep":
         asyncio.run(_sweep(settings))
+    elif chosen.command in _TRANSFER_COMMANDS:
+        return _transfer(settings, chosen)
     else:
         check_schema(settings)
         asyncio.run(_moderate(settings, chosen))
@@ -81,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("sweep", help="remove what has expired, now")
     _add_moderation(commands)
+    _add_transfers(commands)
     return parser
 
 
@@ -98,6 +104,34 @@ def _add_moderation(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     }.items():
         command = commands.add_parser(name, help=text)
         command.add_argument("notebook", metavar="ID", help="its readable id, UUID or link")
+
+
+def _add_transfers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    backup = commands.add_parser("backup", help="copy everything to a folder")
+    backup.add_argument("folder", help="an empty folder, or one of an interrupted backup")
+    restore = commands.add_parser("restore", help="copy a backup to an empty database and store")
+    restore.add_argument("folder", help="the folder of the backup")
+    copy = commands.add_parser("copy", help="copy everything to another database and store")
+    for name in ("from", "to"):
+        copy.add_argument(
+            f"--{name}",
+            dest=f"{name}_database",
+            required=name == "to",
+            metavar="URL",
+            help="a database's URL, or a folder with SQLite and the notebooks"
+            + (" (the settings')" if name == "from" else ""),
+        )
+        copy.add_argument(
+            f"--{name}-storage",
+            default="",
+            metavar="URL",
+            help="where the notebooks are: s3://bucket/prefix, or a folder",
+        )
+    copy.add_argument(
+        "--contents-only",
+        action="store_true",
+        help="copy no rows yet: for a first run while the service is still used",
+    )
 
 
 def _allow_open_files(number: int) -> None:
@@ -147,6 +181,28 @@ async def _rotate_keys(settings: Settings, *, at_once: bool) -> None:
     finally:
         await database.close()
     _log.info("added signing key %s, dropped %d", name, dropped)
+
+
+def _transfer(settings: Settings, chosen: argparse.Namespace) -> int:
+    source = target = settings
+    contents_only = False
+    try:
+        if chosen.command == "backup":
+            # In it are the keys that sign tokens.
+            os.umask(0o077)
+            target = deployment(settings, chosen.folder)
+        elif chosen.command == "restore":
+            source = deployment(settings, chosen.folder)
+        else:
+            contents_only = chosen.contents_only
+            target = deployment(settings, chosen.to_database, chosen.to_storage)
+            if chosen.from_database:
+                source = deployment(settings, chosen.from_database, chosen.from_storage)
+        result = transfer(source, target, contents_only=contents_only)
+    except TransferError as error:
+        sys.exit(str(error))
+    print(result)
+    return 1 if result.unreadable else 0
 
 
 @contextlib.asynccontextmanager

@@ -1,8 +1,9 @@
 """The database: engines, transactions, and the state of the schema."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -60,6 +61,21 @@ class Database:
         """Open a transaction, committed when the block ends well."""
         async with self._turn, self._writing.begin() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection whose reads all see the same state of the database."""
+        if self._settings.is_sqlite:
+            async with self.read() as connection:
+                await connection.exec_driver_sql("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    await connection.exec_driver_sql("ROLLBACK")
+        else:
+            async with self._writing.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                yield connection
 
     def insert(self, table: Table) -> Any:
         """Make an INSERT that supports ON CONFLICT in this database's dialect.
@@ -172,14 +188,28 @@ def migration_config(settings: Settings) -> Config:
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the schema up to date.
+    """Bring the schema up to date; of an SQLite database with an older one, keep a copy.
 
     Parameters
     ----------
     settings
         Which database.
     """
+    if settings.is_sqlite:
+        _back_up_before_migration(settings)
     command.upgrade(migration_config(settings), "head")
+
+
+def _back_up_before_migration(settings: Settings) -> None:
+    """Copy an SQLite database beside itself, by SQLite's online backup."""
+    path = Path(make_url(settings.async_database_url).database or "")
+    if not path.is_file() or not asyncio.run(pending_migrations(settings)):
+        return
+    with (
+        closing(sqlite3.connect(path)) as database,
+        closing(sqlite3.connect(f"{path}.before-migration")) as backup,
+    ):
+        database.backup(backup)
 
 
 async def pending_migrations(settings: Settings) -> bool:
