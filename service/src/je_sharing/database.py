@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -23,6 +24,12 @@ from je_sharing.settings import Settings
 
 _AUTOCOMMIT = "AUTOCOMMIT"
 _RECYCLE_SECONDS = 1800
+# For a pooler in transaction mode: a statement is prepared without a name, and used once.
+_WITHOUT_PREPARED_STATEMENTS: dict[str, Any] = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: "",
+}
 
 
 class Database:
@@ -118,16 +125,22 @@ def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
     sqlalchemy.ext.asyncio.AsyncEngine
         Not yet connected.
     """
+    # A pooler may send the two messages of a statement to two servers, unless in a transaction.
+    autocommit = reading and not settings.database_pooler
     mode: dict[str, Any] = (
-        {"isolation_level": _AUTOCOMMIT, "pool_reset_on_return": None} if reading else {}
+        {"isolation_level": _AUTOCOMMIT, "pool_reset_on_return": None} if autocommit else {}
     )
     if not settings.is_sqlite:
+        url, connect_args = _split_tls(make_url(settings.async_database_url))
+        if settings.database_pooler:
+            connect_args |= _WITHOUT_PREPARED_STATEMENTS
         return create_async_engine(
-            settings.async_database_url,
+            url,
             pool_size=settings.database_pool,
             max_overflow=settings.database_pool,
             pool_recycle=_RECYCLE_SECONDS,
             pool_pre_ping=True,
+            connect_args=connect_args,
             **mode,
         )
     if not settings.database_url:
@@ -141,6 +154,22 @@ def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
     synchronous = "FULL" if settings.fsync else "NORMAL"
     _prepare_sqlite(engine.sync_engine, reading=reading, synchronous=synchronous)
     return engine
+
+
+def _split_tls(url: URL) -> tuple[URL, dict[str, Any]]:
+    """Move libpq's options for TLS out of a URL: asyncpg takes them only in a DSN.
+
+    Examples
+    --------
+    >>> url, arguments = _split_tls(make_url("postgresql+asyncpg://db/sharing?sslmode=require"))
+    >>> str(url), arguments
+    ('postgresql+asyncpg://db/sharing', {'dsn': 'postgresql://?sslmode=require'})
+    """
+    names = [name for name in url.query if name.startswith("ssl") and name != "ssl"]
+    if not names:
+        return url, {}
+    query = urlencode({name: url.query[name] for name in names})
+    return url.difference_update_query(names), {"dsn": f"postgresql://?{query}"}
 
 
 def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL; PostgreSQL as postgresql://user:password@host/name.",
     )
     database_pool: int = Field(default=5, ge=1, description="Database connections a process keeps.")
+    database_pooler: bool = Field(
+        default=False, description="PostgreSQL is behind pgbouncer in transaction mode."
+    )
     auto_migrate: bool | None = Field(
         default=None,
         description="Bring the schema up to date on serve; unset means only with SQLite.",
