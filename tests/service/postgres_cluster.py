@@ -48,11 +48,13 @@ class PostgresCluster:
         return cluster
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self.programs / program), *arguments]
+        self._as_owner(str(self.programs / program), *arguments)
+
+    def _as_owner(self, *command: str) -> None:
         if os.geteuid() == 0:
             # PostgreSQL refuses to run as root.
             pwd.getpwnam("postgres")
-            command = ["runuser", "-u", "postgres", "--", *command]
+            command = ("runuser", "-u", "postgres", "--", *command)
         done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -61,6 +63,23 @@ class PostgresCluster:
         name = f"sharing{self.databases}"
         self._run("createdb", "-h", str(self.folder), "-p", str(self.port), "-U", "sharing", name)
         return f"postgresql://sharing@127.0.0.1:{self.port}/{name}"
+
+    def require_tls(self) -> Path:
+        """Refuse connections without TLS from now on; returns the self-signed certificate."""
+        data, certificate = self.folder / "data", self.folder / "server.crt"
+        self._as_owner(
+            "openssl", "req", "-new", "-x509", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+            "-addext", "subjectAltName=IP:127.0.0.1",
+            "-keyout", str(data / "server.key"), "-out", str(data / "server.crt"),
+        )  # fmt: skip
+        shutil.copy(data / "server.crt", certificate)
+        with (data / "postgresql.conf").open("a") as file:
+            file.write("ssl = on\n")
+        (data / "pg_hba.conf").write_text(
+            "local all all trust\nhostssl all all 127.0.0.1/32 trust\n"
+        )
+        self._run("pg_ctl", "-D", str(data), "reload")
+        return certificate
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")

@@ -133,7 +133,9 @@ def test_an_image_builder_is_sent_what_is_copied_and_no_more():
 
 def test_the_second_stage_takes_what_the_first_installed():
     assert only("COPY", 1) == "--from=build /installed /usr/local"
-    assert only("USER", 1) in only("RUN", 1).split()
+    user, group = only("USER", 1).split(":")
+    assert f"--uid {user} --gid {group} " in only("RUN", 1)
+    assert int(user) > 0
     assert only("VOLUME", 1) in only("RUN", 1).split()
     assert environment()["JE_SHARING_PORT"] == only("EXPOSE", 1)
     assert environment()["JE_SHARING_DATA_DIR"] == only("VOLUME", 1) == only("WORKDIR", 1)

@@ -1,16 +1,18 @@
 """The database: engines, transactions, and the state of the schema."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import URL, Connection, Engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -22,6 +24,12 @@ from je_sharing.settings import Settings
 
 _AUTOCOMMIT = "AUTOCOMMIT"
 _RECYCLE_SECONDS = 1800
+# For a pooler in transaction mode: a statement is prepared without a name, and used once.
+_WITHOUT_PREPARED_STATEMENTS: dict[str, Any] = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: "",
+}
 
 
 class Database:
@@ -60,6 +68,21 @@ class Database:
         """Open a transaction, committed when the block ends well."""
         async with self._turn, self._writing.begin() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection whose reads all see the same state of the database."""
+        if self._settings.is_sqlite:
+            async with self.read() as connection:
+                await connection.exec_driver_sql("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    await connection.exec_driver_sql("ROLLBACK")
+        else:
+            async with self._writing.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                yield connection
 
     def insert(self, table: Table) -> Any:
         """Make an INSERT that supports ON CONFLICT in this database's dialect.
@@ -102,16 +125,22 @@ def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
     sqlalchemy.ext.asyncio.AsyncEngine
         Not yet connected.
     """
+    # A pooler may send the two messages of a statement to two servers, unless in a transaction.
+    autocommit = reading and not settings.database_pooler
     mode: dict[str, Any] = (
-        {"isolation_level": _AUTOCOMMIT, "pool_reset_on_return": None} if reading else {}
+        {"isolation_level": _AUTOCOMMIT, "pool_reset_on_return": None} if autocommit else {}
     )
     if not settings.is_sqlite:
+        url, connect_args = _split_tls(make_url(settings.async_database_url))
+        if settings.database_pooler:
+            connect_args |= _WITHOUT_PREPARED_STATEMENTS
         return create_async_engine(
-            settings.async_database_url,
+            url,
             pool_size=settings.database_pool,
             max_overflow=settings.database_pool,
             pool_recycle=_RECYCLE_SECONDS,
             pool_pre_ping=True,
+            connect_args=connect_args,
             **mode,
         )
     if not settings.database_url:
@@ -125,6 +154,22 @@ def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
     synchronous = "FULL" if settings.fsync else "NORMAL"
     _prepare_sqlite(engine.sync_engine, reading=reading, synchronous=synchronous)
     return engine
+
+
+def _split_tls(url: URL) -> tuple[URL, dict[str, Any]]:
+    """Move libpq's options for TLS out of a URL: asyncpg takes them only in a DSN.
+
+    Examples
+    --------
+    >>> url, arguments = _split_tls(make_url("postgresql+asyncpg://db/sharing?sslmode=require"))
+    >>> str(url), arguments
+    ('postgresql+asyncpg://db/sharing', {'dsn': 'postgresql://?sslmode=require'})
+    """
+    names = [name for name in url.query if name.startswith("ssl") and name != "ssl"]
+    if not names:
+        return url, {}
+    query = urlencode({name: url.query[name] for name in names})
+    return url.difference_update_query(names), {"dsn": f"postgresql://?{query}"}
 
 
 def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:
@@ -172,14 +217,28 @@ def migration_config(settings: Settings) -> Config:
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the schema up to date.
+    """Bring the schema up to date; of an SQLite database with an older one, keep a copy.
 
     Parameters
     ----------
     settings
         Which database.
     """
+    if settings.is_sqlite:
+        _back_up_before_migration(settings)
     command.upgrade(migration_config(settings), "head")
+
+
+def _back_up_before_migration(settings: Settings) -> None:
+    """Copy an SQLite database beside itself, by SQLite's online backup."""
+    path = Path(make_url(settings.async_database_url).database or "")
+    if not path.is_file() or not asyncio.run(pending_migrations(settings)):
+        return
+    with (
+        closing(sqlite3.connect(path)) as database,
+        closing(sqlite3.connect(f"{path}.before-migration")) as backup,
+    ):
+        database.backup(backup)
 
 
 async def pending_migrations(settings: Settings) -> bool:

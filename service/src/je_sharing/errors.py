@@ -6,6 +6,7 @@ ServiceError
  ├── ForbiddenError               403 FORBIDDEN
  ├── NotFoundError                404 NOT_FOUND
  ├── UploadTimeoutError           408 REQUEST_TIMEOUT
+ ├── TakenDownError               410 GONE
  ├── PayloadTooLargeError         413 PAYLOAD_TOO_LARGE
  ├── BodyTooLargeError            413 PAYLOAD_TOO_LARGE
  ├── InvalidNotebookError         422 UNPROCESSABLE_ENTITY
@@ -83,6 +84,18 @@ class UploadTimeoutError(ServiceError):
     """The body took too long to arrive."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class TakenDownError(ServiceError):
+    """The operator has blocked the notebook or its content."""
+
+    status = HTTPStatus.GONE
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This notebook was taken down by whoever runs this sharing service. It cannot be read, "
+            "updated or shared again here. If you think that this is a mistake, tell them."
+        )
 
 
 class PayloadTooLargeError(ServiceError):

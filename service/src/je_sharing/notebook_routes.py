@@ -1,8 +1,7 @@
 """Routes for notebooks: `/api/v1/notebooks`."""
 
 import asyncio
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 import msgspec
@@ -35,14 +34,14 @@ from je_sharing.passwords import hash_password
 from je_sharing.rate_limits import MINUTES_A_DAY
 from je_sharing.services import Services, services_of
 from je_sharing.share_body import BadShareBodyError, ShareBody, parse_share_body
+from je_sharing.times import EPOCH, parse_time, time_text
 from je_sharing.tokens import Claims
 from je_sharing.validation import NotANotebookError, check_notebook
 
 # The contract's field for a host name. A constant, so that it identifies nobody.
 DOMAIN_ID = "je-sharing"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_REFUSALS = (403, 404, 429)
+_REFUSALS = (403, 404, 410, 429)
 
 router = APIRouter(prefix="/notebooks", tags=["notebooks"])
 
@@ -52,7 +51,7 @@ router = APIRouter(prefix="/notebooks", tags=["notebooks"])
     operation_id="share_notebook",
     status_code=201,
     response_model=Saved,
-    responses=error_responses(400, 403, 408, 413, 422, 429, 503, 507),
+    responses=error_responses(400, 403, 408, 410, 413, 422, 429, 503, 507),
     openapi_extra=SHARE_BODY,
 )
 async def share_notebook(request: Request, claims: Authenticated) -> Response:
@@ -318,12 +317,8 @@ async def at_requested_time(services: Services, request: Request, notebook: Note
     if text is None:
         return notebook
     try:
-        # A plus sign that was not escaped arrives as a space.
-        moment = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text))
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
-    except (ValueError, OverflowError):
+        microseconds = parse_time(text)
+    except ValueError:
         raise BadRequestError("`at` must be a time such as 2026-01-31T13:45:00Z.") from None
     return await services.notebooks.revision_at(notebook, microseconds)
 
@@ -363,25 +358,13 @@ def expiry(services: Services, notebook: Notebook) -> datetime | None:
     days = services.settings.retention_days
     if not days:
         return None
-    return _EPOCH + timedelta(microseconds=notebook.shared_at, days=days)
+    return EPOCH + timedelta(microseconds=notebook.shared_at, days=days)
 
 
 def sunset(services: Services, notebook: Notebook) -> dict[str, str]:
     """Make the `Sunset` header (RFC 8594); empty if the notebook never expires."""
     until = expiry(services, notebook)
     return {"Sunset": format_datetime(until, usegmt=True)} if until else {}
-
-
-def time_text(microseconds: int) -> str:
-    """Format a time as `at` accepts it.
-
-    Examples
-    --------
-    >>> time_text(1_700_000_000_123_456)
-    '2023-11-14T22:13:20.123456Z'
-    """
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _ids(notebook: Notebook) -> dict[str, str]:

@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Column, Select, delete, select, update
+from sqlalchemy import Column, ColumnElement, Select, delete, exists, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from je_sharing import readable_ids
 from je_sharing.database import Database, is_transient
-from je_sharing.errors import NotFoundError, UnauthorizedError, UnavailableError
-from je_sharing.schema import gc_queue, notebooks, now, revisions, sessions
+from je_sharing.errors import (
+    NotFoundError,
+    TakenDownError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from je_sharing.recent_cache import RecentCache
+from je_sharing.schema import blocks, gc_queue, notebooks, now, revisions, sessions
 from je_sharing.storage import ContentStore, content_hash
-from je_sharing.storage.cached import ContentCache
 from je_sharing.tokens import Claims, mark_of_password
 from je_sharing.uploads import SPOOL_BYTES
 
@@ -86,13 +91,19 @@ class ShareResult:
     is_new: bool
 
 
-_COLUMNS = (
+COLUMNS = (
     notebooks.c.id,
     notebooks.c.readable_id,
     notebooks.c.session_id,
     notebooks.c.content_hash,
     notebooks.c.taken_at,
     notebooks.c.shared_at,
+)
+
+# Whether the row of `notebooks` that a query selects is blocked.
+is_blocked: ColumnElement[bool] = or_(
+    exists().where(blocks.c.notebook_id == notebooks.c.id),
+    exists().where(blocks.c.content_hash == notebooks.c.content_hash),
 )
 
 
@@ -122,7 +133,10 @@ class Notebooks:
     def __init__(self, database: Database, store: ContentStore, *, cache_bytes: int) -> None:
         self._database = database
         self._store = store
-        self._contents = ContentCache(store, cache_bytes)
+        # A content never changes under its hash.
+        self.cache = RecentCache[bytes](cache_bytes)
+        # One large notebook must not push a whole class's small ones out.
+        self._largest_cached = cache_bytes // 8
 
     async def create(self, share: Share) -> ShareResult:
         """Share a content.
@@ -136,8 +150,14 @@ class Notebooks:
         -------
         ShareResult
             A new notebook, or the existing one if the session shared the same content before.
+
+        Raises
+        ------
+        TakenDownError
+            When a notebook with this content is blocked.
         """
         digest = await _hashed(share.content)
+        await self._require_allowed(digest)
         await self._store.put(digest, share.content)
         notebook_id = str(uuid.uuid4())
         for attempt in range(_ATTEMPTS):
@@ -179,11 +199,21 @@ class Notebooks:
         if password_hash:
             values["password_hash"] = password_hash
         again = update(notebooks).where(notebooks.c.share_key == key).values(values)
-        row = (await connection.execute(again.returning(*_COLUMNS))).one_or_none()
+        row = (await connection.execute(again.returning(*COLUMNS))).one_or_none()
         if row is None:
             return None
         # The same id: an earlier attempt was committed although its connection broke.
         return ShareResult(Notebook(*row), is_new=row.id == notebook.id)
+
+    async def _require_allowed(self, digest: bytes) -> None:
+        """Raise if a content is blocked.
+
+        One that is blocked a moment later is stored, but `find` refuses to show it.
+        """
+        query = select(blocks.c.notebook_id).where(blocks.c.content_hash == digest).limit(1)
+        async with self._database.read() as connection:
+            if (await connection.execute(query)).first():
+                raise TakenDownError
 
     async def find(self, notebook_id: str) -> Notebook:
         """Find a notebook by its UUID.
@@ -192,6 +222,8 @@ class Notebooks:
         ------
         NotFoundError
             When there is none.
+        TakenDownError
+            When it is blocked.
         """
         try:
             canonical = str(uuid.UUID(notebook_id))
@@ -206,6 +238,8 @@ class Notebooks:
         ------
         NotFoundError
             When there is none.
+        TakenDownError
+            When it is blocked.
         """
         if not readable_ids.could_be_readable_id(readable_id):
             raise _unknown()
@@ -213,11 +247,15 @@ class Notebooks:
 
     async def _find(self, column: Column[str], value: str) -> Notebook:
         async with self._database.read() as connection:
-            result = await connection.execute(select(*_COLUMNS).where(column == value))
+            result = await connection.execute(
+                select(*COLUMNS, is_blocked.label("is_blocked")).where(column == value)
+            )
         row = result.one_or_none()
         if row is None:
             raise _unknown()
-        return Notebook(*row)
+        if row.is_blocked:
+            raise TakenDownError
+        return Notebook(*row[: len(COLUMNS)])
 
     async def revision_at(self, notebook: Notebook, moment: int) -> Notebook:
         """Find the revision of a notebook at a time.
@@ -238,6 +276,8 @@ class Notebooks:
         ------
         NotFoundError
             When the notebook was first shared later.
+        TakenDownError
+            When a notebook with that content is blocked.
         """
         if moment >= notebook.taken_at:
             return notebook
@@ -251,6 +291,7 @@ class Notebooks:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise NotFoundError("This notebook was not shared yet at that time.")
+        await self._require_allowed(row.content_hash)
         return replace(notebook, content_hash=row.content_hash, taken_at=row.taken_at)
 
     async def history(self, notebook: Notebook) -> list[int]:
@@ -272,9 +313,14 @@ class Notebooks:
         UnavailableError
             When the store does not have it.
         """
-        content = await self._contents.get(notebook.content_hash)
+        digest = notebook.content_hash
+        if content := self.cache.get(digest):
+            return content
+        content = await self._store.get(digest)
         if content is None:
             raise UnavailableError("The notebook's content cannot be read just now. Try again.")
+        if len(content) <= self._largest_cached:
+            self.cache.keep(digest, content, size=len(content))
         return content
 
     async def password_hash(self, notebook_id: str) -> str | None:
@@ -321,8 +367,11 @@ class Notebooks:
             When it belongs to another session, perhaps only just now.
         NotFoundError
             When it was deleted meanwhile.
+        TakenDownError
+            When a notebook with the new content is blocked.
         """
         digest = await _hashed(content)
+        await self._require_allowed(digest)
         await self._store.put(digest, content)
         async with self._database.write() as connection:
             query = _owner_query(notebook, claims).with_for_update(of=notebooks)
@@ -368,7 +417,13 @@ class Notebooks:
             await _owned(connection, query, notebook, claims)
             await self._delete(connection, [notebook.id])
 
-    async def delete(self, notebook_ids: Sequence[str], *, shared_before: int | None = None) -> int:
+    async def delete(
+        self,
+        notebook_ids: Sequence[str],
+        *,
+        shared_before: int | None = None,
+        queued_at: int | None = None,
+    ) -> int:
         """Delete notebooks with their history.
 
         Parameters
@@ -377,6 +432,9 @@ class Notebooks:
             UUIDs; unknown ones are passed over.
         shared_before
             A time in microseconds since 1970: those that were shared since then stay.
+        queued_at
+            When the contents count as deleted; now, unless it is given. 0 spares no time for
+            backups.
 
         Returns
         -------
@@ -384,13 +442,14 @@ class Notebooks:
             How many there were. Their contents are left to the sweep, for others may share them.
         """
         async with self._database.write() as connection:
-            return await self._delete(connection, notebook_ids, shared_before)
+            return await self._delete(connection, notebook_ids, shared_before, queued_at)
 
     async def _delete(
         self,
         connection: AsyncConnection,
         notebook_ids: Sequence[str],
         shared_before: int | None = None,
+        queued_at: int | None = None,
     ) -> int:
         chosen = delete(notebooks).where(notebooks.c.id.in_(notebook_ids))
         if shared_before is not None:
@@ -406,7 +465,7 @@ class Notebooks:
         )
         digests = sorted({row.content_hash for row in [*gone, *earlier]})
         if digests:
-            moment = now()
+            moment = now() if queued_at is None else queued_at
             statement = self._database.insert(gc_queue).on_conflict_do_update(
                 index_elements=["content_hash"], set_={"queued_at": moment, "quarantined_at": None}
             )
@@ -419,7 +478,7 @@ class Notebooks:
 def _owner_query(notebook: Notebook, claims: Claims) -> Select[Any]:
     revoked = select(sessions.c.revoked_at).where(sessions.c.id == claims.session_id)
     return select(
-        *_COLUMNS, notebooks.c.password_hash, revoked.scalar_subquery().label("revoked_at")
+        *COLUMNS, notebooks.c.password_hash, revoked.scalar_subquery().label("revoked_at")
     ).where(notebooks.c.id == notebook.id)
 
 
@@ -439,7 +498,7 @@ async def _owned(
         raise UnauthorizedError(
             "This notebook belongs to another session. Share a copy, or give its password."
         )
-    return Notebook(*row[: len(_COLUMNS)])
+    return Notebook(*row[: len(COLUMNS)])
 
 
 async def _hashed(content: bytes) -> bytes:

@@ -46,6 +46,16 @@ revisions = Table(
     Column("content_hash", LargeBinary(32), nullable=False, index=True),
 )
 
+# Notebooks that the operator took down, also after they are deleted (see `moderation`).
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("notebook_id", Uuid(as_uuid=False), primary_key=True),
+    Column("readable_id", String(80), nullable=False),
+    Column("content_hash", LargeBinary(32), nullable=False, index=True),
+    Column("blocked_at", BigInteger, nullable=False),
+)
+
 sessions = Table(
     "sessions",
     metadata,

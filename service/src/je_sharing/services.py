@@ -12,6 +12,7 @@ from je_sharing.free_space import FreeSpace
 from je_sharing.notebooks import Notebooks
 from je_sharing.rate_limits import RateLimits
 from je_sharing.readiness import Readiness
+from je_sharing.recent_cache import CHECK_SECONDS, MAX_AGE_SECONDS
 from je_sharing.rendering.pages import Pages
 from je_sharing.sessions import Sessions
 from je_sharing.settings import Settings
@@ -47,6 +48,11 @@ class Services:
     sweep: Sweep
     readiness: Readiness
     free_space: FreeSpace
+
+    def drop_cached(self, older_than: float) -> None:
+        """Drop the contents and pages that have been in memory for longer than these seconds."""
+        self.notebooks.cache.drop_older_than(older_than)
+        self.pages.cache.drop_older_than(older_than)
 
 
 async def assemble(settings: Settings, database: Database) -> Services:
@@ -116,6 +122,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             asyncio.create_task(services.sessions.run_key_reload()),
             asyncio.create_task(services.limits.run_exchange()),
             asyncio.create_task(services.sweep.run()),
+            asyncio.create_task(_run_cache_expiry(services)),
         ]
         try:
             yield services
@@ -126,6 +133,13 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             await services.pages.close()
     finally:
         await database.close()
+
+
+async def _run_cache_expiry(services: Services) -> None:
+    """Drop old contents and pages from memory, until cancelled."""
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        services.drop_cached(MAX_AGE_SECONDS)
 
 
 def services_of(request: Request) -> Services:

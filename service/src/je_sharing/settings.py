@@ -54,6 +54,9 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL; PostgreSQL as postgresql://user:password@host/name.",
     )
     database_pool: int = Field(default=5, ge=1, description="Database connections a process keeps.")
+    database_pooler: bool = Field(
+        default=False, description="PostgreSQL is behind pgbouncer in transaction mode."
+    )
     auto_migrate: bool | None = Field(
         default=None,
         description="Bring the schema up to date on serve; unset means only with SQLite.",
@@ -65,6 +68,11 @@ class Settings(BaseSettings):
     public_url: str = Field(default="", description="Address under which people reach the service.")
     site_url: str = Field(
         default="", description="Address of the JupyterLite site that opens a copy."
+    )
+    report_url: str = Field(
+        default="",
+        pattern=r"^(mailto:.+@.+|https://.+)?$",
+        description="Where readers report a notebook: a mailto: or https: address.",
     )
     cors_origins: str = Field(
         default="", description="Origins that may call from a browser, by comma."

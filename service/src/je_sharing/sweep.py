@@ -69,6 +69,11 @@ class Sweep:
         self._sessions = sessions
         self._settings = settings
 
+    @property
+    def patience_seconds(self) -> float:
+        """How long a content is quarantined: longer than any request that still reads it."""
+        return max(600.0, 3 * self._settings.request_timeout_seconds)
+
     async def run(self) -> None:
         """Sweep periodically, until cancelled."""
         while True:
@@ -87,7 +92,7 @@ class Sweep:
             What was removed.
         """
         expired = await self._remove_expired()
-        await self._quarantine_unused()
+        await self.quarantine_unused()
         dropped = await self._delete_unused()
         await self._store.delete_leftovers()
         swept = SweepResult(
@@ -113,7 +118,8 @@ class Sweep:
                 return removed
             removed += await self._books.delete(ids, shared_before=horizon)
 
-    async def _quarantine_unused(self) -> None:
+    async def quarantine_unused(self) -> None:
+        """Quarantine the queued contents that no notebook names and no backup needs."""
         horizon = now() - int(self._settings.backup_hours * _HOUR)
         query = select(gc_queue.c.content_hash).where(
             gc_queue.c.quarantined_at.is_(None), gc_queue.c.queued_at <= horizon
@@ -121,7 +127,7 @@ class Sweep:
         async with self._database.read() as connection:
             candidates = list((await connection.execute(query)).scalars())
         for group in _groups(candidates):
-            used = await self._used(group)
+            used = await self.used(group)
             unused = [digest for digest in group if digest not in used]
             await self._dequeue(used)
             await self._store.quarantine(unused)
@@ -134,15 +140,13 @@ class Sweep:
                 await connection.execute(mark)
 
     async def _delete_unused(self) -> int:
-        # Longer than any request that read the content before it was quarantined.
-        patience = max(600.0, 3 * self._settings.request_timeout_seconds)
-        horizon = now() - int(patience * _SECOND)
+        horizon = now() - int(self.patience_seconds * _SECOND)
         query = select(gc_queue.c.content_hash).where(gc_queue.c.quarantined_at < horizon)
         async with self._database.read() as connection:
             candidates = list((await connection.execute(query)).scalars())
         dropped = 0
         for group in _groups(candidates):
-            used = await self._used(group)
+            used = await self.used(group)
             unused = [digest for digest in group if digest not in used]
             await self._store.restore(sorted(used))
             await self._store.delete(unused)
@@ -150,7 +154,8 @@ class Sweep:
             dropped += len(unused)
         return dropped
 
-    async def _used(self, digests: list[bytes]) -> set[bytes]:
+    async def used(self, digests: list[bytes]) -> set[bytes]:
+        """Return those contents that a notebook names, now or in its history."""
         query = union(
             select(notebooks.c.content_hash).where(notebooks.c.content_hash.in_(digests)),
             select(revisions.c.content_hash).where(revisions.c.content_hash.in_(digests)),

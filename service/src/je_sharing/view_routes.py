@@ -17,14 +17,15 @@ from je_sharing.notebook_routes import (
     find_counting_misses,
     ipynb,
     sunset,
-    time_text,
 )
 from je_sharing.notebooks import Notebook
 from je_sharing.rendering.pages import View, content_security_policy
 from je_sharing.services import Services, services_of
+from je_sharing.times import time_text
 
 _TITLES = {
     HTTPStatus.NOT_FOUND: "There is no notebook here",
+    HTTPStatus.GONE: "This notebook was taken down",
     HTTPStatus.BAD_REQUEST: "That is not a time",
     HTTPStatus.TOO_MANY_REQUESTS: "Just a moment",
 }
@@ -40,7 +41,7 @@ _FILE = {
     "description": "The .ipynb file.",
     "content": {"application/x-ipynb+json": {"schema": {"type": "object"}}},
 }
-_REFUSED: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 404, 429, 503), _PAGE)
+_REFUSED: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 404, 410, 429, 503), _PAGE)
 
 router = APIRouter(tags=["pages"])
 
@@ -113,7 +114,15 @@ def _view(services: Services, request: Request, notebook: Notebook, latest: Note
         taken_at=time_text(notebook.taken_at),
         latest_url=notebook.readable_id if notebook != latest else "",
         expiry=until.date().isoformat() if until else "",
+        report_url=_report_url(services.settings.report_url, page + at),
     )
+
+
+def _report_url(url: str, page: str) -> str:
+    """Make the address of the report link; a mail has the page's address as its subject."""
+    if url.startswith("mailto:") and "?" not in url:
+        return f"{url}?subject={quote(page, safe='')}"
+    return url
 
 
 def page_headers(services: Services) -> dict[str, str]:

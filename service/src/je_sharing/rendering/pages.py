@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import logging
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from je_sharing.metrics import RENDERINGS
+from je_sharing.recent_cache import RecentCache
 from je_sharing.rendering.document import Document
 from je_sharing.rendering.workers import RenderingStoppedError, Workers
 
@@ -63,6 +63,8 @@ class View:
         The page of the newest version when this is an older one, else empty.
     expiry
         The day on which the notebook expires, in ISO 8601; empty for never.
+    report_url
+        Where a reader reports the notebook; empty when the operator named no address.
     """
 
     readable_id: str
@@ -72,6 +74,7 @@ class View:
     taken_at: str
     latest_url: str = ""
     expiry: str = ""
+    report_url: str = ""
 
 
 class Pages:
@@ -85,8 +88,7 @@ class Pages:
 
     def __init__(self, *, cache_bytes: int) -> None:
         self._capacity = cache_bytes
-        self._used = 0
-        self._kept: OrderedDict[bytes, Document] = OrderedDict()
+        self.cache = RecentCache[Document](cache_bytes)
         self._under_way: dict[bytes, asyncio.Task[Document]] = {}
         # What could not be rendered, the oldest first: nobody waits for it a second time.
         self._stopped: dict[bytes, None] = {}
@@ -112,7 +114,7 @@ class Pages:
         str
             HTML.
         """
-        document = self._kept.get(digest) or await self._rendered(digest, content)
+        document = self.cache.get(digest) or await self._rendered(digest, content)
         words = view.readable_id.replace("-", " ")
         return self._page(
             "notebook.html",
@@ -189,10 +191,5 @@ class Pages:
 
     def _keep(self, digest: bytes, document: Document) -> None:
         size = len(document.cells_html)
-        if size > self._capacity:
-            return
-        self._kept[digest] = document
-        self._used += size
-        while self._used > self._capacity:
-            _, dropped = self._kept.popitem(last=False)
-            self._used -= len(dropped.cells_html)
+        if size <= self._capacity:
+            self.cache.keep(digest, document, size=size)

@@ -34,6 +34,9 @@ class Backend(Protocol):
     async def get(self, key: str) -> bytes | None:
         """Read an object; None if there is none."""
 
+    async def size(self, key: str) -> int | None:
+        """Return an object's bytes; None if there is none."""
+
     async def move(self, source: str, target: str) -> None:
         """Move an object; does nothing if there is none."""
 
@@ -95,6 +98,14 @@ class ContentStore:
             damaged.add(place)
         if damaged:
             raise DamagedContentError
+        return None
+
+    async def size(self, digest: bytes) -> int | None:
+        """Return a content's bytes, without reading it; None if there is none."""
+        for place in (_CONTENTS, _QUARANTINE):
+            size = await self._backend.size(_key(place, digest))
+            if size is not None:
+                return size
         return None
 
     async def quarantine(self, digests: Sequence[bytes]) -> None:

@@ -69,6 +69,13 @@ class Folder:
         except FileNotFoundError:
             return None
 
+    async def size(self, key: str) -> int | None:
+        """Return an object's bytes; None if there is none."""
+        try:
+            return (await asyncio.to_thread((self._root / key).stat)).st_size
+        except FileNotFoundError:
+            return None
+
     async def move(self, source: str, target: str) -> None:
         """Move an object; does nothing if there is none."""
         await asyncio.to_thread(self._move, self._root / source, self._root / target)

@@ -30,6 +30,13 @@ class Bucket:
         except FileNotFoundError:
             return None
 
+    async def size(self, key: str) -> int | None:
+        """Return an object's bytes; None if there is none."""
+        try:
+            return int((await self._store.head_async(key))["size"])
+        except FileNotFoundError:
+            return None
+
     async def move(self, source: str, target: str) -> None:
         """Move an object; does nothing if there is none."""
         try:
