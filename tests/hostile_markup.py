@@ -497,7 +497,8 @@ def hostile_notebook(elsewhere: str = "http://evil.example") -> dict[str, object
     cells.append({"cell_type": "raw", "metadata": {}, "source": "\n".join(markup)})
     code = {"cell_type": "code", "metadata": {}, "execution_count": 1}
     cells.append({**code, "source": "\n".join(markup), "outputs": outputs})
-    last = {"text/html": "<table><tr><td>the last output"}
+    # A slow machine shows the plain text.
+    last = {"text/html": "<table><tr><td>the last output", "text/plain": "the last output"}
     end = {"output_type": "display_data", "metadata": {}, "data": last}
     cells.append({**code, "source": "the_end()", "outputs": [end]})
     numbered = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells)]

@@ -434,6 +434,14 @@ def test_pictures_colours_and_errors_are_shown():
     assert "1 &lt; 2" in shown
 
 
+def test_an_output_for_which_no_time_is_left_is_said_to_be_left_out(monkeypatch):
+    monkeypatch.setattr("je_kernel.sharing.viewer._SECONDS", -1.0)
+    output = {"output_type": "display_data", "data": {"text/html": "<b>rain</b>"}}
+    page = viewed([{"cell_type": "code", "source": "1", "outputs": [output]}]).page()
+    assert "The copy has this output." in page
+    assert "rain" not in page
+
+
 @pytest.mark.parametrize("content", [{}, {"cells": 7}, {"cells": [7, None, {}, {"source": 3}]}])
 def test_what_is_no_notebook_breaks_nothing(content):
     broken = SharedNotebook(Ids("u", "a-b-c"), "https://s/a", content)

@@ -269,8 +269,11 @@ class _Writer:
         if len(source) > LONGEST_HTML:
             note = _note("This output is too large to be shown here. The copy has it.")
             return _terminal(plain, "je-output") + note
+        if source and time.monotonic() > self._deadline:
+            note = _note("This notebook takes too long to show in full. The copy has this output.")
+            return _terminal(plain, "je-output") + note
         # Nothing is visible if a script draws the output: then use the next form.
-        shown = safe_html(source) if time.monotonic() < self._deadline else ""
+        shown = safe_html(source)
         if shown:
             return f'<div class="je-html">{shown}</div>'
         shown = self._markdown(_text(data.get("text/markdown")))
