@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from je_kernel import doctor_report, settings
+from je_kernel import coroutines, doctor_report, settings
 from je_kernel.errors import SiteForbidsError
-from je_kernel.net import fallback, response_cache, waiting
+from je_kernel.net import fallback, response_cache
 from je_kernel.net.credentials import redact_text, redact_url, secret_in
 from je_kernel.net.diagnostics import Diagnosis
 from je_kernel.net.error_messages import displayed_url, network_error
@@ -173,7 +173,7 @@ def recovered(monkeypatch, request):
     monkeypatch.setattr(fallback, "diagnose", diagnose)
     failure = TransportFailure("network", request)
     try:
-        return waiting.run(fallback.fall_back(failure, send, None)), sent
+        return coroutines.run(fallback.fall_back(failure, send, None)), sent
     finally:
         monkeypatch.undo()
         settings.reload()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from je_kernel import errors, settings
+from je_kernel import coroutines, errors, settings
 from je_kernel.net import diagnostics, fallback, response_cache, waiting
 from je_kernel.net import relay as relay_module
 from je_kernel.net.diagnostics import Diagnosis
@@ -81,7 +81,7 @@ def test_what_the_relay_fetched_seems_to_come_from_the_address_asked_for():
     async def send(_request):
         return Response(200, "OK", RELAY + "?url=x", (("Content-Type", "text/csv"),), b"a,b")
 
-    response = waiting.run(relay_module.fetch(Request("GET", DATA), RELAY, send))
+    response = coroutines.run(relay_module.fetch(Request("GET", DATA), RELAY, send))
     assert (response.url, response.body) == (DATA, b"a,b")
 
 
@@ -126,7 +126,7 @@ class Net:
         patch(response_cache, "lookup", lambda *_: later(copy))
         if self.asynchronous:
             return asyncio.run(fallback.fall_back(failure, send, waiting.suspend))
-        return waiting.run(fallback.fall_back(failure, send, None))
+        return coroutines.run(fallback.fall_back(failure, send, None))
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
@@ -219,7 +219,7 @@ def test_the_sharing_link_error_is_told_even_with_a_relay_that_fails(net):
 
 def test_evidence_is_gathered_without_a_browser_on_cpython():
     failure = TransportFailure("network", Request("GET", DATA))
-    assert waiting.run(diagnostics.diagnose(failure, None)) == Diagnosis("network", DATA)
+    assert coroutines.run(diagnostics.diagnose(failure, None)) == Diagnosis("network", DATA)
     outcome = asyncio.run(diagnostics.diagnose(failure, waiting.suspend))
     assert outcome == Diagnosis("network", DATA)
 
@@ -282,7 +282,7 @@ def conversation(*answers):
         requests.append((path, dict(request.headers).get("Authorization")))
         return answers.pop(0)
 
-    response = waiting.run(relay_module.fetch(Request("GET", DATA), SERVICES_RELAY, send))
+    response = coroutines.run(relay_module.fetch(Request("GET", DATA), SERVICES_RELAY, send))
     assert not answers
     return response, requests
 

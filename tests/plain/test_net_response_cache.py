@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from je_kernel import settings
+from je_kernel import coroutines, settings
 from je_kernel.errors import SavedCopyWarning
 from je_kernel.net import response_cache, waiting
 from je_kernel.net.message import Request, Response
@@ -261,7 +261,7 @@ def test_off_means_off(monkeypatch):
     try:
         response_cache.store(GET, OK, 8)
         assert response_cache.storable_bytes(GET, OK) == 0
-        assert waiting.run(response_cache.lookup(GET, None)) is None
+        assert coroutines.run(response_cache.lookup(GET, None)) is None
         assert asyncio.run(response_cache.lookup(GET, waiting.suspend)) is None
     finally:
         monkeypatch.undo()
@@ -271,5 +271,5 @@ def test_off_means_off(monkeypatch):
 def test_on_cpython_there_is_no_cache():
     response_cache.preload()
     response_cache.store(GET, OK, 8)
-    assert waiting.run(response_cache.lookup(GET, None)) is None
+    assert coroutines.run(response_cache.lookup(GET, None)) is None
     response_cache.clear_saved()

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from running_service import API, bearer
 
+from je_kernel import coroutines
 from je_kernel.net import relay as client_relay
-from je_kernel.net import waiting
 from je_kernel.net.message import Request, Response
 from je_kernel.sharing.service_requests import send
 from je_sharing import relay as relay_module
@@ -294,7 +294,7 @@ def ask(service, url: str) -> tuple[Response, list[str]]:
         return send(request)
 
     address = f"{service.url}{API}/relay"
-    return waiting.run(client_relay.fetch(Request("GET", url), address, send_request)), calls
+    return coroutines.run(client_relay.fetch(Request("GET", url), address, send_request)), calls
 
 
 def test_the_wheel_asks_for_a_token_once_and_again_when_it_is_worth_nothing(start):
@@ -323,5 +323,5 @@ def test_the_wheel_sends_no_token_to_a_relay_of_another_kind():
         return Response(200, "OK", request.url)
 
     request = Request("GET", "https://a.org/x")
-    waiting.run(client_relay.fetch(request, "https://b.org/relay", send_request))
+    coroutines.run(client_relay.fetch(request, "https://b.org/relay", send_request))
     assert [request.headers for request in sent] == [()]

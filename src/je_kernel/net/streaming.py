@@ -11,6 +11,7 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from je_kernel import coroutines
 from je_kernel.net import fetch_restrictions, progress, response_cache, transport, waiting
 from je_kernel.net.error_messages import network_error
 from je_kernel.net.failure import TransportFailure
@@ -75,7 +76,7 @@ def open_stream(request: Request, translate: Translate) -> tuple[Response, Strea
     je_kernel.errors.NetworkError
         If there is no response; its class and text say why.
     """
-    return waiting.run(_open(request, translate, transport.sync_wait()))
+    return coroutines.run(_open(request, translate, transport.sync_wait()))
 
 
 async def open_stream_async(
@@ -162,7 +163,7 @@ class StreamedBody(io.RawIOBase):
     Parameters
     ----------
     chunks
-        The chunks. Without an event loop they are iterated by `je_kernel.net.waiting.run`.
+        The chunks. Without an event loop they are iterated by `je_kernel.coroutines.run`.
     stop
         Stops the download when the body is closed.
     """
@@ -192,14 +193,14 @@ class StreamedBody(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read at most one chunk into a buffer; return the number of bytes."""
-        waiting.run(self.peek())
+        coroutines.run(self.peek())
         size = min(len(buffer), len(self._ahead))
         buffer[:size] = self._ahead[:size]
         self._ahead = self._ahead[size:]
         return size
 
     def __iter__(self) -> Iterator[bytes]:
-        while chunk := waiting.run(self._next()):
+        while chunk := coroutines.run(self._next()):
             yield chunk
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

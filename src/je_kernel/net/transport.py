@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from je_kernel import runtime, settings
+from je_kernel import coroutines, runtime, settings
 from je_kernel.errors import ArgumentError, NotInBrowserError
 from je_kernel.net import fetch_restrictions, progress, response_cache, waiting
 from je_kernel.net.failure import TransportFailure
@@ -53,7 +53,7 @@ def send(request: Request) -> Response:
         raise NotInBrowserError(
             "je_kernel.net.send works in a notebook in the browser. Here, use urllib.request."
         )
-    return waiting.run(exchange(request, sync_wait()))
+    return coroutines.run(exchange(request, sync_wait()))
 
 
 async def send_async(request: Request) -> Response:

@@ -2,18 +2,17 @@
 
 A coroutine of this package awaits what a browser promises through a `Wait`: with
 `suspend` other tasks run meanwhile; with `block` the stack of the caller is switched
-(JSPI) and the coroutine never suspends, so that `run` gets its result without an
-event loop. Where the browser can do neither, there is no `Wait` (None).
+(JSPI) and the coroutine never suspends, so that `je_kernel.coroutines.run` gets its
+result without an event loop. Where the browser can do neither, there is no `Wait` (None).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-__all__ = ["Wait", "block", "run", "suspend"]
+__all__ = ["Wait", "block", "suspend"]
 
-T = TypeVar("T")
 Wait = Callable[[Any], Awaitable[Any]]
 
 
@@ -27,22 +26,3 @@ async def block(awaitable: Any) -> Any:
     from pyodide.ffi import run_sync
 
     return run_sync(awaitable)
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in which nothing suspends, and return its result.
-
-    Examples
-    --------
-    >>> async def answer():
-    ...     return 42
-    >>> run(answer())
-    42
-    """
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    coroutine.close()
-    raise RuntimeError("the coroutine suspends: await it")
