@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from je_site.server import Served
-    from tests.browsers.page import Browser, Page
+    from tests.browsers.page import Browser, Engine, Page
 
 _ENGINES = ("chromium", "firefox", "webkit")
 _DEFAULT_ENGINES = ("chromium",)
@@ -33,12 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test in each engine it names, one browser after the other."""
+    """Run each test in each engine it names."""
     if "browser" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("engines")
     engines = marker.args if marker else _DEFAULT_ENGINES
-    metafunc.parametrize("browser", engines, indirect=True, scope="session")
+    metafunc.parametrize("browser", engines, indirect=True, scope="module")
 
 
 @pytest.hookimpl(trylast=True)
@@ -54,11 +54,27 @@ def _place_of_engine(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A running browser of the engine that the test is to run in."""
-    running = launch(request.param)
+def browsers() -> Iterator[dict[Engine, Browser]]:
+    """The browsers that run, one of an engine: starting one takes longer than opening a page."""
+    running: dict[Engine, Browser] = {}
     yield running
-    running.close()
+    for each in running.values():
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest, browsers: dict[Engine, Browser]) -> Iterator[Browser]:
+    """The browser of the engine that the test is to run in.
+
+    It stays open for the next module, unless a test has failed: the browser may be the reason.
+    """
+    engine: Engine = request.param
+    if engine not in browsers:
+        browsers[engine] = launch(engine)
+    failed = request.session.testsfailed
+    yield browsers[engine]
+    if request.session.testsfailed > failed:
+        browsers.pop(engine).close()
 
 
 @pytest.fixture

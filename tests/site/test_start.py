@@ -95,7 +95,8 @@ def write_broken_wheel(folder):
 @pytest.fixture
 def site_with_a_broken_step(tmp_path):
     project = write_lite_dir(tmp_path / "project")
-    site = build(tmp_path / "site", lite_dir=project, wheels=[write_broken_wheel(tmp_path)])
+    wheels = [write_broken_wheel(tmp_path)]
+    site = build(tmp_path / "site", lite_dir=project, wheels=wheels, snapshot_packages=())
     with serve(site) as served:
         yield served
 
