@@ -86,12 +86,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return True  # no tests, and each driver needs a package of its own
     if collection_path in (_TESTS / "lessons" / "corpus", _TESTS / "lessons" / "web"):
         return True  # modules of students, not ours
-    if collection_path in _SOURCES and "plain" not in _selected(config.option.markexpr):
+    selected = _selected(config.option.markexpr)
+    if collection_path in _SOURCES and "plain" not in selected:
         return True  # examples in docstrings
+    if collection_path == _TESTS / "conformance" and not {"plain", "site"} & set(selected):
+        return True  # 2,000 tests
     if collection_path.parent != _TESTS or collection_path.name not in TIERS:
         return None
     tier = collection_path.name
-    return True if tier not in _selected(config.option.markexpr) or _missing(tier) else None
+    return True if tier not in selected or _missing(tier) else None
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

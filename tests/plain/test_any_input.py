@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import je_kernel
-from je_kernel import errors, startup
+from je_kernel import errors, net, startup
 from je_kernel import settings as je_settings
 from je_kernel.errors import JeKernelError
 from je_kernel.files import store_selection
@@ -243,6 +243,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(protocol, "_FIRST_PAUSE", 0.0)
         patch.setattr(os, "fsync", lambda _handle: None)  # as slow as the disk, 2,000 times
         yield place
+    net.uninstall()
     je_settings.reload()
     store_selection.reset()
 

@@ -337,7 +337,7 @@ def test_titles_raw_cells_attachments_and_metadata_are_searched_too():
 
 
 def test_a_long_line_takes_no_longer_than_its_length():
-    begin = time.perf_counter()
+    begin = time.process_time()
     for unit in (
         "aB3",
         "@",
@@ -359,7 +359,8 @@ def test_a_long_line_takes_no_longer_than_its_length():
     ):
         assert scan_text(unit * 100_000) is not None
         list(scan_text(unit * 100_000))
-    assert time.perf_counter() - begin < 30
+    # Were it quadratic, hours.
+    assert time.process_time() - begin < 60
 
 
 def test_the_words_of_a_plot_are_read_and_its_numbers_are_not():
