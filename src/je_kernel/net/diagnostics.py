@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from je_kernel.net.failure import TransportFailure
-    from je_kernel.net.waiting import Wait
 
 __all__ = [
     "PROBE_SECONDS",
@@ -159,22 +158,22 @@ def error_class(diagnosis: Diagnosis) -> type[errors.NetworkError]:
     return errors.NetworkError
 
 
-async def diagnose(failure: TransportFailure, wait: Wait | None) -> Diagnosis:
+async def diagnose(failure: TransportFailure, *, can_wait: bool) -> Diagnosis:
     """Find the cause of a failure, with probes where the addresses do not tell it.
 
     Parameters
     ----------
     failure
         The failure.
-    wait
-        How to wait for a probe. None where Python cannot: then the probes run after the
-        cell, and those of an earlier failure are used.
+    can_wait
+        Whether Python can wait for a probe. Otherwise the probes run after the cell, and
+        those of an earlier failure are used.
     """
     known = _without_probes(failure)
     if not _worth_probing(known):
         return known
-    if wait is not None:
-        return known.with_probes(await wait(_probe(known.url, known.page)))
+    if can_wait:
+        return known.with_probes(await _probe(known.url, known.page))
     earlier = _outcomes.get(_origin(known.url))
     _probe_after_the_cell(known.url, known.page)
     if earlier is None or time.monotonic() - earlier[0] > _REMEMBERED_SECONDS:
