@@ -96,6 +96,8 @@ class ShareCommand:
         ------
         PersonalDataError
             If it seems to contain personal data. Nothing was sent.
+        TakenDownError
+            If the service's operator blocked the share or its content.
         TooLargeError
             If it is larger than the service accepts; the message names the cells.
         InvalidNotebookError
@@ -157,6 +159,8 @@ class ShareCommand:
             If the service does not allow this browser to delete it.
         ServiceRefusedError
             If the service does not support deletion.
+        TakenDownError
+            If the service's operator blocked the share.
         UnreachableServiceError
             If the service does not answer.
         """
@@ -190,6 +194,8 @@ def open_shared(id_or_link: str) -> SharedNotebook:
         If there is no such notebook.
     NoSharingServiceError
         If this site has no sharing service.
+    TakenDownError
+        If the service's operator blocked the notebook.
     UnreachableServiceError
         If the service does not answer.
     """
