@@ -418,15 +418,15 @@ def combined(error: NetworkError, base: type[Exception], **arguments: Any) -> Ne
     if isinstance(error, base):
         return error
     both = _combined_class(type(error), base)  # type: ignore[arg-type]
-    made = both.__new__(both, error.text)
+    instance = both.__new__(both, error.text)
     # The base first: our class then sets the text.
-    base.__init__(made, error.text, **arguments)
+    base.__init__(instance, error.text, **arguments)
     _, ours = error.__reduce__()
-    type(error).__init__(made, *ours)
+    type(error).__init__(instance, *ours)
     for name, value in arguments.items():
-        if getattr(made, name, None) is None:
-            setattr(made, name, value)
-    return made
+        if getattr(instance, name, None) is None:
+            setattr(instance, name, value)
+    return instance
 
 
 @functools.cache  # one class for each pair, so that it can be compared and pickled

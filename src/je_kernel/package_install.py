@@ -202,8 +202,8 @@ def _name_in(requirement: str) -> str:
     """
     if requirement.partition("?")[0].endswith(".whl"):
         return requirement.rpartition("/")[2].partition("-")[0]
-    found = re.match(r"[\w.-]+", requirement)
-    return found[0] if found else requirement
+    match = re.match(r"[\w.-]+", requirement)
+    return match[0] if match else requirement
 
 
 # Why a package did not come.
@@ -245,9 +245,9 @@ async def _look_up(name: str) -> tuple[_Outcome, tuple[Offer, ...]]:
     outcome: _Outcome = "unknown"
     for index in manager.index_urls:
         url = index.format(package_name=name) if "{" in index else f"{index}/{name}/"
-        asking = {"headers": {"accept": "application/vnd.pypi.simple.v1+json"}}
+        options = {"headers": {"accept": "application/vnd.pypi.simple.v1+json"}}
         try:
-            text, _ = await manager.compat_layer.fetch_string_and_headers(url, asking)
+            text, _ = await manager.compat_layer.fetch_string_and_headers(url, options)
             return "listed", _offers(json.loads(text))
         except Exception as error:
             # Only the status 404 means that the package is unknown.
@@ -257,15 +257,15 @@ async def _look_up(name: str) -> tuple[_Outcome, tuple[Offer, ...]]:
 
 
 def _offers(listing: Mapping[str, Any]) -> tuple[Offer, ...]:
-    found = []
+    offers = []
     for file in listing.get("files", []):
         name = str(file["filename"])
         try:
             fits = name.endswith(".whl") and is_compatible_wheel(name)
         except ValueError:
             fits = False
-        found.append(Offer(_version_in(name), name, fits))
-    return tuple(found)
+        offers.append(Offer(_version_in(name), name, fits))
+    return tuple(offers)
 
 
 def _version_in(filename: str) -> str:

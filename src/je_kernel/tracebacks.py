@@ -69,13 +69,13 @@ def of_the_student(tb: TracebackType | None) -> TracebackType | None:
     traceback or None
         The other frames in the same order; the whole traceback if there are none.
     """
-    kept = [each for each in _walk(tb) if not is_library(each.tb_frame.f_code.co_filename)]
-    if not kept:
+    frames = [each for each in _walk(tb) if not is_library(each.tb_frame.f_code.co_filename)]
+    if not frames:
         return tb
-    shown: TracebackType | None = None
-    for each in reversed(kept):
-        shown = TracebackType(shown, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return shown
+    result: TracebackType | None = None
+    for each in reversed(frames):
+        result = TracebackType(result, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return result
 
 
 def _walk(tb: TracebackType | None) -> Iterator[TracebackType]:

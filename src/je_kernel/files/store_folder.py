@@ -71,13 +71,13 @@ class FolderStore:
 
     async def children(self, path: str) -> Sequence[Info]:
         """Return what is directly in a folder."""
-        found = []
+        infos = []
         with _disk_errors(), os.scandir(self._disk_path(path)) as scan:
             for item in scan:
                 inside = names.join(path, unicodedata.normalize("NFC", item.name))
                 with contextlib.suppress(OSError):  # a dangling link, or deleted meanwhile
-                    found.append(_described(inside, item.stat(), item.is_dir()))
-        return found
+                    infos.append(_described(inside, item.stat(), item.is_dir()))
+        return infos
 
     async def paths(self) -> Sequence[str]:
         """Return the paths of all files, up to a limit."""

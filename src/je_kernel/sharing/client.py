@@ -268,9 +268,9 @@ class _Sharing:
             raise too_large(snapshot, error.limit) from None
         except (UnreachableServiceError, ServiceRefusedError) as error:
             body = encoded({"content": snapshot.content, "title": snapshot.title})
-            kept = self._keep(snapshot.path, body, when)
-            reason = str(error) if kept else f"{error} {_NOT_KEPT}"
-            return NotShared(reason, names.name_of(snapshot.path), snapshot.data, kept=kept)
+            is_kept = self._keep(snapshot.path, body, when)
+            reason = str(error) if is_kept else f"{error} {_NOT_KEPT}"
+            return NotShared(reason, names.name_of(snapshot.path), snapshot.data, kept=is_kept)
         if any(queued.path == snapshot.path for queued in self._state.queued):
             with contextlib.suppress(FilesError):
                 self._file.dequeue(snapshot.path)
@@ -308,12 +308,12 @@ class _Sharing:
         if any(record.fingerprint == snapshot.fingerprint for record in self._state.records):
             self.protocol.token = None
         ids = self.protocol.create(snapshot.data, password)
-        made = _record(snapshot, ids, password, when)
-        first = self._first(made, lost)
-        if first.id != made.id:
+        new = _record(snapshot, ids, password, when)
+        first = self._first(new, lost)
+        if first.id != new.id:
             # Another kernel shared the same notebook at the same time: one link is enough.
             with contextlib.suppress(SharingError):
-                self.protocol.delete(made.id, password)
+                self.protocol.delete(new.id, password)
             return self._share(snapshot, when, unsaved=unsaved)
         if first.password != password:
             # In the same session this is the same share, with the password that was sent last.
@@ -441,8 +441,8 @@ class _Sharing:
             self._file.leave_out(queued)
             return None
         try:
-            kept = json.loads(body)
-            content, title = kept["content"], str(kept["title"])
+            fields = json.loads(body)
+            content, title = fields["content"], str(fields["title"])
             snapshot = Snapshot(queued.path, content, encoded(content), title)
             _ = snapshot.cell_ids
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SharingError):

@@ -105,14 +105,14 @@ def body_of(body: Any) -> bytes | None:
 def _response_for(module: ModuleType, sent: Any, response: Response, body: Any) -> Any:
     # The URL of a response is that of its request.
     sent.url = response.url
-    made = module.EmscriptenResponse(
+    result = module.EmscriptenResponse(
         status_code=response.status,
         headers=dict(response.headers),
         body=body,
         request=sent,
     )
-    made.reason = response.reason
-    return made
+    result.reason = response.reason
+    return result
 
 
 def _as_urllib3(error: errors.NetworkError) -> Exception:
