@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from je_kernel import settings
+from je_kernel.errors import NetworkError, SiteForbidsError
 from je_kernel.net import relay, response_cache
-from je_kernel.net.diagnostics import diagnose
+from je_kernel.net.diagnostics import diagnose, error_class
 from je_kernel.net.error_messages import network_error
 from je_kernel.net.failure import TransportFailure
 
@@ -52,7 +53,7 @@ async def fall_back(
     request = failure.request
     diagnosis = await diagnose(failure, can_wait=can_wait)
     error = network_error(failure, diagnosis)
-    wants_relay = diagnosis.refused or diagnosis.undecided
+    wants_relay = error_class(diagnosis) in {SiteForbidsError, NetworkError}
     relay_url = settings.current().relay_url if wants_relay else None
     if relay_url is not None and (reason := relay.refusal(request)):
         error.text += f"\n\n{reason}"
