@@ -113,15 +113,15 @@ def render(error: BaseException) -> list[str]:
         return traceback.format_exception(type(error), error, of_the_student(error.__traceback__))
     formatter = shell.InteractiveTB
     if getattr(formatter, "mode", "") in _FULL_MODES:
-        whole: list[str] = formatter.structured_traceback(
+        lines: list[str] = formatter.structured_traceback(
             type(error), error, error.__traceback__, tb_offset=1
         )
-        return whole
-    shown: list[str] = formatter.structured_traceback(
+        return lines
+    lines = formatter.structured_traceback(
         type(error), error, of_the_student(error.__traceback__), tb_offset=0
     )
     text = str(error)
-    return [part.replace(text, wrapped(text)) for part in shown]
+    return [part.replace(text, wrapped(text)) for part in lines]
 
 
 def wrapped(text: str) -> str:

@@ -320,16 +320,16 @@ class _Sharing:
             self.protocol.create(snapshot.data, first.password)
         return self._shown(first, snapshot, "replaced" if lost else "new", ids, unsaved=unsaved)
 
-    def _first(self, made: Record, lost: Record | None) -> Record:
+    def _first(self, new: Record, lost: Record | None) -> Record:
         """Record a new share unless another kernel recorded one first; return the valid record."""
-        first = made
+        first = new
 
         def change(state: State) -> State:
             nonlocal first
             known = state.without_record(lost) if lost else state
-            quicker = (r for r in known.records if r.path == made.path and r.is_of(made.cells))
-            first = next(quicker, made)
-            return known if first is not made else known.with_record(made)
+            quicker = (r for r in known.records if r.path == new.path and r.is_of(new.cells))
+            first = next(quicker, new)
+            return known if first is not new else known.with_record(new)
 
         self._note(change)
         return first
