@@ -85,11 +85,6 @@ export default () => {
     /** Hold the newest copies for `findPreloaded`. */
     preload: () => queued(async () => preload(await openCache())),
 
-    /** Release what is preloaded. */
-    release() {
-      preloaded = new Map();
-    },
-
     /** Return the description and a blob: address of the preloaded copy for an address. */
     findPreloaded(url) {
       const [text, blob] = preloaded.get(url) ?? [];

@@ -22,7 +22,7 @@ import time
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 from je_kernel import javascript, runtime, settings
 from je_kernel.errors import SavedCopyWarning
@@ -39,7 +39,6 @@ __all__ = [
     "is_storable",
     "lookup",
     "preload",
-    "release",
     "storable_bytes",
     "store",
     "warn_of",
@@ -66,7 +65,7 @@ def is_storable(request: Request, response: Response) -> bool:
     """
     return (
         _may_lookup(request)
-        and not _has_secret(response.url)
+        and next(secrets_of_url(response.url), None) is None
         and response.status == 200
         and not _says_no_store(request.headers)
         and not _says_no_store(response.headers)
@@ -84,10 +83,6 @@ def _may_lookup(request: Request) -> bool:
         and all(_is_plain(name, value) for name, value in request.headers)
         and secret_in(request) is None
     )
-
-
-def _has_secret(url: str) -> bool:
-    return any(True for _ in secrets_of_url(url))
 
 
 def _is_plain(name: str, value: str) -> bool:
@@ -132,7 +127,7 @@ def store(request: Request, response: Response, size: int) -> None:
     from pyodide.ffi import to_js
 
     description = {
-        "request_url": _without_fragment(request.url),
+        "request_url": urldefrag(request.url).url,
         "url": response.url,
         "headers": [h for h in response.headers if h[0].lower() != "content-length"],
         "stored": time.time(),
@@ -153,7 +148,7 @@ async def lookup(request: Request, *, can_wait: bool) -> Response | None:
     """
     if settings.current().saved_copies_mb == 0 or not _has_cache() or not _may_lookup(request):
         return None
-    url = _without_fragment(request.url)
+    url = urldefrag(request.url).url
     copy = await _cache().find(url) if can_wait else _cache().findPreloaded(url)
     if copy is None:
         return None
@@ -175,10 +170,6 @@ def _read_blob(url: str) -> bytes:
         return engine_xhr.send(Request("GET", url)).body
     finally:
         js.URL.revokeObjectURL(url)
-
-
-def _without_fragment(url: str) -> str:
-    return url.partition("#")[0]
 
 
 def age_in_words(seconds: float) -> str:
@@ -249,12 +240,6 @@ def preload() -> None:
     """Make the newest copies readable where the browser cannot wait. Returns at once."""
     if _has_cache() and settings.current().saved_copies_mb > 0:
         _cache().preload()
-
-
-def release() -> None:
-    """Release what is preloaded; what is stored stays."""
-    if _has_cache():
-        _cache().release()
 
 
 def _has_cache() -> bool:
