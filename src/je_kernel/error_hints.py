@@ -74,14 +74,14 @@ def _add_hint(error: ImportError | AttributeError) -> None:
         from je_kernel.compatibility import package_of_module
         from je_kernel.imports.shadowing import shadowing_hint
 
-        brought = package_of_module()
-        hint = shadowing_hint(error, brought)
+        site_modules = package_of_module()
+        hint = shadowing_hint(error, site_modules)
         if hint is None and isinstance(error, ImportError):
             hint = hint_for(
                 error,
                 can_wait=runtime.can_run_sync(),
                 neighbours=_neighbours(error),
-                brought=brought,
+                site_modules=site_modules,
             )
     except Exception:
         # A failing hint must not hide the error itself.
@@ -119,8 +119,8 @@ def hint_for(
     *,
     can_wait: bool,
     neighbours: Collection[str] = (),
-    brought: Collection[str] = (),
-    loaded: Collection[str] = sys.modules,
+    site_modules: Collection[str] = (),
+    imported: Collection[str] = sys.modules,
 ) -> str | None:
     """Return what to do about a failed import.
 
@@ -135,9 +135,9 @@ def hint_for(
         Whether `je_kernel.install` works here.
     neighbours
         The modules in the notebook's folder.
-    brought
+    site_modules
         The modules of the site's packages.
-    loaded
+    imported
         The modules that are imported already: an installation does not add a
         missing part of these.
 
@@ -154,7 +154,7 @@ def hint_for(
     <BLANKLINE>
         je_kernel.install("python-docx")
     >>> error = ModuleNotFoundError("No module named 'Pandas'", name="Pandas")
-    >>> print(hint_for(error, can_wait=True, brought=["pandas"], loaded=[]))
+    >>> print(hint_for(error, can_wait=True, site_modules=["pandas"], imported=[]))
     Did you mean: import pandas
     """
     from je_kernel.errors import PackageNotLoadedError
@@ -173,7 +173,7 @@ def hint_for(
     if (error.name or "").startswith("google."):  # a part that the stand-in lacks
         return advice_for("google")
     missing = _missing_module(error)
-    if missing is None or missing in loaded:
+    if missing is None or missing in imported:
         return None
     if missing in _NEEDS_A_SCREEN:
         return (
@@ -193,7 +193,7 @@ def hint_for(
         )
     if near := _nearest(missing, neighbours):
         return f"Beside this notebook lies {near}.py. Did you mean: import {near}"
-    if near := _nearest(missing, brought):
+    if near := _nearest(missing, site_modules):
         return f"Did you mean: import {near}"
     package = PUBLISHED_AS.get(missing, missing)
     return f"If it is a published package, this installs it:\n\n{_line(package, can_wait)}"

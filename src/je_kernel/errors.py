@@ -1,29 +1,29 @@
 """The exceptions of je-kernel.
 
 Each says what happened, why, and what to do next, in words for a student. In a
-notebook their traceback shows the student's own lines and then these words.
+notebook its traceback shows the student's own lines and then these words.
 
-Each is also the kind of exception that the library at hand would have raised,
-so that ``except`` clauses written for ordinary Python keep working::
+Each is also an exception of the class that ordinary Python or the library in use
+raises, so that existing ``except`` clauses keep working::
 
     JeKernelError
-    ├── ArgumentError (also TypeError and ValueError)   nothing the function can use
+    ├── ArgumentError (also TypeError and ValueError)   a value the function cannot use
     ├── NotInBrowserError (also RuntimeError)
-    ├── UnavailableError (also NotImplementedError)   of a laptop or of Colab, and not here
-    │   ├── MissingPartError (also AttributeError)   a stand-in does not have that function
-    │   └── NoSocketError (also OSError)             only HTTP leaves a browser
+    ├── UnavailableError (also NotImplementedError)   a browser does not have it
+    │   ├── MissingPartError (also AttributeError)   a stand-in does not have it
+    │   └── NoSocketError (also OSError)             a browser has only HTTP
     ├── DeadlockError (also RuntimeError)        a wait that no thread can end
     ├── InstallError (also ValueError)
     ├── PackageNotLoadedError (also ModuleNotFoundError)
     ├── NetworkError (also urllib.error.URLError, so OSError)
     │   ├── SiteForbidsError       the site does not let notebooks read it (CORS)
-    │   ├── InsecureAddressError   http:// asked for by an https:// page
+    │   ├── InsecureAddressError   an http:// address on an https:// page
     │   ├── OfflineError           there is no network at the moment
-    │   ├── UnreachableError       no such host, or nobody answers there
+    │   ├── UnreachableError       no such host, or it does not answer
     │   ├── TimedOutError (also TimeoutError)
-    │   ├── BrokenOffError (also ConnectionError)   the answer stopped midway
-    │   ├── BadAddressError (also ValueError)       nothing a browser can ask for
-    │   └── NotDataError           a web page came where data was asked for
+    │   ├── BrokenOffError (also ConnectionError)   in the middle of a response
+    │   ├── BadAddressError (also ValueError)       a browser cannot send it
+    │   └── NotDataError           a web page instead of data
     │       └── SharingLinkError (also ValueError)   the link of a sharing page
     ├── StatusError (also urllib.error.HTTPError, so URLError and OSError)
     │   ├── LoginNeededError       401
@@ -32,8 +32,8 @@ so that ``except`` clauses written for ordinary Python keep working::
     │   ├── TooManyRequestsError   429
     │   └── ServerFailedError      500 and up
     └── FilesError
-        ├── BadNameError (also ValueError)           no file can be called that
-        ├── ChangedFileError (also OSError)          changed by somebody else meanwhile
+        ├── BadNameError (also ValueError)           the name is not allowed
+        ├── ChangedFileError (also OSError)          it changed since it was read
         ├── ExistingFileError (also FileExistsError)
         ├── FolderError (also IsADirectoryError)     a folder where a file should be
         ├── MissingFileError (also FileNotFoundError)
@@ -45,10 +45,10 @@ so that ``except`` clauses written for ordinary Python keep working::
         └── UnreadableError (also ValueError)        not what the file's name says
 
     JeKernelWarning (UserWarning)
-    └── SavedCopyWarning           a kept copy stands in for the network
+    └── SavedCopyWarning           a kept copy replaces a response
 
-`combined` makes one of these also an exception of another library's own
-hierarchy, as ``requests.exceptions.ConnectionError``.
+`combined` returns one of these that is also an exception of another library, such
+as ``requests.exceptions.ConnectionError``.
 """
 
 from __future__ import annotations
@@ -119,27 +119,27 @@ class JeKernelError(Exception):
 
 
 class ArgumentError(JeKernelError, TypeError, ValueError):
-    """A function was given a value that it cannot use. Every function may raise it."""
+    """An argument has a value that the function cannot use. Every function may raise it."""
 
 
 class NotInBrowserError(JeKernelError, RuntimeError):
-    """Something was asked for that only a kernel in a browser can do."""
+    """The function works only in a kernel in a browser."""
 
 
 class UnavailableError(JeKernelError, NotImplementedError):
-    """A program for a laptop or for Colab asked for something that a browser does not have."""
+    """A program for a laptop or for Colab needs something that a browser does not have."""
 
 
 class MissingPartError(UnavailableError, AttributeError):
-    """What stands in for a module of a laptop or of Colab does not have this part of it."""
+    """A stand-in for a module of a laptop or of Colab does not have this attribute."""
 
 
 class NoSocketError(UnavailableError, OSError):
-    """A program asked for a connection of its own, which a browser gives to nobody."""
+    """A program opens a socket, which a browser does not allow."""
 
 
 class DeadlockError(JeKernelError, RuntimeError):
-    """A thread, or the cell itself, would wait for ever: nobody is left who could end it."""
+    """A thread, or the cell itself, waits for a lock or thread that nothing can release or end."""
 
 
 class InstallError(JeKernelError, ValueError):
@@ -147,20 +147,20 @@ class InstallError(JeKernelError, ValueError):
 
 
 class PackageNotLoadedError(JeKernelError, ModuleNotFoundError):
-    """The site brings the package of a module, but the package could not be loaded."""
+    """The site has the package of a module, but the package could not be loaded."""
 
 
 class NetworkError(JeKernelError, URLError):
-    """No answer came that Python may read.
+    """There is no response, or the browser does not let Python read it.
 
     Parameters
     ----------
     text
         What happened, why, and what to do next.
     url
-        The address that was asked for.
+        The address of the request.
     reason
-        What ordinary Python would have given as the cause.
+        The cause, as ordinary Python has it.
     """
 
     _errno = errno.EIO
@@ -195,7 +195,7 @@ class SiteForbidsError(NetworkError):
 
 
 class InsecureAddressError(NetworkError):
-    """An ``http://`` address was asked for by a page that came over ``https://``."""
+    """An ``http://`` address on a page that was loaded over ``https://`` (mixed content)."""
 
     _errno = errno.EACCES
     _reason = PermissionError
@@ -208,32 +208,32 @@ class OfflineError(NetworkError):
 
 
 class UnreachableError(NetworkError):
-    """There is no such host, or nobody answers there."""
+    """There is no such host, or it does not answer."""
 
     _errno = errno.EHOSTUNREACH
     _reason = ConnectionError
 
 
 class TimedOutError(NetworkError, TimeoutError):
-    """The answer did not come in the time that was given."""
+    """There was no response within the timeout."""
 
     _errno = errno.ETIMEDOUT
     _reason = TimeoutError
 
 
 class BrokenOffError(NetworkError, ConnectionError):
-    """The answer began to come and then stopped.
+    """The connection broke off in the middle of the response.
 
     Parameters
     ----------
     text
         What happened, why, and what to do next.
     url
-        The address that was asked for.
+        The address of the request.
     reason
-        What ordinary Python would have given as the cause.
+        The cause, as ordinary Python has it.
     partial
-        The bytes that had come, as far as nobody had read them yet.
+        The bytes received and not yet read.
     """
 
     _errno = errno.ECONNRESET
@@ -250,13 +250,13 @@ class BrokenOffError(NetworkError, ConnectionError):
 
 
 class BadAddressError(NetworkError, ValueError):
-    """The address is none that a browser can ask for."""
+    """The browser cannot send a request to this address."""
 
     _errno = errno.EINVAL
 
 
 class NotDataError(NetworkError):
-    """A web page came where data was asked for."""
+    """The response to a request for data is a web page."""
 
 
 class SharingLinkError(NotDataError, ValueError):
@@ -267,11 +267,11 @@ class SharingLinkError(NotDataError, ValueError):
     text
         What happened, why, and what to do next.
     url
-        The link that was given.
+        The link in the request.
     reason
-        What ordinary Python would have given as the cause.
+        The cause, as ordinary Python has it.
     link
-        The link that works, where there is one.
+        The link that works, if there is one.
     """
 
     def __init__(
@@ -285,26 +285,26 @@ class SharingLinkError(NotDataError, ValueError):
 
 
 class StatusError(JeKernelError, HTTPError):
-    """The site answered, but with an error status.
+    """The response has an error status.
 
     It is the `urllib.error.HTTPError` that ordinary Python raises: ``code``,
-    ``headers`` and the body, by ``read()``, are there. Its text begins as that
-    of ordinary Python and goes on to explain.
+    ``headers`` and the body, by ``read()``, are there. Its text begins as in
+    ordinary Python, and an explanation follows.
 
     Parameters
     ----------
     url
-        The address that answered.
+        The address of the response.
     code
-        The status, as 404.
+        The status, such as 404.
     msg
-        The reason phrase, as ``"Not Found"``.
+        The reason phrase, such as ``"Not Found"``.
     hdrs
-        The headers of the answer.
+        The headers of the response.
     fp
-        The body of the answer.
+        The body of the response.
     explanation
-        Why that may be, and what to do next.
+        The likely cause, and what to do next.
     """
 
     def __init__(
@@ -328,32 +328,17 @@ class StatusError(JeKernelError, HTTPError):
         return f"<{type(self).__name__} {self.code}: {self.msg!r}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The body can be read only once: what is read for the copy is put back.
+        # The body can be read only once: the read bytes are put back.
         body = b"" if self.closed else self.read()
+        arguments = (self.url, self.code, self.msg, self.headers)
         if not self.closed:
-            self._put_back(body)
-        headers = list(self.headers.items()) if self.headers is not None else []
-        return _restore_status_error, (
-            type(self),
-            self.url,
-            self.code,
-            self.msg,
-            headers,
-            body,
-            self.explanation,
-        )
-
-    def _put_back(self, body: bytes) -> None:
-        fresh = type(self)(
-            self.url, self.code, self.msg, self.headers, io.BytesIO(body), self.explanation
-        )
-        # What tempfile's wrapper has looked up once, it keeps: start from a clean one.
-        self.__dict__.pop("read", None)
-        self.__dict__.update(fresh.__dict__)
+            self.__dict__.pop("read", None)  # the wrapper of tempfile keeps the method of the file
+            StatusError.__init__(self, *arguments, io.BytesIO(body), self.explanation)
+        return type(self), (*arguments, io.BytesIO(body), self.explanation)
 
 
 class LoginNeededError(StatusError):
-    """401: the site wants to know who asks."""
+    """401: the site wants a login."""
 
 
 class AccessDeniedError(StatusError):
@@ -365,11 +350,11 @@ class NotFoundError(StatusError):
 
 
 class TooManyRequestsError(StatusError):
-    """429: the site was asked too often."""
+    """429: the site received too many requests."""
 
 
 class ServerFailedError(StatusError):
-    """500 and up: something is wrong on the site's side."""
+    """500 and up: the site's server failed."""
 
 
 _STATUS_ERRORS: Mapping[int, type[StatusError]] = {
@@ -387,12 +372,12 @@ def status_error(code: int) -> type[StatusError]:
     Parameters
     ----------
     code
-        The status, as 404.
+        The status, such as 404.
 
     Returns
     -------
     type of StatusError
-        The class made for this status, or `StatusError` itself.
+        The class for this status, or `StatusError` itself.
 
     Examples
     --------
@@ -405,22 +390,22 @@ def status_error(code: int) -> type[StatusError]:
 
 
 def combined(error: NetworkError, base: type[Exception], **arguments: Any) -> NetworkError:
-    """Make a network error that is also an exception of another library.
+    """Return a network error that is also an exception of another library.
 
     Parameters
     ----------
     error
-        What happened, as `je_kernel.net.error_messages.network_error` tells it.
+        An error of `je_kernel.net.error_messages.network_error`.
     base
-        What the other library would have raised.
+        The class of the other library.
     **arguments
-        Further arguments of that exception, by name, as ``request=``.
+        Other arguments of that class, such as ``request=``.
 
     Returns
     -------
     NetworkError
-        An error of a class that is both, with the text of the first. Where the
-        error is of the other kind already, it is returned as it is.
+        An error of both classes, with the text of the first; the error itself if it is an
+        instance of the other class already.
 
     Examples
     --------
@@ -433,15 +418,15 @@ def combined(error: NetworkError, base: type[Exception], **arguments: Any) -> Ne
     if isinstance(error, base):
         return error
     both = _combined_class(type(error), base)  # type: ignore[arg-type]
-    made = both.__new__(both, error.text)
-    # The other library's part first: ours then has the last word on the text.
-    base.__init__(made, error.text, **arguments)
+    instance = both.__new__(both, error.text)
+    # The base first: our class then sets the text.
+    base.__init__(instance, error.text, **arguments)
     _, ours = error.__reduce__()
-    type(error).__init__(made, *ours)
+    type(error).__init__(instance, *ours)
     for name, value in arguments.items():
-        if getattr(made, name, None) is None:
-            setattr(made, name, value)
-    return made
+        if getattr(instance, name, None) is None:
+            setattr(instance, name, value)
+    return instance
 
 
 @functools.cache  # one class for each pair, so that it can be compared and pickled
@@ -458,21 +443,6 @@ def _restore_combined(
     ours: type[NetworkError], base: type[Exception], arguments: tuple[Any, ...]
 ) -> NetworkError:
     return combined(ours(*arguments), base)
-
-
-def _restore_status_error(
-    cls: type[StatusError],
-    url: str,
-    code: int,
-    msg: str,
-    headers: list[tuple[str, str]],
-    body: bytes,
-    explanation: str,
-) -> StatusError:
-    message = Message()
-    for name, value in headers:
-        message[name] = value
-    return cls(url, code, msg, message, io.BytesIO(body), explanation)
 
 
 class FilesError(JeKernelError):
@@ -528,4 +498,4 @@ class JeKernelWarning(UserWarning):
 
 
 class SavedCopyWarning(JeKernelWarning):
-    """A copy that was kept earlier stands in for an answer of the network."""
+    """A kept copy of a download replaces the response of the network."""

@@ -10,7 +10,7 @@ the error, and prints one warning before.
 from __future__ import annotations
 
 import sys
-from itertools import islice
+from itertools import chain, islice
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +19,7 @@ from je_kernel.compatibility import emscripten_module
 from je_kernel.tracebacks import wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -264,17 +264,17 @@ def _advice(memory: Memory, namespace: Mapping[str, Any]) -> str:
 def _sizes(namespace: Mapping[str, Any]) -> list[tuple[int, str, str]]:
     """Return the size of each value, its name, and the line that frees it, the largest first."""
     # IPython keeps the results of cells in `Out`, whether or not a variable has them, too.
-    shown = namespace.get("Out", {})
-    kept = {id(value) for value in shown.values()}
-    found: dict[int, tuple[int, str, str]] = {}
+    outputs = namespace.get("Out", {})
+    output_ids = {id(value) for value in outputs.values()}
+    sizes: dict[int, tuple[int, str, str]] = {}
     for name, value in list(namespace.items()):
         if name.startswith("_") or name in {"In", "Out"} or isinstance(value, (ModuleType, type)):
             continue
-        way = f"%xdel {name}" if id(value) in kept else f"del {name}"
-        found.setdefault(id(value), (size_of(value), name, way))
-    for number, value in list(shown.items()):
-        found.setdefault(id(value), (size_of(value), f"Out[{number}]", "%reset -f out"))
-    return sorted(found.values(), key=lambda each: -each[0])
+        way = f"%xdel {name}" if id(value) in output_ids else f"del {name}"
+        sizes.setdefault(id(value), (size_of(value), name, way))
+    for number, value in list(outputs.items()):
+        sizes.setdefault(id(value), (size_of(value), f"Out[{number}]", "%reset -f out"))
+    return sorted(sizes.values(), key=lambda each: -each[0])
 
 
 def size_of(value: object, depth: int = _DEPTH) -> int:
@@ -317,20 +317,13 @@ def _size_of(value: Any, depth: int) -> int:
     size = sys.getsizeof(value)
     if depth == 0 or not isinstance(value, (list, tuple, set, frozenset, dict)):
         return size
-    looked_at = list(islice(_elements(value), _SAMPLE))
+    elements = chain.from_iterable(value.items()) if isinstance(value, dict) else value
+    looked_at = list(islice(elements, _SAMPLE))
     different = {id(each): each for each in looked_at}
     inside = sum(_size_of(each, depth - 1) for each in different.values())
     if len(different) == len(looked_at) and looked_at:
         inside = inside * len(value) * (2 if isinstance(value, dict) else 1) // len(looked_at)
     return size + inside
-
-
-def _elements(value: Any) -> Iterator[Any]:
-    if not isinstance(value, dict):
-        yield from value
-        return
-    for pair in value.items():
-        yield from pair
 
 
 def shown_bytes(size: int) -> str:

@@ -123,42 +123,42 @@ def install(*names: str) -> Installed:
     """
     for name in names:
         check_text(name, "A package's name", "seaborn")
-    wanted = [PUBLISHED_AS.get(name.strip(), name.strip()) for name in names]
-    if not wanted or not all(wanted):
+    requirements = [PUBLISHED_AS.get(name.strip(), name.strip()) for name in names]
+    if not requirements or not all(requirements):
         raise InstallError('Name the packages to install, as in je_kernel.install("seaborn").')
     if not runtime.in_browser():
         raise NotInBrowserError(
             f"je_kernel.install works in a notebook in the browser. Here, run"
-            f" `pip install {' '.join(wanted)}` in a terminal."
+            f" `pip install {' '.join(requirements)}` in a terminal."
         )
-    wanted = [name for name in wanted if canonical(_name_in(name)) not in STOOD_IN]
-    if not wanted:
+    requirements = [name for name in requirements if canonical(_name_in(name)) not in STOOD_IN]
+    if not requirements:
         return Installed(())
-    wanted = [package_of_module().get(name, name) for name in wanted]
+    requirements = [package_of_module().get(name, name) for name in requirements]
     if not runtime.can_run_sync():
         raise InstallError(
             "This browser cannot wait for a download in the middle of a cell. Put this line into"
-            f" a cell of its own and run it:\n\n    %pip install {' '.join(wanted)}"
+            f" a cell of its own and run it:\n\n    %pip install {' '.join(requirements)}"
         )
     from pyodide.ffi import run_sync
 
     before = versions()
-    problem: str | None = run_sync(install_all(wanted))
+    problem: str | None = run_sync(install_all(requirements))
     if problem is not None:
         raise InstallError(problem)
-    return Installed(_ordered(news(before, versions()), wanted))
+    return Installed(_ordered(news(before, versions()), requirements))
 
 
-async def install_all(wanted: list[str], **how: Any) -> str | None:
+async def install_all(requirements: list[str], **arguments: Any) -> str | None:
     """Install requirements, with arguments of `micropip.install`; return why it failed, or None."""
     try:
         import piplite as installer
     except ImportError:
         import micropip as installer
     try:
-        await installer.install(wanted, **how)
+        await installer.install(requirements, **arguments)
     except Exception as error:
-        return await _explain(wanted, error)
+        return await _explain(requirements, error)
     return None
 
 
@@ -176,8 +176,10 @@ def news(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str,
     return sorted((n, version) for n, version in after.items() if before.get(n) != version)
 
 
-def _ordered(news: Iterable[tuple[str, str]], wanted: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    requested = {canonical(_name_in(requirement)) for requirement in wanted}
+def _ordered(
+    news: Iterable[tuple[str, str]], requirements: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    requested = {canonical(_name_in(requirement)) for requirement in requirements}
     return tuple(sorted(news, key=lambda each: (canonical(each[0]) not in requested, each[0])))
 
 
@@ -202,21 +204,21 @@ def _name_in(requirement: str) -> str:
     """
     if requirement.partition("?")[0].endswith(".whl"):
         return requirement.rpartition("/")[2].partition("-")[0]
-    found = re.match(r"[\w.-]+", requirement)
-    return found[0] if found else requirement
+    match = re.match(r"[\w.-]+", requirement)
+    return match[0] if match else requirement
 
 
 # Why a package did not come.
 
 
-async def _explain(wanted: Sequence[str], error: Exception) -> str:
+async def _explain(requirements: Sequence[str], error: Exception) -> str:
     """Say why the installer failed, having looked up what the package is published as."""
     text = str(error)
     if type(error).__name__ == "PiplitePyPIDisabled":
-        return why_not_installed(_blamed(wanted, text), text, "closed", ())
+        return why_not_installed(_blamed(requirements, text), text, "closed", ())
     if "is already installed" in text:
-        return why_not_installed(_blamed(wanted, text), text, "conflict", ())
-    blamed = _blamed(wanted, text)
+        return why_not_installed(_blamed(requirements, text), text, "conflict", ())
+    blamed = _blamed(requirements, text)
     if blamed.endswith(".whl"):
         return f"Could not install {blamed!r}. {text}"
     outcome, offers = await _look_up(_name_in(blamed))
@@ -225,7 +227,7 @@ async def _explain(wanted: Sequence[str], error: Exception) -> str:
     return why_not_installed(blamed, text, outcome, offers)
 
 
-def _blamed(wanted: Sequence[str], text: str) -> str:
+def _blamed(requirements: Sequence[str], text: str) -> str:
     """Return the requirement that an installer's message names."""
     quoted = re.search(r"(?:for|Requested) '([^']+)'", text)
     if quoted:
@@ -233,7 +235,7 @@ def _blamed(wanted: Sequence[str], text: str) -> str:
     disabled = re.match(r"([\w.-]+) could not be installed", text)
     if disabled:
         return disabled[1]
-    return next((each for each in wanted if _name_in(each) in text), wanted[0])
+    return next((each for each in requirements if _name_in(each) in text), requirements[0])
 
 
 _Outcome = Literal["listed", "unknown", "offline", "closed", "conflict"]
@@ -245,9 +247,9 @@ async def _look_up(name: str) -> tuple[_Outcome, tuple[Offer, ...]]:
     outcome: _Outcome = "unknown"
     for index in manager.index_urls:
         url = index.format(package_name=name) if "{" in index else f"{index}/{name}/"
-        asking = {"headers": {"accept": "application/vnd.pypi.simple.v1+json"}}
+        options = {"headers": {"accept": "application/vnd.pypi.simple.v1+json"}}
         try:
-            text, _ = await manager.compat_layer.fetch_string_and_headers(url, asking)
+            text, _ = await manager.compat_layer.fetch_string_and_headers(url, options)
             return "listed", _offers(json.loads(text))
         except Exception as error:
             # Only the status 404 means that the package is unknown.
@@ -257,15 +259,15 @@ async def _look_up(name: str) -> tuple[_Outcome, tuple[Offer, ...]]:
 
 
 def _offers(listing: Mapping[str, Any]) -> tuple[Offer, ...]:
-    found = []
+    offers = []
     for file in listing.get("files", []):
         name = str(file["filename"])
         try:
             fits = name.endswith(".whl") and is_compatible_wheel(name)
         except ValueError:
             fits = False
-        found.append(Offer(_version_in(name), name, fits))
-    return tuple(found)
+        offers.append(Offer(_version_in(name), name, fits))
+    return tuple(offers)
 
 
 def _version_in(filename: str) -> str:

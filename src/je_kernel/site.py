@@ -63,8 +63,8 @@ def site_root(script: str) -> str:
     >>> site_root("http://localhost:8000/index.html?x=1")
     'http://localhost:8000/'
     """
-    base, found, _ = script.partition(_EXTENSIONS)
-    return f"{base}/" if found else urljoin(script, ".")
+    base, extension, _ = script.partition(_EXTENSIONS)
+    return f"{base}/" if extension else urljoin(script, ".")
 
 
 def address_in(root: str, path: str) -> str:

@@ -136,9 +136,14 @@ def _needs_kernel(shell: InteractiveShell | None) -> None:
         raise Skip("this Python has no kernel of JupyterLite's")
 
 
-def _needs_no_jspi(_shell: InteractiveShell | None) -> None:
+def _preload_copies(_shell: InteractiveShell | None) -> None:
+    if not runtime.in_browser():
+        raise Skip("copies of downloads are kept in a browser only")
     if runtime.can_run_sync():
         raise Skip("this browser reads the kept copies when they are needed")
+    from je_kernel.net import response_cache
+
+    response_cache.preload()
 
 
 def _module_step(
@@ -148,10 +153,9 @@ def _module_step(
     *,
     check: Callable[[InteractiveShell | None], None] = lambda _: None,
     refusal: str = "",
-    functions: tuple[str, str] = ("install", "uninstall"),
     with_shell: tuple[str, ...] = (),
 ) -> Step:
-    """Return a step that calls a function of a module, and another to undo it.
+    """Return a step that calls ``install`` of a module, and ``uninstall`` to undo it.
 
     Parameters
     ----------
@@ -164,11 +168,9 @@ def _module_step(
     check
         Raises `Skip` where the step has nothing to do.
     refusal
-        Why the step is skipped if the first function returns False.
-    functions
-        The names of both functions.
+        Why the step is skipped if ``install`` returns False.
     with_shell
-        The names of those that take the shell as their argument.
+        Which of both functions take the shell as their argument.
     """
 
     def call(function: str, shell: InteractiveShell | None) -> Any:
@@ -179,10 +181,10 @@ def _module_step(
         if not runtime.in_browser():
             raise Skip(elsewhere)
         check(shell)
-        if call(functions[0], shell) is False:
+        if call("install", shell) is False:
             raise Skip(refusal)
 
-    return Step(name, run, lambda shell: call(functions[1], shell))
+    return Step(name, run, lambda shell: call("uninstall", shell))
 
 
 _NO_DRIVE = "no drive of a kind that je-kernel knows is mounted"
@@ -200,13 +202,7 @@ STEPS: tuple[Step, ...] = (
         refusal=_NO_DRIVE,
         with_shell=_BOTH,
     ),
-    _module_step(
-        "copies",
-        "je_kernel.net.response_cache",
-        "copies of downloads are kept in a browser only",
-        check=_needs_no_jspi,
-        functions=("preload", "release"),
-    ),
+    Step("copies", _preload_copies),
     _module_step("packages", "je_kernel.imports.site_packages", "pip installs packages here"),
     _module_step(
         "imports",

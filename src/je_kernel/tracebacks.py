@@ -69,13 +69,13 @@ def of_the_student(tb: TracebackType | None) -> TracebackType | None:
     traceback or None
         The other frames in the same order; the whole traceback if there are none.
     """
-    kept = [each for each in _walk(tb) if not is_library(each.tb_frame.f_code.co_filename)]
-    if not kept:
+    frames = [each for each in _walk(tb) if not is_library(each.tb_frame.f_code.co_filename)]
+    if not frames:
         return tb
-    shown: TracebackType | None = None
-    for each in reversed(kept):
-        shown = TracebackType(shown, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return shown
+    result: TracebackType | None = None
+    for each in reversed(frames):
+        result = TracebackType(result, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return result
 
 
 def _walk(tb: TracebackType | None) -> Iterator[TracebackType]:
@@ -113,15 +113,15 @@ def render(error: BaseException) -> list[str]:
         return traceback.format_exception(type(error), error, of_the_student(error.__traceback__))
     formatter = shell.InteractiveTB
     if getattr(formatter, "mode", "") in _FULL_MODES:
-        whole: list[str] = formatter.structured_traceback(
+        lines: list[str] = formatter.structured_traceback(
             type(error), error, error.__traceback__, tb_offset=1
         )
-        return whole
-    shown: list[str] = formatter.structured_traceback(
+        return lines
+    lines = formatter.structured_traceback(
         type(error), error, of_the_student(error.__traceback__), tb_offset=0
     )
     text = str(error)
-    return [part.replace(text, wrapped(text)) for part in shown]
+    return [part.replace(text, wrapped(text)) for part in lines]
 
 
 def wrapped(text: str) -> str:

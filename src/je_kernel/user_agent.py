@@ -47,7 +47,7 @@ def browser_name(user_agent: str) -> str:
     """
     system = next((name for name, mark in _SYSTEMS if mark in user_agent), None)
     for name, pattern in _BROWSERS:
-        if found := pattern.search(user_agent):
-            version = next(group for group in found.groups() if group)
+        if match := pattern.search(user_agent):
+            version = next(group for group in match.groups() if group)
             return f"{name} {version}" + (f" on {system}" if system else "")
     return f"unknown browser on {system}" if system else "unknown browser"

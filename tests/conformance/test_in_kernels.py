@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conformance import registry
+from tests.kernel.cross_origin import CrossOriginServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -373,3 +374,32 @@ def test_an_interrupt_ends_the_request_that_is_waited_for(
     kernel.load("requests")
     told = kernel.python("import requests\n" + INTERRUPTED.format(wait=wait))
     assert told == "('interrupted', 1)"
+
+
+def test_a_kept_copy_replaces_the_response_of_a_server_that_is_gone(kernel: Kernel) -> None:
+    with CrossOriginServer() as server:
+        kernel.python(
+            f"""
+from urllib.request import urlopen
+from je_kernel.net import response_cache
+
+address = {server.url + "/rain.csv"!r}
+urlopen(address).read()
+await response_cache._cache().descriptions()
+None
+"""
+        )
+    assert (
+        kernel.python(
+            """
+import warnings
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    body = urlopen(address).read()
+response_cache.clear_saved()
+str((body, ["There is no network" in str(each.message) for each in caught]))
+"""
+        )
+        == "(b'a,b\\n1,2\\n', [True])"
+    )

@@ -43,25 +43,14 @@ def read(selenium, url, relay=None):
 
 
 @run_in_pyodide(packages=PACKAGES)
-async def wait_for_copies(selenium, count):
-    """Wait until so many copies have been kept."""
-    import asyncio
+async def kept_copies(selenium):
+    """Return the address and the size of each copy, once what was read is stored."""
+    import json
 
     from je_kernel.net import response_cache
 
-    while response_cache._tasks or len(await response_cache.BrowserCache().copies()) < count:
-        await asyncio.sleep(0.02)
-    copies = await response_cache.BrowserCache().copies()
-    return sorted((copy.request_url, copy.size) for copy in copies)
-
-
-@run_in_pyodide(packages=PACKAGES)
-async def used_copies(selenium):
-    """Return the addresses of the copies that were used since they were stored."""
-    from je_kernel.net import response_cache
-
-    copies = await response_cache.BrowserCache().copies()
-    return [copy.request_url for copy in copies if copy.used > copy.stored]
+    copies = json.loads(await response_cache._cache().descriptions())
+    return sorted((copy["request_url"], copy["size"]) for copy in copies)
 
 
 @run_in_pyodide(packages=PACKAGES)
@@ -115,15 +104,13 @@ def test_a_kept_copy_stands_in_when_the_server_is_gone_and_says_so(selenium, oth
     assert read(selenium, address)[1] == b"a,b\n1,2\n"
     body = read(selenium, large)[1]
     read(selenium, f"{other.url}/unstored.csv")
-    kept = wait_for_copies(selenium, 2)
-    assert kept == sorted([(address, 8), (large, len(body))])
+    assert kept_copies(selenium) == sorted([(address, 8), (large, len(body))])
     other.stop()
 
     kind, again, url, warnings = read(selenium, address)
     assert (kind, again, url) == ("read", b"a,b\n1,2\n", address)
     (warning,) = warnings
     assert "kept in this browser less than a minute ago" in warning
-    assert used_copies(selenium) == [address]
     assert read(selenium, large)[1] == body
     assert read(selenium, f"{other.url}/unstored.csv")[0] == "UnreachableError"
     assert read(selenium, f"{other.url}/other.csv")[0] == "UnreachableError"
@@ -151,7 +138,7 @@ def test_what_was_read_as_a_stream_is_kept_if_it_was_read_to_its_end(selenium, o
     address = f"{other.url}/large.bin"
     body, length = read_as_a_stream(selenium, address)
     assert len(body) == length
-    assert wait_for_copies(selenium, 1) == [(address, length)]
+    assert kept_copies(selenium) == [(address, length)]
     other.stop()
     assert read_as_a_stream(selenium, address) == (body, length)
     assert read_as_a_stream(selenium, f"{other.url}/other.csv") == "UnreachableError"
@@ -159,9 +146,9 @@ def test_what_was_read_as_a_stream_is_kept_if_it_was_read_to_its_end(selenium, o
 
 
 @run_in_pyodide(packages=PACKAGES)
-async def keep_many(selenium, count, megabytes):
-    """Keep copies of a megabyte each within a bound; return which are left."""
-    import asyncio
+async def keep(selenium, numbers, megabytes):
+    """Keep copies of a megabyte each within a limit; return their bodies' first bytes."""
+    import json
     import os
 
     from je_kernel import settings
@@ -171,55 +158,98 @@ async def keep_many(selenium, count, megabytes):
     os.environ["JE_KERNEL_SAVED_COPIES_MB"] = str(megabytes)
     settings.reload()
     try:
-        for number in range(count):
+        for count, number in enumerate(numbers):
             url = f"https://data.example/{number}.bin"
-            body = bytes([number]) * 1_000_000
+            body = bytes([count]) * 1_000_000
             response_cache.store(Request("GET", url), Response(200, "OK", url, (), body), len(body))
-            while response_cache._tasks:
-                await asyncio.sleep(0.01)
-        left = [copy.request_url for copy in await response_cache.BrowserCache().copies()]
-        bodies = [(await response_cache.BrowserCache().find(url))[1] for url in left]
-        assert all(body == body[:1] * 1_000_000 for body in bodies)
-        return left
+        copies = json.loads(await response_cache._cache().descriptions())
+        bodies = {}
+        for url in sorted(copy["request_url"] for copy in copies):
+            body = (await response_cache.lookup(Request("GET", url), can_wait=True)).body
+            assert body == body[:1] * 1_000_000
+            bodies[url[len("https://data.example/")]] = body[0]
+        return bodies
     finally:
         del os.environ["JE_KERNEL_SAVED_COPIES_MB"]
         settings.reload()
 
 
-def test_the_bound_is_kept_and_the_oldest_go_first(selenium):
+def test_the_limit_is_kept_and_the_oldest_copies_go_first(selenium):
     forget(selenium)
-    assert keep_many(selenium, 6, 3) == [f"https://data.example/{n}.bin" for n in (3, 4, 5)]
+    assert keep(selenium, [0, 1, 2, 3, 4, 5], 3) == {"3": 3, "4": 4, "5": 5}
+    forget(selenium)
+
+
+def test_a_copy_for_the_same_address_replaces_the_first_and_no_other(selenium):
+    forget(selenium)
+    assert keep(selenium, [0, 1, 2, 0], 3) == {"0": 3, "1": 1, "2": 2}
     forget(selenium)
 
 
 @run_in_pyodide(packages=PACKAGES)
-def recall_ready(selenium, url):
-    """Find a copy the way that a browser without JSPI does."""
+async def store_what_cannot_be_read(selenium):
+    """Store a response whose body was read already."""
+    import js
+
+    from je_kernel.net import response_cache
+    from je_kernel.net.message import Request, Response
+
+    url = "https://data.example/read.bin"
+    copy = js.Response.new("a,b")
+    await copy.text()
+    response_cache.store(Request("GET", url), Response(200, "OK", url, (), b"", copy), 3)
+
+
+def test_a_copy_that_cannot_be_stored_disturbs_nothing(selenium):
+    forget(selenium)
+    store_what_cannot_be_read(selenium)
+    assert keep(selenium, [0], 3) == {"0": 0}
+    forget(selenium)
+
+
+@run_in_pyodide(packages=PACKAGES)
+def forget_in_the_same_cell(selenium, url):
+    import urllib.request
+
+    from je_kernel import net
+
+    net.install()
+    urllib.request.urlopen(url).read()
+    net.clear_saved()
+
+
+def test_forgetting_in_the_cell_of_a_download_leaves_nothing(selenium, other):
+    forget_in_the_same_cell(selenium, f"{other.url}/rain.csv")
+    assert kept_copies(selenium) == []
+
+
+@run_in_pyodide(packages=PACKAGES)
+def read_without_waiting(selenium, url):
+    """Look for a copy the way that a browser without JSPI does, before and after the preload."""
+    import warnings
+
     from pyodide.ffi import run_sync
 
+    from je_kernel import coroutines
     from je_kernel.net import response_cache
     from je_kernel.net.message import Request
 
     request = Request("GET", url)
-    before = response_cache._find_preloaded(request)
-    run_sync(response_cache._preload(response_cache.BrowserCache()))
-    ready = response_cache._preloaded[url][1]
-    import js
-
-    # A page may not read bytes synchronously; a worker, as a kernel is one, may.
-    asking = js.XMLHttpRequest.new()
-    asking.open("GET", ready, False)
-    asking.send()
-    return before, str(asking.responseText)
+    before = coroutines.run(response_cache.lookup(request, can_wait=False))
+    response_cache.preload()
+    run_sync(response_cache._cache().descriptions())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return before, coroutines.run(response_cache.lookup(request, can_wait=False)).body
 
 
 def test_copies_can_be_read_synchronously_once_they_are_prepared(selenium, other):
     forget(selenium)
     address = f"{other.url}/rain.csv"
     read(selenium, address)
-    wait_for_copies(selenium, 1)
+    assert kept_copies(selenium) == [(address, 8)]
     other.stop()
-    assert recall_ready(selenium, address) == (None, "a,b\n1,2\n")
+    assert read_without_waiting(selenium, address) == (None, b"a,b\n1,2\n")
     forget(selenium)
 
 

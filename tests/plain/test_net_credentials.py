@@ -1,6 +1,5 @@
 """What says who asks: one definition, and everything that has to keep to it."""
 
-import asyncio
 import logging
 import time
 from dataclasses import replace
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from je_kernel import coroutines, doctor_report, settings
 from je_kernel.errors import SiteForbidsError
-from je_kernel.net import fallback, response_cache
+from je_kernel.net import fallback
 from je_kernel.net.credentials import redact_text, redact_url, secret_in
 from je_kernel.net.diagnostics import Diagnosis
 from je_kernel.net.error_messages import displayed_url, network_error
@@ -24,7 +23,6 @@ from je_kernel.net.response_cache import is_storable
 from je_kernel.net.status_messages import status_message
 from je_kernel.settings import Settings
 from je_kernel.sharing.personal_data import scan_text
-from tests.plain.test_net_response_cache import Shelf, copy_of
 from tests.secret_requests import OPEN_ADDRESSES, SECRET_ADDRESSES, SECRET_HEADERS, SITE
 
 OK = Response(200, "OK", SITE, (), b"a,b\n1,2\n")
@@ -163,7 +161,7 @@ def recovered(monkeypatch, request):
     diagnosis = Diagnosis("network", request.url, "https://notebooks.example/", True, True, True)
     sent = []
 
-    async def diagnose(*_):
+    async def diagnose(*_, **__):
         return diagnosis
 
     async def send(asked):
@@ -173,7 +171,7 @@ def recovered(monkeypatch, request):
     monkeypatch.setattr(fallback, "diagnose", diagnose)
     failure = TransportFailure("network", request)
     try:
-        return coroutines.run(fallback.fall_back(failure, send, None)), sent
+        return coroutines.run(fallback.fall_back(failure, send, can_wait=False)), sent
     finally:
         monkeypatch.undo()
         settings.reload()
@@ -191,17 +189,6 @@ def test_what_holds_no_secret_is_relayed(monkeypatch):
     answer, sent = recovered(monkeypatch, Request("GET", f"{SITE}?key=population"))
     assert answer.body == OK.body
     assert len(sent) == 1
-
-
-def test_what_an_earlier_version_kept_of_secrets_is_forgotten():
-    asked, led_to = (f"{SITE}?appid={MARK}", f"{SITE}?X-Amz-Signature={MARK}")
-    shelf = Shelf(
-        copy_of(SITE, 3, 1.0),
-        copy_of(asked, 3, 1.0),
-        replace(copy_of("https://b.example/", 3, 1.0), url=led_to),
-    )
-    asyncio.run(response_cache._allowed_copies(shelf))
-    assert set(shelf.entries) == {SITE}
 
 
 def test_the_doctor_shows_no_secret_of_an_address_or_of_an_error(monkeypatch):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from je_kernel import settings
 from je_kernel.errors import SharingLinkError
-from je_kernel.net.links import data_url, is_page, recognise
+from je_kernel.net.links import data_url, recognise
 
 RAW = "https://raw.githubusercontent.com"
 GIST = "https://gist.githubusercontent.com"
@@ -152,7 +152,7 @@ def test_a_shared_link_becomes_the_link_of_the_data(link, data):
 @pytest.mark.parametrize("data", [data for _, data in CONVERTED])
 def test_a_link_of_the_data_is_left_as_it_is(data):
     assert data_url(data) == data
-    assert is_page(data) is None
+    assert recognise(data) is None
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_link_of_the_data_is_left_as_it_is(data):
 )
 def test_other_links_are_left_as_they_are(link):
     assert data_url(link) == link
-    assert is_page(link) is None
+    assert recognise(link) is None
 
 
 IMPOSSIBLE = [
@@ -244,7 +244,7 @@ def test_with_a_relay_a_site_that_forbids_still_has_a_link(monkeypatch):
 
 
 def test_the_hint_gives_the_link_that_works_on_a_line_of_its_own():
-    hint = is_page("https://github.com/u/r/blob/main/rain.csv")
+    hint = recognise("https://github.com/u/r/blob/main/rain.csv").hint
     assert hint.splitlines()[-1] == f"    {RAW}/u/r/main/rain.csv"
 
 

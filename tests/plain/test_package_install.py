@@ -161,7 +161,7 @@ def missing(name):
     ],
 )
 def test_a_missing_package_is_told_with_the_line_that_installs_it(error, line):
-    hint = hint_for(error, can_wait=True, loaded=[])
+    hint = hint_for(error, can_wait=True, imported=[])
     assert hint.endswith(f"\n\n    {line}")
 
 
@@ -169,20 +169,20 @@ def test_pandas_without_an_engine_for_parquet_is_told_with_what_to_do():
     # Not the message of one version of pandas: whatever the installed one says.
     with pytest.raises(ImportError) as caught:
         pd.read_parquet("https://data.example/rain.parquet")
-    hint = hint_for(caught.value, can_wait=True, loaded=[])
+    hint = hint_for(caught.value, can_wait=True, imported=[])
     assert hint.startswith("Tables in the formats Parquet, Feather and ORC are read by pyarrow")
     assert "as CSV or JSON" in hint
 
 
 def test_where_the_browser_cannot_wait_the_line_is_pips():
-    assert hint_for(missing("yaml"), can_wait=False, loaded=[]).endswith(
+    assert hint_for(missing("yaml"), can_wait=False, imported=[]).endswith(
         "\n\n    %pip install pyyaml"
     )
 
 
 def test_a_module_beside_the_notebook_with_nearly_that_name_is_suggested():
     hint = hint_for(
-        missing("my_helper"), can_wait=True, neighbours=["my_helpers", "other"], loaded=[]
+        missing("my_helper"), can_wait=True, neighbours=["my_helpers", "other"], imported=[]
     )
     assert hint.endswith("Did you mean: import my_helpers")
 
@@ -195,25 +195,25 @@ def test_a_wheel_that_is_compiled_for_another_system_is_told():
 
 @pytest.mark.parametrize(("name", "meant"), [("Seaborn", "seaborn"), ("scipi.stats", "scipy")])
 def test_a_misspelt_module_of_the_site_is_guessed(name, meant):
-    hint = hint_for(missing(name), can_wait=True, brought=["scipy", "seaborn"], loaded=[])
+    hint = hint_for(missing(name), can_wait=True, site_modules=["scipy", "seaborn"], imported=[])
     assert hint == f"Did you mean: import {meant}"
 
 
 def test_a_package_of_the_site_that_did_not_come_is_told_once():
     reason = PackageNotLoadedError("Could not load lxml: no network.", name="lxml")
-    assert hint_for(reason, can_wait=True, loaded=[]) is None
+    assert hint_for(reason, can_wait=True, imported=[]) is None
     pandas_says = ImportError("Missing optional dependency 'lxml'. Use pip to install lxml.")
     pandas_says.__cause__ = reason
-    assert hint_for(pandas_says, can_wait=True, loaded=[]) == "Could not load lxml: no network."
+    assert hint_for(pandas_says, can_wait=True, imported=[]) == "Could not load lxml: no network."
 
 
 @pytest.mark.parametrize("name", ["turtledemo", "tkinter", "tkinter.ttk"])
 def test_what_draws_windows_is_told_with_what_to_use_instead(name):
-    assert "matplotlib" in hint_for(missing(name), can_wait=True, loaded=[])
+    assert "matplotlib" in hint_for(missing(name), can_wait=True, imported=[])
 
 
 def test_other_missing_parts_of_python_are_told():
-    assert "cannot work in a browser" in hint_for(missing("dbm"), can_wait=True, loaded=[])
+    assert "cannot work in a browser" in hint_for(missing("dbm"), can_wait=True, imported=[])
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_other_missing_parts_of_python_are_told():
     ],
 )
 def test_where_there_is_nothing_to_install_nothing_is_said(error):
-    assert hint_for(error, can_wait=True, loaded=["json"]) is None
+    assert hint_for(error, can_wait=True, imported=["json"]) is None
 
 
 @pytest.fixture(scope="module")

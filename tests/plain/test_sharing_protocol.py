@@ -16,6 +16,7 @@ from je_kernel.sharing.errors import (
     NoSuchShareError,
     NotYourShareError,
     ServiceRefusedError,
+    TakenDownError,
     TooLargeError,
     UnreachableServiceError,
 )
@@ -440,6 +441,8 @@ def test_a_notebook_that_is_none_is_not_opened(body):
         (422, b"Unprocessable", InvalidNotebookError, "does not take this notebook"),
         (400, b"", InvalidNotebookError, "does not take"),
         (405, b"plain text", ServiceRefusedError, "405"),
+        (410, {"message": "Blocked."}, TakenDownError, "taken down by whoever runs"),
+        (410, b"<html>of a proxy</html>", ServiceRefusedError, "410"),
         (302, b"", UnreachableServiceError, "log in"),
     ],
 )

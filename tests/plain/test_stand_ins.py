@@ -360,7 +360,7 @@ def test_a_real_package_comes_before_a_stand_in(found, tmp_path, monkeypatch):
 @pytest.mark.parametrize("module", sorted(advice._ADVICE))
 def test_nothing_else_is_advised_for_what_cannot_be_installed(module):
     error = ModuleNotFoundError(f"No module named {module!r}", name=module)
-    hint = hint_for(error, can_wait=True, loaded=[])
+    hint = hint_for(error, can_wait=True, imported=[])
     assert hint == advice.advice_for(module)
     assert "je_kernel.install(" not in hint
 

@@ -22,11 +22,13 @@ from je_kernel.sharing import (
     NotShared,
     PersonalDataError,
     Share,
+    TakenDownError,
     TooLargeError,
     UnreachableServiceError,
 )
 from je_kernel.sharing.share_state import FOLDER
-from tests.service.running_service import free_port, notebook
+from tests.service import warm_start
+from tests.service.running_service import END_SECONDS, free_port, notebook
 from tests.sharing_student import (
     kept_by,
     new_kernel,
@@ -196,6 +198,26 @@ def test_what_it_showed_at_a_time_is_opened_by_a_link_with_that_time(shared_serv
 def test_what_does_not_exist_is_an_error_in_words(shared_service):
     with pytest.raises(NoSuchShareError, match="letter by letter"):
         je_kernel.open_shared("brave quiet unicorn")
+
+
+def test_what_the_operator_blocks_is_taken_down_and_the_error_says_what_to_do(
+    shared_service, tmp_path
+):
+    write(source="blocked = 1")
+    share = je_kernel.share("rain")
+    command = ["block", share.readable_id]
+    warm_start.start(command, shared_service.environment, tmp_path / "block.txt").wait(END_SECONDS)
+    with pytest.raises(TakenDownError, match="taken down by whoever runs the sharing service"):
+        je_kernel.open_shared(share.link)
+    write(source="blocked = 2")
+    with pytest.raises(TakenDownError, match="Your own file stays as it is"):
+        je_kernel.share("rain")
+    with pytest.raises(TakenDownError):
+        je_kernel.share.revoke("rain")
+    # The content is blocked under any name.
+    write("other.ipynb", source="blocked = 1")
+    with pytest.raises(TakenDownError):
+        je_kernel.share("other")
 
 
 @pytest.mark.parametrize("text", ["", "  ", "?!", "https://school.example/lab", "https://[::"])

@@ -92,7 +92,6 @@ export default (codec => {
         size: folder ? 0 : size,
         modified: mtime,
         created: ctime,
-        mimetype: '',
         version: `${mtime} ${size}`,
       };
     }

@@ -144,17 +144,17 @@ class BinaryFile(io.BytesIO):
         """Whether it edits the current file, instead of replacing it."""
         return self._edits is not None
 
-    def onto(self, now: bytes | None) -> bytes:
+    def onto(self, current: bytes | None) -> bytes:
         """Apply the edits to the current file, which others may have changed meanwhile.
 
         Parameters
         ----------
-        now
+        current
             The bytes of the current file, or None if it was deleted.
         """
-        if self._edits is None or now == self._old or (now is None and not self._appends):
+        if self._edits is None or current == self._old or (current is None and not self._appends):
             return self.content
-        file = io.BytesIO(now or b"")
+        file = io.BytesIO(current or b"")
         for position, edit in self._edits:
             if isinstance(edit, int):
                 file.truncate(edit)

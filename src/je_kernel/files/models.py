@@ -7,17 +7,31 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import overload
+from typing import TYPE_CHECKING, Any, overload
 
 from je_kernel.files.kinds import Kind, kind_of, mimetype_of
 from je_kernel.files.names import download_name, name_of, relative, windows_problem
 
-__all__ = ["EPOCH", "Info", "Listing", "Usage", "bytes_in_words", "info_of", "moment"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "EPOCH",
+    "Info",
+    "Listing",
+    "Usage",
+    "bytes_in_words",
+    "info_in",
+    "info_of",
+    "largest",
+    "moment",
+]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of a file whose time is not known, as in JupyterLite."""
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_MOST_LARGEST = 5
 _COLUMNS = ("name", "kind", "size", "modified")
 
 
@@ -114,6 +128,19 @@ def info_of(
     )
 
 
+def info_in(model: Mapping[str, Any]) -> Info:
+    """Read the metadata of a file or folder that ``contents.js`` or ``drive.js`` returns."""
+    return info_of(
+        model["path"],
+        folder=model["folder"],
+        size=int(model["size"]),
+        modified=moment(model["modified"]),
+        created=moment(model["created"]),
+        mimetype=model.get("mimetype"),
+        version=model["version"],
+    )
+
+
 @dataclass(frozen=True)
 class Usage:
     """How full the storage is. A notebook shows it as a line.
@@ -144,6 +171,17 @@ class Usage:
     def largest_in_words(self) -> str:
         """The largest files, each with its size, as a text."""
         return ", ".join(f"{path!r} ({bytes_in_words(size)})" for path, size in self.largest)
+
+
+def largest(sizes: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    """Return the largest of some files, as for `Usage`.
+
+    Examples
+    --------
+    >>> largest([("b", 1), ("a", 1), ("c", 2)])
+    (('c', 2), ('a', 1), ('b', 1))
+    """
+    return tuple(sorted(sizes, key=lambda item: (-item[1], item[0]))[:_MOST_LARGEST])
 
 
 def moment(text: str | None) -> datetime:

@@ -392,10 +392,10 @@ def explain_missing(name: str, path: str, known: Iterable[str], folder: str = ""
             f"Could not find {name!r}: there is no such file. "
             "files.list() shows the files there are."
         )
-    shown = [relative(other, folder) for other in likely]
+    suggestions = [relative(other, folder) for other in likely]
     if len(likely) == 1 and name_of(likely[0]) == name_of(path):
         parent = relative(parent_of(likely[0]), folder)
         where = "this notebook's folder" if parent == "." else f"the folder {parent!r}"
-        return f"Could not find {name!r} here: it is in {where}. Write {shown[0]!r}."
-    meant = " or ".join(repr(one) for one in shown)
+        return f"Could not find {name!r} here: it is in {where}. Write {suggestions[0]!r}."
+    meant = " or ".join(repr(one) for one in suggestions)
     return f"Could not find {name!r}: there is no such file. Did you mean {meant}?"

@@ -134,13 +134,13 @@ class Operations:
                 f"files.info({str(folder)!r}) describes it."
             )
         wanted = unicodedata.normalize("NFC", pattern)
-        shown = [
+        infos = [
             info.relative_to(self.folder)
             for info in sorted(await self.store.children(path), key=_folders_first)
             if fnmatch.fnmatchcase(names.name_of(info.path), wanted)
             and not names.is_reserved(names.name_of(info.path))
         ]
-        return Listing(shown, str(folder))
+        return Listing(infos, str(folder))
 
     async def info(self, name: Name) -> Info:
         """Return the metadata of a file or folder, without reading it.

@@ -86,9 +86,9 @@ def _explained(name: str, options: dict[str, Any]) -> Iterator[None]:
         ) from None
     except Exception as error:
         if isinstance(error, TypeError) and options:
-            given = ", ".join(f"{option}=" for option in options)
+            keywords = ", ".join(f"{option}=" for option in options)
             raise ArgumentError(
-                f"Could not read {name!r} with {given}: {error}. Look up what these may be."
+                f"Could not read {name!r} with {keywords}: {error}. Look up what these may be."
             ) from error
         raise UnreadableError(
             f"Could not read {name!r}: {_sentence(error)} It may be damaged, or not what its name "
@@ -120,11 +120,11 @@ def _table(data: bytes, name: str, path: str, options: dict[str, Any]) -> Any:
     refuse_html(data, name)
     if options.get("encoding") is not None:
         check_encoding(options["encoding"])
-    given = dict(options)
+    original_options = dict(options)
     options["encoding"] = options.get("encoding") or guess_encoding(data, name)
     if ending in (".json", ".jsonl", ".ndjson", ".geojson"):
         options.setdefault("lines", ending not in (".json", ".geojson"))
-        with _explained(name, given):
+        with _explained(name, original_options):
             return pandas.read_json(io.BytesIO(data), **options)
     if b"\0" in data and not re.match(r"utf[-_ ]?(16|32)", options["encoding"], re.IGNORECASE):
         raise UnreadableError(
@@ -134,7 +134,7 @@ def _table(data: bytes, name: str, path: str, options: dict[str, Any]) -> Any:
         )
     if ending == ".tsv" and "delimiter" not in options:
         options.setdefault("sep", "\t")
-    with _explained(name, given):
+    with _explained(name, original_options):
         try:
             table = pandas.read_csv(io.BytesIO(data), **options)
         except pandas.errors.EmptyDataError:
@@ -225,8 +225,8 @@ def _json_objects(data: bytes, name: str, _path: str, options: dict[str, Any]) -
             "No program writes such a file on purpose: get it from somewhere else."
         ) from None
     except TypeError as error:
-        given = ", ".join(f"{option}=" for option in options)
-        raise ArgumentError(f"Could not read {name!r} with {given}: {error}.") from None
+        keywords = ", ".join(f"{option}=" for option in options)
+        raise ArgumentError(f"Could not read {name!r} with {keywords}: {error}.") from None
     except ValueError as error:  # a number with more digits than Python parses
         raise UnreadableError(f"Could not read {name!r}: {_sentence(error)}") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,12 @@ class Refusal(Exception):  # noqa: N818
         super().__init__(problem, path)
         self.problem = problem
         self.path = path
+
+    @classmethod
+    def from_message(cls, message: str) -> Refusal:
+        """Read the message of a ``Refusal`` in JavaScript: the problem, a space, the path."""
+        problem, _, path = message.partition(" ")
+        return cls(cast("Problem", problem), path)
 
 
 class Store(Protocol):

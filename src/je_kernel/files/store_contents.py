@@ -6,24 +6,23 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from je_kernel import javascript
 from je_kernel.errors import StoreError
 from je_kernel.files import messages, names
 from je_kernel.files.kinds import mimetype_of
-from je_kernel.files.models import Info, Usage, info_of, moment
+from je_kernel.files.models import Info, Usage, info_in, largest
 from je_kernel.files.store import NOTHING, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from je_kernel.files.site_files import SiteFiles
-    from je_kernel.files.store import Contents, Problem, Versions
+    from je_kernel.files.store import Contents, Versions
 
 __all__ = ["ContentsStore"]
 
-_MOST_LARGEST = 5
 _BETWEEN_SECONDS = 0.02
 _FULL = frozenset({"QuotaExceededError"})
 
@@ -69,7 +68,7 @@ class ContentsStore:
         """Return what is directly in a folder."""
         async with self._errors():
             answer = await javascript.contents().children(self.database, path)
-            own = [_info_of(model) for model in json.loads(answer)]
+            own = [info_in(model) for model in json.loads(answer)]
             infos = {**await self._site.folder(path), **{info.path: info for info in own}}
             return list(infos.values())
 
@@ -98,7 +97,7 @@ class ContentsStore:
             answer = await self._unclaimed(lambda: operations.write(batch, self.database, options))
             for path in files:
                 self._forget(path)
-            return [_info_of(model) for model in json.loads(answer)]
+            return [info_in(model) for model in json.loads(answer)]
 
     async def make_folder(self, path: str) -> None:
         """Make a folder and those above it."""
@@ -132,12 +131,12 @@ class ContentsStore:
 
     async def _stat(self, path: str) -> Info | None:
         answer = await javascript.contents().stat(self.database, path)
-        return _info_of(json.loads(answer)) if answer else await self._site.stat(path)
+        return info_in(json.loads(answer)) if answer else await self._site.stat(path)
 
     async def _read(self, path: str) -> tuple[Info, bytes] | None:
         answer = await javascript.contents().read(self.database, path)
         if answer is not None:
-            return _info_of(json.loads(answer.entry)), javascript.bytes_of(answer.content)
+            return info_in(json.loads(answer.entry)), javascript.bytes_of(answer.content)
         shipped = await self._site.stat(path)
         if shipped is None:
             return None
@@ -193,13 +192,12 @@ class ContentsStore:
     async def _usage(self) -> Usage:
         answer = json.loads(await javascript.contents().measure(self.database))
         sizes = [(str(path), int(size)) for path, size in answer["sizes"]]
-        sizes.sort(key=lambda item: (-item[1], item[0]))
         used = answer["usage"]
         quota = answer["quota"]
         return Usage(
             used=int(used) if used is not None else sum(size for _, size in sizes),
             available=max(0, int(quota) - int(used or 0)) if quota is not None else None,
-            largest=tuple(sizes[:_MOST_LARGEST]),
+            largest=largest(sizes),
         )
 
     @contextlib.asynccontextmanager
@@ -219,8 +217,7 @@ class ContentsStore:
         except JsException as error:
             kind, message = str(error.name), str(error.message)
             if kind == "Refusal":
-                problem, _, path = message.partition(" ")
-                raise Refusal(cast("Problem", problem), path) from None
+                raise Refusal.from_message(message) from None
             if kind in _FULL or "quota" in message.lower():
                 raise messages.full(size, await self._usage_or_none()) from None
             raise StoreError(
@@ -234,15 +231,3 @@ class ContentsStore:
             return await self._usage()
         except JsException:
             return None
-
-
-def _info_of(model: Any) -> Info:
-    return info_of(
-        model["path"],
-        folder=model["folder"],
-        size=int(model["size"]),
-        modified=moment(model["modified"]),
-        created=moment(model["created"]),
-        mimetype=model["mimetype"],
-        version=model["version"],
-    )

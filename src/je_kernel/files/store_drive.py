@@ -8,24 +8,23 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from je_kernel import javascript
 from je_kernel.errors import StoreError
 from je_kernel.files import names
-from je_kernel.files.models import Info, Usage, info_of, moment
+from je_kernel.files.models import Info, Usage, info_in, largest
 from je_kernel.files.site_files import infos_in
 from je_kernel.files.store import NOTHING, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from je_kernel.files.store import Contents, Problem, Versions
+    from je_kernel.files.store import Contents, Versions
 
 __all__ = ["DriveStore"]
 
-_MOST_LARGEST = 5
 _MOST_FOLDERS = 30  # each costs a round trip to the page, and this only serves a hint
 
 
@@ -134,15 +133,14 @@ class DriveStore:
         """Return the sizes of the files. Only an asynchronous call tells how much is left."""
         with _page_errors():
             sizes = [(info.path, info.size) for info in self._walk("") if not info.folder]
-            sizes.sort(key=lambda item: (-item[1], item[0]))
-            return Usage(sum(size for _, size in sizes), None, tuple(sizes[:_MOST_LARGEST]))
+            return Usage(sum(size for _, size in sizes), None, largest(sizes))
 
     def _stat(self, path: str) -> Info | None:
         answer = self._drive.stat(path)
-        return _info_of(json.loads(answer)) if answer else None
+        return info_in(json.loads(answer)) if answer else None
 
     def _children(self, path: str) -> Sequence[Info]:
-        return [_info_of(model) for model in json.loads(self._drive.children(path))]
+        return [info_in(model) for model in json.loads(self._drive.children(path))]
 
     def _existing(self, path: str) -> Info:
         info = self._stat(path)
@@ -274,17 +272,6 @@ class DriveStore:
         self._make_folders(names.parents_of(new))
 
 
-def _info_of(model: Any) -> Info:
-    return info_of(
-        model["path"],
-        folder=model["folder"],
-        size=int(model["size"]),
-        modified=moment(model["modified"]),
-        created=moment(model["created"]),
-        version=model["version"],
-    )
-
-
 @contextlib.contextmanager
 def _page_errors(*, writes: bool = False) -> Iterator[None]:
     """Raise errors of the page as exceptions of ours."""
@@ -294,8 +281,7 @@ def _page_errors(*, writes: bool = False) -> Iterator[None]:
         yield
     except JsException as error:
         if str(error.name) == "Refusal":
-            problem, _, path = str(error.message).partition(" ")
-            raise Refusal(cast("Problem", problem), path) from None
+            raise Refusal.from_message(str(error.message)) from None
         message = str(getattr(error, "message", "") or error).rstrip(".")
         cause = " The drive may be read-only, or full." if writes else ""
         raise StoreError(

@@ -24,7 +24,7 @@ from je_kernel.errors import (
     StoreError,
 )
 from je_kernel.files import names
-from je_kernel.files.models import Info, Usage, info_of
+from je_kernel.files.models import Info, Usage, info_of, largest
 from je_kernel.files.store import NOTHING, Refusal
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["FolderStore"]
 
 _MOST_PATHS = 5000  # enough for suggestions; a home folder can hold millions
-_MOST_LARGEST = 5
 
 
 class FolderStore:
@@ -72,13 +71,13 @@ class FolderStore:
 
     async def children(self, path: str) -> Sequence[Info]:
         """Return what is directly in a folder."""
-        found = []
+        infos = []
         with _disk_errors(), os.scandir(self._disk_path(path)) as scan:
             for item in scan:
                 inside = names.join(path, unicodedata.normalize("NFC", item.name))
                 with contextlib.suppress(OSError):  # a dangling link, or deleted meanwhile
-                    found.append(_described(inside, item.stat(), item.is_dir()))
-        return found
+                    infos.append(_described(inside, item.stat(), item.is_dir()))
+        return infos
 
     async def paths(self) -> Sequence[str]:
         """Return the paths of all files, up to a limit."""
@@ -143,9 +142,8 @@ class FolderStore:
             for path in itertools.islice(self._walk(), _MOST_PATHS):
                 with contextlib.suppress(OSError):
                     sizes.append((path, (self.root / path).stat().st_size))
-            sizes.sort(key=lambda item: (-item[1], item[0]))
             used = sum(size for _, size in sizes)
-            return Usage(used, shutil.disk_usage(self.root).free, tuple(sizes[:_MOST_LARGEST]))
+            return Usage(used, shutil.disk_usage(self.root).free, largest(sizes))
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -140,9 +140,9 @@ def select() -> Selection:
     return selection
 
 
-def use(store: Store, why: str = "it was asked for") -> None:
+def use(store: Store) -> None:
     """Use a store from now on."""
-    _selected.synchronous = _selected.asynchronous = Selection(store, why)
+    _selected.synchronous = _selected.asynchronous = Selection(store, "the tests selected it")
 
 
 def reset() -> None:
@@ -271,8 +271,8 @@ async def _matching_database(drive: Any) -> tuple[str | None, str]:
 
 
 def _shown(mounted: Any, entry: Any) -> bool:
-    shown = mounted.stat(entry["path"])
-    return shown is not None and json.loads(shown)["modified"] == entry["modified"]
+    model = mounted.stat(entry["path"])
+    return model is not None and json.loads(model)["modified"] == entry["modified"]
 
 
 def _usual_database() -> str:

@@ -74,14 +74,14 @@ class Locked:
         )
 
 
-def needed(lock: Mapping[str, Locked], wanted: Iterable[str]) -> Iterator[Locked]:
+def needed(lock: Mapping[str, Locked], keys: Iterable[str]) -> Iterator[Locked]:
     """Return packages and their dependencies, each once and dependencies first.
 
     Parameters
     ----------
     lock
         The packages of the lock by their keys.
-    wanted
+    keys
         Keys of packages. Unknown keys are left out: the import itself raises an error
         for what is missing.
     """
@@ -95,7 +95,7 @@ def needed(lock: Mapping[str, Locked], wanted: Iterable[str]) -> Iterator[Locked
             yield from visit(need)
         yield lock[key]
 
-    for key in wanted:
+    for key in keys:
         yield from visit(key)
 
 

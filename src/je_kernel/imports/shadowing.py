@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["shadowing_hint"]
 
 
-def shadowing_hint(error: ImportError | AttributeError, brought: Collection[str]) -> str | None:
+def shadowing_hint(
+    error: ImportError | AttributeError, site_modules: Collection[str]
+) -> str | None:
     """Return a hint if the module of an error shadows another one.
 
     Parameters
     ----------
     error
         The error.
-    brought
+    site_modules
         The modules of the site's packages.
 
     Returns
@@ -41,7 +43,7 @@ def shadowing_hint(error: ImportError | AttributeError, brought: Collection[str]
     name = module.__name__
     if name in sys.stdlib_module_names:
         hidden = f"Python's own module {name}"
-    elif name in brought:
+    elif name in site_modules:
         hidden = f"the package {name}"
     else:
         return None

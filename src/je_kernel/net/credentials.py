@@ -245,12 +245,12 @@ def redact_url(url: str) -> str:
     >>> redact_url("https://me:secret@example.com/a.csv?page=2&api_key=1a2b")
     'https://example.com/a.csv?page=2&api_key=…'
     """
-    parts, shown = [], 0
+    parts, end = [], 0
     for place in _places(url, _DEPTH):
         is_login = place.name == "login"
-        parts += [url[shown : place.begin], "" if is_login else _HIDDEN]
-        shown = place.end + is_login  # the @ after a login goes too
-    return KEYS.sub(_HIDDEN, "".join(parts) + url[shown:])
+        parts += [url[end : place.begin], "" if is_login else _HIDDEN]
+        end = place.end + is_login  # the @ after a login goes too
+    return KEYS.sub(_HIDDEN, "".join(parts) + url[end:])
 
 
 def redact_text(text: str) -> str:

@@ -14,6 +14,7 @@ the same failure in the next minute.
 from __future__ import annotations
 
 import ipaddress
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from je_kernel.net.failure import TransportFailure
-    from je_kernel.net.waiting import Wait
 
 __all__ = [
     "PROBE_SECONDS",
@@ -38,12 +38,6 @@ __all__ = [
 
 PROBE_SECONDS = 3
 _REMEMBERED_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class _ProbeOutcome:
-    host: bool | None
-    site: bool | None
 
 
 @dataclass(frozen=True)
@@ -76,24 +70,10 @@ class Diagnosis:
     site_answers: bool | None = None
     remembered: bool = False
 
-    def with_probes(self, outcome: _ProbeOutcome) -> Diagnosis:
-        """Return the diagnosis with the outcome of probes."""
-        return replace(self, host_answers=outcome.host, site_answers=outcome.site)
-
     @property
     def same_origin(self) -> bool:
         """Whether the address belongs to this site."""
         return _origin(self.url) == _origin(self.page)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the site answers and does not let other sites read it (CORS)."""
-        return error_class(self) is errors.SiteForbidsError
-
-    @property
-    def undecided(self) -> bool:
-        """Whether the cause is unknown."""
-        return error_class(self) is errors.NetworkError
 
     @property
     def may_lack_network(self) -> bool:
@@ -159,27 +139,27 @@ def error_class(diagnosis: Diagnosis) -> type[errors.NetworkError]:
     return errors.NetworkError
 
 
-async def diagnose(failure: TransportFailure, wait: Wait | None) -> Diagnosis:
+async def diagnose(failure: TransportFailure, *, can_wait: bool) -> Diagnosis:
     """Find the cause of a failure, with probes where the addresses do not tell it.
 
     Parameters
     ----------
     failure
         The failure.
-    wait
-        How to wait for a probe. None where Python cannot: then the probes run after the
-        cell, and those of an earlier failure are used.
+    can_wait
+        Whether Python can wait for a probe. Otherwise the probes run after the cell, and
+        those of an earlier failure are used.
     """
-    known = _without_probes(failure)
-    if not _worth_probing(known):
-        return known
-    if wait is not None:
-        return known.with_probes(await wait(_probe(known.url, known.page)))
-    earlier = _outcomes.get(_origin(known.url))
-    _probe_after_the_cell(known.url, known.page)
-    if earlier is None or time.monotonic() - earlier[0] > _REMEMBERED_SECONDS:
-        return known
-    return replace(known.with_probes(earlier[1]), remembered=True)
+    diagnosis = _without_probes(failure)
+    if not _worth_probing(diagnosis):
+        return diagnosis
+    if can_wait:
+        return await _probe(diagnosis)
+    moment, earlier = _probed.get(_origin(diagnosis.url), (-math.inf, diagnosis))
+    _probe_after_the_cell(diagnosis)
+    if time.monotonic() - moment > _REMEMBERED_SECONDS:
+        return diagnosis
+    return replace(earlier, url=diagnosis.url, online=diagnosis.online, remembered=True)
 
 
 def _without_probes(failure: TransportFailure) -> Diagnosis:
@@ -193,22 +173,23 @@ def _without_probes(failure: TransportFailure) -> Diagnosis:
     return Diagnosis(failure.kind, url, page, bool(js.navigator.onLine))
 
 
-def _worth_probing(known: Diagnosis) -> bool:
-    if known.kind != "network" or not known.page or known.insecure:
+def _worth_probing(diagnosis: Diagnosis) -> bool:
+    if diagnosis.kind != "network" or not diagnosis.page or diagnosis.insecure:
         return False
-    return known.online is not False or is_loopback(known.url)
+    return diagnosis.online is not False or is_loopback(diagnosis.url)
 
 
-# The outcome of the last probes of an origin after a cell, and when they ran.
-_outcomes: dict[tuple[str, str, int | None], tuple[float, _ProbeOutcome]] = {}
+# When an origin was last probed after a cell, and the diagnosis.
+_probed: dict[tuple[str, str, int | None], tuple[float, Diagnosis]] = {}
 _probing: set[asyncio.Future[None]] = set()
 
 
-def _probe_after_the_cell(url: str, page: str) -> None:
+def _probe_after_the_cell(diagnosis: Diagnosis) -> None:
     import asyncio
 
     async def probe() -> None:
-        _outcomes[_origin(url)] = (time.monotonic(), await _probe(url, page))
+        probed = await _probe(diagnosis)
+        _probed[_origin(diagnosis.url)] = (time.monotonic(), probed)
 
     # Kept until it is done: the event loop itself holds a task only weakly.
     task = asyncio.ensure_future(probe())
@@ -216,16 +197,15 @@ def _probe_after_the_cell(url: str, page: str) -> None:
     task.add_done_callback(_probing.discard)
 
 
-async def _probe(url: str, page: str) -> _ProbeOutcome:
+async def _probe(diagnosis: Diagnosis) -> Diagnosis:
     import asyncio
 
     import js
 
-    host, site = await asyncio.gather(_answers(url), _answers(page))
-    if not host and bool(getattr(js, "crossOriginIsolated", False)):
-        # A cross-origin isolated page cannot probe a site that does not expect it.
-        return _ProbeOutcome(None, site)
-    return _ProbeOutcome(host, site)
+    host, site = await asyncio.gather(_answers(diagnosis.url), _answers(diagnosis.page))
+    # A cross-origin isolated page cannot probe a site that does not expect it.
+    is_known = host or not getattr(js, "crossOriginIsolated", False)
+    return replace(diagnosis, host_answers=host if is_known else None, site_answers=site)
 
 
 # In JavaScript: an error of WebKit's fetch has no stack, and Python that awaits it never resumes.

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from je_kernel.net.failure import FailureKind
     from je_kernel.net.message import Request
-    from je_kernel.net.waiting import Wait
 
 __all__ = ["Download", "content_length"]
 
@@ -40,13 +39,10 @@ class Download:
     ----------
     request
         The request, as `je_kernel.net.fetch_restrictions.allowed` returns it.
-    wait
-        How to wait for the browser.
     """
 
-    def __init__(self, request: Request, wait: Wait) -> None:
+    def __init__(self, request: Request) -> None:
         self._request = request
-        self._wait = wait
         self._begun = False
         seconds = request.timeout
         timeout = None if seconds is None else max(0, int(seconds * 1000))
@@ -124,7 +120,7 @@ class Download:
         self._javascript.abort()
 
     async def _value(self, promise: Any) -> Any:
-        value, *error = await self._wait(promise)
+        value, *error = await promise
         if not error:
             return value
         if error[0] == "Interrupt":

@@ -132,9 +132,9 @@ def _timed_out(host: str, _diagnosis: Diagnosis, failure: TransportFailure) -> t
 
 
 def _broken_off(host: str, _diagnosis: Diagnosis, failure: TransportFailure) -> tuple[str, str]:
-    came = f" after {len(failure.partial):,} bytes" if failure.partial else ""
+    amount = f" after {len(failure.partial):,} bytes" if failure.partial else ""
     return (
-        f"The answer of {host} began to come and then stopped{came}.",
+        f"The answer of {host} began to come and then stopped{amount}.",
         "Run the cell again; if it happens again, the network is unsteady.",
     )
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from je_kernel import settings
+from je_kernel.errors import NetworkError, SiteForbidsError
 from je_kernel.net import relay, response_cache
-from je_kernel.net.diagnostics import diagnose
+from je_kernel.net.diagnostics import diagnose, error_class
 from je_kernel.net.error_messages import network_error
 from je_kernel.net.failure import TransportFailure
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from je_kernel.net.message import Request, Response
-    from je_kernel.net.waiting import Wait
 
 __all__ = ["fall_back"]
 
@@ -26,7 +26,8 @@ __all__ = ["fall_back"]
 async def fall_back(
     failure: TransportFailure,
     send: Callable[[Request], Awaitable[Response]],
-    wait: Wait | None,
+    *,
+    can_wait: bool,
 ) -> Response:
     """Return a response from elsewhere, or raise the error that explains the failure.
 
@@ -36,8 +37,8 @@ async def fall_back(
         The failure of the request.
     send
         Sends a request; it raises `TransportFailure`.
-    wait
-        How to wait for the browser; None where Python cannot.
+    can_wait
+        Whether Python can wait for the browser.
 
     Returns
     -------
@@ -50,14 +51,14 @@ async def fall_back(
         If there is no fallback.
     """
     request = failure.request
-    diagnosis = await diagnose(failure, wait)
+    diagnosis = await diagnose(failure, can_wait=can_wait)
     error = network_error(failure, diagnosis)
-    wants_relay = diagnosis.refused or diagnosis.undecided
+    wants_relay = error_class(diagnosis) in {SiteForbidsError, NetworkError}
     relay_url = settings.current().relay_url if wants_relay else None
     if relay_url is not None and (reason := relay.refusal(request)):
         error.text += f"\n\n{reason}"
     if diagnosis.may_lack_network:
-        copy = await response_cache.lookup(request, wait)
+        copy = await response_cache.lookup(request, can_wait=can_wait)
         if copy is not None:
             return copy
     if relay_url is not None and relay.may_relay(request):

@@ -22,7 +22,7 @@ from je_kernel.errors import SharingLinkError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SharedPage", "data_url", "is_page", "recognise"]
+__all__ = ["SharedPage", "data_url", "recognise"]
 
 _UPLOAD = (
     "Open the link in your browser, download the file, drag it into the list of files beside"
@@ -105,30 +105,6 @@ def data_url(link: str) -> str:
         link,
         link=page.link,
     )
-
-
-def is_page(url: str) -> str | None:
-    """Tell whether a link leads to a page about data, and what to use instead.
-
-    Parameters
-    ----------
-    url
-        The link.
-
-    Returns
-    -------
-    str or None
-        Sentences for a student; None where the link is not of a sharing page.
-
-    Examples
-    --------
-    >>> print(is_page("https://github.com/me/lesson/blob/main/rain.csv"))
-    This is the link of the page that GitHub shows about the file, not of the file itself. The link that works is
-    <BLANKLINE>
-        https://raw.githubusercontent.com/me/lesson/main/rain.csv
-    """  # noqa: E501
-    page = recognise(url)
-    return page.hint if page is not None else None
 
 
 def recognise(link: str) -> SharedPage | None:
@@ -347,8 +323,8 @@ def _is_page_of_sheet(address: _Address, _values: _Values) -> bool:
 
 
 def _published_sheet(address: _Address, values: _Values) -> str:
-    kept = [(k, v) for k, v in parse_qsl(address.split.query) if k in {"gid", "single"}]
-    query = urlencode([*kept, ("output", "csv")])
+    pairs = [(k, v) for k, v in parse_qsl(address.split.query) if k in {"gid", "single"}]
+    query = urlencode([*pairs, ("output", "csv")])
     return f"https://docs.google.com/spreadsheets/d/e/{values['id']}/pub?{query}"
 
 
@@ -359,8 +335,8 @@ def _drive_file(address: _Address, values: _Values) -> str:
 
 
 def _dropbox(address: _Address, _values: _Values) -> str:
-    kept = [(k, v) for k, v in parse_qsl(address.split.query) if k not in {"dl", "raw"}]
-    query = f"?{urlencode(kept)}" if kept else ""
+    pairs = [(k, v) for k, v in parse_qsl(address.split.query) if k not in {"dl", "raw"}]
+    query = f"?{urlencode(pairs)}" if pairs else ""
     return f"https://dl.dropboxusercontent.com/{'/'.join(address.parts)}{query}"
 
 

@@ -265,8 +265,8 @@ def _no_cell() -> str:
 
 
 def _ambiguous(holding: list[SavedNotebook], folder: str) -> str:
-    shown = [names.relative(notebook.path, folder) for notebook in holding]
+    candidates = [names.relative(notebook.path, folder) for notebook in holding]
     return (
-        f"{' and '.join(repr(one) for one in shown)} are copies of each other, and I cannot tell "
-        f"which of them this is. Give its name, as in je_kernel.share({shown[0]!r})."
+        f"{' and '.join(repr(one) for one in candidates)} are copies of each other, and I cannot "
+        f"tell which of them this is. Give its name, as in je_kernel.share({candidates[0]!r})."
     )

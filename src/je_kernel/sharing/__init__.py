@@ -16,6 +16,7 @@ from je_kernel.sharing.errors import (
     PersonalDataError,
     ServiceRefusedError,
     SharingError,
+    TakenDownError,
     TooLargeError,
     UnreachableServiceError,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "ShareCommand",
     "SharedNotebook",
     "SharingError",
+    "TakenDownError",
     "TooLargeError",
     "UnreachableServiceError",
     "open_shared",

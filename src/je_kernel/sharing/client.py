@@ -96,6 +96,8 @@ class ShareCommand:
         ------
         PersonalDataError
             If it seems to contain personal data. Nothing was sent.
+        TakenDownError
+            If the service's operator blocked the share or its content.
         TooLargeError
             If it is larger than the service accepts; the message names the cells.
         InvalidNotebookError
@@ -157,6 +159,8 @@ class ShareCommand:
             If the service does not allow this browser to delete it.
         ServiceRefusedError
             If the service does not support deletion.
+        TakenDownError
+            If the service's operator blocked the share.
         UnreachableServiceError
             If the service does not answer.
         """
@@ -190,6 +194,8 @@ def open_shared(id_or_link: str) -> SharedNotebook:
         If there is no such notebook.
     NoSharingServiceError
         If this site has no sharing service.
+    TakenDownError
+        If the service's operator blocked the notebook.
     UnreachableServiceError
         If the service does not answer.
     """
@@ -262,9 +268,9 @@ class _Sharing:
             raise too_large(snapshot, error.limit) from None
         except (UnreachableServiceError, ServiceRefusedError) as error:
             body = encoded({"content": snapshot.content, "title": snapshot.title})
-            kept = self._keep(snapshot.path, body, when)
-            reason = str(error) if kept else f"{error} {_NOT_KEPT}"
-            return NotShared(reason, names.name_of(snapshot.path), snapshot.data, kept=kept)
+            is_kept = self._keep(snapshot.path, body, when)
+            reason = str(error) if is_kept else f"{error} {_NOT_KEPT}"
+            return NotShared(reason, names.name_of(snapshot.path), snapshot.data, kept=is_kept)
         if any(queued.path == snapshot.path for queued in self._state.queued):
             with contextlib.suppress(FilesError):
                 self._file.dequeue(snapshot.path)
@@ -302,28 +308,28 @@ class _Sharing:
         if any(record.fingerprint == snapshot.fingerprint for record in self._state.records):
             self.protocol.token = None
         ids = self.protocol.create(snapshot.data, password)
-        made = _record(snapshot, ids, password, when)
-        first = self._first(made, lost)
-        if first.id != made.id:
+        new = _record(snapshot, ids, password, when)
+        first = self._first(new, lost)
+        if first.id != new.id:
             # Another kernel shared the same notebook at the same time: one link is enough.
             with contextlib.suppress(SharingError):
-                self.protocol.delete(made.id, password)
+                self.protocol.delete(new.id, password)
             return self._share(snapshot, when, unsaved=unsaved)
         if first.password != password:
             # In the same session this is the same share, with the password that was sent last.
             self.protocol.create(snapshot.data, first.password)
         return self._shown(first, snapshot, "replaced" if lost else "new", ids, unsaved=unsaved)
 
-    def _first(self, made: Record, lost: Record | None) -> Record:
+    def _first(self, new: Record, lost: Record | None) -> Record:
         """Record a new share unless another kernel recorded one first; return the valid record."""
-        first = made
+        first = new
 
         def change(state: State) -> State:
             nonlocal first
             known = state.without_record(lost) if lost else state
-            quicker = (r for r in known.records if r.path == made.path and r.is_of(made.cells))
-            first = next(quicker, made)
-            return known if first is not made else known.with_record(made)
+            quicker = (r for r in known.records if r.path == new.path and r.is_of(new.cells))
+            first = next(quicker, new)
+            return known if first is not new else known.with_record(new)
 
         self._note(change)
         return first
@@ -435,8 +441,8 @@ class _Sharing:
             self._file.leave_out(queued)
             return None
         try:
-            kept = json.loads(body)
-            content, title = kept["content"], str(kept["title"])
+            fields = json.loads(body)
+            content, title = fields["content"], str(fields["title"])
             snapshot = Snapshot(queued.path, content, encoded(content), title)
             _ = snapshot.cell_ids
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, SharingError):

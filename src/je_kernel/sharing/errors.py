@@ -10,6 +10,7 @@ Each is a `JeKernelError`::
         ├── NotYourShareError (also PermissionError)   another session's share
         ├── PersonalDataError (also ValueError)        something that should not leave
         ├── ServiceRefusedError                        the service says no
+        ├── TakenDownError                             blocked by whoever runs the service
         ├── TooLargeError (also ValueError)            larger than the service takes
         └── UnreachableServiceError (also ConnectionError)  no answer, or none that helps
 """
@@ -31,6 +32,7 @@ __all__ = [
     "PersonalDataError",
     "ServiceRefusedError",
     "SharingError",
+    "TakenDownError",
     "TooLargeError",
     "UnreachableServiceError",
 ]
@@ -92,6 +94,10 @@ class ServiceRefusedError(SharingError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.status)
+
+
+class TakenDownError(SharingError):
+    """The operator of the service blocked the share, or another with its content."""
 
 
 class TooLargeError(SharingError, ValueError):

@@ -213,13 +213,13 @@ def scan(notebook: Mapping[str, Any]) -> tuple[Finding, ...]:
     tuple of Finding
         The findings in the notebook's order, each text once for each part of each cell.
     """
-    found: dict[tuple[str, int, Part], Finding] = {}
+    findings: dict[tuple[str, int, Part], Finding] = {}
     for number, part, text in _texts(notebook):
         for kind, line, match in scan_text(text):
             mark = hashlib.sha256(match.encode("utf-8", "replace")).hexdigest()[:16]
             finding = Finding(kind, number, line, part, _half_hidden(match), mark)
-            found.setdefault((mark, number, part), finding)
-    return tuple(found.values())
+            findings.setdefault((mark, number, part), finding)
+    return tuple(findings.values())
 
 
 def scan_text(text: str) -> Iterator[tuple[str, int, str]]:
@@ -344,14 +344,14 @@ _SECRETS = (
 
 def _phones_in(line: str) -> Iterator[str]:
     seen: list[str] = []
-    found: list[str | None] = []
+    findings: list[str | None] = []
     if "+" in line or "00" in line:
-        found += map(_international, _INTERNATIONAL.finditer(line))
-    found += (match.group() for match in _NORTH_AMERICAN.finditer(line))
+        findings += map(_international, _INTERNATIONAL.finditer(line))
+    findings += (match.group() for match in _NORTH_AMERICAN.finditer(line))
     folded = line.lower()
     if any(word in folded for word in _WORDS_FOR_PHONE):
-        found += (m["number"] for m in _CALLED_SO.finditer(line) if _is_called_right(m))
-    for number in filter(None, found):
+        findings += (m["number"] for m in _CALLED_SO.finditer(line) if _is_called_right(m))
+    for number in filter(None, findings):
         digits = re.sub(r"\D", "", number)
         if not any(digits in other or other in digits for other in seen):
             seen.append(digits)

@@ -22,6 +22,7 @@ from je_kernel.sharing.errors import (
     NoSuchShareError,
     NotYourShareError,
     ServiceRefusedError,
+    TakenDownError,
     TooLargeError,
     UnreachableServiceError,
 )
@@ -372,6 +373,14 @@ class Protocol:
         reason = f" It says: {message}" if isinstance(message, str) and message else ""
         if response.status == 404 and answer:
             return NoSuchShareError(f"The sharing service no longer has this notebook.{reason}")
+        if response.status == 410 and answer:
+            return TakenDownError(
+                f"This notebook was taken down by whoever runs the sharing service "
+                f"{self.service.root}. Nobody can open, update or share it there any more. If you "
+                "think that this is a mistake, tell your teacher or whoever runs this site. Your "
+                "own file stays as it is: to hand it in, right-click it in the list of files and "
+                "choose Download."
+            )
         if response.status == 413:
             limit = _limit_in(answer.get("details"))
             return TooLargeError(_too_large(limit, size), limit)

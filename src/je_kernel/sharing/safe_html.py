@@ -179,12 +179,12 @@ def _tag(source: str, name: re.Match[str], *, closing: bool) -> tuple[_Token | N
     """Read a tag from the end of its name; return it and its end."""
     attributes: dict[str, str] = {}
     at = name.end()
-    while found := _ATTRIBUTE.match(source, at):
-        key, *values = found.groups()
+    while match := _ATTRIBUTE.match(source, at):
+        key, *values = match.groups()
         if not closing and len(attributes) < 50:
             value = next((value for value in values if value is not None), "")
             attributes.setdefault(key.lower(), value)
-        at = found.end()
+        at = match.end()
     end = _TAG_END.match(source, at)
     if end is None:
         return None, len(source)
@@ -263,9 +263,9 @@ class _Builder:
         return name in _TAGS or name == "math"
 
     def _image(self, token: _Token) -> None:
-        head, found, data = token.attributes.get("src", "").partition(";base64,")
+        head, is_base64, data = token.attributes.get("src", "").partition(";base64,")
         alt = _unescaped(token.attributes.get("alt", ""))
-        shown = image(head.removeprefix("data:"), data, alt) if found else None
+        shown = image(head.removeprefix("data:"), data, alt) if is_base64 else None
         if shown is None:
             self._text(alt)  # a request for it would identify the reader
             return

@@ -121,8 +121,8 @@ class State:
 
     def without_record(self, record: Record) -> State:
         """Return the state without a record."""
-        kept = tuple(r for r in self.records if r.id != record.id)
-        return dataclasses.replace(self, records=kept)
+        others = tuple(r for r in self.records if r.id != record.id)
+        return dataclasses.replace(self, records=others)
 
     def with_queued(self, queued: Queued) -> State:
         """Return the state with a queued notebook in place of an earlier version."""

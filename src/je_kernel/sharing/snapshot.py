@@ -121,10 +121,10 @@ def _is_running(cell: Mapping[str, Any], running: str | None) -> bool:
     if running and cell.get("id") == running:
         return True
     outputs = cell.get("outputs")
-    shown = (out.get("data") for out in outputs or () if isinstance(out, dict))
+    bundles = (out.get("data") for out in outputs or () if isinstance(out, dict))
     return any(
         _markup_of(data).lstrip().startswith("<script data-je-save")
-        for data in shown
+        for data in bundles
         if isinstance(data, dict)
     )
 
@@ -297,9 +297,10 @@ def _numbered(content: Mapping[str, Any]) -> list[tuple[int, Any]]:
 
 
 def _size_line(size: int, number: int, cell: Mapping[str, Any]) -> str:
-    shown = len(encoded(cell.get("outputs") or []))
+    output_size = len(encoded(cell.get("outputs") or []))
     attached = len(encoded(cell.get("attachments") or {}))
-    what = "its output" if shown > size / 2 else "its pictures" if attached > size / 2 else "itself"
+    in_output, in_pictures = output_size > size / 2, attached > size / 2
+    what = "its output" if in_output else "its pictures" if in_pictures else "itself"
     return f"  - cell {number}: {_megabytes(size)} ({what})"
 
 

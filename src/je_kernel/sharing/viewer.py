@@ -63,8 +63,8 @@ class SavedCopy(Info):
 
     def _repr_html_(self) -> str:
         # JupyterLab opens a relative link to a file in a new tab.
-        address, shown = quote(self.name), html.escape(self.name)
-        return f'Saved as <a href="{address}">{shown}</a>. Open it here, or from the list of files.'
+        address, name = quote(self.name), html.escape(self.name)
+        return f'Saved as <a href="{address}">{name}</a>. Open it here, or from the list of files.'
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class SharedNotebook:
     def title(self) -> str:
         """Its title, or its first heading, or the words of its link."""
         metadata = self.content.get("metadata")
-        given = metadata.get("title") if isinstance(metadata, dict) else None
-        titles = (_line(title) for title in (given, *self._headings()) if isinstance(title, str))
+        own = metadata.get("title") if isinstance(metadata, dict) else None
+        titles = (_line(title) for title in (own, *self._headings()) if isinstance(title, str))
         return next(filter(None, titles), _line(spoken(self.readable_id)).capitalize())
 
     def _headings(self) -> Iterator[str]:
@@ -244,8 +244,8 @@ class _Writer:
             error = output.get("name") == "stderr"
             return _terminal(_text(output.get("text")), "je-error" if error else "je-output")
         if kind == "error":
-            given = output.get("traceback")
-            trace = given if isinstance(given, list) else []
+            lines = output.get("traceback")
+            trace = lines if isinstance(lines, list) else []
             lines = [line for line in trace if isinstance(line, str)]
             summary = f"{output.get('ename', '')}: {output.get('evalue', '')}"
             return _terminal("\n".join(lines) or summary, "je-error")

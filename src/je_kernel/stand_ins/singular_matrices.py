@@ -49,8 +49,8 @@ def _raising(
         values = np.asarray(result)
         filled = np.isnan(values).all(axis=(-2, -1) if values.ndim > 1 else None)
         # NaN in the arguments may fill the result as well.
-        given = [*args, *kwargs.values()]
-        if values.size and filled.any() and all(np.isfinite(each).all() for each in given):
+        arguments = [*args, *kwargs.values()]
+        if values.size and filled.any() and all(np.isfinite(each).all() for each in arguments):
             raise error(message)
         return result
 

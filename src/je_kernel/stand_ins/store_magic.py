@@ -23,14 +23,14 @@ class StoredValues(MutableMapping[str, Any]):
 
     Parameters
     ----------
-    own
-        The database that IPython has made.
+    database
+        IPython's database.
     folder
         The folder of the values, which is made for the first one.
     """
 
-    def __init__(self, own: Any, folder: str) -> None:
-        self.own = own
+    def __init__(self, database: Any, folder: str) -> None:
+        self.own = database
         self._folder = folder
         self._values: Any = None
 

@@ -67,31 +67,31 @@ def adapt(module: ModuleType, patches: Patches) -> None:
         async def aclose(self) -> None:
             self._body.close()
 
-    def handle_request(_self: Any, sent: Any) -> Any:
+    def handle_request(_self: Any, original: Any) -> Any:
         def translate(error: errors.NetworkError) -> errors.NetworkError:
-            return _as_httpx(module, error, sent)
+            return _as_httpx(module, error, original)
 
-        request = _request_of(sent, b"".join(sent.stream))
+        request = _request_of(original, b"".join(original.stream))
         try:
             if not _streamed.get():
-                return _response_for(module, sent, transport.send(request))
+                return _response_for(module, original, transport.send(request))
             head, body = streaming.open_stream(request, translate)
         except errors.NetworkError as error:
             raise translate(error) from None
-        return _response_for(module, sent, head, Streamed(body))
+        return _response_for(module, original, head, Streamed(body))
 
-    async def handle_async_request(_self: Any, sent: Any) -> Any:
+    async def handle_async_request(_self: Any, original: Any) -> Any:
         def translate(error: errors.NetworkError) -> errors.NetworkError:
-            return _as_httpx(module, error, sent)
+            return _as_httpx(module, error, original)
 
-        request = _request_of(sent, b"".join([part async for part in sent.stream]))
+        request = _request_of(original, b"".join([part async for part in original.stream]))
         try:
             if not _streamed.get():
-                return _response_for(module, sent, await transport.send_async(request))
+                return _response_for(module, original, await transport.send_async(request))
             head, body = await streaming.open_stream_async(request, translate)
         except errors.NetworkError as error:
             raise translate(error) from None
-        return _response_for(module, sent, head, Streamed(body))
+        return _response_for(module, original, head, Streamed(body))
 
     patches.set(module.Client, "send", send)
     patches.set(module.AsyncClient, "send", send_async)
@@ -121,16 +121,18 @@ async def _nothing_async(*_: Any, **__: Any) -> None:
     await asyncio.sleep(0)
 
 
-def _request_of(sent: Any, body: bytes) -> Request:
-    timeouts = sent.extensions.get("timeout", {})
-    headers = tuple((name.decode("latin-1"), v.decode("latin-1")) for name, v in sent.headers.raw)
-    return Request(sent.method, str(sent.url), headers, body or None, timeouts.get("read"))
+def _request_of(original: Any, body: bytes) -> Request:
+    timeouts = original.extensions.get("timeout", {})
+    headers = tuple(
+        (name.decode("latin-1"), v.decode("latin-1")) for name, v in original.headers.raw
+    )
+    return Request(original.method, str(original.url), headers, body or None, timeouts.get("read"))
 
 
-def _response_for(module: ModuleType, sent: Any, response: Response, stream: Any = None) -> Any:
-    if response.url != str(sent.url):
+def _response_for(module: ModuleType, original: Any, response: Response, stream: Any = None) -> Any:
+    if response.url != str(original.url):
         # The URL of a response is that of its request.
-        sent.url = module.URL(response.url)
+        original.url = module.URL(response.url)
     return module.Response(
         response.status,
         headers=list(response.headers),
@@ -142,11 +144,11 @@ def _response_for(module: ModuleType, sent: Any, response: Response, stream: Any
     )
 
 
-def _as_httpx(module: ModuleType, error: errors.NetworkError, sent: Any) -> errors.NetworkError:
+def _as_httpx(module: ModuleType, error: errors.NetworkError, original: Any) -> errors.NetworkError:
     if isinstance(error, errors.TimedOutError):
-        return errors.combined(error, module.ReadTimeout, request=sent)
+        return errors.combined(error, module.ReadTimeout, request=original)
     if isinstance(error, errors.BrokenOffError):
-        return errors.combined(error, module.RemoteProtocolError, request=sent)
+        return errors.combined(error, module.RemoteProtocolError, request=original)
     if isinstance(error, errors.BadAddressError):
-        return errors.combined(error, module.UnsupportedProtocol, request=sent)
-    return errors.combined(error, module.ConnectError, request=sent)
+        return errors.combined(error, module.UnsupportedProtocol, request=original)
+    return errors.combined(error, module.ConnectError, request=original)

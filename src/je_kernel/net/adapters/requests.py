@@ -80,9 +80,9 @@ def _send_without_urllib3(
         request_method=request.method,
         preload_content=False,
     )
-    made = adapter.build_response(request, raw)
-    made.url = response.url
-    return made
+    result = adapter.build_response(request, raw)
+    result.url = response.url
+    return result
 
 
 def _seconds_to_read(timeout: Any) -> float | None:

@@ -26,7 +26,7 @@ __all__ = ["SEND_OPTIONS", "SendOptions", "adapt", "body_of"]
 
 @dataclass(frozen=True)
 class SendOptions:
-    """Options that a library above `urllib3` knows of the request being sent.
+    """Options that a library above `urllib3` knows of the request being request.
 
     Parameters
     ----------
@@ -46,30 +46,30 @@ class SendOptions:
 
 
 SEND_OPTIONS: ContextVar[SendOptions] = ContextVar("send_options", default=SendOptions())  # noqa: B039 (it is frozen)
-"""The options of the request being sent."""
+"""The options of the request being request."""
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
     """Patch the connections of ``urllib3.contrib.emscripten``."""
     original_getresponse = module.EmscriptenHTTPConnection.getresponse
 
-    def send_request(sent: Any) -> Any:
+    def send_request(request: Any) -> Any:
         try:
-            response = transport.send(_request_of(sent))
+            response = transport.send(_request_of(request))
         except errors.TimedOutError as error:
             # urllib3 takes any OSError for a broken connection; this one is a timeout.
             raise module.TimeoutError(str(error)) from error
-        return _response_for(module, sent, response, response.body)
+        return _response_for(module, request, response, response.body)
 
-    def send_streaming_request(sent: Any) -> Any:
+    def send_streaming_request(request: Any) -> Any:
         options = SEND_OPTIONS.get()
         if not options.streamed:
             return None  # urllib3 then calls send_request
         try:
-            head, body = streaming.open_file(_request_of(sent), options.translate or _as_urllib3)
+            head, body = streaming.open_file(_request_of(request), options.translate or _as_urllib3)
         except errors.TimedOutError as error:
             raise module.TimeoutError(str(error)) from error
-        return _response_for(module, sent, head, body)
+        return _response_for(module, request, head, body)
 
     def getresponse(self: Any) -> Any:
         internal = self._response
@@ -82,11 +82,13 @@ def adapt(module: ModuleType, patches: Patches) -> None:
     patches.set(module.EmscriptenHTTPConnection, "getresponse", getresponse)
 
 
-def _request_of(sent: Any) -> Request:
-    timeout = SEND_OPTIONS.get().timeout or sent.timeout or None
+def _request_of(request: Any) -> Request:
+    timeout = SEND_OPTIONS.get().timeout or request.timeout or None
     # urllib3 writes every port.
-    url = without_default_port(sent.url)
-    return Request(sent.method, url, tuple(sent.headers.items()), body_of(sent.body), timeout)
+    url = without_default_port(request.url)
+    return Request(
+        request.method, url, tuple(request.headers.items()), body_of(request.body), timeout
+    )
 
 
 def body_of(body: Any) -> bytes | None:
@@ -102,17 +104,17 @@ def body_of(body: Any) -> bytes | None:
     return b"".join(part.encode() if isinstance(part, str) else part for part in body)
 
 
-def _response_for(module: ModuleType, sent: Any, response: Response, body: Any) -> Any:
+def _response_for(module: ModuleType, request: Any, response: Response, body: Any) -> Any:
     # The URL of a response is that of its request.
-    sent.url = response.url
-    made = module.EmscriptenResponse(
+    request.url = response.url
+    result = module.EmscriptenResponse(
         status_code=response.status,
         headers=dict(response.headers),
         body=body,
-        request=sent,
+        request=request,
     )
-    made.reason = response.reason
-    return made
+    result.reason = response.reason
+    return result
 
 
 def _as_urllib3(error: errors.NetworkError) -> Exception:

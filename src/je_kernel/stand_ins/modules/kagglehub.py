@@ -44,9 +44,9 @@ def competition_download(handle: str, path: str | None = None, **_options: Any) 
 def _local(names: list[str], page: str, path: str | None) -> str:
     name = names[0]
     folder = Path(name)
-    found = folder / path if path else folder
-    if found.exists():
-        return str(found.resolve())
+    file = folder / path if path else folder
+    if file.exists():
+        return str(file.resolve())
     raise UnavailableError(
         f"Kaggle does not let notebooks of other sites download its data. Get it in another tab,"
         f" at https://www.kaggle.com/{page} (Download), unzip it, and put its files into a folder"

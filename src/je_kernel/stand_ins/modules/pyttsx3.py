@@ -39,10 +39,10 @@ class Engine:
             "lang": self._properties["voice"],
         }
         # "<" written so that a text cannot end the script.
-        given = json.dumps([texts, settings]).replace("<", "\\u003c")
+        arguments = json.dumps([texts, settings]).replace("<", "\\u003c")
         script = while_fresh(
-            f"const [texts, settings] = {given}; for (const text of texts) speechSynthesis.speak("
-            "Object.assign(new SpeechSynthesisUtterance(text), settings));"
+            f"const [texts, settings] = {arguments}; for (const text of texts) "
+            "speechSynthesis.speak(Object.assign(new SpeechSynthesisUtterance(text), settings));"
         )
         show(f"🔊 {escape(' '.join(texts))}{script}", " ".join(texts))
 
