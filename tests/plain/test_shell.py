@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from je_kernel.shell import calls, expansion, run
-from je_kernel.shell.commands import NAMES
+from je_kernel.shell.commands import MODULES, find
 
 pytestmark = pytest.mark.plain
 
@@ -178,7 +178,7 @@ def test_a_long_output_passes_without_being_kept(shell):
         ("( " * 500 + "echo" + " )" * 500, "nested more than 40 deep"),
         ("echo " + "$(" * 500 + "ls" + ")" * 500, "nested more than 40 deep"),
         ("echo $((" + "(" * 500 + "1" + ")" * 500 + "))", "nested too deep"),
-        ("[ " + "! " * 500 + "a ]", "argument expected"),
+        ("[ " + "! " * 500 + "a ]", "longer than 200 tests"),
         ("find . " + "! " * 3000 + "-name a", "longer than 200 tests"),
         ("echo '" + "x" * 1_000_001 + "'", "longer than 1,000,000 characters"),
         ("echo \0", "the script has a zero byte"),
@@ -250,15 +250,12 @@ def test_a_terminal_shows_names_in_columns_and_quotes(shell, tmp_path):
 
 
 def test_every_command_can_be_found_and_says_what_it_does():
-    from importlib import import_module
-
-    for name, home in NAMES.items():
-        program = import_module(f"je_kernel.shell.commands.{home}").PROGRAMS[name]
-        assert program.__doc__, name
+    for name in MODULES:
+        assert find(name, calls.State.of_process()).__doc__, name
 
 
 def test_every_command_has_its_line_in_the_documentation():
     page = (Path(__file__).parents[2] / "docs" / "shell.md").read_text()
     rows = {line.split("|")[1] for line in page.splitlines() if line.startswith("| `")}
     documented = {name.strip(" `") for row in rows for name in row.split(",")}
-    assert set(NAMES) <= documented
+    assert set(MODULES) <= documented

@@ -23,7 +23,7 @@ def test_what_is_replaced_comes_back():
         return subprocess.Popen.__init__, os.system, *magics
 
     before = places()
-    hooked = hooks._Hooked(shell)
+    hooked = hooks._Hooks(shell)
     assert subprocess.Popen.__init__ is not before[0]
     assert "system" in vars(shell)
     hooked.undo()
@@ -172,7 +172,7 @@ def test_a_script_changes_nothing_of_the_kernel(run, tmp_path, monkeypatch):
 
 
 def test_output_without_an_end_is_stopped(run, monkeypatch):
-    monkeypatch.setattr("je_kernel.shell.page.MOST_SHOWN", 10_000)
+    monkeypatch.setattr("je_kernel.shell.cell_output.MOST_SHOWN", 10_000)
     shown = run("!yes")
     assert len(shown) < 11_000
     assert "stopped after 10,000 bytes of output" in shown

@@ -6,8 +6,8 @@ import importlib.metadata
 import pytest
 
 from je_kernel.shell import hooks, pip, run
-from je_kernel.shell.calls import CommandError
-from je_kernel.shell.commands.installers import conda_words
+from je_kernel.shell.commands.installers import pip_arguments
+from je_kernel.shell.options import CommandError
 
 pytestmark = pytest.mark.plain
 
@@ -201,11 +201,10 @@ def test_every_spelling_is_the_same_pip(line, tmp_path):
 
 
 def test_conda_lines_are_pip_lines():
-    assert conda_words(["install", "-y", "-c", "conda-forge", "pandas=2.2", "x>=1", "y"]) == [
-        "install", "pandas==2.2", "x>=1", "y",
-    ]  # fmt: skip
+    args = ["install", "-y", "-c", "conda-forge", "pandas=2.2", "x>=1", "y"]
+    assert pip_arguments("conda", args) == ["install", "pandas==2.2", "x>=1", "y"]
     with pytest.raises(CommandError, match="'conda create' is not known here"):
-        conda_words(["create", "-n", "x"])
+        pip_arguments("conda", ["create", "-n", "x"])
 
 
 @pytest.mark.parametrize(
@@ -221,7 +220,7 @@ def test_conda_lines_are_pip_lines():
     ],
 )
 def test_where_only_cells_can_wait_lines_that_install_await(line, awaited):
-    (made,) = asyncio.run(hooks._wait_for_packages([line]))
+    (made,) = asyncio.run(hooks._await_installations([line]))
     indent = line[: len(line) - len(line.lstrip())]
     assert made.startswith(f"{indent}await __import__(")
     assert made.endswith(f".install({awaited!r})\n")
@@ -231,7 +230,7 @@ def test_where_only_cells_can_wait_lines_that_install_await(line, awaited):
     "line", ["!pip list | head\n", "%pip list\n", "!ls pip\n", "%pipeline x\n", "print('!pip x')\n"]
 )
 def test_other_lines_stay_as_they_are(line):
-    assert asyncio.run(hooks._wait_for_packages([line])) == [line]
+    assert asyncio.run(hooks._await_installations([line])) == [line]
 
 
 def test_a_line_in_a_function_stays_and_one_behind_a_condition_waits():
@@ -242,11 +241,11 @@ def test_a_line_in_a_function_stays_and_one_behind_a_condition_waits():
         "if y:\n",
         "    !pip install b\n",
     ]
-    made = asyncio.run(hooks._wait_for_packages(cell))
+    made = asyncio.run(hooks._await_installations(cell))
     assert made[:4] == cell[:4]
     assert made[4].startswith("    await ")
 
 
 def test_a_cell_that_is_written_into_a_file_stays_as_it_is():
     lines = ["%%writefile x.txt\n", "!pip install x\n"]
-    assert asyncio.run(hooks._wait_for_packages(lines)) == lines
+    assert asyncio.run(hooks._await_installations(lines)) == lines

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from je_kernel.shell.calls import State
     from je_kernel.shell.grammar import Script
 
-__all__ = ["MOST_FIELDS", "Expander", "ExpansionError", "matcher"]
+__all__ = ["MOST_FIELDS", "Expander", "ExpansionError", "matcher", "split_fields"]
 
 MOST_FIELDS = 100_000
 """How many arguments a command may be given."""
 
+_BLANKS = " \t\n"
 _CLASSES = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "digit": "0-9", "lower": "a-z", "upper": "A-Z",
     "space": " \t\n\r\f\v", "blank": " \t", "xdigit": "0-9A-Fa-f", "punct": "!-/:-@[-`{-~",
@@ -102,8 +103,10 @@ class Expander:
                 if part.quoted:
                     current = [*(current or []), (value, True)]
                     continue
-                pieces, open_begin, open_end = _at_blanks(value, self.state.variables.get("IFS"))
-                if current is not None and not open_begin:
+                separators = self.state.variables.get("IFS")
+                pieces = split_fields(value, separators)
+                edges = _BLANKS if separators is None else separators
+                if current is not None and value and value[0] in edges:
                     yield current
                     current = None
                 for j, piece in enumerate(pieces):
@@ -111,7 +114,7 @@ class Expander:
                         yield current or []
                         current = None
                     current = [*(current or []), (piece, False)]
-                if pieces and not open_end:
+                if pieces and value[-1] in edges:
                     yield current or []
                     current = None
         if current is not None:
@@ -200,39 +203,32 @@ def _home(word: Word, state: State) -> Word:
     return (home, Text(rest, False), *word[1:])
 
 
-def _at_blanks(value: str, separators: str | None) -> tuple[list[str], bool, bool]:
-    """Split at blanks; say also whether the first and the last piece touch what is beside them."""
-    if not value or separators == "":
-        return ([value] if value else []), True, True
-    if separators is None:
-        separators = " \t\n"
-        pieces = re.findall(r"[^ \t\n]+", value)
-    else:
-        pieces = _at_separators(value, separators)
-    return pieces, value[0] not in separators, value[-1] not in separators
+def split_fields(text: str, separators: str | None, most: int = 0) -> list[str]:
+    """Split text as POSIX splits fields: blanks are one separator, and so are blanks and another.
 
+    Parameters
+    ----------
+    text
+        The text.
+    separators
+        The value of ``IFS``; None for blanks.
+    most
+        The number of fields after which the rest is not split; 0 for any.
 
-def _at_separators(value: str, separators: str) -> list[str]:
-    pieces: list[str] = []
-    current: list[str] | None = None
-    after_blank = False
-    for char in value:
-        if char not in separators:
-            current = current or []
-            current.append(char)
-            after_blank = False
-        elif char in " \t\n":
-            if current is not None:
-                pieces.append("".join(current))
-                current, after_blank = None, True
-        else:
-            # Blanks and one other separator are one separator.
-            if current is not None or not after_blank:
-                pieces.append("".join(current or []))
-            current, after_blank = None, False
-    if current is not None:
-        pieces.append("".join(current))
-    return pieces
+    Examples
+    --------
+    >>> split_fields(" a  b c", None, 2), split_fields("a , b,,c,", ", ")
+    (['a', 'b c'], ['a', 'b', '', 'c'])
+    """
+    if separators == "":
+        return [text] if text else []
+    blanks = "".join(char for char in separators or _BLANKS if char in _BLANKS)
+    others = "".join(char for char in separators or "" if char not in _BLANKS)
+    blank, other = f"[{blanks}]", f"[{re.escape(others)}]"
+    runs = [f"{blank}*+{other}{blank}*+" if blanks else other] if others else []
+    runs += [f"{blank}++"] if blanks else []
+    fields = re.split("|".join(runs), text.strip(blanks), maxsplit=most and most - 1)
+    return fields if fields[-1] or most else fields[:-1]
 
 
 def _as_pattern(made: _Field) -> str:
