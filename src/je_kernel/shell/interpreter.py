@@ -38,6 +38,7 @@ from je_kernel.shell.grammar import (
     If,
     Pipeline,
     Redirect,
+    Redirected,
     Script,
     ShellSyntaxError,
     Simple,
@@ -205,15 +206,12 @@ def _command(node: Command, state: State, streams: Streams) -> Running:
     if isinstance(node, Function):
         state.functions[node.name] = node.body
         return 0
-    expander = _expander(state, streams)
-    return (
-        yield from _redirected(
-            node.redirects, expander, streams, lambda inside: _compound(node, state, inside)
+    if isinstance(node, Redirected):
+        expander = _expander(state, streams)
+        running = _redirected(
+            node.redirects, expander, streams, lambda inside: _command(node.body, state, inside)
         )
-    )
-
-
-def _compound(node: Command, state: State, streams: Streams) -> Running:
+        return (yield from running)
     state.count_command()
     if isinstance(node, Group):
         if not node.subshell:
