@@ -13,12 +13,10 @@ from je_kernel.turtle.errors import Terminator, TurtleGraphicsError
 from je_kernel.turtle.events import Handlers
 from je_kernel.turtle.scene import View
 from je_kernel.turtle.shapes import Shape, builtin_shapes, read_image
-from je_kernel.turtle.stage import stage
+from je_kernel.turtle.stage import ScreenTurtle, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from je_kernel.turtle.raw_turtle import RawTurtle
 
 __all__ = ["Screen", "StandardScreen", "TurtleScreen"]
 
@@ -73,12 +71,22 @@ class TurtleScreen:
         self._colormode = 1.0
         self._tracing: int = 1
         self._counter = 0
-        self._turtles: list[RawTurtle] = []
+        self._turtles: list[ScreenTurtle] = []
         self._bgpicname = "nopic"
         self._anonymous: Any = None
         self._handlers.clear()
         self._scene.clear()
         self._show()
+
+    def _restart(self) -> None:
+        """Start a new picture, as for a new program."""
+        self._mode = "standard"
+        self._shapes = builtin_shapes()
+        self.xscale = self.yscale = 1.0
+        self.cv.reset_sizes()
+        self.canvwidth, self.canvheight = self.cv.canvwidth, self.cv.canvheight
+        TurtleScreen.clear(self)
+        self._fit_view()
 
     def reset(self) -> None:
         """Put all turtles back to where they started, and delete what they have drawn."""
@@ -93,7 +101,7 @@ class TurtleScreen:
             turtle._show_turtle()
         self._show(_PICTURE)
 
-    def turtles(self) -> list[RawTurtle]:
+    def turtles(self) -> list[Any]:
         """Return the turtles on the screen."""
         return self._turtles
 
@@ -479,16 +487,6 @@ class StandardScreen(TurtleScreen):
 
     def __init__(self) -> None:
         TurtleScreen.__init__(self, ScrolledCanvas())
-
-    def _restart(self) -> None:
-        """Begin a new picture, as a program does that starts."""
-        self._mode = "standard"
-        self._shapes = builtin_shapes()
-        self.xscale = self.yscale = 1.0
-        self.cv.reset_sizes()
-        self.canvwidth, self.canvheight = self.cv.canvwidth, self.cv.canvheight
-        TurtleScreen.clear(self)
-        self._fit_view()
 
     def setup(
         self,

@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from je_kernel.compatibility import parent_header, set_parent_header
 from je_kernel.runtime import pause
@@ -22,9 +22,10 @@ from je_kernel.turtle.picture import Picture, call_later
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from je_kernel.turtle.screen import StandardScreen, TurtleScreen
+    from je_kernel.turtle.events import Handlers
+    from je_kernel.turtle.scene import Scene
 
-__all__ = ["Stage", "stage"]
+__all__ = ["ScreenTurtle", "Stage", "StageScreen", "stage"]
 
 # How far, in seconds, the program may be ahead of the page: a drawing, or a game with keys.
 _AHEAD = 30.0
@@ -35,7 +36,36 @@ _UNSEEN = 0.5
 # Events that wait for a running cell: of a key that is held down, the last ones.
 _MOST_WAITING = 256
 
-_S = TypeVar("_S", bound="StandardScreen")
+
+class ScreenTurtle(Protocol):
+    """A turtle, as a screen needs it."""
+
+    def reset(self) -> None:
+        """Return to the start, and delete the drawing."""
+
+    def _setmode(self, mode: str) -> None: ...
+
+    def _show_turtle(self) -> None: ...
+
+
+class StageScreen(Protocol):
+    """A screen, as the stage needs it."""
+
+    xscale: float
+    yscale: float
+    _tracing: int
+    _handlers: Handlers
+    _turtles: list[ScreenTurtle]
+
+    @property
+    def _scene(self) -> Scene: ...
+
+    def _check_open(self) -> None: ...
+
+    def _restart(self) -> None: ...
+
+
+_S = TypeVar("_S", bound=StageScreen)
 
 
 class Stage:
@@ -54,8 +84,8 @@ class Stage:
         # In which cell of the notebook the picture was begun; whether its program has ended.
         self._began_in: object = None
         self._ended = False
-        self._pictures: dict[TurtleScreen, Picture] = {}
-        self._timers: dict[int, tuple[TurtleScreen, Any]] = {}
+        self._pictures: dict[StageScreen, Picture] = {}
+        self._timers: dict[int, tuple[StageScreen, Any]] = {}
         self._timer_numbers = itertools.count()
         self._waiting: deque[Callable[[], None]] = deque(maxlen=_MOST_WAITING)
         self._parent: Any = None
@@ -79,7 +109,7 @@ class Stage:
         """Note that a program has ended: what begins in another cell has a picture of its own."""
         self._ended = True
 
-    def close_program(self, screen: StandardScreen) -> None:
+    def close_program(self, screen: StageScreen) -> None:
         """End a program whose picture stays as it is, and whose events are over."""
         self._ended = True
         self._stop_events(screen)
@@ -87,7 +117,7 @@ class Stage:
         if picture is not None and not self._in_cell():
             picture.finish()
 
-    def _join(self, screen: TurtleScreen, *, begins: bool) -> None:
+    def _join(self, screen: StageScreen, *, begins: bool) -> None:
         """Let the running cell take part in the picture."""
         if self._handling:
             return
@@ -105,7 +135,7 @@ class Stage:
             earlier.retire()
         if restart:
             self._stop_events(screen)
-            screen._restart()  # type: ignore[attr-defined]
+            screen._restart()
 
     def _watch(self) -> None:
         """Have IPython say when cells begin and end."""
@@ -140,7 +170,7 @@ class Stage:
                 picture.end_of_cell()
         self._handle_waiting()
 
-    def _show_all(self, screen: TurtleScreen) -> None:
+    def _show_all(self, screen: StageScreen) -> None:
         # Who has left out the last update() sees the picture all the same.
         for turtle in screen._turtles:
             turtle._show_turtle()
@@ -148,7 +178,7 @@ class Stage:
 
     # Showing.
 
-    def show(self, screen: TurtleScreen, milliseconds: float, motion: Any) -> None:
+    def show(self, screen: StageScreen, milliseconds: float, motion: Any) -> None:
         """Show what has changed.
 
         Parameters
@@ -180,7 +210,7 @@ class Stage:
             self._wait_for_page(screen)
             self._drawn_at = self._now()
 
-    def pass_unseen(self, screen: TurtleScreen) -> None:
+    def pass_unseen(self, screen: StageScreen) -> None:
         """Let a program draw unseen, but not for long: it may be one that never ends."""
         if self._in_cell() and not self._handling and self._now() - self._drawn_at > _UNSEEN:
             self._show_all(screen)
@@ -194,7 +224,7 @@ class Stage:
     def _now(self) -> float:
         return time.perf_counter() - self._origin
 
-    def _wait_for_page(self, screen: TurtleScreen) -> None:
+    def _wait_for_page(self, screen: StageScreen) -> None:
         """Wait while the program is far ahead of the page; let events happen in between."""
         game = self._interest_of(screen) != {}
         ahead = self._clock - self._now() - (_AHEAD_IN_A_GAME if game else _AHEAD)
@@ -215,13 +245,13 @@ class Stage:
 
     # Events.
 
-    def attend(self, screen: TurtleScreen) -> None:
+    def attend(self, screen: StageScreen) -> None:
         """Tell the page which events are of interest now."""
         picture = self._pictures.get(screen)
         if picture is not None:
             picture.attend(self._interest_of(screen))
 
-    def call_later(self, screen: TurtleScreen, seconds: float, function: Callable[[], Any]) -> None:
+    def call_later(self, screen: StageScreen, seconds: float, function: Callable[[], Any]) -> None:
         """Call a function after a time, counted from when the page has drawn all."""
         self.show(screen, 0, None)
         number = next(self._timer_numbers)
@@ -235,7 +265,7 @@ class Stage:
             self._timers[number] = (screen, handle)
             self.attend(screen)
 
-    def _interest_of(self, screen: TurtleScreen) -> dict[str, Any]:
+    def _interest_of(self, screen: StageScreen) -> dict[str, Any]:
         """Return what of the page's events is of interest; empty when nothing can happen."""
         handlers = screen._handlers
         kinds = set(handlers.kinds())
@@ -261,18 +291,18 @@ class Stage:
             case "press" | "release" | "click" | "unclick" | "drag" if screen is not None:
                 self._happens(screen, lambda: self._dispatch(screen, message))
 
-    def _screen_of(self, picture: Picture) -> TurtleScreen | None:
+    def _screen_of(self, picture: Picture) -> StageScreen | None:
         """Return the screen that a picture shows, if it still does."""
         return next((s for s, shown in self._pictures.items() if shown is picture), None)
 
-    def _close(self, screen: TurtleScreen) -> None:
+    def _close(self, screen: StageScreen) -> None:
         self._stop_events(screen)
         self.closed = self._in_cell()
         self._ended = True
         if not self._in_cell():
             self._pictures[screen].finish()
 
-    def _stop_events(self, screen: TurtleScreen) -> None:
+    def _stop_events(self, screen: StageScreen) -> None:
         screen._handlers.clear()
         self._waiting.clear()
         for number, (owner, handle) in list(self._timers.items()):
@@ -289,7 +319,7 @@ class Stage:
             bitmap = message.get("bitmap")
             picture.finish(bitmap=bitmap if isinstance(bitmap, str) else None)
 
-    def _happens(self, screen: TurtleScreen | None, call: Callable[[], None]) -> None:
+    def _happens(self, screen: StageScreen | None, call: Callable[[], None]) -> None:
         """Call something now, or when the running cell lets it."""
         self._waiting.append(call)
         if not self._in_cell() and not self._handling:
@@ -308,7 +338,7 @@ class Stage:
         finally:
             self._handling = False
 
-    def _dispatch(self, screen: TurtleScreen, message: dict[str, Any]) -> None:
+    def _dispatch(self, screen: StageScreen, message: dict[str, Any]) -> None:
         kind, handlers = message["kind"], screen._handlers
         if kind in ("press", "release"):
             if handlers.listening:
