@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from je_kernel.turtle.undoing import UndoBuffer
+from je_kernel.turtle.undo import UndoBuffer
 
 __all__ = ["TNavigator", "Vec2D"]
 

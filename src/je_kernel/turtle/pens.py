@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from je_kernel.turtle.undoing import UndoBuffer
+    from je_kernel.turtle.undo import UndoBuffer
 
 __all__ = ["TPen"]
 

@@ -16,7 +16,7 @@ from je_kernel.turtle.navigation import TNavigator, Vec2D
 from je_kernel.turtle.pens import TPen
 from je_kernel.turtle.scene import Line, Part, Picture, Polygon, Text
 from je_kernel.turtle.screen import Screen, TurtleScreen
-from je_kernel.turtle.undoing import UndoBuffer
+from je_kernel.turtle.undo import UndoBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
