@@ -180,8 +180,8 @@ def test_numbers_are_asked_for_until_they_fit(monkeypatch, capsys):
     assert turtle.textinput("Name", "Who are you?") == "Ada"
     assert capsys.readouterr().out.splitlines() == [
         "'three' is not a number. Please try again.",
-        "The smallest that is allowed is 1. Please try again.",
-        "The largest that is allowed is 50. Please try again.",
+        "The smallest number is 1. Please try again.",
+        "The largest number is 50. Please try again.",
     ]
 
 

@@ -1,8 +1,8 @@
-"""The notebook as a stage for turtles: cells, the program's time, and events.
+"""Connects turtle screens with the notebook: cells, animation times, and events.
 
-A program in a window of its own waits while a turtle moves. Here it runs on, and the
-page shows what it does at the pace that it would have had: every picture has a time on the
-program's own clock. Only when the program is far ahead of the page does it wait.
+On a desktop, a program waits while a turtle moves. Here it runs on, and the page plays the
+animation at the same pace: every frame has a time on the clock of the program. The program
+waits only when it is far ahead of the page.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ScreenTurtle", "Stage", "StageScreen", "stage"]
 
-# How far, in seconds, the program may be ahead of the page: a drawing, or a game with keys.
+# Seconds that a program may be ahead of the page: a drawing, and a game with events.
 _AHEAD = 30.0
 _AHEAD_IN_A_GAME = 0.1
 _SHORTEST_WAIT = 1 / 30
 _BETWEEN_EVENTS = 0.015
 _UNSEEN = 0.5
-# Events that wait for a running cell: of a key that is held down, the last ones.
+# Limit of events that wait for the running cell; a key that is held down repeats.
 _MOST_WAITING = 256
 
 
@@ -69,7 +69,7 @@ _S = TypeVar("_S", bound=StageScreen)
 
 
 class Stage:
-    """Where pictures are shown, and what the programs that draw them know of the notebook."""
+    """Shows the pictures of screens in cells, and calls the handlers of their events."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -78,10 +78,10 @@ class Stage:
         self._running = True
         self._asynchronous = False
         self._handling = False
-        # The number of the cell that runs, and of the one that has last used a turtle.
+        # The number of the running cell, and of the last cell with a turtle.
         self._cell = 0
         self._joined = -1
-        # In which cell of the notebook the picture was begun; whether its program has ended.
+        # The cell of the notebook in which the picture began; whether its program has ended.
         self._began_in: object = None
         self._ended = False
         self._pictures: dict[StageScreen, Picture] = {}
@@ -89,7 +89,7 @@ class Stage:
         self._timer_numbers = itertools.count()
         self._waiting: deque[Callable[[], None]] = deque(maxlen=_MOST_WAITING)
         self._parent: Any = None
-        # Seconds: the program's time, and the real time, when the program last drew.
+        # Seconds of the program's clock, and of the real clock, at the last drawing.
         self._clock = 0.0
         self._drawn_at = 0.0
         self._origin = self._events_at = time.perf_counter()
@@ -97,20 +97,20 @@ class Stage:
     # Cells and programs.
 
     def begin(self, screen: _S) -> _S:
-        """Return a screen, ready for a program that begins to use it.
+        """Return a screen for a program that starts to use it.
 
-        The picture is a new one when the program before has ended, or when the cell in which the
-        picture was begun is run again.
+        There is a new picture when the last program has ended, or when the cell in which the
+        picture began runs again.
         """
         self._join(screen, begins=True)
         return screen
 
     def end_program(self) -> None:
-        """Note that a program has ended: what begins in another cell has a picture of its own."""
+        """End the program: the next cell that makes a turtle has a new picture."""
         self._ended = True
 
     def close_program(self, screen: StageScreen) -> None:
-        """End a program whose picture stays as it is, and whose events are over."""
+        """End the program and its events; the picture stays."""
         self._ended = True
         self._stop_events(screen)
         picture = self._pictures.get(screen)
@@ -118,7 +118,7 @@ class Stage:
             picture.finish()
 
     def _join(self, screen: StageScreen, *, begins: bool) -> None:
-        """Let the running cell take part in the picture."""
+        """Continue the picture in the running cell, or start a new one."""
         if self._handling:
             return
         self._watch()
@@ -138,7 +138,7 @@ class Stage:
             screen._restart()
 
     def _watch(self) -> None:
-        """Have IPython say when cells begin and end."""
+        """Register for IPython's events of cells."""
         if self._watched:
             return
         self._watched = True
@@ -149,7 +149,7 @@ class Stage:
             self._shell.events.register("post_run_cell", self._cell_ends)
 
     def _in_cell(self) -> bool:
-        """Return whether a cell runs that lets nothing else run at the same time."""
+        """Return whether a synchronous cell runs, which blocks the event loop."""
         return self._running and not self._asynchronous
 
     def _cell_begins(self, info: Any) -> None:
@@ -171,7 +171,7 @@ class Stage:
         self._handle_waiting()
 
     def _show_all(self, screen: StageScreen) -> None:
-        # Who has left out the last update() sees the picture all the same.
+        # The program may lack the last update().
         for turtle in screen._turtles:
             turtle._show_turtle()
         self.show(screen, 0, None)
@@ -179,16 +179,16 @@ class Stage:
     # Showing.
 
     def show(self, screen: StageScreen, milliseconds: float, motion: Any) -> None:
-        """Show what has changed.
+        """Show the changes of a screen.
 
         Parameters
         ----------
         screen
             The screen.
         milliseconds
-            How long it takes until the program goes on.
+            The duration of the motion.
         motion
-            How a turtle moves in this time, if it does.
+            The motion of a turtle, or None.
         """
         self._join(screen, begins=False)
         if self._shell is None:
@@ -210,14 +210,14 @@ class Stage:
             self._wait_for_page(screen)
             self._drawn_at = self._now()
 
-    def pass_unseen(self, screen: StageScreen) -> None:
-        """Let a program draw unseen, but not for long: it may be one that never ends."""
+    def skip_frame(self, screen: StageScreen) -> None:
+        """Show nothing, except for the first time in half a second: the program may be endless."""
         if self._in_cell() and not self._handling and self._now() - self._drawn_at > _UNSEEN:
             self._show_all(screen)
             screen._check_open()
 
     def flush(self) -> None:
-        """Show at once what was drawn."""
+        """Send all frames to the page."""
         for picture in self._pictures.values():
             picture.flush()
 
@@ -225,7 +225,7 @@ class Stage:
         return time.perf_counter() - self._origin
 
     def _wait_for_page(self, screen: StageScreen) -> None:
-        """Wait while the program is far ahead of the page; let events happen in between."""
+        """Wait while the program is far ahead of the page, and handle events."""
         game = self._interest_of(screen) != {}
         ahead = self._clock - self._now() - (_AHEAD_IN_A_GAME if game else _AHEAD)
         if ahead > _SHORTEST_WAIT:
@@ -246,19 +246,19 @@ class Stage:
     # Events.
 
     def attend(self, screen: StageScreen) -> None:
-        """Tell the page which events are of interest now."""
+        """Send the page the kinds of events that have handlers."""
         picture = self._pictures.get(screen)
         if picture is not None:
             picture.attend(self._interest_of(screen))
 
     def call_later(self, screen: StageScreen, seconds: float, function: Callable[[], Any]) -> None:
-        """Call a function after a time, counted from when the page has drawn all."""
+        """Call a function some seconds after the page has drawn all."""
         self.show(screen, 0, None)
         number = next(self._timer_numbers)
 
         def due() -> None:
             if self._timers.pop(number, None) is not None:
-                self._happens(screen, lambda: self._call(function))
+                self._enqueue(screen, lambda: self._call(function))
 
         handle = call_later(seconds + max(0.0, self._clock - self._now()), due)
         if handle is not None:
@@ -266,7 +266,7 @@ class Stage:
             self.attend(screen)
 
     def _interest_of(self, screen: StageScreen) -> dict[str, Any]:
-        """Return what of the page's events is of interest; empty when nothing can happen."""
+        """Return the kinds of events that have handlers; empty if there are none."""
         handlers = screen._handlers
         kinds = set(handlers.kinds())
         interest: dict[str, Any] = {}
@@ -279,20 +279,20 @@ class Stage:
         return interest
 
     def _receive(self, picture: Picture, message: dict[str, Any]) -> None:
-        """Take a message of the page."""
+        """Handle a message of the page."""
         screen = self._screen_of(picture)
         match message.get("kind"):
             case "drawn":
-                self._happens(screen, lambda: self._finish_if_over(picture, message))
+                self._enqueue(screen, lambda: self._finish_if_over(picture, message))
             case "close" if screen is not None:
                 self._close(screen)
             case "close":
                 picture.finish()
             case "press" | "release" | "click" | "unclick" | "drag" if screen is not None:
-                self._happens(screen, lambda: self._dispatch(screen, message))
+                self._enqueue(screen, lambda: self._dispatch(screen, message))
 
     def _screen_of(self, picture: Picture) -> StageScreen | None:
-        """Return the screen that a picture shows, if it still does."""
+        """Return the screen of a picture, unless it has another one now."""
         return next((s for s, shown in self._pictures.items() if shown is picture), None)
 
     def _close(self, screen: StageScreen) -> None:
@@ -312,15 +312,15 @@ class Stage:
         self.attend(screen)
 
     def _finish_if_over(self, picture: Picture, message: dict[str, Any]) -> None:
-        """Let a picture be a still one when the page has drawn it and nothing can happen."""
+        """Replace the animation by a still image when it is drawn and no event can come."""
         screen = self._screen_of(picture)
-        goes_on = screen is not None and (self._in_cell() or self._interest_of(screen))
-        if not goes_on and picture.is_drawn(message):
+        is_active = screen is not None and (self._in_cell() or self._interest_of(screen))
+        if not is_active and picture.is_drawn(message):
             bitmap = message.get("bitmap")
             picture.finish(bitmap=bitmap if isinstance(bitmap, str) else None)
 
-    def _happens(self, screen: StageScreen | None, call: Callable[[], None]) -> None:
-        """Call something now, or when the running cell lets it."""
+    def _enqueue(self, screen: StageScreen | None, call: Callable[[], None]) -> None:
+        """Call a function now, or when the running cell allows it."""
         self._waiting.append(call)
         if not self._in_cell() and not self._handling:
             self._handle_waiting()
@@ -353,7 +353,7 @@ class Stage:
             self._call(function, x, y)
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call a student's function; what it prints and raises belongs to the picture's cell."""
+        """Call a student's function; its output and errors appear below the cell of the picture."""
         parent = parent_header(self._shell)
         if not self._running and parent is not None:
             set_parent_header(self._shell, self._parent)
