@@ -28,7 +28,7 @@ def planned(*args, cwd=None):
 
 def test_an_installed_package_is_not_requested(site):
     plan, lines = planned("install", "pandas", "Pandas>=1")
-    assert plan.wanted == ()
+    assert plan.requirements == ()
     assert lines == [
         f"Requirement already satisfied: pandas ({INSTALLED})",
         f"Requirement already satisfied: Pandas ({INSTALLED})",
@@ -38,12 +38,12 @@ def test_an_installed_package_is_not_requested(site):
 @pytest.mark.parametrize("option", ["-q", "--quiet", "-qq", "-qU"])
 def test_quiet_prints_nothing(site, option):
     plan, lines = planned("install", option, "pandas", "pip")
-    assert (plan.wanted, lines) == ((), [])
+    assert (plan.requirements, lines) == ((), [])
 
 
 def test_another_version_is_replaced_by_that_of_the_site_with_a_message(site):
     plan, lines = planned("install", "-q", "pandas==1.5.3", "plotly==5.11")
-    assert plan.wanted == ("plotly",)
+    assert plan.requirements == ("plotly",)
     assert lines == [
         f"This site brings pandas {INSTALLED}, and the lesson asks for pandas==1.5.3:"
         f" it runs on with {INSTALLED}.",
@@ -54,23 +54,23 @@ def test_another_version_is_replaced_by_that_of_the_site_with_a_message(site):
 
 def test_a_missing_package_keeps_its_specifier(site):
     plan, _ = planned("install", "plotly>=6", "no-such[extra]>=2,<3", "x; python_version > '3'")
-    assert plan.wanted == ("plotly>=6", "no-such[extra]<3,>=2", "x")
+    assert plan.requirements == ("plotly>=6", "no-such[extra]<3,>=2", "x")
 
 
 def test_a_requirement_with_a_false_marker_is_ignored(site):
     plan, lines = planned("install", "old; python_version < '3'")
-    assert plan.wanted == ()
+    assert plan.requirements == ()
     assert lines == ["Ignoring old: markers 'python_version < \"3\"' don't match"]
 
 
 def test_module_names_become_package_names(site):
-    assert planned("install", "sklearn", "cv2")[0].wanted == ("opencv-python",)
+    assert planned("install", "sklearn", "cv2")[0].requirements == ("opencv-python",)
 
 
 @pytest.mark.parametrize("names", ["--upgrade pip", "jupyter notebook", "-U pip setuptools wheel"])
 def test_tools_of_the_page_are_satisfied(site, names):
     plan, lines = planned("install", *names.split())
-    assert plan.wanted == ()
+    assert plan.requirements == ()
     assert all(line.endswith("(this page has its own)") for line in lines)
 
 
@@ -84,7 +84,7 @@ def test_a_requirements_file_may_have_comments_includes_markers_and_hashes(site,
     (tmp_path / "more" / "other.txt").write_text("other\n-r third.txt\n")
     (tmp_path / "more" / "third.txt").write_text("third")
     plan, _ = planned("install", "-r", "requirements.txt", cwd=str(tmp_path))
-    assert plan.wanted == ("plotly>=6", "other", "third", "tqdm-not==4.66", "hashed==1.0")
+    assert plan.requirements == ("plotly>=6", "other", "third", "tqdm-not==4.66", "hashed==1.0")
 
 
 def test_recursive_requirements_files_are_an_error(site, tmp_path):
@@ -118,12 +118,12 @@ def test_an_impossible_installation_is_an_error(site, tmp_path, args, why):
 def test_a_local_wheel_is_installed(site, tmp_path):
     (tmp_path / "x-1.0-py3-none-any.whl").touch()
     plan, _ = planned("install", "x-1.0-py3-none-any.whl", cwd=str(tmp_path))
-    assert plan.wanted == (f"emfs:{tmp_path}/x-1.0-py3-none-any.whl",)
+    assert plan.requirements == (f"emfs:{tmp_path}/x-1.0-py3-none-any.whl",)
 
 
 def test_another_index_is_ignored_with_a_message(site):
     plan, lines = planned("install", "plotly", "--extra-index-url", "https://example.org/simple")
-    assert plan.wanted == ("plotly",)
+    assert plan.requirements == ("plotly",)
     assert lines == [
         "Packages come from this site and the index that it allows; no other is looked at."
     ]
@@ -160,8 +160,8 @@ def test_a_failure_is_an_error_with_a_status(site):
 
 
 def test_only_an_installed_package_is_reinstalled(site, monkeypatch):
-    assert planned("install", "fsspec==0.1")[0].how == {"reinstall": True}
-    assert planned("install", "fsspec==0.1", "--no-deps", "--pre")[0].how == {
+    assert planned("install", "fsspec==0.1")[0].install_options == {"reinstall": True}
+    assert planned("install", "fsspec==0.1", "--no-deps", "--pre")[0].install_options == {
         "reinstall": True, "deps": False, "pre": True,
     }  # fmt: skip
 

@@ -209,8 +209,8 @@ def _run_cell(shell: InteractiveShell, line: str, cell: str) -> None:
 def _cell_transforms(shell: InteractiveShell) -> list[Any] | None:
     """Return the transformations that JupyterLite's kernel applies to a cell before IPython."""
     manager = getattr(getattr(shell, "kernel", None), "lite_transform_manager", None)
-    found = getattr(manager, "line_transforms", None)
-    return found if isinstance(found, list) else None
+    transforms = getattr(manager, "line_transforms", None)
+    return transforms if isinstance(transforms, list) else None
 
 
 async def _await_installations(lines: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from je_kernel.shell import grammar
 from je_kernel.shell.calls import (
     Break,
     ByteCounter,
@@ -27,25 +28,6 @@ from je_kernel.shell.calls import (
     encode,
 )
 from je_kernel.shell.expansion import Expander, ExpansionError, matcher
-from je_kernel.shell.grammar import (
-    AndOr,
-    Arithmetic,
-    Case,
-    Command,
-    For,
-    Function,
-    Group,
-    If,
-    Pipeline,
-    Redirect,
-    Redirected,
-    Script,
-    ShellSyntaxError,
-    Simple,
-    While,
-    Word,
-    parse,
-)
 from je_kernel.shell.options import CommandError
 
 if TYPE_CHECKING:
@@ -80,8 +62,8 @@ def run_script(text: str, state: State, streams: Streams) -> Running:
         A generator that yields the output and returns the exit status.
     """
     try:
-        script = parse(text)
-    except ShellSyntaxError as error:
+        script = grammar.parse(text)
+    except grammar.ShellSyntaxError as error:
         _complain(streams, str(error))
         return 2
     return (yield from _until_exit(_script(script, state, streams), state, streams))
@@ -114,14 +96,14 @@ def _complain(streams: Streams, text: str) -> None:
 # Lists and pipelines.
 
 
-def _script(script: Script, state: State, streams: Streams) -> Running:
+def _script(script: grammar.Script, state: State, streams: Streams) -> Running:
     status = 0
     for item in script:
         status = yield from _and_or(item, state, streams)
     return status
 
 
-def _and_or(node: AndOr, state: State, streams: Streams) -> Running:
+def _and_or(node: grammar.AndOr, state: State, streams: Streams) -> Running:
     checked = state.checked
     state.checked = checked or bool(node.rest)
     status = yield from _pipeline(node.first, state, streams)
@@ -135,7 +117,7 @@ def _and_or(node: AndOr, state: State, streams: Streams) -> Running:
     return status
 
 
-def _pipeline(node: Pipeline, state: State, streams: Streams) -> Running:
+def _pipeline(node: grammar.Pipeline, state: State, streams: Streams) -> Running:
     if len(node.commands) == 1:
         status = yield from _command(node.commands[0], state, streams)
     else:
@@ -148,7 +130,7 @@ def _pipeline(node: Pipeline, state: State, streams: Streams) -> Running:
     return status
 
 
-def _piped(commands: tuple[Command, ...], state: State, streams: Streams) -> Running:
+def _piped(commands: tuple[grammar.Command, ...], state: State, streams: Streams) -> Running:
     stages: list[_Stage] = []
     source = streams.stdin
     for i, command in enumerate(commands):
@@ -200,52 +182,52 @@ class _Stage:
 # Compound commands.
 
 
-def _command(node: Command, state: State, streams: Streams) -> Running:
-    if isinstance(node, Simple):
+def _command(node: grammar.Command, state: State, streams: Streams) -> Running:
+    if isinstance(node, grammar.Simple):
         return (yield from _simple(node, state, streams))
-    if isinstance(node, Function):
+    if isinstance(node, grammar.Function):
         state.functions[node.name] = node.body
         return 0
-    if isinstance(node, Redirected):
+    if isinstance(node, grammar.Redirected):
         expander = _expander(state, streams)
         running = _redirected(
             node.redirects, expander, streams, lambda inside: _command(node.body, state, inside)
         )
         return (yield from running)
     state.count_command()
-    if isinstance(node, Group):
+    if isinstance(node, grammar.Group):
         if not node.subshell:
             return (yield from _script(node.body, state, streams))
         inside = state.copy()
         return (yield from _until_exit(_script(node.body, inside, streams), inside, streams))
-    if isinstance(node, If):
+    if isinstance(node, grammar.If):
         for test, body in node.branches:
             if (yield from _condition(test, state, streams)) == 0:
                 return (yield from _script(body, state, streams))
         return (yield from _script(node.otherwise, state, streams))
-    if isinstance(node, Case):
+    if isinstance(node, grammar.Case):
         expander = _expander(state, streams)
         subject = expander.text(node.word)
         for patterns, body in node.arms:
             if any(matcher(expander.pattern(pattern))(subject) for pattern in patterns):
                 return (yield from _script(body, state, streams))
         return 0
-    if isinstance(node, Arithmetic):
+    if isinstance(node, grammar.Arithmetic):
         return int(_expander(state, streams).number(node.expression) == 0)
-    if isinstance(node, For):
+    if isinstance(node, grammar.For):
         return (yield from _for(node, state, streams))
-    assert isinstance(node, While)
+    assert isinstance(node, grammar.While)
     return (yield from _while(node, state, streams))
 
 
-def _condition(test: Script, state: State, streams: Streams) -> Running:
+def _condition(test: grammar.Script, state: State, streams: Streams) -> Running:
     checked, state.checked = state.checked, True
     status = yield from _script(test, state, streams)
     state.checked = checked
     return status
 
 
-def _for(node: For, state: State, streams: Streams) -> Running:
+def _for(node: grammar.For, state: State, streams: Streams) -> Running:
     words = state.arguments
     if node.words is not None:
         words = _expander(state, streams).fields(node.words)
@@ -262,7 +244,7 @@ def _for(node: For, state: State, streams: Streams) -> Running:
     return status
 
 
-def _while(node: While, state: State, streams: Streams) -> Running:
+def _while(node: grammar.While, state: State, streams: Streams) -> Running:
     status = 0
     while True:
         state.count_command()
@@ -286,7 +268,7 @@ def _ends_outer_loop(exit_: Break) -> bool:
 # Simple commands.
 
 
-def _simple(node: Simple, state: State, streams: Streams) -> Running:
+def _simple(node: grammar.Simple, state: State, streams: Streams) -> Running:
     state.count_command()
     expander = _expander(state, streams)
     words = expander.fields(node.words)
@@ -372,7 +354,7 @@ def _not_found(name: str, state: State, streams: Streams) -> int:
     return 127
 
 
-def _function(body: Command, args: list[str], state: State, streams: Streams) -> Running:
+def _function(body: grammar.Command, args: list[str], state: State, streams: Streams) -> Running:
     outer, state.arguments = state.arguments, args
     state.hidden.append({})
     try:
@@ -400,7 +382,7 @@ def _deeper(state: State, running: Running) -> Running:
 
 
 def _expander(state: State, streams: Streams) -> Expander:
-    def output(script: Script) -> str:
+    def output(script: grammar.Script) -> str:
         inside = state.copy()
         quiet = replace(streams, terminal=False, live=False)
         stage = _Stage(_deeper(inside, _until_exit(_script(script, inside, quiet), inside, quiet)))
@@ -418,7 +400,7 @@ def _expander(state: State, streams: Streams) -> Expander:
 
 
 def _redirected(
-    redirects: tuple[Redirect, ...],
+    redirects: tuple[grammar.Redirect, ...],
     expander: Expander,
     streams: Streams,
     start: Callable[[Streams], Running],
@@ -485,11 +467,11 @@ def _consume(waiting: list[bytes]) -> Iterator[bytes]:
         yield waiting.pop(0)
 
 
-def _target(word: Word, expander: Expander) -> str:
+def _target(word: grammar.Word, expander: Expander) -> str:
     return expander.state.path(expander.text(word))
 
 
-def _open(redirect: Redirect, expander: Expander, files: contextlib.ExitStack) -> Writer:
+def _open(redirect: grammar.Redirect, expander: Expander, files: contextlib.ExitStack) -> Writer:
     path = _target(redirect.target, expander)
     if path == "/dev/null":
         return lambda _data: None

@@ -58,20 +58,20 @@ class Plan:
     ----------
     status
         The exit status, if there is nothing to install.
-    wanted
+    requirements
         Requirements to install.
     extras
         All requirements with extras, whose dependencies are resolved afterwards.
-    how
-        Arguments for the installer.
+    install_options
+        Options for the installer.
     quiet
         Whether to print nothing on success.
     """
 
     status: int = 0
-    wanted: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
-    how: Mapping[str, Any] = field(default_factory=dict)
+    install_options: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = False
 
 
@@ -147,12 +147,12 @@ def _install(options: Options, names: list[str], say: Callable[[str], object], c
     tell = (lambda _line: None) if "q" in options else say
     if any(option in options for option in _INDEXES):
         tell("Packages come from this site and the index that it allows; no other is looked at.")
-    wanted, extras = [], []
+    requirements, extras = [], []
     replaces = "force-reinstall" in options
     for text in texts:
         requirement = _read(text, cwd)
         if requirement is None:
-            wanted.append(_address(text, cwd))
+            requirements.append(_address(text, cwd))
             continue
         if requirement.marker is not None and not requirement.marker.evaluate():
             tell(f"Ignoring {requirement.name}: markers '{requirement.marker}' don't match")
@@ -162,16 +162,18 @@ def _install(options: Options, names: list[str], say: Callable[[str], object], c
         # Even with -q: the lesson may depend on the version that it names.
         missing = _missing(requirement, tell, say)
         if missing:
-            wanted.append(missing)
+            requirements.append(missing)
             replaces = replaces or _version(requirement.name) is not None
-    how: dict[str, Any] = {"reinstall": True} if replaces else {}
+    install_options: dict[str, Any] = {"reinstall": True} if replaces else {}
     if "pre" in options:
-        how["pre"] = True
+        install_options["pre"] = True
     if "no-deps" in options:
-        how["deps"] = False
+        install_options["deps"] = False
     if constraints:
-        how["constraints"] = constraints
-    return Plan(0, tuple(dict.fromkeys(wanted)), tuple(extras), how, "q" in options)
+        install_options["constraints"] = constraints
+    return Plan(
+        0, tuple(dict.fromkeys(requirements)), tuple(extras), install_options, "q" in options
+    )
 
 
 def _lines_of_files(names: list[str], folder: str, depth: int = 0) -> Iterator[str]:
@@ -317,15 +319,15 @@ async def carry_out(
         The exit status.
     """
     before = package_install.versions()
-    wanted = list(plan.wanted)
+    requirements = list(plan.requirements)
     for _ in range(2):
-        if wanted:
-            problem = await installer(wanted, **plan.how)
+        if requirements:
+            problem = await installer(requirements, **plan.install_options)
             if problem is not None:
                 complain(f"ERROR: {problem}")
                 return 1
         # The dependencies of an extra are known once the package is installed.
-        wanted = [each for text in plan.extras for each in _extra_requirements(text)]
+        requirements = [each for text in plan.extras for each in _extra_requirements(text)]
     importlib.invalidate_caches()
     news = package_install.news(before, package_install.versions())
     if news and not plan.quiet:

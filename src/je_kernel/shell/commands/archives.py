@@ -60,7 +60,7 @@ def unzip(call: Call) -> Output:
     options = call.options
     if not call.operands:
         raise CommandError("which .zip file? write: unzip file.zip", 10)
-    name, *wanted = call.operands
+    name, *patterns = call.operands
     ends = (end for end in ("", ".zip", ".ZIP") if os.path.isfile(call.path(name + end)))
     if (end := next(ends, None)) is None:
         raise CommandError(f"cannot find or open {name}, {name}.zip or {name}.ZIP.", 9)
@@ -69,15 +69,15 @@ def unzip(call: Call) -> Output:
             members = [
                 member
                 for member in archive.infolist()
-                if (not wanted or _matches(member.filename, wanted))
+                if (not patterns or _matches(member.filename, patterns))
                 and not _matches(member.filename, options.every("x"))
             ]
             _check_size(sum(member.file_size for member in members))
             if "l" in options:
                 yield from _zip_listing(name, members)
                 return
-            if wanted and not members:
-                raise CommandError(f"caution: filename not matched:  {wanted[0]}", 11)
+            if patterns and not members:
+                raise CommandError(f"caution: filename not matched:  {patterns[0]}", 11)
             if "p" in options:
                 yield from map(archive.read, members)
                 return
@@ -285,8 +285,8 @@ def _unpack(call: Call, name: str, folder: str) -> Output:
         for member in archive:
             size += member.size
             _check_size(size)
-            wanted = not call.operands or any(_lies_in(member.name, o) for o in call.operands)
-            if wanted and not _is_excluded(call, member.name):
+            named = not call.operands or any(_lies_in(member.name, o) for o in call.operands)
+            if named and not _is_excluded(call, member.name):
                 members.append(member)
         if "t" in options:
             for member in members:

@@ -496,11 +496,11 @@ def _by_name(kind: str, pattern: str) -> Callable[[_Entry], bool]:
 
 def _by_type(letters: str) -> Callable[[_Entry], bool]:
     kinds = {"f": stat.S_ISREG, "d": stat.S_ISDIR, "l": stat.S_ISLNK}
-    wanted = letters.split(",")
-    for letter in wanted:
+    types = letters.split(",")
+    for letter in types:
         if letter not in kinds:
             raise CommandError(f"the type '{letter}' is not known here; it knows f, d and l")
-    return lambda entry: any(kinds[letter](entry.status.st_mode) for letter in wanted)
+    return lambda entry: any(kinds[letter](entry.status.st_mode) for letter in types)
 
 
 def _by_size(text: str) -> Callable[[_Entry], bool]:

@@ -29,7 +29,7 @@ def installer(call: Call) -> Output:
     lines: list[str] = []
     result = plan(args, lines.append, call.state.cwd)
     yield from _consume(lines)
-    if not result.wanted and not result.extras:
+    if not result.requirements and not result.extras:
         call.status = result.status
         return
     if not runtime.can_run_sync():
