@@ -223,17 +223,17 @@ class Input:
             if not self._more():
                 return
 
-    def lines(self, end: bytes = b"\n") -> Iterator[bytes]:
+    def lines(self) -> Iterator[bytes]:
         """Yield the rest line by line, each with its line end, if it has one."""
-        while line := self.line(end):
+        while line := self.line():
             yield line
 
-    def line(self, end: bytes = b"\n") -> bytes:
+    def line(self) -> bytes:
         """Return the next line; empty at the end."""
         pieces = []
         while True:
             if self._buffer:
-                line, mark, self._buffer = self._buffer.partition(end)
+                line, mark, self._buffer = self._buffer.partition(b"\n")
                 pieces.append(line + mark)
                 if mark:
                     break
