@@ -37,7 +37,7 @@ def _results(selenium, cases, environment, files):
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash to compare with")
-def test_lines_do_in_pyodide_what_they_do_in_bash(selenium, tmp_path):
+def test_lines_in_pyodide_are_the_same_as_in_bash(selenium, tmp_path):
     # Who owns a file has another name there.
     cases = [case for case in CASES if "ls -l data" not in case]
     first = tmp_path / "first"
@@ -98,7 +98,7 @@ def test_ipython_and_subprocess_run_lines_in_a_page(selenium):
 
 
 @run_in_pyodide(packages=[*KERNEL, "micropip"])
-def test_pip_lines_bring_what_the_site_has_and_say_what_is_there(selenium):
+def test_pip_lines_install_packages_of_the_site(selenium):
     import contextlib
     import io
 

@@ -82,41 +82,41 @@ def facts(picture):
     return json.loads(done.stdout)
 
 
-def test_nothing_is_imported_for_it(facts):
+def test_installing_imports_no_library(facts):
     assert facts["imported for it"] == []
 
 
-def test_a_backend_of_windows_draws_in_the_page_and_says_so_once(facts):
+def test_a_window_backend_draws_inline_with_one_message(facts):
     assert facts["TkAgg"] in ("inline", "module://matplotlib_inline.backend_inline")
     assert facts["said"].count("A browser has no windows for 'TkAgg'") == 1
 
 
-def test_the_magic_for_the_classic_notebook_says_what_is_missing_and_draws_inline(facts):
+def test_matplotlib_notebook_without_ipympl_draws_inline_with_a_message(facts):
     assert facts["nbagg"] == ["module://matplotlib_inline.backend_inline", None]
     assert facts["said"].count("This site does not have ipympl") == 1
 
 
-def test_other_backends_are_what_they_were(facts):
+def test_other_backends_are_unchanged(facts):
     assert facts["svg"] == ["svg", None]
 
 
-def test_characters_without_a_picture_are_one_sentence_for_each_script(facts):
+def test_missing_glyphs_are_one_message_for_each_script(facts):
     assert facts["missing"].count("Matplotlib's font has no picture for") == 2
     assert "Chinese, Japanese or Korean characters such as 日" in facts["missing"]
     assert "emoji such as 🦊" in facts["missing"]
 
 
-def test_an_animation_as_html_asks_nobody_for_anything(facts):
+def test_an_animation_as_html_makes_no_requests(facts):
     assert "<script" in facts["html"]
     assert "▶" in facts["html"]
     assert not [word for word in ("http:", "https:", "fa-", "src=//") if word in facts["html"]]
 
 
-def test_without_ffmpeg_a_video_in_the_notebook_is_played_as_html(facts):
+def test_without_ffmpeg_a_video_is_html(facts):
     assert "new Animation(frames" in facts["video"]
 
 
-def test_without_ffmpeg_a_file_of_a_video_is_refused_in_one_sentence(facts):
+def test_without_ffmpeg_saving_a_video_is_an_error(facts):
     assert "animation.save('ball.gif', writer='pillow')" in facts["mp4"]
 
 
@@ -126,11 +126,11 @@ def test_an_animated_picture_is_saved(facts, picture):
     assert Image.open(picture).n_frames == 3
 
 
-def test_it_can_all_be_taken_back(facts):
+def test_uninstalling_restores_everything(facts):
     assert facts["taken back"]
 
 
-def test_a_cloud_of_words_is_laid_out_as_by_the_compiled_module():
+def test_a_word_cloud_has_the_layout_of_the_compiled_module():
     import numpy as np
 
     from je_kernel.plots.wordcloud_layout import query_integral_image
@@ -190,7 +190,7 @@ print(json.dumps(facts))
 """
 
 
-def test_what_seaborn_lacked_as_it_was_imported_comes_with_the_figure_that_needs_it():
+def test_seaborn_imports_scipy_with_the_figure_that_needs_it():
     command = [sys.executable, "-W", "ignore", "-c", SEABORN]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

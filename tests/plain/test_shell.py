@@ -1,4 +1,4 @@
-"""What the shell refuses, and what it withstands."""
+"""Errors, limits and protections of the shell."""
 
 import os
 import tarfile
@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from je_kernel.shell import calls, expansion, run
-from je_kernel.shell.commands import NAMES
+from je_kernel.shell.commands import MODULES, find
 
 pytestmark = pytest.mark.plain
 
 
 @pytest.fixture
 def shell(tmp_path):
-    """Run a line in a folder of its own; return its status, output and complaints."""
+    """Run a line in a new folder; return its status, output and errors."""
     (tmp_path / "a.txt").write_text("one\ntwo\n")
 
-    def shell(line, **how):
+    def shell(line, **options):
         out, err = bytearray(), bytearray()
-        status = run(line, out.extend, err.extend, cwd=str(tmp_path), **how)
+        status = run(line, out.extend, err.extend, cwd=str(tmp_path), **options)
         return status, out.decode(), err.decode()
 
     return shell
@@ -52,7 +52,7 @@ def shell(tmp_path):
         ("a && && b", "syntax error near unexpected token '&&'"),
     ],
 )
-def test_a_script_that_is_not_understood_does_nothing_and_says_why(shell, tmp_path, script, why):
+def test_a_syntax_error_is_one_message_and_nothing_runs(shell, tmp_path, script, why):
     status, out, err = shell(f"touch begun\n{script}")
     assert (status, out) == (2, "")
     assert why in err
@@ -98,7 +98,7 @@ def test_a_script_that_is_not_understood_does_nothing_and_says_why(shell, tmp_pa
         ("cd a b", "bash: cd: too many arguments"),
     ],
 )
-def test_what_is_not_known_is_said_in_one_line_and_nothing_is_done(shell, tmp_path, line, why):
+def test_an_unknown_option_is_one_message_and_changes_no_file(shell, tmp_path, line, why):
     status, out, err = shell(line)
     assert status != 0
     assert out == ""
@@ -125,7 +125,7 @@ def test_what_is_not_known_is_said_in_one_line_and_nothing_is_done(shell, tmp_pa
         "python -c 'pass' && rm -rf --preserve-root /",
     ],
 )
-def test_folders_that_the_kernel_needs_stay(shell, tmp_path, monkeypatch, line):
+def test_folders_of_the_kernel_cannot_be_removed(shell, tmp_path, monkeypatch, line):
     # Whatever goes wrong here, this machine keeps its files.
     for function in ("unlink", "rmdir", "rename", "replace"):
         monkeypatch.setattr(os, function, lambda *args, **how: pytest.fail("removed something"))
@@ -135,12 +135,12 @@ def test_folders_that_the_kernel_needs_stay(shell, tmp_path, monkeypatch, line):
     assert (tmp_path / "a.txt").exists()
 
 
-def test_a_link_to_the_system_is_no_way_in(shell, tmp_path):
+def test_a_link_to_a_system_folder_is_protected(shell, tmp_path):
     (tmp_path / "way").symlink_to("/usr")
     assert "the kernel needs it" in shell("rm -rf way/share")[2]
 
 
-def test_reading_stops_with_its_reader(shell):
+def test_a_pipe_ends_with_its_reader(shell):
     assert shell("yes | head -2") == (0, "y\ny\n", "")
     assert shell("set -o pipefail; yes | head -1") == (141, "y\n", "")
     assert shell("seq 1 999999999999 | grep -m1 7")[1] == "7\n"
@@ -148,12 +148,12 @@ def test_reading_stops_with_its_reader(shell):
     assert shell("while true; do echo x; done | head -1")[1] == "x\n"
 
 
-def test_what_stands_before_a_pipe_runs_even_if_nobody_reads(shell, tmp_path):
+def test_a_command_before_a_pipe_runs_without_a_reader(shell, tmp_path):
     assert shell("tee made < a.txt | true")[0] == 0
     assert (tmp_path / "made").read_text() == "one\ntwo\n"
 
 
-def test_a_long_output_passes_without_being_kept(shell):
+def test_a_long_output_streams_through_a_pipe(shell):
     import tracemalloc
 
     tracemalloc.start()
@@ -178,7 +178,7 @@ def test_a_long_output_passes_without_being_kept(shell):
         ("( " * 500 + "echo" + " )" * 500, "nested more than 40 deep"),
         ("echo " + "$(" * 500 + "ls" + ")" * 500, "nested more than 40 deep"),
         ("echo $((" + "(" * 500 + "1" + ")" * 500 + "))", "nested too deep"),
-        ("[ " + "! " * 500 + "a ]", "argument expected"),
+        ("[ " + "! " * 500 + "a ]", "longer than 200 tests"),
         ("find . " + "! " * 3000 + "-name a", "longer than 200 tests"),
         ("echo '" + "x" * 1_000_001 + "'", "longer than 1,000,000 characters"),
         ("echo \0", "the script has a zero byte"),
@@ -186,7 +186,7 @@ def test_a_long_output_passes_without_being_kept(shell):
         ("echo a > /dev/null < nosuch/../..//x", "No such file"),
     ],
 )
-def test_hostile_scripts_end_soon(shell, monkeypatch, script, why):
+def test_hostile_scripts_reach_a_limit(shell, monkeypatch, script, why):
     monkeypatch.setattr(calls, "MOST_COMMANDS", 5_000)
     monkeypatch.setattr(calls, "MOST_BYTES", 1_000_000)
     monkeypatch.setattr(expansion, "MOST_FIELDS", 5_000)
@@ -198,13 +198,13 @@ def test_hostile_scripts_end_soon(shell, monkeypatch, script, why):
         assert why in err
 
 
-def test_a_source_of_itself_ends(shell, tmp_path):
+def test_a_script_that_sources_itself_reaches_a_limit(shell, tmp_path):
     (tmp_path / "own.sh").write_text(". ./own.sh")
     assert "call each other more than" in shell(". ./own.sh")[2]
 
 
 @pytest.mark.parametrize("name", ["../out.txt", "/etc/out.txt", "sub/../../out.txt"])
-def test_archives_do_not_leave_their_folder(shell, tmp_path, name):
+def test_archive_members_outside_of_the_folder_are_refused(shell, tmp_path, name):
     (tmp_path / "in").mkdir()
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
         archive.writestr("good.txt", "good")
@@ -218,7 +218,7 @@ def test_archives_do_not_leave_their_folder(shell, tmp_path, name):
     assert not Path("/etc/out.txt").exists()
 
 
-def test_an_archive_that_is_a_bomb_is_refused(shell, tmp_path, monkeypatch):
+def test_a_zip_bomb_is_refused(shell, tmp_path, monkeypatch):
     monkeypatch.setattr("je_kernel.shell.commands.archives.MOST_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("big", b"0" * 2000)
@@ -231,7 +231,7 @@ def test_an_archive_that_is_a_bomb_is_refused(shell, tmp_path, monkeypatch):
     assert not (tmp_path / "big").exists()
 
 
-def test_bytes_that_are_no_text_pass_unchanged(shell, tmp_path):
+def test_binary_data_is_unchanged(shell, tmp_path):
     (tmp_path / "raw").write_bytes(bytes(range(256)))
     out = bytearray()
     run("cat raw | cat", out.extend, out.extend, cwd=str(tmp_path))
@@ -239,7 +239,7 @@ def test_bytes_that_are_no_text_pass_unchanged(shell, tmp_path):
     assert shell("cp raw copied && md5sum raw copied | cut -c1-32 | uniq | wc -l")[1] == "1\n"
 
 
-def test_a_terminal_shows_names_in_columns_and_quotes(shell, tmp_path):
+def test_ls_prints_columns_and_quotes_on_a_terminal(shell, tmp_path):
     for i in range(30):
         (tmp_path / f"file_{i:02}.txt").touch()
     out = shell("ls", terminal=True)[1]
@@ -249,16 +249,13 @@ def test_a_terminal_shows_names_in_columns_and_quotes(shell, tmp_path):
     assert shell("ls -d t*", terminal=True)[1] == "'two words'\n"
 
 
-def test_every_command_can_be_found_and_says_what_it_does():
-    from importlib import import_module
-
-    for name, home in NAMES.items():
-        program = import_module(f"je_kernel.shell.commands.{home}").PROGRAMS[name]
-        assert program.__doc__, name
+def test_every_command_exists_and_has_a_docstring():
+    for name in MODULES:
+        assert find(name, calls.State.of_process()).__doc__, name
 
 
-def test_every_command_has_its_line_in_the_documentation():
+def test_every_command_is_documented():
     page = (Path(__file__).parents[2] / "docs" / "shell.md").read_text()
     rows = {line.split("|")[1] for line in page.splitlines() if line.startswith("| `")}
     documented = {name.strip(" `") for row in rows for name in row.split(",")}
-    assert set(NAMES) <= documented
+    assert set(MODULES) <= documented

@@ -1,4 +1,4 @@
-"""Each line runs in bash and in ours, in folders that are the same: all that comes is compared."""
+"""Compares lines in bash and in our shell: output, errors, exit status, and files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "COLOUR": "green",
 }
 
-# One line, one test: what it prints, complains, returns and leaves in its folder.
+# One line, one test.
 LINES = r"""
 echo hello
 echo "two  spaces" and   three
@@ -460,7 +460,7 @@ SCRIPTS = [
 
 CASES = [*LINES.strip().splitlines(), *SCRIPTS]
 
-# Where what is complained differs in words only: ours names what it knows, or explains more.
+# Commands whose error messages differ in words.
 OTHER_WORDS = re.compile(r"^(cp a.txt$|cp$|rm$|cut words|gunzip nosuch|tar |zip |du )")
 
 
@@ -519,7 +519,7 @@ def lay_out(folder: Path) -> None:
 
 def tree(folder: Path) -> dict[str, bytes | None]:
     return {
-        # Archives say when they were made.
+        # Archives contain the time.
         str(path.relative_to(folder)): None
         if path.is_dir() or path.suffix in (".tar", ".gz", ".tgz", ".zip")
         else path.read_bytes()
@@ -527,8 +527,8 @@ def tree(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-def words(complaint: bytes) -> str:
-    text = complaint.decode().replace("\N{LEFT SINGLE QUOTATION MARK}", "'")
+def words(message: bytes) -> str:
+    text = message.decode().replace("\N{LEFT SINGLE QUOTATION MARK}", "'")
     text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     text = re.sub(
         r"^(bash|[.\w/]*script\.sh|sh|environment): line \d+: ", "bash: ", text, flags=re.MULTILINE
@@ -544,7 +544,7 @@ def laid_out(tmp_path_factory):
 
 
 @pytest.mark.parametrize("line", CASES)
-def test_a_line_does_what_it_does_in_bash(line, laid_out, tmp_path):
+def test_a_line_is_the_same_as_in_bash(line, laid_out, tmp_path):
     theirs, ours = tmp_path / "bash" / "work", tmp_path / "ours" / "work"
     for folder in (theirs, ours):
         shutil.copytree(laid_out, folder, copy_function=shutil.copy2)
@@ -576,7 +576,7 @@ ENDS = ["cat", "tr a-z A-Z", "wc -c", "sort", 'while read l; do echo "[$l]"; don
 
 
 class RandomLines:
-    """Lines of the shell language, the same in every run."""
+    """Random lines of the shell language, the same in every run."""
 
     def __init__(self, seed):
         self.choose = random.Random(seed)
@@ -609,7 +609,7 @@ class RandomLines:
         return other(forms)()
 
 
-def test_lines_made_at_random_do_what_they_do_in_bash(tmp_path):
+def test_random_lines_are_the_same_as_in_bash(tmp_path):
     (tmp_path / "sub").mkdir()
     for name in ("a", "ab", "b.txt", "c d", "sub/x"):
         (tmp_path / name).touch()

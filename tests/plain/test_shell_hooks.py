@@ -15,7 +15,7 @@ from je_kernel.shell import hooks, processes
 pytestmark = pytest.mark.plain
 
 
-def test_what_is_replaced_comes_back():
+def test_uninstalling_restores_everything():
     shell = InteractiveShell()
 
     def places():
@@ -23,7 +23,7 @@ def test_what_is_replaced_comes_back():
         return subprocess.Popen.__init__, os.system, *magics
 
     before = places()
-    hooked = hooks._Hooked(shell)
+    hooked = hooks._Hooks(shell)
     assert subprocess.Popen.__init__ is not before[0]
     assert "system" in vars(shell)
     hooked.undo()
@@ -62,12 +62,12 @@ def run(kernel, tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_a_line_is_shown_as_on_a_terminal(run):
+def test_a_line_prints_as_on_a_terminal(run):
     assert run("!ls") == "greet.py  words.txt\n"
     assert run("!cat nosuch") == "cat: nosuch: No such file or directory\n"
 
 
-def test_python_values_stand_in_a_line(run, kernel):
+def test_python_values_are_interpolated(run, kernel):
     run("fruit = 'blue'; names = ['words.txt']")
     assert run("!grep {fruit} {names[0]}") == "blueberry\n"
     assert run("!grep $fruit words.txt | wc -l") == "1\n"
@@ -76,14 +76,14 @@ def test_python_values_stand_in_a_line(run, kernel):
     assert run("def f(local):\n    !echo {local}\nf('inside')") == "inside\n"
 
 
-def test_the_status_is_kept(run, kernel):
+def test_the_status_is_in_exit_code(run, kernel):
     run("!grep nosuch words.txt")
     assert kernel.user_ns["_exit_code"] == 1
     run("!true")
     assert kernel.user_ns["_exit_code"] == 0
 
 
-def test_output_becomes_a_list(run, kernel):
+def test_an_assigned_line_is_a_list(run, kernel):
     run("lines = !cat words.txt\nn = len(lines)")
     assert kernel.user_ns["lines"] == ["banana", "apple", "blueberry"]
     assert kernel.user_ns["lines"].grep("an") == ["banana"]
@@ -94,13 +94,13 @@ def test_output_becomes_a_list(run, kernel):
     assert "['words.txt']" in run("!!ls *.txt")
 
 
-def test_a_folder_is_left_where_the_line_ends_as_in_a_process(run, tmp_path):
+def test_cd_lasts_for_one_line(run, tmp_path):
     (tmp_path / "sub").mkdir()
     assert run("!cd sub && pwd") == f"{tmp_path / 'sub'}\n"
     assert run("!pwd") == f"{tmp_path}\n"
 
 
-def test_magics_of_files_are_shell_lines(run):
+def test_alias_magics_run_in_the_shell(run):
     assert run("%ls") == "greet.py  words.txt\n"
     assert run("%cat words.txt").splitlines()[0] == "banana"
     run("%mkdir made")
@@ -124,13 +124,13 @@ def test_a_cell_of_bash(run, kernel):
     )
 
 
-def test_a_cell_of_python_has_names_of_its_own(run, kernel):
+def test_a_python_cell_has_its_own_namespace(run, kernel):
     run("mine = 1")
     assert run("%%python\nmine = 2\nprint(mine, __name__)") == "2 __main__\n"
     assert kernel.user_ns["mine"] == 1
 
 
-def test_a_script_runs_in_this_python(run, kernel):
+def test_a_script_runs_in_the_python_of_the_kernel(run, kernel):
     assert run("!python greet.py Ada 'and Bob'") == "hello Ada and Bob\ncareful\n"
     assert kernel.user_ns["_exit_code"] == 3
     assert run("import sys\n!{sys.executable} --version").startswith("Python 3.")
@@ -140,7 +140,7 @@ def test_a_script_runs_in_this_python(run, kernel):
     assert run("!echo '[1,2]' | python -m json.tool --compact") == "[1,2]\n"
 
 
-def test_an_error_in_a_script_shows_its_own_lines_only(run):
+def test_a_traceback_has_only_frames_of_the_script(run):
     run("%%writefile wrong.py\ndef half(n):\n    return n / 0\nhalf(1)")
     shown = run("!python wrong.py")
     assert "ZeroDivisionError" in shown
@@ -149,7 +149,7 @@ def test_an_error_in_a_script_shows_its_own_lines_only(run):
     assert "je_kernel" not in shown
 
 
-def test_a_script_imports_what_was_written_last(run):
+def test_a_script_imports_the_latest_version_of_a_module(run):
     run("%%writefile helper.py\nvalue = 1")
     run("%%writefile main.py\nimport helper\nprint(helper.value)")
     assert run("!python main.py") == "1\n"
@@ -158,7 +158,7 @@ def test_a_script_imports_what_was_written_last(run):
     assert "helper" not in sys.modules
 
 
-def test_a_script_changes_nothing_of_the_kernel(run, tmp_path, monkeypatch):
+def test_a_script_does_not_change_the_state_of_the_kernel(run, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["kernel"])
     path, folder = list(sys.path), Path.cwd()
     (tmp_path / "nosy.py").write_text(
@@ -171,8 +171,8 @@ def test_a_script_changes_nothing_of_the_kernel(run, tmp_path, monkeypatch):
     assert sys.modules["__main__"].__name__ == "__main__"
 
 
-def test_output_without_an_end_is_stopped(run, monkeypatch):
-    monkeypatch.setattr("je_kernel.shell.page.MOST_SHOWN", 10_000)
+def test_endless_output_is_stopped(run, monkeypatch):
+    monkeypatch.setattr("je_kernel.shell.cell_output.MOST_SHOWN", 10_000)
     shown = run("!yes")
     assert len(shown) < 11_000
     assert "stopped after 10,000 bytes of output" in shown
@@ -219,7 +219,7 @@ isinstance(subprocess.Popen(["true"]), subprocess.Popen)
 
 @pytest.mark.parametrize("snippet", SNIPPETS.strip().splitlines())
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs real programs to compare with")
-def test_code_with_subprocess_has_the_result_of_processes(snippet, tmp_path, monkeypatch):
+def test_subprocess_has_the_results_of_real_processes(snippet, tmp_path, monkeypatch):
     def outcome(folder):
         folder.mkdir()
         (folder / "sub").mkdir()

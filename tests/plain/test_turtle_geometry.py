@@ -114,7 +114,7 @@ def assert_same(source):
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_lesson_draws_what_it_draws_on_a_desktop(name):
+def test_a_lesson_draws_the_same_as_on_a_desktop(name):
     assert_same(PROGRAMS[name])
 
 
@@ -153,7 +153,7 @@ CALLS = st.one_of(
     st.sampled_from(["standard", "logo"]),
     st.sampled_from([0, 1, 2]),
 )
-def test_any_calls_draw_what_they_draw_on_a_desktop(calls, mode, tracing):
+def test_random_calls_draw_the_same_as_on_a_desktop(calls, mode, tracing):
     lines = ["import turtle", f"turtle.mode({mode!r})", f"turtle.tracer({tracing})"]
     lines += ["turtles = [turtle.Turtle(), turtle.Turtle()]"]
     for number, (name, *arguments) in calls:
@@ -165,7 +165,7 @@ def parameters(function):
     return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
 
 
-def test_every_public_name_is_there_and_is_called_in_the_same_way():
+def test_every_public_name_exists_with_the_same_signature():
     real = real_turtle.load()
     assert set(real.__all__) - set(ours.__all__) <= NO_LONGER
     assert set(ours.__all__) - set(real.__all__) <= NEWER
@@ -181,7 +181,7 @@ def test_every_public_name_is_there_and_is_called_in_the_same_way():
             assert parameters(getattr(mine, method)) == parameters(function), method
 
 
-def test_a_wrong_colour_and_a_wrong_shape_are_errors_of_the_turtle():
+def test_a_wrong_colour_or_shape_is_a_turtle_graphics_error():
     start_anew()
     for call in (
         lambda: ours.color("reddish"),

@@ -106,7 +106,7 @@ for i in range(4):
 """
 
 
-def test_a_drawing_is_live_until_the_page_has_drawn_it_and_then_a_still_picture(notebook):
+def test_a_drawing_is_animated_and_then_a_still_image(notebook):
     run(notebook, SQUARE)
     (model,) = Comm.made
     (output,) = outputs(notebook)
@@ -118,7 +118,7 @@ def test_a_drawing_is_live_until_the_page_has_drawn_it_and_then_a_still_picture(
     assert model.closed
 
 
-def test_the_page_is_told_how_the_turtle_moves_and_how_long_that_takes(notebook):
+def test_frames_have_motions_and_durations(notebook):
     run(notebook, SQUARE)
     frames = Comm.made[0].frames
     moves = [motion for _, _, motion, _ in frames if motion and motion[0] == "move"]
@@ -132,14 +132,14 @@ def test_the_page_is_told_how_the_turtle_moves_and_how_long_that_takes(notebook)
     assert {ms for _, ms, motion, _ in frames if motion} == {90, 110}
 
 
-def test_what_is_drawn_at_once_is_a_still_picture_at_once(notebook):
+def test_a_fast_drawing_is_a_still_image_at_once(notebook):
     run(notebook, "import turtle\nturtle.tracer(0)\nturtle.circle(90)\nturtle.update()")
     (output,) = outputs(notebook)
     assert set(output) == {"image/svg+xml", "text/plain"}
     assert Comm.made == []
 
 
-def test_a_drawing_in_another_cell_leaves_the_one_before_as_it_was(notebook):
+def test_a_drawing_in_another_cell_does_not_change_the_first_picture(notebook):
     run(notebook, SQUARE)
     left = outputs(notebook)[0]["image/svg+xml"]
     run(notebook, "for i in range(9): t.forward(100)")
@@ -193,14 +193,14 @@ def t_key():
     return turtle.Screen().turtles()[0]._key
 
 
-def test_an_unknown_message_of_the_page_has_no_effect(notebook):
+def test_an_unknown_message_has_no_effect(notebook):
     run(notebook, SQUARE)
     for message in ({}, {"kind": "restart"}, {"kind": ["drawn"]}, {"kind": "drawn", "count": "x"}):
         Channel.made[-1].receive(message)
     assert VIEW in outputs(notebook)[0]
 
 
-def test_a_loop_without_an_end_does_not_flood_the_page_and_hears_its_keys(notebook, monkeypatch):
+def test_an_endless_loop_does_not_flood_the_page_and_receives_keys(notebook, monkeypatch):
     monkeypatch.setattr(stages, "_AHEAD", 0.2)
     wait = stages.pause
     began = time.perf_counter()
@@ -242,7 +242,7 @@ def test_stop_ends_a_loop_with_terminator(notebook, monkeypatch, seen):
     run(notebook, "t = turtle.Turtle()\nt.forward(50)")
 
 
-def test_timers_call_functions_after_the_cell_and_the_picture_is_still_when_none_is_left(notebook):
+def test_timers_run_after_the_cell_and_after_the_last_the_image_is_still(notebook):
     program = """
 import turtle
 turtle.tracer(0)
@@ -270,7 +270,7 @@ turtle.mainloop()
     assert VIEW not in outputs(notebook)[0]
 
 
-def test_time_that_the_program_sleeps_is_time_in_the_picture(notebook):
+def test_sleeping_takes_time_in_the_animation(notebook):
     run(
         notebook,
         "import time, turtle\nturtle.forward(200)\ntime.sleep(0.2)\nturtle.forward(200)",
@@ -280,7 +280,7 @@ def test_time_that_the_program_sleeps_is_time_in_the_picture(notebook):
     assert 195 <= second - (first + lasts) <= 400
 
 
-def test_a_drawing_without_an_end_is_saved_as_the_pages_own_image(notebook, monkeypatch):
+def test_an_endless_drawing_is_saved_as_the_bitmap_of_the_page(notebook, monkeypatch):
     from je_kernel.turtle import scene
 
     monkeypatch.setattr(scene, "MOST_POINTS", 100)
@@ -291,7 +291,7 @@ def test_a_drawing_without_an_end_is_saved_as_the_pages_own_image(notebook, monk
     assert set(outputs(notebook)[0]) == {"image/png", "text/plain"}
 
 
-def test_a_page_that_cannot_draw_gets_the_still_picture(notebook, monkeypatch):
+def test_a_page_without_the_module_shows_a_still_image(notebook, monkeypatch):
     monkeypatch.setattr(pictures, "_PATIENCE", 0.05)
 
     async def kernel(message):
@@ -305,7 +305,7 @@ def test_a_page_that_cannot_draw_gets_the_still_picture(notebook, monkeypatch):
     assert [VIEW in output for output in outputs(notebook)] == [False, True]
 
 
-def test_a_task_that_goes_on_after_the_cell_draws_in_its_picture(notebook):
+def test_a_task_that_outlives_its_cell_draws_in_its_picture(notebook):
     async def kernel():
         run(notebook, SQUARE)
         page_has_drawn_all()
@@ -321,25 +321,25 @@ def test_a_task_that_goes_on_after_the_cell_draws_in_its_picture(notebook):
     asyncio.run(kernel())
 
 
-def test_timers_without_anything_that_calls_them_do_no_harm(notebook):
+def test_timers_without_an_event_loop_are_ignored(notebook):
     run(notebook, "import turtle\nturtle.ontimer(print, 10)\nturtle.forward(10)")
     assert VIEW not in outputs(notebook)[0]
 
 
-def test_what_is_drawn_while_another_cell_runs_is_still_when_that_one_ends(notebook):
+def test_a_drawing_during_another_cell_is_still_at_its_end(notebook):
     run(notebook, SQUARE)
     notebook.user_ns["page_has_drawn_all"] = page_has_drawn_all
     run(notebook, "page_has_drawn_all()")
     assert VIEW not in outputs(notebook)[0]
 
 
-def test_events_that_are_bound_before_anything_is_drawn_are_of_interest(notebook):
+def test_events_bound_before_a_drawing_reach_the_program(notebook):
     run(notebook, SQUARE)
     run(notebook, "turtle.onkey(print, 'a')\nturtle.listen()\nt.forward(100)")
     assert Comm.made[-1].sent("interest")[-1] == {"keys": True}
 
 
-def test_lines_that_are_dropped_were_sent_before(notebook, monkeypatch):
+def test_dropped_lines_have_been_sent(notebook, monkeypatch):
     from je_kernel.turtle import scene
 
     monkeypatch.setattr(scene, "MOST_POINTS", 100)
@@ -356,7 +356,7 @@ def test_lines_that_are_dropped_were_sent_before(notebook, monkeypatch):
     assert not turtle.Screen()._scene.truncated
 
 
-def test_a_cell_that_only_binds_keys_shows_the_picture_in_which_they_are_pressed(notebook):
+def test_a_cell_that_only_binds_keys_shows_the_picture(notebook):
     run(notebook, "import turtle\nturtle.tracer(0)\nturtle.circle(90)\nturtle.update()")
     assert Comm.made == []
     run(notebook, "turtle.onkeypress(lambda: turtle.forward(10), 'a')\nturtle.listen()")

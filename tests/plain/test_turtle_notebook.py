@@ -60,7 +60,7 @@ def points(data):
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_lesson_leaves_a_picture_that_is_valid_and_described(notebook, name):
+def test_a_lesson_ends_with_a_valid_and_described_image(notebook, name):
     (data,) = run(notebook, PROGRAMS[name])
     picture = ElementTree.fromstring(data["image/svg+xml"])
     assert picture.tag == f"{SVG}svg"
@@ -74,18 +74,18 @@ def test_a_cell_without_turtles_shows_nothing(notebook):
     assert run(notebook, "wn = turtle.Screen()") == []
 
 
-def test_each_cell_that_goes_on_drawing_shows_the_whole_picture(notebook):
+def test_each_cell_that_continues_a_drawing_shows_the_whole_picture(notebook):
     (first,) = run(notebook, "import turtle\nt = turtle.Turtle()\nt.forward(50)")
     (second,) = run(notebook, "t.left(90)\nt.forward(50)")
     assert (points(first), points(second)) == (2, 3)
 
 
-def test_a_program_after_done_begins_a_new_picture(notebook):
+def test_a_program_after_done_has_a_new_picture(notebook):
     program = "import turtle\nturtle.forward(50)\nturtle.done()"
     assert [points(data) for _ in range(3) for data in run(notebook, program)] == [2, 2, 2]
 
 
-def test_a_turtle_of_a_program_that_is_done_goes_on_where_it_is(notebook):
+def test_a_turtle_continues_after_done(notebook):
     run(notebook, "import turtle\nt = turtle.Turtle()\nt.forward(50)\nturtle.done()")
     (data,) = run(notebook, "t.left(90)\nt.forward(50)")
     assert points(data) == 3
@@ -100,20 +100,20 @@ def test_bye_and_clear_give_an_empty_screen_and_no_terminator(notebook):
     assert points(data) == 2
 
 
-def test_the_same_cell_run_again_begins_a_new_picture(notebook, monkeypatch):
+def test_the_same_cell_again_has_a_new_picture(notebook, monkeypatch):
     monkeypatch.setattr(stages, "_cell_id", lambda: "the same cell")
     program = "import turtle\nt = turtle.Turtle()\nt.forward(50)"
     assert [points(data) for _ in range(3) for data in run(notebook, program)] == [2, 2, 2]
     assert len(turtle.Screen().turtles()) == 1
 
 
-def test_a_picture_without_its_last_update_is_shown_all_the_same(notebook):
+def test_a_picture_without_its_last_update_is_shown(notebook):
     (data,) = run(notebook, "import turtle\nturtle.tracer(0)\nturtle.forward(50)")
     assert points(data) == 2
     assert "polygon" in data["image/svg+xml"]
 
 
-def test_an_error_in_the_middle_leaves_what_was_drawn(notebook, capsys):
+def test_an_error_keeps_the_drawing(notebook, capsys):
     before = set(notebook.display_pub.shown)
     notebook.run_cell("import turtle\nturtle.forward(50)\nturtle.forward(nowhere)")
     (data,) = (d for name, d in notebook.display_pub.shown.items() if name not in before)
@@ -171,7 +171,7 @@ def test_saved_as_postscript_and_svg(monkeypatch, tmp_path):
         screen.save(tmp_path / "nowhere" / "a.eps")
 
 
-def test_numbers_are_asked_for_until_they_fit(monkeypatch, capsys):
+def test_numinput_repeats_until_the_number_is_valid(monkeypatch, capsys):
     monkeypatch.setattr(screens, "_screen", None)
     answers = iter(["three", "0", "99", "2,5", "", "Ada"])
     monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
@@ -180,8 +180,8 @@ def test_numbers_are_asked_for_until_they_fit(monkeypatch, capsys):
     assert turtle.textinput("Name", "Who are you?") == "Ada"
     assert capsys.readouterr().out.splitlines() == [
         "'three' is not a number. Please try again.",
-        "The smallest that is allowed is 1. Please try again.",
-        "The largest that is allowed is 50. Please try again.",
+        "The smallest number is 1. Please try again.",
+        "The largest number is 50. Please try again.",
     ]
 
 
@@ -211,7 +211,7 @@ def test_images_are_shapes_and_backgrounds(monkeypatch, tmp_path):
     turtle.bgpic("nopic")
 
 
-def test_the_import_gives_our_module_where_there_is_no_other(monkeypatch):
+def test_importing_turtle_without_tkinter_gives_our_module(monkeypatch):
     own = turtle.__spec__
     monkeypatch.setattr(sys, "meta_path", [StandInFinder(), *sys.meta_path])
     with mock.patch.dict(sys.modules):
@@ -220,6 +220,6 @@ def test_the_import_gives_our_module_where_there_is_no_other(monkeypatch):
     assert turtle.__spec__ is own
 
 
-def test_the_desktops_own_module_is_left_alone(monkeypatch):
+def test_the_module_of_a_desktop_is_unchanged(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, StandInFinder()])
     assert importlib.util.find_spec("turtle").origin.startswith(sys.base_prefix)

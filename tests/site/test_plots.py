@@ -219,20 +219,20 @@ def test_it_gives_a_picture(drawn, name):
     assert drawn.results[name].png
 
 
-def test_nobody_but_the_site_is_asked_for_anything(drawn):
+def test_all_requests_go_to_the_site(drawn):
     assert drawn.foreign == []
 
 
-def test_a_map_that_is_a_widget_has_no_tiles_either(drawn):
+def test_a_widget_map_has_no_tiles(drawn):
     assert drawn.results["tiles in a widget"].stdout == "white-bg\n"
 
 
-def test_a_map_says_once_why_it_shows_no_picture_of_the_world(drawn):
+def test_a_map_explains_missing_tiles_once(drawn):
     said = "".join(result.stderr for result in drawn.results.values())
     assert said.count("(tile.openstreetmap.org), which this site does not ask by itself") == 1
 
 
-def test_a_figure_is_saved_in_the_notebook_as_data(drawn):
+def test_a_figure_is_saved_in_the_notebook_as_json(drawn):
     mime_types = [set(output.get("data", ())) for output in drawn.results["altair"].outputs]
     assert {"application/vnd.vegalite.v5+json", "text/plain"} in mime_types
     (figure,) = drawn.results["a figure for Colab"].outputs

@@ -64,7 +64,7 @@ def test_a_lesson_about_the_shell_runs(run):
     assert run("print(_exit_code)") == "127\n"
 
 
-def test_a_script_runs_and_its_modules_are_found(run):
+def test_a_script_runs_and_imports_its_modules(run):
     run("%%writefile double.py\ndef double(n):\n    return 2 * n")
     run("%%writefile main.py\nimport sys\nimport double\nprint(double.double(int(sys.argv[1])))")
     assert run("!python main.py 21") == "42\n"
@@ -80,7 +80,7 @@ def test_a_script_runs_and_its_modules_are_found(run):
     assert run("import os\nprint(os.system('test -f main.py'))") == "0\n"
 
 
-def test_files_come_from_the_web(run, data_server):
+def test_files_are_downloaded(run, data_server):
     url = data_server.put("/people.csv", "name,age\nAda,36\n")
     assert run(f"!wget -q {url} && cat people.csv") == "name,age\nAda,36\n"
     assert run(f"!curl -s {url} | tail -1") == "Ada,36\n"
@@ -105,7 +105,7 @@ def test_packages_of_the_site_are_installed_by_every_spelling(run):
     assert run("!pip list | head -1").split() == ["Package", "Version"]
 
 
-def test_a_package_that_cannot_come_is_said_and_the_lesson_runs_on(run):
+def test_a_missing_package_is_an_error_line_and_the_lesson_continues(run):
     run("%pip install a-package-that-no-site-has")
     assert run.error is None
     assert "ERROR: Could not install 'a-package-that-no-site-has'" in run.err

@@ -118,7 +118,7 @@ turtle.done()
 """
 
 
-def test_a_lesson_is_drawn_and_ends_as_a_picture_that_the_page_shows(notebook, page):
+def test_a_lesson_is_drawn_and_ends_as_a_still_image(notebook, page):
     run(notebook, LESSON)
     drawn = pixels(page.evaluate(STILL, still(notebook)))
     assert color_at(drawn, 50, 0) == RED
@@ -132,7 +132,7 @@ def test_a_lesson_is_drawn_and_ends_as_a_picture_that_the_page_shows(notebook, p
     assert page.evaluate(LIVE) is None
 
 
-def test_it_is_drawn_while_the_cell_runs(notebook, page):
+def test_the_drawing_appears_while_the_cell_runs(notebook, page):
     cell = notebook.start(
         "import time, turtle\n"
         "t = turtle.Turtle()\n"
@@ -149,7 +149,7 @@ def test_it_is_drawn_while_the_cell_runs(notebook, page):
     still(notebook)
 
 
-def test_the_live_picture_and_the_one_that_is_kept_look_the_same(notebook, page):
+def test_the_animation_and_the_still_image_look_the_same(notebook, page):
     run(notebook, "import turtle\nturtle.done()")
     run(
         notebook,
@@ -234,7 +234,7 @@ def test_keys_clicks_and_timers_after_the_cell_has_ended(notebook, page):
     still(notebook)
 
 
-def test_a_picture_that_is_taken_out_and_put_in_again_keeps_the_focus(notebook, page):
+def test_a_picture_that_is_detached_and_attached_keeps_the_focus(notebook, page):
     run(notebook, "import turtle\nturtle.done()")
     run(notebook, "import turtle\nturtle.dot()\nturtle.onkey(lambda: None, 'q')\nturtle.listen()")
     until(lambda: has_focus(page), "focus")
@@ -249,7 +249,7 @@ def test_a_picture_that_is_taken_out_and_put_in_again_keeps_the_focus(notebook, 
 
 
 @HEARS
-def test_a_game_loop_hears_its_keys_while_the_cell_runs(notebook, page):
+def test_a_game_loop_receives_keys_while_the_cell_runs(notebook, page):
     cell = notebook.start(
         "import turtle\n"
         "s = turtle.Screen()\n"
@@ -275,7 +275,7 @@ def test_a_game_loop_hears_its_keys_while_the_cell_runs(notebook, page):
 
 
 @HEARS
-def test_stop_ends_a_loop_that_never_ends(notebook, page):
+def test_stop_ends_an_endless_loop(notebook, page):
     run(notebook, "import turtle\nturtle.bye()")
     still(notebook)
     cell = notebook.start("import turtle\nwhile True:\n    turtle.forward(1)\n    turtle.left(1)")

@@ -1,8 +1,8 @@
-"""Plotting libraries as a browser needs them: figures in the page, and nothing from elsewhere.
+"""Adapts plotting libraries to the browser: figures in the page, no third-party requests.
 
-`install` has each library adapted when it is first imported; `uninstall` takes
-everything back. What an adapter does is what a student would otherwise have to
-configure: which renderer, whose scripts, whose backend.
+`install` adapts each library when it is first imported; `uninstall` undoes this. The
+adapters choose what a student would otherwise configure: the renderer, the source of
+scripts, the backend.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ _ADAPTERS = {
     "seaborn.regression": "je_kernel.plots.seaborn",
 }
 
-#: Compiled modules that the wheels in the site lack, and ours in their place.
+#: Compiled modules that the wheels of the site lack, and their replacements.
 _REPLACED = {"wordcloud.query_integral_image": "wordcloud_layout.py"}
 
 
 class _Finder(PostImportFinder):
-    """Adapts modules, and finds those that a wheel of ours lacks."""
+    """Adapts modules, and finds the replacements of compiled ones."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find a module of ours, or one to adapt."""
+        """Find a replacement, or a module to adapt."""
         file_name = _REPLACED.get(fullname)
         if file_name is None:
             return super().find_spec(fullname, path, target)
@@ -68,5 +68,5 @@ install, uninstall, installed = _finder.install, _finder.uninstall, _finder.inst
 
 @cache
 def say_once(sentence: str) -> None:
-    """Tell the student something that a figure cannot show, once in a kernel."""
+    """Print a message for the student, once in a kernel."""
     print(sentence, file=sys.stderr)

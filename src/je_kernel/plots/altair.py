@@ -1,8 +1,8 @@
-"""Altair: charts as data, which JupyterLab's own Vega draws.
+"""Altair: charts as Vega-Lite specifications, which JupyterLab's Vega draws.
 
-Altair's default writes HTML that fetches Vega from a content delivery network.
-Its specifications are of Vega-Lite 6, which differs from the version 5 that
-JupyterLab draws in how it is packaged, hardly in what a chart may say.
+Altair's default writes HTML that loads Vega from a content delivery network. Its
+specifications are Vega-Lite 6, which for charts is nearly the same as the version 5
+of JupyterLab.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["adapt"]
 
-#: What JupyterLab draws.
+#: The MIME type that JupyterLab draws.
 _MIME_TYPE = "application/vnd.vegalite.v5+json"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
@@ -33,7 +33,7 @@ _NOT_SHOWN = f"{_NO_SCRIPTS}: show the chart by itself, outside of other widgets
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Have every renderer that shows a chart in a notebook show it as data."""
+    """Replace the renderers for notebooks by one that publishes the specification."""
     if module.__name__ == "altair.jupyter.jupyter_chart":
         _adapt_widget(module.JupyterChart, patches)
         return
@@ -50,7 +50,7 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
 
 def _adapt_widget(widget: Any, patches: Patches) -> None:
-    """Show the chart of a ``JupyterChart`` as data; the widget has a sentence in its place."""
+    """Publish the specification of a ``JupyterChart``; the widget itself shows a message."""
 
     def show(self: Any, **_options: Any) -> Any:
         say_once(_SHOWN)

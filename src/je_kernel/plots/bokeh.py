@@ -1,4 +1,4 @@
-"""Bokeh: its scripts out of its own wheel, once."""
+"""Bokeh: loads its scripts from its own wheel, once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VARIABLE = "BOKEH_RESOURCES"
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Have ``output_notebook()`` put the scripts into the page, unless the lesson says else."""
+    """Make ``output_notebook()`` use inline scripts, unless the lesson sets another source."""
     if module.__name__ == "bokeh.io.notebook":
         _load_once(module, patches)
     elif _VARIABLE not in os.environ:
@@ -25,12 +25,12 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
 
 def _load_once(module: ModuleType, patches: Patches) -> None:
-    """Leave out the second copy, four megabytes for an extension that no site here has."""
+    """Omit the second copy of the scripts: 4 MB for an extension that no site has."""
     publish = module.publish_display_data
 
     def publish_without_copy(data: dict[str, Any], *arguments: Any, **options: Any) -> None:
-        kept = {name: value for name, value in data.items() if name != module.LOAD_MIME_TYPE}
-        publish(kept, *arguments, **options)
+        bundle = {name: value for name, value in data.items() if name != module.LOAD_MIME_TYPE}
+        publish(bundle, *arguments, **options)
 
     patches.set(module, "publish_display_data", publish_without_copy)
 

@@ -1,8 +1,8 @@
-"""Maps: folium's scripts from the site, and no picture of the world unless the site allows it.
+"""Maps: loads folium's scripts from the site, and tiles only if the site allows them.
 
-The tiles that a map lies on come from somebody else's server, which then learns
-where a class looks. They are left out, as are scripts that the site does not have,
-and one sentence says so; the setting ``map_tiles`` lets them in.
+Map tiles come from a third-party server, which then learns what a class looks at. Tiles,
+and scripts that the site does not have, are omitted with a message; the setting
+``map_tiles`` allows them.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _NO_SCRIPT = (
     "by itself. Whoever runs the site can allow it with the setting JE_KERNEL_MAP_TILES=on."
 )
 
-#: In the place of a tile: paper with a grid.
+#: The replacement of a tile: paper with a grid.
 BLANK_TILE = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='256' height='256'%3E"
     "%3Crect width='256' height='256' fill='%23eef3f6' stroke='%23d3dde3'/%3E%3C/svg%3E"
 )
 
-#: What the site serves of npm's packages.
+#: The npm packages that the site serves.
 _PACKAGES = frozenset(
     {
         "@fortawesome/fontawesome-free@6.2.0",
@@ -50,8 +50,8 @@ _PACKAGES = frozenset(
 )
 _OF_NPM = re.compile(r"https://cdn\.jsdelivr\.net/npm/((?:@[\w-]+/)?[\w.-]+@[\w.-]+)/([\w./-]+)")
 
-#: What folium fetches from elsewhere, by the end of its address, and where it is in npm's packages.
-_ELSEWHERE = {
+#: Scripts of other servers, by the end of their URL, and their files in npm packages.
+_NPM_FILES = {
     "/jquery-3.7.1.min.js": "jquery@3.7.1/dist/jquery.min.js",
     "/bootstrap-glyphicons.css": "glyphicons-only-bootstrap@1.0.1/css/bootstrap.min.css",
     "/leaflet.awesome-markers.js": "leaflet.awesome-markers@2.0.5/dist/leaflet.awesome-markers.js",
@@ -63,17 +63,17 @@ _ELSEWHERE = {
     "/MarkerCluster.Default.css": "leaflet.markercluster@1.1.0/dist/MarkerCluster.Default.css",
     "/leaflet_heat.min.js": "leaflet.heat@0.2.0/dist/leaflet-heat.js",
 }
-#: Turns icons by degrees, which hardly a lesson does.
+#: Rotates icons by degrees, which lessons do not use.
 _NOT_NEEDED = "/leaflet.awesome.rotate.min.css"
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Adapt a module of folium, of branca that it stands on, or of ipyleaflet."""
+    """Adapt a module of folium, of branca, on which folium is built, or of ipyleaflet."""
     _ADAPTERS[module.__name__](module, patches)
 
 
 def without_tiles(url: str) -> bool:
-    """Tell whether a map has to do without the tiles of an address, and if so, say it once."""
+    """Return whether to omit the tiles of a URL; if so, print a message once."""
     if settings.current().map_tiles or url.startswith("data:"):
         return False
     say_once(_NO_TILES.format(host=urlsplit(url).hostname or url))
@@ -81,7 +81,7 @@ def without_tiles(url: str) -> bool:
 
 
 def _adapt_links(module: ModuleType, patches: Patches) -> None:
-    """Have scripts and style sheets come from the site."""
+    """Load scripts and style sheets from the site."""
     initialise = module.Link.__init__
 
     @wraps(initialise)
@@ -92,14 +92,14 @@ def _adapt_links(module: ModuleType, patches: Patches) -> None:
 
 
 def _of_site(url: str) -> str:
-    """Return where a page fetches a script that folium names."""
+    """Return the URL on the site of a script of folium."""
     of_npm = _OF_NPM.fullmatch(url)
     if of_npm and of_npm[1] in _PACKAGES:
         return site_url(f"static/je-kernel/npm/{of_npm[1]}/{of_npm[2]}")
     path = urlsplit(url).path
     if path.endswith(_NOT_NEEDED):
         return "data:,"
-    for end, place in _ELSEWHERE.items():
+    for end, place in _NPM_FILES.items():
         if path.endswith(end):
             return site_url(f"static/je-kernel/npm/{place}")
     if urlsplit(url).scheme in ("http", "https") and not settings.current().map_tiles:

@@ -1,8 +1,7 @@
-"""Matplotlib: backends of a page, animations without a stylesheet or a program from elsewhere.
+"""Matplotlib: backends for a page, animations without ffmpeg and without a remote stylesheet.
 
-Lessons choose a backend for the machine that they were written on. A browser has
-no windows, so those that open one draw below the cell; those of the classic
-notebook are ipympl's, where the site has it.
+A browser has no windows, so backends that open one draw inline; backends of the classic
+notebook become ipympl, if the site has it.
 """
 
 from __future__ import annotations
@@ -51,8 +50,8 @@ _MISSING = (
 )
 _VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".webm"})
 
-#: The symbols of an animation's buttons, of which Matplotlib fetches a whole font. These
-#: are in the fonts of any system.
+#: The symbols of an animation's buttons, for which Matplotlib loads a font. These are in
+#: the fonts of any system.
 _SYMBOLS = {
     "minus": "-",
     "fast-backward": "❘◀",
@@ -89,14 +88,14 @@ def _adapt_registry(module: ModuleType, patches: Patches) -> None:
 
     def resolve_in_page(name: str) -> tuple[str, str | None]:
         backend = _in_page(name)
-        # No event loop of a toolkit has to run for either.
+        # Neither needs the event loop of a toolkit.
         return (backend, None) if backend in (_INLINE, _WIDGET) else resolve(backend)
 
     patches.set(registry, "resolve_gui_or_backend", resolve_in_page)
 
 
 def _in_page(name: str) -> str:
-    """Return the backend to use in the place of the one that a lesson names."""
+    """Return the backend to use for the one that a lesson names."""
     lowered = str(name).lower()
     if lowered in _OF_NOTEBOOKS or lowered == _WIDGET:
         return _WIDGET if _has_widget() else _INLINE
@@ -107,7 +106,7 @@ def _in_page(name: str) -> str:
 
 
 def _has_widget() -> bool:
-    """Tell whether ipympl is there, and see to it that Matplotlib knows."""
+    """Return whether ipympl is installed, and register it with Matplotlib."""
     if find_spec("ipympl") is None:
         say_once(_NO_WIDGET)
         return False
@@ -115,13 +114,13 @@ def _has_widget() -> bool:
 
     registry: Any = matplotlib.backends.registry.backend_registry
     if not registry.is_valid_backend("widget"):
-        # It looked for other packages' backends before ipympl came.
+        # The registry was filled before ipympl was installed.
         registry._clear()
     return True
 
 
 def _adapt_buttons(module: ModuleType, patches: Patches) -> None:
-    """Name the symbols of an animation's buttons instead of fetching a font."""
+    """Replace the font of an animation's buttons by characters."""
     patches.set(
         module, "JS_INCLUDE", re.sub(r'<link rel="stylesheet"[^<>]{0,200}>', "", module.JS_INCLUDE)
     )
@@ -132,7 +131,7 @@ def _adapt_buttons(module: ModuleType, patches: Patches) -> None:
 
 
 def _adapt_animation(module: ModuleType, patches: Patches) -> None:
-    """Play as HTML what would be a video; refuse a file of one."""
+    """Play animations as HTML instead of video; refuse to save a video file."""
     animation = module.Animation
     save = animation.save
 
@@ -153,20 +152,20 @@ def _adapt_animation(module: ModuleType, patches: Patches) -> None:
 
 
 def _adapt_missing_glyphs(module: ModuleType, patches: Patches) -> None:
-    """Tell once of the characters of a script, not of each one at every drawing."""
-    told = set()
+    """Warn once for each script, not for each character at every drawing."""
+    warned = set()
 
     def warn_on_missing_glyph(codepoint: int, _fontnames: str) -> None:
         script = _script(codepoint)
-        if script not in told:
-            told.add(script)
+        if script not in warned:
+            warned.add(script)
             say_once(_MISSING.format(characters=f"{script} such as {chr(codepoint)}"))
 
     patches.set(module, "warn_on_missing_glyph", warn_on_missing_glyph)
 
 
 def _script(codepoint: int) -> str:
-    """Name the script of a character roughly, as fonts divide them."""
+    """Return the approximate script of a character, as fonts cover them."""
     if 0x1100 <= codepoint < 0x1200 or 0x2E80 <= codepoint < 0xD800 or codepoint >> 16 in (2, 3):
         return "Chinese, Japanese or Korean characters"
     if codepoint >> 16 == 1 or 0x2600 <= codepoint < 0x2800:

@@ -1,8 +1,8 @@
-"""Plotly: figures as data, which the site's own plotly.js draws.
+"""Plotly: figures as JSON, which the plotly.js of the site draws.
 
-Of its many renderers, those that write HTML fetch plotly.js from a content delivery
-network or put all of it into the notebook. Lessons name them as they were told to
-elsewhere (``fig.show(renderer="colab")``), so all of them show the figure as data.
+The renderers that write HTML load plotly.js from a content delivery network or copy it
+into the notebook. Lessons name them (``fig.show(renderer="colab")``), so all of them
+publish JSON here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["adapt"]
 
-#: Where plotly's maps have their tiles from.
+#: The tile server of plotly's maps.
 _TILES = "https://basemaps.cartocdn.com/"
 
 _IN_THE_PAGE = "plotly_mimetype"
@@ -59,7 +59,7 @@ def adapt(module: ModuleType, patches: Patches) -> None:
 
 
 def _in_the_page(base: Any) -> Any:
-    """Return plotly's renderer of figures as data, which leaves out the tiles of maps."""
+    """Return plotly's JSON renderer, without the tiles of maps."""
 
     class InThePage(base):  # type: ignore[misc]
         def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _in_the_page(base: Any) -> Any:
 
 
 def _adapt_widget(widget: Any, patches: Patches) -> None:
-    """Leave out the tiles of maps in a ``FigureWidget``, too."""
+    """Omit the tiles of maps in a ``FigureWidget``."""
     show = widget._repr_mimebundle_
 
     @wraps(show)
@@ -92,9 +92,9 @@ def _without_tiles(traces: Iterable[dict[str, Any]], layout: dict[str, Any]) -> 
 
 
 def _map_of(trace: dict[str, Any]) -> str | None:
-    """Name the map with tiles that a trace is drawn on."""
-    found = re.fullmatch(r"(?:scatter|choropleth|density)(map|mapbox)", trace.get("type", ""))
-    return str(trace.get("subplot", found[1])) if found else None
+    """Return the name of the tile map of a trace, or None."""
+    match = re.fullmatch(r"(?:scatter|choropleth|density)(map|mapbox)", trace.get("type", ""))
+    return str(trace.get("subplot", match[1])) if match else None
 
 
 def _refuse_pictures(*_: Any, **__: Any) -> NoReturn:

@@ -1,8 +1,8 @@
-"""Seaborn: scipy and statsmodels are loaded for the figures that need them.
+"""Seaborn: imports scipy and statsmodels when a figure needs them.
 
-While it is imported, seaborn notes whether they are there. They are large, so that
-import does not load them (`je_kernel.imports.site_packages`): the note is replaced by
-an object that imports them when a figure asks.
+When seaborn is imported, it sets a flag for each: is it installed? They are large, so
+that this import does not load them (`je_kernel.imports.site_packages`); an object that
+imports them when it is tested replaces the flag.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["adapt"]
 
-# For each module its note, what that is if the library is there, and what it then has of it.
-_NOTES: dict[str, tuple[str, bool, str, tuple[str, ...]]] = {
+# For each module: its flag, the value for an installed library, the library, and its parts.
+_FLAGS: dict[str, tuple[str, bool, str, tuple[str, ...]]] = {
     "seaborn._statistics": ("_no_scipy", False, "scipy.stats", ("gaussian_kde",)),
     "seaborn._stats.density": ("_no_scipy", False, "scipy.stats", ("gaussian_kde",)),
     "seaborn.matrix": ("_no_scipy", False, "scipy.cluster", ("hierarchy",)),
@@ -27,14 +27,14 @@ _NOTES: dict[str, tuple[str, bool, str, tuple[str, ...]]] = {
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
-    """Replace the note of one of seaborn's modules, if it says that something is missing."""
-    note, if_there, library, parts = _NOTES[module.__name__]
-    if getattr(module, note) is not if_there:
-        patches.set(module, note, _Note(module, if_there, library, parts))
+    """Replace the flag of one of seaborn's modules, if it says that a library is missing."""
+    flag, if_there, library, parts = _FLAGS[module.__name__]
+    if getattr(module, flag) is not if_there:
+        patches.set(module, flag, _LazyFlag(module, if_there, library, parts))
 
 
-class _Note:
-    """Its truth value says whether a library is there, which is imported to find out."""
+class _LazyFlag:
+    """A flag whose truth value is computed by importing a library."""
 
     def __init__(
         self, module: ModuleType, if_there: bool, library: str, parts: tuple[str, ...]

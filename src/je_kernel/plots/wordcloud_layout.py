@@ -1,7 +1,7 @@
-"""Where a word of a cloud fits: in the place of wordcloud's only compiled module.
+"""Finds free places for words: replaces the only compiled module of wordcloud.
 
-It draws as many random numbers as that one does, so that a cloud with a
-``random_state`` looks the same here and there.
+It uses as many random numbers as the compiled module, so that a cloud with a
+``random_state`` looks the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["query_integral_image"]
 def query_integral_image(
     integral_image: Any, size_x: int, size_y: int, random_state: Any
 ) -> tuple[int, int] | None:
-    """Choose one of the places where a rectangle covers nothing.
+    """Choose one of the free places for a rectangle.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def query_integral_image(
     Returns
     -------
     tuple of int, or None
-        The rectangle's first corner; None where there is no such place.
+        The first corner of the rectangle; None if there is no free place.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def query_integral_image(
     free = np.flatnonzero(area.ravel() == 0)
     if not len(free):
         return None
-    # Counted from 1, yet drawn from 0, for which the compiled module finds no place either.
+    # The places count from 1, but the random number from 0, as in the compiled module.
     goal = random_state.randint(0, len(free))
     if goal == 0:
         return None

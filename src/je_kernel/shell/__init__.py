@@ -1,9 +1,9 @@
-"""The shell lines that lessons contain: ``!ls``, ``%%bash``, ``subprocess.run`` and the like.
+"""A shell in Python for ``!ls``, ``%%bash``, ``subprocess.run`` and the like.
 
-A page has no processes. What lessons write into shell lines is done here, by a
-small shell with commands written in Python: each is a generator that yields what
-it prints. What it does not know, it says by name. `run` is the shell itself;
-`je_kernel.shell.hooks` puts it where IPython and Python's libraries look for one.
+A page has no processes. This package has a small shell whose commands are written
+in Python, each a generator that yields its output; an unknown option or word is an
+error that names it. `run` is the shell; `je_kernel.shell.hooks` installs it in
+IPython, `subprocess` and `os`.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ def run(
     script
         The lines of a script, or the words of a command.
     out
-        Takes what is printed, in pieces of bytes.
+        Writes to the standard output.
     err
-        Takes what is complained.
+        Writes to the standard error.
     stdin
-        What is read; nothing by default.
+        The standard input; empty by default.
     cwd
-        The folder to begin in; the process's by default.
+        The first folder; that of the process by default.
     env
-        The environment; the process's by default.
+        The environment; that of the process by default.
     terminal
-        Whether it is shown on a page: `ls` then prints columns.
+        Whether the output is shown as on a terminal: `ls` then prints columns.
     live
-        Whether Python programs may print by themselves.
+        Whether Python programs print directly.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def run(
     2
     0
     """
-    from je_kernel.shell.calls import Input, State, Stopped, Streams
+    from je_kernel.shell.calls import Input, LimitExceeded, State, Streams
     from je_kernel.shell.interpreter import run_command, run_script
 
     state = State.of_process(cwd, env)
@@ -73,8 +73,8 @@ def run(
             out(next(running))
     except StopIteration as end:
         return int(end.value)
-    except (Stopped, RecursionError) as stopped:
-        err(f"bash: {stopped}\n".encode())
+    except (LimitExceeded, RecursionError) as error:
+        err(f"bash: {error}\n".encode())
         return 124
     finally:
         running.close()

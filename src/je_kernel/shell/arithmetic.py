@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,23 +12,39 @@ __all__ = ["ExpressionError", "evaluate"]
 
 _LONGEST = 10_000
 _DEEPEST = 50
-# The longest first, so that "**=" is not "*" and "*=".
-_OPERATORS = (
-    *("**=", "<<=", ">>=", "+=", "-=", "*=", "/=", "%=", "++", "--", "**", "<<", ">>", "<=", ">="),
-    *("==", "!=", "&&", "||", "+", "-", "*", "/", "%", "<", ">", "&", "|", "^", "?", ":", "("),
-    *(")", "=", "!", "~", ","),
-)
-_BINDING = {
-    ",": 1, "=": 2, "?": 3, "||": 4, "&&": 5, "|": 6, "^": 7, "&": 8, "==": 9, "!=": 9, "<": 10,
-    ">": 10, "<=": 10, ">=": 10, "<<": 11, ">>": 11, "+": 12, "-": 12, "*": 13, "/": 13, "%": 13,
-    "**": 15,
+_BINARY: dict[str, tuple[int, Callable[[int, int], int]]] = {
+    ",": (1, lambda _a, b: b),
+    "|": (6, operator.or_),
+    "^": (7, operator.xor),
+    "&": (8, operator.and_),
+    "==": (9, operator.eq),
+    "!=": (9, operator.ne),
+    "<": (10, operator.lt),
+    ">": (10, operator.gt),
+    "<=": (10, operator.le),
+    ">=": (10, operator.ge),
+    "<<": (11, lambda a, b: a << (b & 63)),
+    ">>": (11, lambda a, b: a >> (b & 63)),
+    "+": (12, operator.add),
+    "-": (12, operator.sub),
+    "*": (13, operator.mul),
+}
+"""Binding powers and functions of operators."""
+_BINDING = {name: binding for name, (binding, _) in _BINARY.items()}
+_BINDING |= {"?": 3, "||": 4, "&&": 5, "/": 13, "%": 13, "**": 15}
+_UNARY_BINDING = 14
+_UNARY: dict[str, Callable[[int], int]] = {
+    "-": operator.neg, "+": operator.pos, "!": operator.not_, "~": operator.invert,
 }  # fmt: skip
-_UNARY = 14
 _ASSIGNING = frozenset(("=", "+=", "-=", "*=", "/=", "%=", "**=", "<<=", ">>="))
+# The longest first, so that "**=" is not "*" and "*=".
+_OPERATORS = sorted(
+    {*_BINDING, *_UNARY, *_ASSIGNING, "++", "--", ":", "(", ")"}, key=len, reverse=True
+)
 
 
 class ExpressionError(Exception):
-    """An expression that has no value; the text says why."""
+    """An expression without a value; the text is the message."""
 
 
 def evaluate(expression: str, variables: MutableMapping[str, str]) -> int:
@@ -36,9 +53,9 @@ def evaluate(expression: str, variables: MutableMapping[str, str]) -> int:
     Parameters
     ----------
     expression
-        As in ``$((expression))``, its ``$name`` replaced already.
+        The expression, with ``$name`` already expanded.
     variables
-        The shell's variables; an assignment in the expression changes them.
+        The shell's variables, which assignments change.
 
     Examples
     --------
@@ -47,17 +64,17 @@ def evaluate(expression: str, variables: MutableMapping[str, str]) -> int:
     """
     if len(expression) > _LONGEST:
         raise ExpressionError("expression too long")
-    reader = _Reader(_words(expression), variables)
-    if not reader.words:
+    evaluator = _Evaluator(_words(expression), variables)
+    if not evaluator.words:
         return 0
-    found = reader.value(0, live=True)
-    if reader.words:
-        raise ExpressionError(f"syntax error in expression near '{reader.words[0]}'")
-    return found
+    value = evaluator.value(0, live=True)
+    if evaluator.words:
+        raise ExpressionError(f"syntax error in expression near '{evaluator.words[0]}'")
+    return value
 
 
 def _words(expression: str) -> list[str]:
-    found = []
+    words = []
     at = 0
     while at < len(expression):
         char = expression[at]
@@ -68,17 +85,17 @@ def _words(expression: str) -> list[str]:
         while end < len(expression) and (expression[end].isalnum() or expression[end] in "_#"):
             end += 1
         if end == at:
-            operator = next((o for o in _OPERATORS if expression.startswith(o, at)), None)
-            if operator is None:
+            symbol = next((o for o in _OPERATORS if expression.startswith(o, at)), None)
+            if symbol is None:
                 raise ExpressionError(f"syntax error in expression near '{char}'")
-            end = at + len(operator)
-        found.append(expression[at:end])
+            end = at + len(symbol)
+        words.append(expression[at:end])
         at = end
-    return found
+    return words
 
 
-class _Reader:
-    """Evaluates words by the binding powers of their operators (Pratt's method)."""
+class _Evaluator:
+    """Evaluates words by the binding powers of operators (a Pratt parser)."""
 
     def __init__(self, words: list[str], variables: MutableMapping[str, str]) -> None:
         self.words = words
@@ -91,52 +108,49 @@ class _Reader:
         return self.words.pop(0)
 
     def value(self, least: int, *, live: bool) -> int:
-        """Read operators that bind tighter than `least`; nothing is assigned unless `live`."""
+        """Evaluate operators that bind tighter than `least`; assign only if `live`."""
         self.depth += 1
         if self.depth > _DEEPEST:
             raise ExpressionError("expression nested too deep")
         left = self.operand(live=live)
         while self.words and _BINDING.get(self.words[0], 0) > least:
-            operator = self.words.pop(0)
-            if operator == "?":
+            symbol = self.words.pop(0)
+            if symbol == "?":
                 first = self.value(2, live=live and bool(left))
                 if self.next() != ":":
                     raise ExpressionError("syntax error: ':' expected")
                 second = self.value(2, live=live and not left)
                 left = first if left else second
-            elif operator in ("&&", "||"):
-                needed = bool(left) == (operator == "&&")
-                right = self.value(_BINDING[operator], live=live and needed)
+            elif symbol in ("&&", "||"):
+                needed = bool(left) == (symbol == "&&")
+                right = self.value(_BINDING[symbol], live=live and needed)
                 left = int(bool(right)) if needed else int(bool(left))
             else:
                 # Powers alone bind to the right.
-                binding = _BINDING[operator] - (operator == "**")
-                left = _apply(operator, left, self.value(binding, live=live), live=live)
+                binding = _BINDING[symbol] - (symbol == "**")
+                left = _apply(symbol, left, self.value(binding, live=live), live=live)
         self.depth -= 1
         return left
 
     def operand(self, *, live: bool) -> int:
         word = self.next()
         if word == "(":
-            found = self.value(0, live=live)
+            value = self.value(0, live=live)
             if self.next() != ")":
                 raise ExpressionError("syntax error: ')' expected")
-            return found
-        unary: dict[str, Callable[[int], int]] = {
-            "-": lambda n: -n, "+": lambda n: n, "!": lambda n: int(not n), "~": lambda n: ~n,
-        }  # fmt: skip
-        if word in unary:
-            return unary[word](self.value(_UNARY, live=live))
+            return value
+        if word in _UNARY:
+            return int(_UNARY[word](self.value(_UNARY_BINDING, live=live)))
         if word in ("++", "--"):
             name = self.next()
             return self.assign(name, self.number(name) + (1 if word == "++" else -1), live=live)
         if word in _OPERATORS:
             raise ExpressionError(f"syntax error: operand expected near '{word}'")
         if self.words and self.words[0] in _ASSIGNING:
-            operator = self.words.pop(0)
+            symbol = self.words.pop(0)
             right = self.value(1, live=live)
-            if operator != "=":
-                right = _apply(operator[:-1], self.number(word), right, live=live)
+            if symbol != "=":
+                right = _apply(symbol[:-1], self.number(word), right, live=live)
             return self.assign(word, right, live=live)
         if self.words and self.words[0] in ("++", "--"):
             before = self.number(word)
@@ -153,7 +167,7 @@ class _Reader:
         return _wrapped(value)
 
     def number(self, word: str) -> int:
-        # A variable may hold the name of another.
+        # The value of a variable may be the name of another.
         for _ in range(10):
             if not word.isidentifier():
                 break
@@ -173,39 +187,19 @@ class _Reader:
         return _wrapped(-number if negative else number)
 
 
-def _apply(operator: str, left: int, right: int, *, live: bool) -> int:
-    if operator in ("/", "%"):
+def _apply(name: str, left: int, right: int, *, live: bool) -> int:
+    if name in ("/", "%"):
         if right == 0:
             if not live:
                 return 0
             raise ExpressionError("division by 0")
         quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
-        return _wrapped(quotient if operator == "/" else left - quotient * right)
-    if operator == "**":
+        return _wrapped(quotient if name == "/" else left - quotient * right)
+    if name == "**":
         if right < 0:
             raise ExpressionError("exponent less than 0")
         return _wrapped(pow(left, right, 1 << 64))
-    return _wrapped(_PLAIN[operator](left, right))
-
-
-_PLAIN: dict[str, Callable[[int, int], int]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "<<": lambda a, b: a << (b & 63),
-    ">>": lambda a, b: a >> (b & 63),
-    "<": lambda a, b: int(a < b),
-    ">": lambda a, b: int(a > b),
-    "<=": lambda a, b: int(a <= b),
-    ">=": lambda a, b: int(a >= b),
-    "==": lambda a, b: int(a == b),
-    "!=": lambda a, b: int(a != b),
-    "&": lambda a, b: a & b,
-    "|": lambda a, b: a | b,
-    "^": lambda a, b: a ^ b,
-    ",": lambda _a, b: b,
-    "=": lambda _a, b: b,
-}
+    return _wrapped(int(_BINARY[name][1](left, right)))
 
 
 def _wrapped(number: int) -> int:

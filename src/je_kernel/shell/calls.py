@@ -1,54 +1,60 @@
-"""What a command of the shell is given: arguments, streams, and the state of its shell."""
+"""The call of a command: its arguments, its streams, the state of its shell, and its limits."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import random
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+from je_kernel.shell.options import CommandError, OptionParser, Options
 
 if TYPE_CHECKING:
     from je_kernel.shell.grammar import Command
 
 __all__ = [
+    "PROGRAMS",
     "Break",
+    "ByteCounter",
     "Call",
-    "CommandError",
     "Continue",
-    "Counted",
     "Exit",
     "Input",
-    "Leave",
+    "LimitExceeded",
+    "Output",
     "Program",
+    "Return",
     "Running",
     "State",
-    "Stopped",
     "Streams",
     "Writer",
+    "encode",
+    "program",
 ]
 
 Running: TypeAlias = Generator[bytes, None, int]
-"""A command at work: yields what it prints, returns its exit status."""
+"""A running command: yields its output, returns its exit status."""
+Output: TypeAlias = Iterator[bytes | str]
+"""The output of a program; its exit status is that of the call."""
 Writer: TypeAlias = Callable[[bytes], object]
 
 MOST_COMMANDS = 500_000
-"""How many commands one script may run: no loop is without an end."""
+"""Limit of commands in one script: it ends infinite loops."""
 MOST_BYTES = 500_000_000
-"""How many bytes may go through one pipe, into one file, or into one value: ``yes`` has no end."""
+"""Limit of bytes through one pipe, into one file or one variable: it ends ``yes > file``."""
 _CHUNK = 65536
 
 
-class CommandError(Exception):
-    """Ends a command with a message and a status."""
-
-    def __init__(self, text: str, status: int = 1) -> None:
-        super().__init__(text)
-        self.status = status
+def encode(text: str) -> bytes:
+    """Return text as bytes; file names that are not UTF-8 stay what they are."""
+    return text.encode("utf-8", "surrogateescape")
 
 
-class Leave(Exception):  # noqa: N818
+class Return(Exception):  # noqa: N818
     """``return``: ends a function."""
 
     def __init__(self, status: int) -> None:
@@ -56,37 +62,37 @@ class Leave(Exception):  # noqa: N818
         self.status = status
 
 
-class Exit(Leave):
+class Exit(Return):
     """``exit``: ends a shell."""
 
 
-class Stopped(Exception):  # noqa: N818
-    """Ends everything: a limit was reached; the text says which."""
+class LimitExceeded(Exception):  # noqa: N818
+    """Ends the whole script; the text names the limit."""
 
 
-class Counted:
-    """Counts bytes; raises `Stopped` when there are more than `MOST_BYTES`.
+class ByteCounter:
+    """Counts bytes; raises `LimitExceeded` for more than `MOST_BYTES`.
 
     Parameters
     ----------
-    where
-        What they go through or into, for the message.
+    target
+        The pipe, file or variable, for the message.
     """
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, target: str) -> None:
+        self._target = target
         self._left = MOST_BYTES
 
     def add(self, data: bytes) -> bytes:
         """Count bytes, and return them."""
         self._left -= len(data)
         if self._left < 0:
-            raise Stopped(f"stopped: more than {MOST_BYTES:,} bytes went into {self._where}")
+            raise LimitExceeded(f"stopped: more than {MOST_BYTES:,} bytes went into {self._target}")
         return data
 
 
 class Break(Exception):  # noqa: N818
-    """Ends so many loops."""
+    """``break``: ends this many loops."""
 
     def __init__(self, loops: int = 1) -> None:
         super().__init__(loops)
@@ -94,12 +100,12 @@ class Break(Exception):  # noqa: N818
 
 
 class Continue(Break):
-    """Goes on with the next round of a loop, ending those inside it."""
+    """``continue``: starts the next round of a loop, after ending those inside it."""
 
 
 @dataclass
 class State:
-    """What a shell remembers; a subshell gets a copy."""
+    """The state of a shell; a subshell has a copy."""
 
     cwd: str
     variables: dict[str, str]
@@ -109,54 +115,49 @@ class State:
     name: str = "bash"
     status: int = 0
     options: set[str] = field(default_factory=set)
-    # Whether somebody looks at the status, so that "set -e" does not end the shell.
+    # Whether a condition tests the status, so that "set -e" does not end the shell.
     checked: bool = False
-    # Of each function at work, the values that its local variables hide.
+    # For each function call, the values that its local variables hide.
     hidden: list[dict[str, str | None]] = field(default_factory=list)
-    # How many commands have run; shared with every subshell.
-    spent: list[int] = field(default_factory=lambda: [0])
-    # How deeply functions, scripts and substitutions have called each other; shared as well.
+    # The number of commands so far; shared with every subshell.
+    commands: list[int] = field(default_factory=lambda: [0])
+    # The depth of calls of functions, scripts and substitutions; shared as well.
     depth: list[int] = field(default_factory=lambda: [0])
 
     @classmethod
     def of_process(cls, cwd: str | None = None, env: dict[str, str] | None = None) -> State:
-        """Return the state of a shell that begins in this process."""
+        """Return the state of a shell with the folder and environment of this process."""
         folder = os.path.abspath(cwd) if cwd else os.getcwd()
         variables = dict(os.environ if env is None else env) | {"PWD": folder}
         return cls(folder, variables, set(variables))
 
     def copy(self) -> State:
         """Return the state of a subshell."""
-        return State(
-            self.cwd,
-            dict(self.variables),
-            set(self.exported),
-            dict(self.functions),
-            list(self.arguments),
-            self.name,
-            self.status,
-            set(self.options),
-            self.checked,
-            [dict(each) for each in self.hidden],
-            self.spent,
-            self.depth,
+        return replace(
+            self,
+            variables=dict(self.variables),
+            exported=set(self.exported),
+            functions=dict(self.functions),
+            arguments=list(self.arguments),
+            options=set(self.options),
+            hidden=[dict(each) for each in self.hidden],
         )
 
-    def spend(self) -> None:
-        """Count a command; raise `Stopped` when a script runs too many."""
-        self.spent[0] += 1
-        if self.spent[0] > MOST_COMMANDS:
-            raise Stopped(f"stopped after {MOST_COMMANDS:,} commands: does a loop never end?")
+    def count_command(self) -> None:
+        """Count a command; raise `LimitExceeded` when a script runs too many."""
+        self.commands[0] += 1
+        if self.commands[0] > MOST_COMMANDS:
+            raise LimitExceeded(f"stopped after {MOST_COMMANDS:,} commands: does a loop never end?")
 
     def set(self, name: str, value: str | None) -> None:
-        """Give a variable a value; None takes it away."""
+        """Set a variable; None unsets it."""
         if value is None:
             self.variables.pop(name, None)
         else:
             self.variables[name] = value
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that programs are given."""
+        """Return the exported variables."""
         return {name: value for name, value in self.variables.items() if name in self.exported}
 
     def value(self, name: str) -> str | None:
@@ -182,19 +183,19 @@ class State:
         return special.get(name)
 
     def path(self, name: str) -> str:
-        """Return the path of a file named as seen from this shell's folder."""
+        """Return the path of a file whose name is relative to this shell's folder."""
         return os.path.join(self.cwd, name)
 
 
 class Input:
-    """A stream to read from, shared by all commands that read it."""
+    """A stream to read from; the commands that read it share one position."""
 
     def __init__(self, chunks: Iterator[bytes] | None = None) -> None:
         self._chunks: Iterator[bytes] = iter(()) if chunks is None else chunks
-        self.nothing = chunks is None
-        """Whether nothing was given to read, so that Python code may ask on the page."""
-        self._kept = b""
-        self._counted = Counted("a pipe")
+        self.is_absent = chunks is None
+        """Whether there is no stream, so that ``input()`` of Python code asks on the page."""
+        self._buffer = b""
+        self._counted = ByteCounter("a pipe")
 
     @classmethod
     def of(cls, data: bytes) -> Input:
@@ -203,38 +204,38 @@ class Input:
 
     @classmethod
     def of_file(cls, path: str) -> Input:
-        """Return the stream of a file's bytes; raises OSError at once if there is none."""
-        opened = Path(path).open("rb")  # noqa: SIM115
+        """Return a stream of a file's bytes; raises OSError at once if there is no file."""
+        file = Path(path).open("rb")  # noqa: SIM115
 
         def chunks() -> Iterator[bytes]:
-            with opened:
-                while chunk := opened.read(_CHUNK):
+            with file:
+                while chunk := file.read(_CHUNK):
                     yield chunk
 
         return cls(chunks())
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield all that is left, as it comes."""
+        """Yield the rest in chunks of any size."""
         while True:
-            if self._kept:
-                kept, self._kept = self._kept, b""
-                yield kept
+            if self._buffer:
+                chunk, self._buffer = self._buffer, b""
+                yield chunk
             if not self._more():
                 return
 
-    def lines(self, end: bytes = b"\n") -> Iterator[bytes]:
-        """Yield all that is left line by line, each with its end, if it has one."""
-        while line := self.line(end):
+    def lines(self) -> Iterator[bytes]:
+        """Yield the rest line by line, each with its line end, if it has one."""
+        while line := self.line():
             yield line
 
-    def line(self, end: bytes = b"\n") -> bytes:
-        """Return the next line; nothing at the end."""
+    def line(self) -> bytes:
+        """Return the next line; empty at the end."""
         pieces = []
         while True:
-            if self._kept:
-                before, found, self._kept = self._kept.partition(end)
-                pieces.append(before + found)
-                if found:
+            if self._buffer:
+                line, mark, self._buffer = self._buffer.partition(b"\n")
+                pieces.append(line + mark)
+                if mark:
                     break
             if not self._more():
                 break
@@ -245,28 +246,28 @@ class Input:
         if chunk is None:
             return False
         self._counted.add(chunk)
-        self._kept = chunk
+        self._buffer = chunk
         return True
 
     def read(self) -> bytes:
-        """Return all that is left."""
+        """Return the rest."""
         return b"".join(self.chunks())
 
 
 @dataclass(frozen=True)
 class Streams:
-    """Where a command reads and writes.
+    """The streams of a command; its standard output is what it yields.
 
     Parameters
     ----------
     stdin
-        What it reads.
+        The standard input.
     stderr
-        Takes what it complains.
+        Writes to the standard error.
     terminal
-        Whether what it prints is shown on a page as text, as `ls` wants to know.
+        Whether the output is shown as text, as on a terminal: `ls` then prints columns.
     live
-        Whether what it prints is shown in this cell at once, so that Python code may print itself.
+        Whether the output appears in the cell at once: Python code then prints directly.
     """
 
     stdin: Input
@@ -275,24 +276,30 @@ class Streams:
     live: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call:
     """One run of a command.
 
     Parameters
     ----------
     name
-        The command's name, as its messages begin.
+        The name of the command, with which its messages begin.
     args
         Its arguments.
     state
         The state of the shell that runs it.
     streams
-        Where it reads and writes.
+        Its streams.
     run
         Runs another command with these words.
     script
         Runs a script in the given state.
+    options
+        The parsed arguments, if `program` declares options.
+    failure
+        The exit status after a complaint.
+    status
+        The exit status so far.
     """
 
     name: str
@@ -301,24 +308,92 @@ class Call:
     streams: Streams
     run: Callable[[list[str], State, Streams], Running]
     script: Callable[[str, State, Streams], Running]
+    options: Options = field(default_factory=Options)
+    failure: int = 1
+    status: int = 0
+
+    @property
+    def operands(self) -> list[str]:
+        """The arguments that are not options."""
+        return self.options.operands
 
     @property
     def stdin(self) -> Input:
-        """What this command reads."""
+        """The standard input."""
         return self.streams.stdin
 
     def path(self, name: str) -> str:
-        """Return the path of a file that was named."""
+        """Return the path of a file whose name is an argument."""
         return self.state.path(name)
 
-    def complain(self, text: str) -> None:
-        """Write a message, as ``ls: text``."""
-        self.streams.stderr(f"{self.name}: {text}\n".encode("utf-8", "surrogateescape"))
+    def complain(self, text: str, status: int | None = None) -> None:
+        """Write a message, as ``ls: text``, and set the exit status."""
+        self.streams.stderr(encode(f"{self.name}: {text}\n"))
+        self.status = self.failure if status is None else status
 
-    def failed(self, what: str, error: OSError) -> None:
-        """Write why something could not be done with a file, as ``rm: cannot …: No such file``."""
-        self.complain(f"{what}: {error.strerror or error}")
+    @contextlib.contextmanager
+    def complaining(self, subject: str) -> Iterator[None]:
+        """Report an error with a file, as ``rm: cannot …: No such file``, and continue."""
+        try:
+            yield
+        except OSError as error:
+            self.complain(f"{subject}: {error.strerror or error}")
+        except CommandError as error:
+            self.complain(str(error))
+
+    def inputs(self, subject: str = "{}") -> Iterator[tuple[str, Input]]:
+        """Yield the files that are operands, or the standard input; report those without access."""
+        for name in self.operands or ["-"]:
+            if name == "-":
+                yield name, self.stdin
+                continue
+            with self.complaining(subject.format(name)):
+                path = self.path(name)
+                if os.path.isdir(path):
+                    raise IsADirectoryError(21, "Is a directory")
+                yield name, Input.of_file(path)
+
+    def tree(self, name: str, depth: int = 1000) -> Iterator[str]:
+        """Yield the name of a file or folder, then the names of all files in it, sorted."""
+        yield name
+        path = self.path(name)
+        if depth and os.path.isdir(path) and not os.path.islink(path):
+            for each in sorted(os.listdir(path)):
+                yield from self.tree(f"{name.rstrip('/')}/{each}", depth - 1)
 
 
-Program: TypeAlias = Callable[[Call], "Running | int"]
-"""A command: prints and returns its status, or only does something and returns it."""
+Program: TypeAlias = Callable[[Call], "Output | int | None"]
+"""A command: yields its output, or only returns its status."""
+
+PROGRAMS: dict[str, Program] = {}
+"""The programs of the modules imported so far, by name."""
+
+
+def program(
+    names: str, options: str | None = None, status: int = 1
+) -> Callable[[Program], Program]:
+    """Register a program.
+
+    Parameters
+    ----------
+    names
+        The names of its commands.
+    options
+        The options that it knows, as `OptionParser` reads them; None if it parses by itself.
+    status
+        The exit status of usage errors, and after complaints.
+    """
+    parser = None if options is None else OptionParser(options, status)
+
+    def register(function: Program) -> Program:
+        @functools.wraps(function)
+        def parsed(call: Call) -> Output | int | None:
+            call.failure = status
+            if parser is not None:
+                call.options = parser.parse(call.args)
+            return function(call)
+
+        PROGRAMS.update(dict.fromkeys(names.split(), parsed))
+        return parsed
+
+    return register

@@ -1,4 +1,4 @@
-"""What becomes of words before a command sees them: variables, command output, braces, globs."""
+"""Expands the words of a command: variables, command substitution, braces, globs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ import re
 from typing import TYPE_CHECKING
 
 from je_kernel.shell.arithmetic import ExpressionError, evaluate
-from je_kernel.shell.grammar import Number, Output, Part, ShellSyntaxError, Text, Variable, Word
+from je_kernel.shell.grammar import (
+    Number,
+    Output,
+    Part,
+    ShellSyntaxError,
+    Text,
+    Variable,
+    Word,
+    atoms,
+    joined,
+    plain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,22 +28,23 @@ if TYPE_CHECKING:
     from je_kernel.shell.calls import State
     from je_kernel.shell.grammar import Script
 
-__all__ = ["MOST_FIELDS", "Expander", "ExpansionError", "matcher"]
+__all__ = ["MOST_FIELDS", "Expander", "ExpansionError", "matcher", "split_fields"]
 
 MOST_FIELDS = 100_000
-"""How many arguments a command may be given."""
+"""Limit of the number of arguments."""
 
+_BLANKS = " \t\n"
 _CLASSES = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "digit": "0-9", "lower": "a-z", "upper": "A-Z",
     "space": " \t\n\r\f\v", "blank": " \t", "xdigit": "0-9A-Fa-f", "punct": "!-/:-@[-`{-~",
 }  # fmt: skip
 
-# A field that is being made: pieces of text, and whether each was quoted.
+# A field: pieces of text, and whether each is quoted.
 _Field = list[tuple[str, bool]]
 
 
 class ExpansionError(Exception):
-    """A word that has no value; the text says why."""
+    """A word that has no value; the text is the message."""
 
 
 class Expander:
@@ -43,7 +55,7 @@ class Expander:
     state
         The shell's variables and folder.
     output
-        Runs a script and returns what it prints, for ``$(…)``.
+        Runs a script and returns its output, for ``$(…)``.
     """
 
     def __init__(self, state: State, output: Callable[[Script], str]) -> None:
@@ -51,23 +63,23 @@ class Expander:
         self.output = output
 
     def fields(self, words: Iterable[Word]) -> list[str]:
-        """Return the arguments that words become."""
-        found: list[str] = []
+        """Return the fields of words."""
+        fields: list[str] = []
         for word in words:
             for each in _braces(word):
-                for made in self._split(each):
-                    found += itertools.islice(self._matches(made), MOST_FIELDS + 1)
-                    if len(found) > MOST_FIELDS:
+                for field in self._split(each):
+                    fields += itertools.islice(self._matches(field), MOST_FIELDS + 1)
+                    if len(fields) > MOST_FIELDS:
                         raise ExpansionError(f"more than {MOST_FIELDS:,} arguments")
-        return found
+        return fields
 
     def text(self, word: Word) -> str:
-        """Return what one word becomes where it is neither split nor matched with files."""
-        return "".join(text for text, _ in self._joined(word))
+        """Return the value of a word that is neither split nor matched with files."""
+        return "".join(text for text, _ in self._pieces(word))
 
     def pattern(self, word: Word) -> str:
-        """Return a word as a pattern, what was quoted in it standing for itself."""
-        return _as_pattern(self._joined(word))
+        """Return a word as a pattern; its quoted characters match themselves."""
+        return _as_pattern(self._pieces(word))
 
     def number(self, word: Word) -> int:
         """Return the value of an arithmetic expression."""
@@ -76,14 +88,8 @@ class Expander:
         except ExpressionError as failure:
             raise ExpansionError(str(failure)) from None
 
-    def _joined(self, word: Word) -> _Field:
-        made: _Field = []
-        for part in _home(word, self.state):
-            if isinstance(part, Text):
-                made.append((part.text, part.quoted))
-            else:
-                made.append((self._value(part), part.quoted))
-        return made
+    def _pieces(self, word: Word) -> _Field:
+        return [(self._value(part), part.quoted) for part in _home(word, self.state)]
 
     def _split(self, word: Word) -> Iterator[_Field]:
         """Yield the fields of a word, unquoted values split at blanks."""
@@ -102,8 +108,10 @@ class Expander:
                 if part.quoted:
                     current = [*(current or []), (value, True)]
                     continue
-                pieces, open_begin, open_end = _at_blanks(value, self.state.variables.get("IFS"))
-                if current is not None and not open_begin:
+                separators = self.state.variables.get("IFS")
+                pieces = split_fields(value, separators)
+                edges = _BLANKS if separators is None else separators
+                if current is not None and value and value[0] in edges:
                     yield current
                     current = None
                 for j, piece in enumerate(pieces):
@@ -111,7 +119,7 @@ class Expander:
                         yield current or []
                         current = None
                     current = [*(current or []), (piece, False)]
-                if pieces and not open_end:
+                if pieces and value[-1] in edges:
                     yield current or []
                     current = None
         if current is not None:
@@ -119,18 +127,18 @@ class Expander:
 
     @staticmethod
     def _many(part: Variable) -> str:
-        """Return the parameters that are a value for each argument: not "$*", which is one."""
+        """Return the parameters that have a value for each argument: not "$*", which has one."""
         if part.operator:
             return ""
         return "@" if part.quoted else "@*"
 
-    def _matches(self, made: _Field) -> Iterable[str]:
-        plain = "".join(text for text, _ in made)
-        if not any(mark in text for text, quoted in made if not quoted for mark in "*?["):
-            return (plain,)
-        found = glob.iglob(_as_pattern(made), root_dir=self.state.cwd)
-        some = sorted(itertools.islice(found, MOST_FIELDS + 1), key=os.fsencode)
-        return some or (plain,)
+    def _matches(self, field: _Field) -> Iterable[str]:
+        """Return the files that a field matches; without any, the field itself."""
+        names: list[str] = []
+        if any(mark in text for text, quoted in field if not quoted for mark in "*?["):
+            matches = glob.iglob(_as_pattern(field), root_dir=self.state.cwd)
+            names = sorted(itertools.islice(matches, MOST_FIELDS + 1), key=os.fsencode)
+        return names or ("".join(text for text, _ in field),)
 
     # Values.
 
@@ -171,19 +179,12 @@ class Expander:
 
     def _replaced(self, part: Variable, value: str) -> str:
         """Return the value of ``${name/pattern/text}``."""
-        slash = next(
-            (
-                i
-                for i, each in enumerate(part.argument)
-                if isinstance(each, Text) and each.text == "/" and not each.quoted
-            ),
-            len(part.argument),
-        )
-        old = part.argument[:slash]
-        if any(mark in each.text for each in old if isinstance(each, Text) and not each.quoted
-               for mark in "*?["):  # fmt: skip
+        parts = atoms(part.argument)
+        slash = next((i for i, each in enumerate(parts) if plain(each) == "/"), len(parts))
+        old = parts[:slash]
+        if any(plain(each) in ("*", "?", "[") for each in old):
             raise ExpansionError(f"a pattern in '${{{part.name}/…}}' is not known here")
-        replaced, by = self.text(old), self.text(part.argument[slash + 1 :])
+        replaced, by = self.text(tuple(old)), self.text(tuple(parts[slash + 1 :]))
         if not replaced:
             return value
         return value.replace(replaced, by, -1 if part.operator == "//" else 1)
@@ -200,43 +201,36 @@ def _home(word: Word, state: State) -> Word:
     return (home, Text(rest, False), *word[1:])
 
 
-def _at_blanks(value: str, separators: str | None) -> tuple[list[str], bool, bool]:
-    """Split at blanks; say also whether the first and the last piece touch what is beside them."""
-    if not value or separators == "":
-        return ([value] if value else []), True, True
-    if separators is None:
-        separators = " \t\n"
-        pieces = re.findall(r"[^ \t\n]+", value)
-    else:
-        pieces = _at_separators(value, separators)
-    return pieces, value[0] not in separators, value[-1] not in separators
+def split_fields(text: str, separators: str | None, most: int = 0) -> list[str]:
+    """Split text as POSIX splits fields: blanks are one separator, and so are blanks and another.
+
+    Parameters
+    ----------
+    text
+        The text.
+    separators
+        The value of ``IFS``; None for blanks.
+    most
+        The number of fields after which the rest is not split; 0 for any.
+
+    Examples
+    --------
+    >>> split_fields(" a  b c", None, 2), split_fields("a , b,,c,", ", ")
+    (['a', 'b c'], ['a', 'b', '', 'c'])
+    """
+    if separators == "":
+        return [text] if text else []
+    blanks = "".join(char for char in separators or _BLANKS if char in _BLANKS)
+    others = "".join(char for char in separators or "" if char not in _BLANKS)
+    blank, other = f"[{blanks}]", f"[{re.escape(others)}]"
+    runs = [f"{blank}*+{other}{blank}*+" if blanks else other] if others else []
+    runs += [f"{blank}++"] if blanks else []
+    fields = re.split("|".join(runs), text.strip(blanks), maxsplit=most and most - 1)
+    return fields if fields[-1] or most else fields[:-1]
 
 
-def _at_separators(value: str, separators: str) -> list[str]:
-    pieces: list[str] = []
-    current: list[str] | None = None
-    after_blank = False
-    for char in value:
-        if char not in separators:
-            current = current or []
-            current.append(char)
-            after_blank = False
-        elif char in " \t\n":
-            if current is not None:
-                pieces.append("".join(current))
-                current, after_blank = None, True
-        else:
-            # Blanks and one other separator are one separator.
-            if current is not None or not after_blank:
-                pieces.append("".join(current or []))
-            current, after_blank = None, False
-    if current is not None:
-        pieces.append("".join(current))
-    return pieces
-
-
-def _as_pattern(made: _Field) -> str:
-    return "".join(_literal(text) if quoted else _bash_pattern(text) for text, quoted in made)
+def _as_pattern(field: _Field) -> str:
+    return "".join(_literal(text) if quoted else _bash_pattern(text) for text, quoted in field)
 
 
 def _literal(text: str) -> str:
@@ -276,55 +270,45 @@ def _trimmed(value: str, pattern: str, operator: str) -> str:
 
 
 def _braces(word: Word) -> Iterator[Word]:
-    """Yield the words that one with braces stands for."""
+    """Yield the words that a word with braces expands to."""
     opening = _opening(word)
     if opening is None:
         yield word
         return
-    atoms, begin, end, commas = opening
-    before, after = atoms[:begin], atoms[end + 1 :]
-    inside = atoms[begin + 1 : end]
+    parts, begin, end, commas = opening
+    before, after = parts[:begin], parts[end + 1 :]
+    inside = parts[begin + 1 : end]
     if commas:
         edges = [begin, *commas, end]
-        choices = [_rejoined(atoms[a + 1 : b]) for a, b in itertools.pairwise(edges)]
+        choices = [joined(parts[a + 1 : b]) for a, b in itertools.pairwise(edges)]
     else:
         choices = [(Text(text, False),) for text in _sequence(inside)]
-    made = 0
+    count = 0
     for choice in choices:
-        for rest in _braces((*choice, *_rejoined(after))):
-            made += 1
-            if made > MOST_FIELDS:
+        for rest in _braces((*choice, *joined(after))):
+            count += 1
+            if count > MOST_FIELDS:
                 raise ExpansionError(f"more than {MOST_FIELDS:,} arguments")
-            yield (*_rejoined(before), *rest)
+            yield (*joined(before), *rest)
 
 
 def _opening(word: Word) -> tuple[list[Part], int, int, list[int]] | None:
-    """Find the first braces that stand for several words: their atoms, places and commas."""
-    if not any(isinstance(p, Text) and not p.quoted and "{" in p.text for p in word):
+    """Find the first braces that stand for several words: their atoms, positions and commas."""
+    if not any("{" in plain(part) for part in word):
         return None
-    atoms: list[Part] = []
-    for part in word:
-        if isinstance(part, Text) and not part.quoted:
-            atoms += [Text(char, False) for char in part.text]
-        else:
-            atoms.append(part)
-    if len(atoms) > 10_000:
+    parts = atoms(word)
+    if len(parts) > 10_000:
         raise ShellSyntaxError("a word with braces is longer than 10,000 characters")
-
-    def plain(i: int) -> str:
-        atom = atoms[i]
-        return atom.text if isinstance(atom, Text) and not atom.quoted else ""
-
-    for begin in range(len(atoms)):
-        if plain(begin) != "{":
+    for begin, part in enumerate(parts):
+        if plain(part) != "{":
             continue
         level = 0
         commas: list[int] = []
-        for i in range(begin + 1, len(atoms)):
-            char = plain(i)
+        for i in range(begin + 1, len(parts)):
+            char = plain(parts[i])
             if char == "}" and level == 0:
-                if commas or _sequence(atoms[begin + 1 : i]):
-                    return atoms, begin, i, commas
+                if commas or _sequence(parts[begin + 1 : i]):
+                    return parts, begin, i, commas
                 break
             level += (char == "{") - (char == "}")
             if char == "," and level == 0:
@@ -332,23 +316,10 @@ def _opening(word: Word) -> tuple[list[Part], int, int, list[int]] | None:
     return None
 
 
-def _rejoined(atoms: Iterable[Part]) -> Word:
-    made: list[Part] = []
-    for atom in atoms:
-        last = made[-1] if made else None
-        if isinstance(atom, Text) and isinstance(last, Text) and atom.quoted == last.quoted:
-            made[-1] = Text(last.text + atom.text, atom.quoted)
-        else:
-            made.append(atom)
-    return tuple(made)
-
-
 def _sequence(inside: Iterable[Part]) -> list[str]:
-    """Return what ``1..5``, ``a..e`` or ``01..10..2`` stands for; nothing if it is neither."""
-    parts = list(inside)
-    if not all(isinstance(part, Text) and not part.quoted for part in parts):
-        return []
-    ends = "".join(part.text for part in parts if isinstance(part, Text)).split("..")
+    """Return the members of ``1..5``, ``a..e`` or ``01..10..2``; none for other text."""
+    texts = [plain(part) for part in inside]
+    ends = "".join(texts).split("..") if all(texts) else []
     if len(ends) not in (2, 3):
         return []
     try:

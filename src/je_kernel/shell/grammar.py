@@ -1,45 +1,24 @@
-"""The shell language, parsed: the part of POSIX sh, and the little of bash, that lessons use.
+"""The parser and syntax tree of the shell language: POSIX sh and a little of bash.
 
-A whole text is parsed before any of it runs, and what is not known is refused by
-name. See the Shell Command Language of POSIX.1-2017 for the terms.
+A script is parsed as a whole before any of it runs; unknown syntax is an error that
+names it. The terms are those of the Shell Command Language of POSIX.1-2017.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+from je_kernel.shell.escapes import unescape
 
-__all__ = [
-    "AndOr",
-    "Arithmetic",
-    "Case",
-    "Command",
-    "For",
-    "Function",
-    "Group",
-    "If",
-    "Number",
-    "Output",
-    "Part",
-    "Pipeline",
-    "Redirect",
-    "Script",
-    "ShellSyntaxError",
-    "Simple",
-    "Text",
-    "Variable",
-    "While",
-    "Word",
-    "parse",
-]
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
 LONGEST = 1_000_000
-"""The longest text, in characters."""
+"""Limit of the length of a script, in characters."""
 DEEPEST = 40
-"""How deeply commands and substitutions may be nested."""
+"""Limit of nested commands and substitutions."""
 
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")
 _SPECIAL = frozenset("?#@*$!-0123456789")
@@ -52,7 +31,7 @@ _OPERATORS = (":-", ":=", ":?", ":+", "##", "%%", "//", "-", "=", "?", "+", "#",
 
 
 class ShellSyntaxError(Exception):
-    """A text that is not a shell script, or not one that this shell knows."""
+    """A text that is not a shell script, or has syntax that this shell does not know."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +74,7 @@ Word: TypeAlias = tuple[Part, ...]
 
 @dataclass
 class Redirect:
-    """``2>file``: which stream goes where; of a here-document, the target is its text."""
+    """``2>file``; the target of a here-document is its text."""
 
     stream: int
     operator: str
@@ -113,11 +92,10 @@ class Simple:
 
 @dataclass(frozen=True)
 class Group:
-    """``{ script; }``, or ``(script)``, which changes nothing outside."""
+    """``{ script; }``, or in a subshell ``(script)``."""
 
     body: Script
     subshell: bool
-    redirects: tuple[Redirect, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,7 +104,6 @@ class If:
 
     branches: tuple[tuple[Script, Script], ...]
     otherwise: Script
-    redirects: tuple[Redirect, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,17 +113,15 @@ class For:
     name: str
     words: tuple[Word, ...] | None
     body: Script
-    redirects: tuple[Redirect, ...] = ()
 
 
 @dataclass(frozen=True)
 class While:
-    """``while condition; do body; done``; ends on a true condition if it is an ``until``."""
+    """``while condition; do body; done``, or ``until``."""
 
     condition: Script
     body: Script
     until: bool
-    redirects: tuple[Redirect, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,7 +130,6 @@ class Case:
 
     word: Word
     arms: tuple[tuple[tuple[Word, ...], Script], ...]
-    redirects: tuple[Redirect, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,7 +137,6 @@ class Arithmetic:
     """``((expression))``."""
 
     expression: Word
-    redirects: tuple[Redirect, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,10 +145,17 @@ class Function:
 
     name: str
     body: Command
-    redirects: tuple[Redirect, ...] = ()
 
 
-Command: TypeAlias = Simple | Group | If | For | While | Case | Arithmetic | Function
+@dataclass(frozen=True)
+class Redirected:
+    """``{ script; } >file``: a compound command with redirections."""
+
+    body: Command
+    redirects: tuple[Redirect, ...]
+
+
+Command: TypeAlias = Simple | Group | If | For | While | Case | Arithmetic | Function | Redirected
 
 
 @dataclass(frozen=True)
@@ -188,7 +168,7 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class AndOr:
-    """``pipeline && pipeline || pipeline``: pairs of an operator and what follows it."""
+    """``pipeline && pipeline || pipeline``; the rest is pairs of an operator and a pipeline."""
 
     first: Pipeline
     rest: tuple[tuple[str, Pipeline], ...]
@@ -203,17 +183,17 @@ def parse(text: str) -> Script:
     Parameters
     ----------
     text
-        Lines of a script, at most `LONGEST` characters.
+        The script, at most `LONGEST` characters.
 
     Returns
     -------
     Script
-        Its commands, in their order.
+        The syntax tree.
 
     Raises
     ------
     ShellSyntaxError
-        When it is not a script, or has something that is not known; the text says what.
+        For a syntax error, or for syntax that this shell does not know.
 
     Examples
     --------
@@ -236,7 +216,7 @@ class _Parser:
     text: str
     at: int = 0
     depth: int = 0
-    # Here-documents whose lines begin after the next end of a line.
+    # Here-documents whose lines begin on the next line.
     waiting: list[tuple[Redirect, str, bool, bool]] = field(default_factory=list)
 
     # Characters.
@@ -250,6 +230,12 @@ class _Parser:
             return True
         return False
 
+    def text_before(self, char: str) -> str:
+        """Consume the text up to a character, or to the end."""
+        begin, end = self.at, self.text.find(char, self.at)
+        self.at = len(self.text) if end < 0 else end
+        return self.text[begin : self.at]
+
     def blanks(self) -> None:
         while True:
             while self.ahead() in (" ", "\t") and self.ahead():
@@ -257,8 +243,7 @@ class _Parser:
             if self.take("\\\n"):
                 continue
             if self.ahead() == "#":
-                end = self.text.find("\n", self.at)
-                self.at = len(self.text) if end < 0 else end
+                self.text_before("\n")
             return
 
     def newlines(self) -> None:
@@ -272,8 +257,8 @@ class _Parser:
             return ShellSyntaxError(
                 f"syntax error: unexpected end{f', expected {expected}' if expected else ''}"
             )
-        found = self.text[self.at :].split(maxsplit=1)[0] if self.ahead().strip() else "newline"
-        return ShellSyntaxError(f"syntax error near unexpected token '{found[:20]}'")
+        token = self.text[self.at :].split(maxsplit=1)[0] if self.ahead().strip() else "newline"
+        return ShellSyntaxError(f"syntax error near unexpected token '{token[:20]}'")
 
     def deeper(self) -> None:
         self.depth += 1
@@ -283,17 +268,17 @@ class _Parser:
     # Commands.
 
     def script(self) -> Script:
-        found = self.commands(())
+        script = self.commands(())
         if self.at < len(self.text):
             raise self.failed()
         if self.waiting:
             raise ShellSyntaxError(f"the here-document has no last line '{self.waiting[0][1]}'")
-        return found
+        return script
 
     def commands(self, closing: Collection[str]) -> Script:
         """Parse commands up to a reserved word, ``)``, ``;;``, or the end."""
         self.deeper()
-        found = []
+        commands = []
         while True:
             self.newlines()
             if not self.ahead() or self.ahead() == ")" or self.ahead(2) == ";;":
@@ -302,7 +287,7 @@ class _Parser:
                 if self.reserved() not in closing:
                     raise self.failed()
                 break
-            found.append(self.and_or())
+            commands.append(self.and_or())
             self.blanks()
             if self.ahead() == "&" and self.ahead(2) != "&&":
                 raise ShellSyntaxError("'&' (a command in the background) is not known here")
@@ -313,14 +298,14 @@ class _Parser:
             elif not self.take(";"):
                 break
         self.depth -= 1
-        return tuple(found)
+        return tuple(commands)
 
     def body(self, *closing: str) -> Script:
         """Parse at least one command, up to one of the reserved words."""
-        found = self.commands(closing)
-        if not found or self.reserved() not in closing:
+        script = self.commands(closing)
+        if not script or self.reserved() not in closing:
             raise self.failed(f"'{closing[0]}'")
-        return found
+        return script
 
     def and_or(self) -> AndOr:
         first = self.pipeline()
@@ -340,18 +325,18 @@ class _Parser:
         while self.keyword("!"):
             negated = not negated
             self.blanks()
-        found = [self.command()]
+        commands = [self.command()]
         while True:
             self.blanks()
             if self.ahead(2) == "||" or not self.take("|"):
-                return Pipeline(tuple(found), negated)
+                return Pipeline(tuple(commands), negated)
             if self.take("&"):
                 raise ShellSyntaxError("'|&' is not known here; write '2>&1 |'")
             self.newlines()
-            found.append(self.command())
+            commands.append(self.command())
 
     def reserved(self) -> str:
-        """Return the plain word at this place, without taking it."""
+        """Return the plain word at this position, without consuming it."""
         end = self.at
         while end < len(self.text) and self.text[end] not in _META:
             end += 1
@@ -371,9 +356,11 @@ class _Parser:
     def command(self) -> Command:
         self.deeper()
         self.blanks()
-        found = self.compound()
+        command = self.compound()
+        if not isinstance(command, Simple | Function) and (redirects := self.redirects()):
+            command = Redirected(command, redirects)
         self.depth -= 1
-        return found
+        return command
 
     def compound(self) -> Command:
         word = self.reserved()
@@ -382,19 +369,19 @@ class _Parser:
         if word in _CLOSING:
             raise self.failed()
         if self.take("(("):
-            return Arithmetic(self.arithmetic(), self.redirects())
+            return Arithmetic(self.arithmetic())
         if self.take("("):
             body = self.commands(())
             if not self.take(")"):
                 raise self.failed("')'")
-            return Group(body, True, self.redirects())
+            return Group(body, True)
         if word not in _OPENING:
             return self.simple()
         self.at += len(word)
         if word == "{":
             body = self.body("}")
             self.need("}")
-            return Group(body, False, self.redirects())
+            return Group(body, False)
         if word == "if":
             return self.condition()
         if word == "case":
@@ -409,13 +396,13 @@ class _Parser:
         if word == "for":
             return self.loop()
         test = self.body("do")
-        return While(test, self.do(), word == "until", self.redirects())
+        return While(test, self.do(), word == "until")
 
     def do(self) -> Script:
         self.need("do")
-        found = self.body("done")
+        body = self.body("done")
         self.need("done")
-        return found
+        return body
 
     def condition(self) -> If:
         branches = []
@@ -429,7 +416,7 @@ class _Parser:
             if self.keyword("else"):
                 otherwise = self.body("fi")
             self.need("fi")
-            return If(tuple(branches), otherwise, self.redirects())
+            return If(tuple(branches), otherwise)
 
     def loop(self) -> For:
         self.blanks()
@@ -447,7 +434,7 @@ class _Parser:
         self.blanks()
         self.take(";")
         body = self.do()
-        return For(name, None if words is None else tuple(words), body, self.redirects())
+        return For(name, None if words is None else tuple(words), body)
 
     def case(self) -> Case:
         self.blanks()
@@ -457,7 +444,7 @@ class _Parser:
         while True:
             self.newlines()
             if self.keyword("esac"):
-                return Case(subject, tuple(arms), self.redirects())
+                return Case(subject, tuple(arms))
             self.take("(")
             patterns = []
             while True:
@@ -476,10 +463,10 @@ class _Parser:
         begin = self.at
         while self.ahead() in _NAME and self.ahead():
             self.at += 1
-        found = self.text[begin : self.at]
-        if not found or found[0].isdigit():
+        name = self.text[begin : self.at]
+        if not name or name[0].isdigit():
             raise self.failed("a name")
-        return found
+        return name
 
     def function(self, name: str) -> Function:
         self.newlines()
@@ -497,7 +484,7 @@ class _Parser:
             if redirect := self.redirect():
                 redirects.append(redirect)
                 continue
-            if not words and (name := self.assigned()):
+            if not words and (name := self.assignment()):
                 assignments.append((name, self.word()))
                 continue
             word = self.word()
@@ -516,8 +503,8 @@ class _Parser:
             return word[0].text
         raise self.failed()
 
-    def assigned(self) -> str:
-        """Take ``NAME=`` and return the name."""
+    def assignment(self) -> str:
+        """Consume ``NAME=`` and return the name."""
         end = self.at
         while end < len(self.text) and self.text[end] in _NAME:
             end += 1
@@ -536,13 +523,12 @@ class _Parser:
     # Redirections.
 
     def redirects(self) -> tuple[Redirect, ...]:
-        found: list[Redirect] = []
-        while True:
+        redirects: list[Redirect] = []
+        self.blanks()
+        while redirect := self.redirect():
+            redirects.append(redirect)
             self.blanks()
-            redirect = self.redirect()
-            if redirect is None:
-                return tuple(found)
-            found.append(redirect)
+        return tuple(redirects)
 
     def redirect(self) -> Redirect | None:
         digits = self.at
@@ -562,137 +548,99 @@ class _Parser:
         target = self.word()
         if not target:
             raise self.failed("a file name")
-        found = Redirect(stream, operator, target)
+        redirect = Redirect(stream, operator, target)
         if operator in ("<<", "<<-"):
             quoted = any(isinstance(part, Text) and part.quoted for part in target)
             last = "".join(part.text for part in target if isinstance(part, Text))
-            self.waiting.append((found, last, quoted, operator == "<<-"))
-        return found
+            self.waiting.append((redirect, last, quoted, operator == "<<-"))
+        return redirect
 
     def here_documents(self) -> None:
         for redirect, last, quoted, unindent in self.waiting:
-            lines = []
+            body = ""
             while True:
                 if self.at >= len(self.text):
                     raise ShellSyntaxError(f"the here-document has no last line '{last}'")
-                end = self.text.find("\n", self.at)
-                end = len(self.text) if end < 0 else end
-                line = self.text[self.at : end]
-                self.at = end + 1
+                line = self.text_before("\n")
+                self.at += 1
                 line = line.lstrip("\t") if unindent else line
                 if line == last:
                     break
-                lines.append(line + "\n")
-            body = "".join(lines)
-            redirect.target = (
-                (Text(body, True),) if quoted else _Parser(body, depth=self.depth).here_text()
-            )
+                body += f"{line}\n"
+            inner = _Parser(body, depth=self.depth)
+            redirect.target = (Text(body, True),) if quoted else inner.parts("", "", quoted=True)
         self.waiting.clear()
-
-    def here_text(self) -> Word:
-        return self.parts_until("")
 
     # Words.
 
     def word(self) -> Word:
-        """Take a word; an empty tuple if there is none."""
+        """Parse a word; an empty tuple if there is none."""
+        return self.parts(_META, "'\"", quoted=False)
+
+    def parts(self, ends: Collection[str], quotes: str, *, quoted: bool) -> Word:
+        """Parse characters and expansions up to one of `ends`.
+
+        Where there are no `quotes`, as inside of double quotes, characters are quoted, and a
+        backslash escapes special characters only.
+        """
         parts: list[Part] = []
-        plain: list[str] = []
-
-        def flush() -> None:
-            if plain:
-                parts.append(Text("".join(plain), False))
-                plain.clear()
-
-        while (char := self.ahead()) and char not in _META:
-            if char in "'\"":
-                flush()
+        special = {*ends, *"$`\\'\""}
+        while (char := self.ahead()) and char not in ends:
+            following = self.ahead(2)[1:]
+            if char in quotes:
+                parts += self.quotation(char)
+            elif char == "$" and following and following in quotes:
+                # $'…' has escapes; $"…" would be translated.
                 self.at += 1
-                parts += self.single() if char == "'" else self.double()
-            elif char == "\\":
-                self.at += 1
-                if self.take("\n"):
-                    continue
-                flush()
-                parts.append(Text(self.ahead(), True))
-                self.at += 1
-            elif self.ahead(2) == '$"':
-                # A text to be translated, which nobody does.
-                self.at += 1
-            elif self.ahead(2) == "$'":
-                flush()
+                parts += self.escaped() if following == "'" else self.quotation(following)
+            elif char == "\\" and following and (quotes or following in {*"$`\\\n", *ends}):
                 self.at += 2
-                parts.append(self.escaped())
-            elif char in "$`" and (part := self.dollar(quoted=False)):
-                flush()
+                if following != "\n":
+                    parts.append(Text(following, True))
+            elif char in "$`" and (part := self.dollar(quoted=quoted)):
                 parts.append(part)
             else:
-                plain.append(char)
+                begin = self.at
                 self.at += 1
-        flush()
-        return tuple(parts)
+                while self.ahead() and self.ahead() not in special:
+                    self.at += 1
+                parts.append(Text(self.text[begin : self.at], not quotes))
+        return joined(parts)
 
-    def single(self) -> list[Part]:
-        end = self.text.find("'", self.at)
-        if end < 0:
-            raise ShellSyntaxError("syntax error: a ' has no other '")
-        found = self.text[self.at : end]
-        self.at = end + 1
-        return [Text(found, True)]
+    def quotation(self, quote: str) -> Word:
+        """Parse ``'…'`` or ``"…"``."""
+        self.at += 1
+        if quote == '"':
+            parts = self.parts(quote, "", quoted=True)
+        else:
+            parts = (Text(self.text_before(quote), True),)
+        if not self.take(quote):
+            raise ShellSyntaxError(f"syntax error: a {quote} has no other {quote}")
+        return parts or (Text("", True),)
 
-    def double(self) -> list[Part]:
-        found = self.parts_until('"')
-        if not self.take('"'):
-            raise ShellSyntaxError('syntax error: a " has no other "')
-        return list(found) or [Text("", True)]
-
-    def escaped(self) -> Text:
-        """Take the rest of ``$'…'``."""
+    def escaped(self) -> Word:
+        """Parse the rest of ``$'…'``."""
+        self.at += 1
         begin = self.at
         while self.ahead() and self.ahead() != "'":
             self.at += 2 if self.ahead() == "\\" else 1
-        found = self.text[begin : self.at]
+        text = self.text[begin : self.at]
         if not self.take("'"):
             raise ShellSyntaxError("syntax error: a ' has no other '")
-        from je_kernel.shell.escapes import unescape
-
-        return Text(unescape(found), True)
-
-    def parts_until(self, last: str) -> Word:
-        """Take the inside of double quotes, or of a here-document."""
-        parts: list[Part] = []
-        plain: list[str] = []
-        while (char := self.ahead()) and char != last:
-            if char == "\\" and self.ahead(2)[1:] in ("$", "`", "\\", "\n", last) and self.ahead(2):
-                escaped = self.ahead(2)[1:]
-                plain.append("" if escaped == "\n" else escaped)
-                self.at += 2
-            elif char in "$`" and (part := self.dollar(quoted=True)):
-                if plain:
-                    parts.append(Text("".join(plain), True))
-                    plain.clear()
-                parts.append(part)
-            else:
-                plain.append(char)
-                self.at += 1
-        if plain:
-            parts.append(Text("".join(plain), True))
-        return tuple(parts)
+        return (Text(unescape(text), True),)
 
     def dollar(self, *, quoted: bool) -> Part | None:
-        """Take what begins with ``$`` or a backquote; None where it is a plain character."""
+        """Parse an expansion after ``$`` or a backquote; None for a plain character."""
         if self.ahead() == "`":
             return self.backquoted(quoted=quoted)
-        if self.ahead(3) == "$((":
-            return self.number(quoted=quoted)
-        if self.ahead(2) == "$(":
-            self.at += 2
+        if self.take("$(("):
+            return Number(self.arithmetic(), quoted)
+        if self.take("$("):
             script = self.commands(())
             if not self.take(")"):
                 raise self.failed("')'")
             return Output(script, quoted)
-        if self.ahead(2) == "${":
-            self.at += 2
+        if self.take("${"):
             return self.braced(quoted=quoted)
         following = self.ahead(2)[1:]
         if following and following in _SPECIAL:
@@ -705,26 +653,22 @@ class _Parser:
 
     def backquoted(self, *, quoted: bool) -> Output:
         self.at += 1
-        inside = []
+        inside = ""
         while (char := self.ahead()) and char != "`":
             if char == "\\" and self.ahead(2)[1:] in ("`", "\\", "$"):
                 self.at += 1
                 char = self.ahead()
-            inside.append(char)
+            inside += char
             self.at += 1
         if not self.take("`"):
             raise ShellSyntaxError("syntax error: a ` has no other `")
         self.deeper()
-        script = _Parser("".join(inside), depth=self.depth).script()
+        script = _Parser(inside, depth=self.depth).script()
         self.depth -= 1
         return Output(script, quoted)
 
-    def number(self, *, quoted: bool) -> Part:
-        self.at += 3
-        return Number(self.arithmetic(), quoted)
-
     def arithmetic(self) -> Word:
-        """Take the inside of ``((…))`` and its end."""
+        """Parse the inside of ``((…))``, and its end."""
         parts: list[Part] = []
         level = 0
         while char := self.ahead():
@@ -742,7 +686,7 @@ class _Parser:
         raise ShellSyntaxError("syntax error: '((' has no '))'")
 
     def braced(self, *, quoted: bool) -> Variable:
-        """Take the rest of ``${…}``."""
+        """Parse the rest of ``${…}``."""
         length = self.ahead() == "#" and self.ahead(2) != "#}"
         if length:
             self.at += 1
@@ -764,22 +708,37 @@ class _Parser:
         return Variable(name, quoted, operator, argument)
 
     def argument(self, *, quoted: bool) -> Word:
-        parts: list[Part] = []
         self.deeper()
-        while (char := self.ahead()) and char != "}":
-            if char in "'\"" and not (quoted and char == "'"):
-                self.at += 1
-                parts += self.single() if char == "'" else self.double()
-            elif char == "\\":
-                self.at += 1
-                parts.append(Text(self.ahead(), True))
-                self.at += 1
-            elif char in "$`" and (part := self.dollar(quoted=quoted)):
-                parts.append(part)
-            else:
-                parts.append(Text(char, False))
-                self.at += 1
+        parts = self.parts("}", '"' if quoted else "'\"", quoted=quoted)
         if not self.take("}"):
             raise ShellSyntaxError("syntax error: '${' has no '}'")
         self.depth -= 1
-        return tuple(parts)
+        return parts
+
+
+def joined(parts: Iterable[Part]) -> Word:
+    """Return a word whose adjacent texts are one text."""
+    result: list[Part] = []
+    kinds = itertools.groupby(parts, lambda part: (isinstance(part, Text), part.quoted))
+    for (is_text, quoted), group in kinds:
+        if is_text:
+            result.append(Text("".join(p.text for p in group if isinstance(p, Text)), quoted))
+        else:
+            result += group
+    return tuple(result)
+
+
+def atoms(word: Word) -> list[Part]:
+    """Return the parts of a word, those that are unquoted text character by character."""
+    result: list[Part] = []
+    for part in word:
+        if isinstance(part, Text) and not part.quoted:
+            result += [Text(char, False) for char in part.text]
+        else:
+            result.append(part)
+    return result
+
+
+def plain(part: Part) -> str:
+    """Return the text of a part if it is unquoted."""
+    return part.text if isinstance(part, Text) and not part.quoted else ""

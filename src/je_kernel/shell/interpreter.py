@@ -1,7 +1,7 @@
-"""Runs parsed scripts, each command a generator that yields what it prints.
+"""Runs parsed scripts; each command is a generator that yields its output.
 
-A pipe is a generator that reads another: ``yes | head`` ends because nobody asks
-``yes`` for more. Everything runs in this thread, one after the other.
+A pipe is a generator that reads another: ``yes | head`` ends because ``head`` stops
+reading. Everything runs in one thread, one command after the other.
 """
 
 from __future__ import annotations
@@ -12,39 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from je_kernel.shell import grammar
 from je_kernel.shell.calls import (
     Break,
+    ByteCounter,
     Call,
-    CommandError,
     Continue,
-    Counted,
     Exit,
     Input,
-    Leave,
+    LimitExceeded,
+    Return,
     Running,
-    Stopped,
     Streams,
     Writer,
+    encode,
 )
 from je_kernel.shell.expansion import Expander, ExpansionError, matcher
-from je_kernel.shell.grammar import (
-    AndOr,
-    Arithmetic,
-    Case,
-    Command,
-    For,
-    Function,
-    Group,
-    If,
-    Pipeline,
-    Redirect,
-    Script,
-    ShellSyntaxError,
-    Simple,
-    While,
-    Word,
-    parse,
-)
+from je_kernel.shell.options import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,10 +38,10 @@ if TYPE_CHECKING:
 __all__ = ["run_command", "run_script"]
 
 _PIPE = 65536
-"""How much a command may still print after its reader has ended, as with a pipe of Linux."""
+"""Bytes that a command may write after its reader has ended: the buffer of a pipe on Linux."""
 _BROKEN_PIPE = 141
 _DEEPEST = 40
-"""How deeply functions, scripts and substitutions may call each other."""
+"""Limit of nested calls of functions, scripts and substitutions."""
 
 
 def run_script(text: str, state: State, streams: Streams) -> Running:
@@ -70,31 +54,31 @@ def run_script(text: str, state: State, streams: Streams) -> Running:
     state
         The shell that runs it.
     streams
-        Where it reads and writes.
+        Its streams.
 
     Returns
     -------
     Running
-        A generator that yields what is printed and returns the exit status.
+        A generator that yields the output and returns the exit status.
     """
     try:
-        script = parse(text)
-    except ShellSyntaxError as error:
+        script = grammar.parse(text)
+    except grammar.ShellSyntaxError as error:
         _complain(streams, str(error))
         return 2
-    return (yield from _ended(_script(script, state, streams), state, streams))
+    return (yield from _until_exit(_script(script, state, streams), state, streams))
 
 
 def run_command(words: list[str], state: State, streams: Streams) -> Running:
-    """Run one command with these words, as `run_script` runs a script."""
-    return (yield from _ended(_named(words, state, streams), state, streams))
+    """Run one command, as `run_script` runs a script."""
+    return (yield from _until_exit(_named(words, state, streams), state, streams))
 
 
-def _ended(running: Running, state: State, streams: Streams) -> Running:
-    """Run a shell: ``exit`` ends it, and an expansion that fails."""
+def _until_exit(running: Running, state: State, streams: Streams) -> Running:
+    """Run a shell to its end, which may be ``exit`` or an expansion error."""
     try:
         status = yield from running
-    except Leave as leave:
+    except Return as leave:
         status = leave.status
     except Break:
         status = 0
@@ -106,20 +90,20 @@ def _ended(running: Running, state: State, streams: Streams) -> Running:
 
 
 def _complain(streams: Streams, text: str) -> None:
-    streams.stderr(f"bash: {text}\n".encode("utf-8", "surrogateescape"))
+    streams.stderr(encode(f"bash: {text}\n"))
 
 
 # Lists and pipelines.
 
 
-def _script(script: Script, state: State, streams: Streams) -> Running:
+def _script(script: grammar.Script, state: State, streams: Streams) -> Running:
     status = 0
     for item in script:
         status = yield from _and_or(item, state, streams)
     return status
 
 
-def _and_or(node: AndOr, state: State, streams: Streams) -> Running:
+def _and_or(node: grammar.AndOr, state: State, streams: Streams) -> Running:
     checked = state.checked
     state.checked = checked or bool(node.rest)
     status = yield from _pipeline(node.first, state, streams)
@@ -133,7 +117,7 @@ def _and_or(node: AndOr, state: State, streams: Streams) -> Running:
     return status
 
 
-def _pipeline(node: Pipeline, state: State, streams: Streams) -> Running:
+def _pipeline(node: grammar.Pipeline, state: State, streams: Streams) -> Running:
     if len(node.commands) == 1:
         status = yield from _command(node.commands[0], state, streams)
     else:
@@ -146,7 +130,7 @@ def _pipeline(node: Pipeline, state: State, streams: Streams) -> Running:
     return status
 
 
-def _piped(commands: tuple[Command, ...], state: State, streams: Streams) -> Running:
+def _piped(commands: tuple[grammar.Command, ...], state: State, streams: Streams) -> Running:
     stages: list[_Stage] = []
     source = streams.stdin
     for i, command in enumerate(commands):
@@ -154,7 +138,7 @@ def _piped(commands: tuple[Command, ...], state: State, streams: Streams) -> Run
         shown = last and streams.terminal, last and streams.live
         beside = replace(streams, stdin=source, terminal=shown[0], live=shown[1])
         inside = state.copy()
-        stages.append(_Stage(_ended(_command(command, inside, beside), inside, beside)))
+        stages.append(_Stage(_until_exit(_command(command, inside, beside), inside, beside)))
         source = Input(stages[-1])
     yield from stages[-1]
     for stage in reversed(stages[:-1]):
@@ -165,7 +149,7 @@ def _piped(commands: tuple[Command, ...], state: State, streams: Streams) -> Run
 
 
 class _Stage:
-    """A command in a pipeline: what it prints, and its status afterwards."""
+    """A command in a pipeline: an iterator of its output, and its status afterwards."""
 
     def __init__(self, running: Running) -> None:
         self.running = running
@@ -186,11 +170,11 @@ class _Stage:
         self.running.close()
 
     def finish(self) -> None:
-        """Let it go on until it has filled the pipe that nobody reads any more."""
-        left = _PIPE
+        """Run on until the buffer of the pipe, which nobody reads any more, is full."""
+        free = _PIPE
         for chunk in self:
-            left -= len(chunk)
-            if left < 0:
+            free -= len(chunk)
+            if free < 0:
                 self.close()
                 return
 
@@ -198,55 +182,52 @@ class _Stage:
 # Compound commands.
 
 
-def _command(node: Command, state: State, streams: Streams) -> Running:
-    if isinstance(node, Simple):
+def _command(node: grammar.Command, state: State, streams: Streams) -> Running:
+    if isinstance(node, grammar.Simple):
         return (yield from _simple(node, state, streams))
-    if isinstance(node, Function):
+    if isinstance(node, grammar.Function):
         state.functions[node.name] = node.body
         return 0
-    expander = _expander(state, streams)
-    return (
-        yield from _redirected(
-            node.redirects, expander, streams, lambda inside: _compound(node, state, inside)
+    if isinstance(node, grammar.Redirected):
+        expander = _expander(state, streams)
+        running = _redirected(
+            node.redirects, expander, streams, lambda inside: _command(node.body, state, inside)
         )
-    )
-
-
-def _compound(node: Command, state: State, streams: Streams) -> Running:
-    state.spend()
-    if isinstance(node, Group):
+        return (yield from running)
+    state.count_command()
+    if isinstance(node, grammar.Group):
         if not node.subshell:
             return (yield from _script(node.body, state, streams))
         inside = state.copy()
-        return (yield from _ended(_script(node.body, inside, streams), inside, streams))
-    if isinstance(node, If):
+        return (yield from _until_exit(_script(node.body, inside, streams), inside, streams))
+    if isinstance(node, grammar.If):
         for test, body in node.branches:
             if (yield from _condition(test, state, streams)) == 0:
                 return (yield from _script(body, state, streams))
         return (yield from _script(node.otherwise, state, streams))
-    if isinstance(node, Case):
+    if isinstance(node, grammar.Case):
         expander = _expander(state, streams)
         subject = expander.text(node.word)
         for patterns, body in node.arms:
             if any(matcher(expander.pattern(pattern))(subject) for pattern in patterns):
                 return (yield from _script(body, state, streams))
         return 0
-    if isinstance(node, Arithmetic):
+    if isinstance(node, grammar.Arithmetic):
         return int(_expander(state, streams).number(node.expression) == 0)
-    if isinstance(node, For):
+    if isinstance(node, grammar.For):
         return (yield from _for(node, state, streams))
-    assert isinstance(node, While)
+    assert isinstance(node, grammar.While)
     return (yield from _while(node, state, streams))
 
 
-def _condition(test: Script, state: State, streams: Streams) -> Running:
+def _condition(test: grammar.Script, state: State, streams: Streams) -> Running:
     checked, state.checked = state.checked, True
     status = yield from _script(test, state, streams)
     state.checked = checked
     return status
 
 
-def _for(node: For, state: State, streams: Streams) -> Running:
+def _for(node: grammar.For, state: State, streams: Streams) -> Running:
     words = state.arguments
     if node.words is not None:
         words = _expander(state, streams).fields(node.words)
@@ -255,40 +236,40 @@ def _for(node: For, state: State, streams: Streams) -> Running:
         state.variables[node.name] = word
         try:
             status = yield from _script(node.body, state, streams)
-        except Break as leaving:
-            if _outer(leaving):
+        except Break as exit_:
+            if _ends_outer_loop(exit_):
                 raise
-            if not isinstance(leaving, Continue):
+            if not isinstance(exit_, Continue):
                 break
     return status
 
 
-def _while(node: While, state: State, streams: Streams) -> Running:
+def _while(node: grammar.While, state: State, streams: Streams) -> Running:
     status = 0
     while True:
-        state.spend()
+        state.count_command()
         if ((yield from _condition(node.condition, state, streams)) == 0) == node.until:
             return status
         try:
             status = yield from _script(node.body, state, streams)
-        except Break as leaving:
-            if _outer(leaving):
+        except Break as exit_:
+            if _ends_outer_loop(exit_):
                 raise
-            if not isinstance(leaving, Continue):
+            if not isinstance(exit_, Continue):
                 return 0
 
 
-def _outer(leaving: Break) -> bool:
-    """Count a loop; say whether the next outer one is meant."""
-    leaving.loops -= 1
-    return leaving.loops > 0
+def _ends_outer_loop(exit_: Break) -> bool:
+    """Count a loop; return whether the break also ends the next outer one."""
+    exit_.loops -= 1
+    return exit_.loops > 0
 
 
 # Simple commands.
 
 
-def _simple(node: Simple, state: State, streams: Streams) -> Running:
-    state.spend()
+def _simple(node: grammar.Simple, state: State, streams: Streams) -> Running:
+    state.count_command()
     expander = _expander(state, streams)
     words = expander.fields(node.words)
     if not words:
@@ -296,21 +277,21 @@ def _simple(node: Simple, state: State, streams: Streams) -> Running:
         state.status = 0
         for name, word in node.assignments:
             state.variables[name] = expander.text(word)
-        kept = state.status
+        status = state.status
 
         def nothing(_inside: Streams) -> Running:
             yield from ()
-            return kept
+            return status
 
         return (yield from _redirected(node.redirects, expander, streams, nothing))
-    # For this command alone.
+    # These assignments last for one command.
     values = [(name, expander.text(word)) for name, word in node.assignments]
     before = {name: (state.variables.get(name), name in state.exported) for name, _ in values}
     for name, value in values:
         state.variables[name] = value
         state.exported.add(name)
     if "x" in state.options:
-        streams.stderr(f"+ {' '.join(words)}\n".encode("utf-8", "surrogateescape"))
+        streams.stderr(encode(f"+ {' '.join(words)}\n"))
     try:
         return (
             yield from _redirected(
@@ -326,7 +307,7 @@ def _simple(node: Simple, state: State, streams: Streams) -> Running:
 
 def _named(words: list[str], state: State, streams: Streams) -> Running:
     """Run the function, command or file that the first word names."""
-    from je_kernel.shell.commands import NAMES, find
+    from je_kernel.shell.commands import MODULES, find
 
     name = words[0]
     if name in state.functions:
@@ -334,13 +315,15 @@ def _named(words: list[str], state: State, streams: Streams) -> Running:
     program = find(name, state)
     if program is None:
         return _not_found(name, state, streams)
-    title = f"bash: {name}" if NAMES.get(name) == "own" else name.rpartition("/")[2]
+    title = f"bash: {name}" if MODULES.get(name) == "builtin" else name.rpartition("/")[2]
     call = Call(title, words[1:], state, streams, _nested, _nested_script)
     try:
-        running = program(call)
-        if isinstance(running, int):
-            return running
-        return (yield from running)
+        result = program(call)
+        if isinstance(result, int):
+            return result
+        for chunk in result or ():
+            yield chunk if isinstance(chunk, bytes) else encode(chunk)
+        return call.status
     except CommandError as failure:
         call.complain(str(failure))
         return failure.status
@@ -359,7 +342,7 @@ def _nested_script(text: str, state: State, streams: Streams) -> Running:
 
 
 def _not_found(name: str, state: State, streams: Streams) -> int:
-    from je_kernel.shell.commands.absent import why_absent
+    from je_kernel.shell.commands import why_absent
 
     if "/" not in name:
         _complain(streams, f"{name}: command not found{why_absent(name)}")
@@ -371,14 +354,14 @@ def _not_found(name: str, state: State, streams: Streams) -> int:
     return 127
 
 
-def _function(body: Command, args: list[str], state: State, streams: Streams) -> Running:
+def _function(body: grammar.Command, args: list[str], state: State, streams: Streams) -> Running:
     outer, state.arguments = state.arguments, args
     state.hidden.append({})
     try:
         return (yield from _deeper(state, _command(body, state, streams)))
     except Exit:
         raise
-    except Leave as leave:
+    except Return as leave:
         return leave.status
     finally:
         state.arguments = outer
@@ -390,7 +373,7 @@ def _deeper(state: State, running: Running) -> Running:
     state.depth[0] += 1
     try:
         if state.depth[0] > _DEEPEST:
-            raise Stopped(
+            raise LimitExceeded(
                 f"stopped: functions or scripts call each other more than {_DEEPEST} deep"
             )
         return (yield from running)
@@ -399,11 +382,11 @@ def _deeper(state: State, running: Running) -> Running:
 
 
 def _expander(state: State, streams: Streams) -> Expander:
-    def output(script: Script) -> str:
+    def output(script: grammar.Script) -> str:
         inside = state.copy()
         quiet = replace(streams, terminal=False, live=False)
-        stage = _Stage(_deeper(inside, _ended(_script(script, inside, quiet), inside, quiet)))
-        counted = Counted("a variable")
+        stage = _Stage(_deeper(inside, _until_exit(_script(script, inside, quiet), inside, quiet)))
+        counted = ByteCounter("a variable")
         text = (
             b"".join(map(counted.add, stage)).replace(b"\0", b"").decode("utf-8", "surrogateescape")
         )
@@ -417,7 +400,7 @@ def _expander(state: State, streams: Streams) -> Expander:
 
 
 def _redirected(
-    redirects: tuple[Redirect, ...],
+    redirects: tuple[grammar.Redirect, ...],
     expander: Expander,
     streams: Streams,
     start: Callable[[Streams], Running],
@@ -425,7 +408,7 @@ def _redirected(
     """Run a command with its streams redirected, in the order in which it is written."""
     if not redirects:
         return (yield from start(streams))
-    # What goes to standard output is kept here until it is this generator's turn.
+    # What writers send to standard output, until this generator yields it.
     waiting: list[bytes] = []
     out: Writer = waiting.append
     err, stdin = streams.stderr, streams.stdin
@@ -435,7 +418,7 @@ def _redirected(
                 if redirect.operator in ("<<", "<<-", "<<<"):
                     text = expander.text(redirect.target)
                     text += "\n" if redirect.operator == "<<<" else ""
-                    stdin = Input.of(text.encode("utf-8", "surrogateescape"))
+                    stdin = Input.of(encode(text))
                 elif redirect.operator == "<":
                     stdin = Input.of_file(_target(redirect.target, expander))
                 elif redirect.operator == ">&":
@@ -448,7 +431,7 @@ def _redirected(
                     else:
                         out = err if target == "2" else out
                 else:
-                    writer = _opened(redirect, expander, files)
+                    writer = _open(redirect, expander, files)
                     if redirect.operator in ("&>", "&>>"):
                         out = err = writer
                     elif redirect.stream == 2:
@@ -460,7 +443,7 @@ def _redirected(
                 _complain(streams, f"{name}: {error.strerror or error}")
                 return 1
         piped = out == waiting.append
-        counted = Counted("a file")
+        counted = ByteCounter("a file")
         inside = Streams(
             stdin,
             err,
@@ -470,25 +453,25 @@ def _redirected(
         running = _Stage(start(inside))
         for chunk in running:
             if piped:
-                yield from _emptied(waiting)
+                yield from _consume(waiting)
                 yield chunk
             else:
                 out(counted.add(chunk))
-                yield from _emptied(waiting)
-        yield from _emptied(waiting)
+                yield from _consume(waiting)
+        yield from _consume(waiting)
         return running.status
 
 
-def _emptied(waiting: list[bytes]) -> Iterator[bytes]:
+def _consume(waiting: list[bytes]) -> Iterator[bytes]:
     while waiting:
         yield waiting.pop(0)
 
 
-def _target(word: Word, expander: Expander) -> str:
+def _target(word: grammar.Word, expander: Expander) -> str:
     return expander.state.path(expander.text(word))
 
 
-def _opened(redirect: Redirect, expander: Expander, files: contextlib.ExitStack) -> Writer:
+def _open(redirect: grammar.Redirect, expander: Expander, files: contextlib.ExitStack) -> Writer:
     path = _target(redirect.target, expander)
     if path == "/dev/null":
         return lambda _data: None

@@ -1,100 +1,116 @@
-"""Options of commands, read as GNU's programs read them; what is not known is refused by name."""
+"""Command-line options, parsed as GNU's programs parse them; unknown options are errors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import CommandError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from je_kernel.shell.calls import Call
+__all__ = ["CommandError", "OptionParser", "Options"]
 
-__all__ = ["Given", "Options"]
+
+class CommandError(Exception):
+    """Ends a command with a message and a status."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 @dataclass
-class Given:
-    """What a command was given: options in their order, and what is no option."""
+class Options:
+    """The options of one command line, in their order, and its operands."""
 
-    options: list[tuple[str, str]] = field(default_factory=list)
+    pairs: list[tuple[str, str]] = field(default_factory=list)
     operands: list[str] = field(default_factory=list)
 
     def __contains__(self, name: str) -> bool:
-        return any(each == name for each, _ in self.options)
+        return any(each == name for each, _ in self.pairs)
+
+    def any(self, names: str) -> bool:
+        """Return whether one of these one-letter options is set."""
+        return self.latest(names) != ""
 
     def last(self, name: str, default: str = "") -> str:
-        """Return the value that an option was given last."""
-        return next((value for each, value in reversed(self.options) if each == name), default)
+        """Return the last value of an option."""
+        return next((value for each, value in reversed(self.pairs) if each == name), default)
 
     def every(self, name: str) -> list[str]:
-        """Return all values that an option was given."""
-        return [value for each, value in self.options if each == name]
+        """Return all values of an option."""
+        return [value for each, value in self.pairs if each == name]
 
     def latest(self, names: str) -> str:
-        """Return which of these one-letter options was given last."""
-        return next((each for each, _ in reversed(self.options) if each in names), "")
+        """Return which of these one-letter options is set last; nothing if none is."""
+        return next((each for each, _ in reversed(self.pairs) if each in names), "")
 
 
-class Options:
-    """The options that a command knows.
+class OptionParser:
+    """Parses the options of a command.
 
     Parameters
     ----------
     known
         Words: ``a/all`` is an option with a short and a long name, ``n/lines=`` one with a value,
-        ``color=?`` one that may have a value after ``=``. An option goes by its first name.
+        ``color=?`` one with an optional value, ``c=!`` one after whose value all is operands.
+        ``n/lines=#`` is also written ``-5``. A first word ``+`` ends options at the first operand.
+        An option goes by its first name.
     status
-        The exit status when the options are wrong.
+        The exit status of a usage error.
 
     Examples
     --------
-    >>> options = Options("l a/all n/lines= color=?")
-    >>> given = options.split(["-la", "x", "-n5", "--color=auto", "--", "-y"])
-    >>> given.options, given.operands
-    ([('l', ''), ('a', ''), ('n', '5'), ('color', 'auto')], ['x', '-y'])
+    >>> parser = OptionParser("l a/all n/lines=# color=?")
+    >>> options = parser.parse(["-la", "x", "-n5", "-6", "--color=auto", "--", "-y"])
+    >>> options.pairs
+    [('l', ''), ('a', ''), ('n', '5'), ('n', '6'), ('color', 'auto')]
+    >>> options.operands
+    ['x', '-y']
     """
 
     def __init__(self, known: str, status: int = 1) -> None:
         self.status = status
         self.names: dict[str, tuple[str, str]] = {}
-        for word in known.split():
-            plain = word.rstrip("=?")
-            kind = word[len(plain) :]
-            first = plain.split("/")[0]
-            for name in plain.split("/"):
-                self.names[name] = (first, kind)
+        words = known.split()
+        self.leading = words[:1] == ["+"]
+        for word in words[self.leading :]:
+            names, sign, kind = word.partition("=")
+            first = names.split("/")[0]
+            for name in names.split("/"):
+                self.names[name] = (first, sign + kind)
 
-    def read(self, call: Call, *, leading: bool = False) -> Given:
-        """Return what a command was given; `leading` takes no options after the first operand."""
-        return self.split(call.args, leading=leading)
-
-    def split(self, args: Sequence[str], *, leading: bool = False) -> Given:
-        """Return the options and operands among arguments."""
-        given = Given()
+    def parse(self, args: Sequence[str]) -> Options:
+        """Return the options and operands of a command line."""
+        options = Options()
         rest = list(args)
-        while rest:
+        ended = False
+        while rest and not ended:
             arg = rest.pop(0)
             if arg == "--":
-                given.operands += rest
-                break
-            if arg.startswith("--"):
-                self._long(arg[2:], rest, given)
-            elif arg.startswith("-") and arg != "-":
-                self._short(arg[1:], rest, given)
+                ended = True
+            elif arg.startswith("--"):
+                self._long(arg[2:], rest, options)
+            elif arg.startswith("-") and arg != "-" and not self._is_number(arg):
+                ended = self._short(arg[1:], rest, options)
             else:
-                given.operands.append(arg)
-                if leading:
-                    given.operands += rest
-                    break
-        return given
+                options.operands.append(arg)
+                ended = self.leading
+        options.operands += rest
+        return options
 
-    def _long(self, arg: str, rest: list[str], given: Given) -> None:
+    def _is_number(self, arg: str) -> bool:
+        """Return whether this is a negative number, as for ``seq``, and no option."""
+        digits = arg[1:2] in "0123456789." and not self._counting()
+        return digits and arg[1] not in self.names
+
+    def _counting(self) -> str:
+        return next((first for first, kind in self.names.values() if kind == "=#"), "")
+
+    def _long(self, arg: str, rest: list[str], options: Options) -> None:
         name, sign, value = arg.partition("=")
         if name not in self.names or len(name) == 1:
-            # GNU's programs take the beginning of a name too, if it is the only one.
+            # GNU's programs accept an unambiguous abbreviation.
             near = {known for known in self.names if len(known) > 1 and known.startswith(name)}
             if len(near) != 1 or not name:
                 raise self._unknown(f"--{name}")
@@ -102,26 +118,38 @@ class Options:
         first, kind = self.names[name]
         if kind == "" and sign:
             raise CommandError(f"option '--{name}' doesn't allow an argument", self.status)
-        if kind == "=" and not sign:
+        if kind not in ("", "=?") and not sign:
             if not rest:
                 raise CommandError(f"option '--{name}' requires an argument", self.status)
             value = rest.pop(0)
-        given.options.append((first, value))
+        options.pairs.append((first, value))
 
-    def _short(self, letters: str, rest: list[str], given: Given) -> None:
+    def _short(self, letters: str, rest: list[str], options: Options) -> bool:
+        """Parse joined letters; return whether the options end here."""
+        if letters.isdecimal() and (counting := self._counting()):
+            options.pairs.append((counting, letters))
+            return False
+        if len(letters) == 2 and letters in self.names:
+            options.pairs.append((letters, ""))
+            return False
+        kind = ""
         while letters:
             letter, letters = letters[0], letters[1:]
             if letter not in self.names:
                 raise self._unknown(f"-{letter}")
             first, kind = self.names[letter]
             value = ""
-            if kind == "=":
-                if not letters and not rest:
-                    raise CommandError(f"option requires an argument -- '{letter}'", self.status)
-                value, letters = letters or rest.pop(0), ""
-            given.options.append((first, value))
+            if kind:
+                value, letters = letters, ""
+                if kind != "=?" and not value:
+                    if not rest:
+                        text = f"option requires an argument -- '{letter}'"
+                        raise CommandError(text, self.status)
+                    value = rest.pop(0)
+            options.pairs.append((first, value))
+        return kind == "=!"
 
     def _unknown(self, option: str) -> CommandError:
         known = " ".join(sorted(("-" if len(name) == 1 else "--") + name for name in self.names))
-        there = f"it knows {known}" if known else "it knows no options"
-        return CommandError(f"the option {option} is not known here; {there}", self.status)
+        list_of_known = f"it knows {known}" if known else "it knows no options"
+        return CommandError(f"the option {option} is not known here; {list_of_known}", self.status)

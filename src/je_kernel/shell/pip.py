@@ -1,16 +1,19 @@
-"""``pip`` as lessons use it, on what installs packages in a page.
+"""The command line of ``pip``, on top of `je_kernel.package_install`.
 
-`plan` reads a command line, answers what needs no network, and says what is to
-be installed; `carry_out` installs it. A version that the site does not bring is
-replaced by the one that it does, with a sentence: the lesson runs on.
+`plan` parses a command line, carries out what needs no network, and returns what
+to install; `carry_out` installs it. A version that the site does not have is
+replaced by the one that it has, with a message, so that the lesson runs.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import itertools
 import json
 import os
+import re
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,15 +21,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from je_kernel import compatibility, package_install, runtime
-from je_kernel.shell.calls import CommandError
-from je_kernel.shell.options import Given, Options
+from je_kernel.shell.options import CommandError, OptionParser, Options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 __all__ = ["Plan", "carry_out", "plan", "words_of"]
 
-_OPTIONS = Options(
+_PARSER = OptionParser(
     "r/requirement= c/constraint= q/quiet v/verbose U/upgrade user pre no-deps force-reinstall"
     " I/ignore-installed y/yes V/version h/help f/files format= no-cache-dir no-input"
     " disable-pip-version-check no-build-isolation no-warn-script-location prefer-binary"
@@ -36,177 +38,151 @@ _OPTIONS = Options(
     status=2,
 )
 _INDEXES = ("i", "extra-index-url", "find-links", "no-index")
-_OF_THE_PAGE = frozenset(
-    [
-        "ipykernel",
-        "jupyter",
-        "jupyterlab",
-        "notebook",
-        "pip",
-        "setuptools",
-        "virtualenv",
-        "wheel",
-        "uv",
-    ]
-)
-_OF_THE_KERNEL = frozenset(
-    [
-        "comm",
-        "ipykernel",
-        "ipython",
-        "je-kernel",
-        "jedi",
-        "micropip",
-        "piplite",
-        "pyodide-kernel",
-        "traitlets",
-    ]
-)
+_OF_THE_PAGE = {
+    *("ipykernel", "jupyter", "jupyterlab", "notebook", "pip", "setuptools", "uv", "virtualenv"),
+    "wheel",
+}
+_OF_THE_KERNEL = {
+    *("comm", "ipykernel", "ipython", "je-kernel", "jedi", "micropip", "piplite"),
+    *("pyodide-kernel", "traitlets"),
+}
 _DEEPEST = 5
-"""How many requirements files may name each other in a row."""
+"""Limit of requirements files that include each other."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is left to do for a command line of pip.
+    """The installation that a command line of pip asks for.
 
     Parameters
     ----------
     status
-        The exit status, if nothing is to be installed.
-    wanted
+        The exit status, if there is nothing to install.
+    requirements
         Requirements to install.
     extras
-        All requirements with extras, whose parts are looked at afterwards.
-    how
-        Arguments for the installer.
+        All requirements with extras, whose dependencies are resolved afterwards.
+    install_options
+        Options for the installer.
     quiet
-        Whether success is kept quiet about.
+        Whether to print nothing on success.
     """
 
     status: int = 0
-    wanted: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
-    how: Mapping[str, Any] = field(default_factory=dict)
+    install_options: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = False
 
 
 def words_of(line: str) -> list[str]:
-    """Return the words of a ``%pip`` line: quotes and a comment are understood, ``>=`` is no file.
+    """Split a ``%pip`` line: quotes and comments as in a shell, but ``>=`` is not a redirection.
 
     Examples
     --------
     >>> words_of("install -q 'plotly>=5' pandas>=2 # for plots")
     ['install', '-q', 'plotly>=5', 'pandas>=2']
     """
-    words: list[str] = []
-    current: str | None = None
-    quote = ""
-    for char in line:
-        if quote:
-            if char == quote:
-                quote = ""
-            else:
-                current = (current or "") + char
-        elif char in "'\"":
-            quote, current = char, current or ""
-        elif char.isspace():
-            if current is not None:
-                words.append(current)
-            current = None
-        elif char == "#" and current is None:
-            break
-        else:
-            current = (current or "") + char
-    return words if current is None else [*words, current]
+    text = _without_comment(line)
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
+def _without_comment(line: str) -> str:
+    return re.split(r"(?:^|\s)#", line, maxsplit=1)[0]
 
 
 def plan(args: list[str], say: Callable[[str], object], cwd: str | None = None) -> Plan:
-    """Read a command line of pip, and do of it what needs no network.
+    """Parse a command line of pip, and carry out what needs no network.
 
     Parameters
     ----------
     args
-        What stands behind ``pip``.
+        The arguments of ``pip``.
     say
-        Takes each line to print.
+        Prints a line.
     cwd
-        The folder that files are named from; the process's by default.
+        The folder of relative file names; that of the process by default.
 
     Returns
     -------
     Plan
-        What is left to do.
+        What to install.
 
     Raises
     ------
     CommandError
-        When the line has something that is not known, or that a page cannot do.
+        For an unknown option, or one that a page cannot do.
     """
-    given = _OPTIONS.split(args)
-    if "V" in given:
+    options = _PARSER.parse(args)
+    if "V" in options:
         say(f"pip of je-kernel (python {sys.version_info[0]}.{sys.version_info[1]})")
         return Plan()
-    if not given.operands or "h" in given:
+    if not options.operands or "h" in options:
         say("pip here knows: install, uninstall, list, freeze, show, check")
         return Plan()
-    action, *names = given.operands
-    actions: dict[str, Callable[[Given, list[str], Callable[[str], object]], int]] = {
+    action, *names = options.operands
+    actions: dict[str, Callable[[Options, list[str], Callable[[str], object]], int]] = {
         "list": _list, "freeze": _freeze, "show": _show, "uninstall": _uninstall, "check": _check,
     }  # fmt: skip
     if action in actions:
-        return Plan(actions[action](given, names, say))
+        return Plan(actions[action](options, names, say))
     if action != "install":
         raise CommandError(
             f"'pip {action}' is not known here; it knows {' '.join(('install', *actions))}", 2
         )
-    return _install(given, names, say, cwd or os.getcwd())
+    return _install(options, names, say, cwd or os.getcwd())
 
 
 # install
 
 
-def _install(given: Given, names: list[str], say: Callable[[str], object], cwd: str) -> Plan:
-    texts = [*names]
-    for name in given.every("r"):
-        texts += _lines_of(os.path.join(cwd, name), 0)
-    constraints = [
-        line for name in given.every("c") for line in _lines_of(os.path.join(cwd, name), 0)
-    ]
-    if not texts and "r" not in given:
+def _install(options: Options, names: list[str], say: Callable[[str], object], cwd: str) -> Plan:
+    texts = [*names, *_lines_of_files(options.every("r"), cwd)]
+    constraints = list(_lines_of_files(options.every("c"), cwd))
+    if not texts and "r" not in options:
         raise CommandError("You must give at least one requirement to install", 1)
-    tell = (lambda _line: None) if "q" in given else say
-    if any(option in given for option in _INDEXES):
+    tell = (lambda _line: None) if "q" in options else say
+    if any(option in options for option in _INDEXES):
         tell("Packages come from this site and the index that it allows; no other is looked at.")
-    wanted, extras = [], []
-    replaces = "force-reinstall" in given
+    requirements, extras = [], []
+    replaces = "force-reinstall" in options
     for text in texts:
         requirement = _read(text, cwd)
         if requirement is None:
-            wanted.append(_address(text, cwd))
+            requirements.append(_address(text, cwd))
             continue
         if requirement.marker is not None and not requirement.marker.evaluate():
             tell(f"Ignoring {requirement.name}: markers '{requirement.marker}' don't match")
             continue
         if requirement.extras:
             extras.append(str(requirement))
-        # The version in the page is said in any case: a lesson may count on its own.
+        # Even with -q: the lesson may depend on the version that it names.
         missing = _missing(requirement, tell, say)
         if missing:
-            wanted.append(missing)
+            requirements.append(missing)
             replaces = replaces or _version(requirement.name) is not None
-    how: dict[str, Any] = {"reinstall": True} if replaces else {}
-    if "pre" in given:
-        how["pre"] = True
-    if "no-deps" in given:
-        how["deps"] = False
+    install_options: dict[str, Any] = {"reinstall": True} if replaces else {}
+    if "pre" in options:
+        install_options["pre"] = True
+    if "no-deps" in options:
+        install_options["deps"] = False
     if constraints:
-        how["constraints"] = constraints
-    return Plan(0, tuple(dict.fromkeys(wanted)), tuple(extras), how, "q" in given)
+        install_options["constraints"] = constraints
+    return Plan(
+        0, tuple(dict.fromkeys(requirements)), tuple(extras), install_options, "q" in options
+    )
+
+
+def _lines_of_files(names: list[str], folder: str, depth: int = 0) -> Iterator[str]:
+    for name in names:
+        yield from _lines_of(os.path.join(folder, name), depth)
 
 
 def _lines_of(path: str, depth: int) -> Iterator[str]:
-    """Yield the requirements in a file, and in those that it names."""
+    """Yield the requirements in a file, and in the files that it includes."""
     if depth > _DEEPEST:
         raise CommandError("requirements files name each other without an end", 1)
     try:
@@ -221,24 +197,13 @@ def _lines_of(path: str, depth: int) -> Iterator[str]:
         if not words:
             continue
         if words[0].startswith("-"):
-            given = _OPTIONS.split(words)
-            for name in (*given.every("r"), *given.every("c")):
-                yield from _lines_of(os.path.join(os.path.dirname(path), name), depth + 1)
+            options = _PARSER.parse(words)
+            files = [*options.every("r"), *options.every("c")]
+            yield from _lines_of_files(files, os.path.dirname(path), depth + 1)
             continue
-        # Hashes stand behind a requirement; markers have spaces in them.
-        yield " ".join(_until_option(_plain_words(line)))
-
-
-def _plain_words(line: str) -> list[str]:
-    """Return the words of a line, their quotes kept, as a marker needs them."""
-    words = line.split()
-    cut = next((i for i, word in enumerate(words) if word.startswith("#")), len(words))
-    return words[:cut]
-
-
-def _until_option(words: list[str]) -> list[str]:
-    cut = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
-    return words[:cut]
+        # Options such as --hash end a requirement; the quotes of a marker belong to it.
+        plain = _without_comment(line).split()
+        yield " ".join(itertools.takewhile(lambda word: not word.startswith("--"), plain))
 
 
 def _requirement(text: str) -> Any:
@@ -261,7 +226,7 @@ def _read(text: str, cwd: str) -> Any:
             1,
         )
     requirement = _requirement(text)
-    # What a lesson imports may be published under another name.
+    # A package may be published under another name than that of its module.
     known = package_install.PUBLISHED_AS.get(requirement.name, requirement.name)
     requirement.name = compatibility.package_of_module().get(known, known)
     if requirement.url and not urlsplit(requirement.url).path.endswith(".whl"):
@@ -270,7 +235,7 @@ def _read(text: str, cwd: str) -> Any:
 
 
 def _address(text: str, cwd: str) -> str:
-    """Return the address of a wheel, also of one that is a file here."""
+    """Return the address of a wheel, which may be a local file."""
     if "://" not in text:
         path = os.path.join(cwd, text)
         if not os.path.isfile(path):
@@ -292,7 +257,7 @@ def _not_a_wheel(url: str) -> str:
 def _missing(
     requirement: Any, tell: Callable[[str], object], say: Callable[[str], object]
 ) -> str | None:
-    """Return what is to be installed for a requirement; None if it is here."""
+    """Return the requirement to install; None if it is installed."""
     name = package_install.canonical(requirement.name)
     if name in _OF_THE_PAGE:
         tell(f"Requirement already satisfied: {requirement.name} (this page has its own)")
@@ -324,7 +289,7 @@ def _version(name: str) -> str | None:
 
 
 def site_versions() -> Mapping[str, str]:
-    """Return the packages that the site brings, loaded or not, and their versions."""
+    """Return the packages of the site, loaded or not, and their versions."""
     if not runtime.in_browser():
         return {}
     locked = compatibility.package_manager().compat_layer.lockfile_packages
@@ -337,16 +302,16 @@ async def carry_out(
     complain: Callable[[str], object],
     installer: Callable[..., Awaitable[str | None]] = package_install.install_all,
 ) -> int:
-    """Install what a plan says.
+    """Carry out a plan.
 
     Parameters
     ----------
     plan
-        What `plan` has returned.
+        The result of `plan`.
     say, complain
-        Take lines to print, and what went wrong.
+        Print a line, and an error.
     installer
-        Installs requirements, and returns why it could not.
+        Installs requirements; returns an error message, or None.
 
     Returns
     -------
@@ -354,15 +319,15 @@ async def carry_out(
         The exit status.
     """
     before = package_install.versions()
-    wanted = list(plan.wanted)
+    requirements = list(plan.requirements)
     for _ in range(2):
-        if wanted:
-            problem = await installer(wanted, **plan.how)
+        if requirements:
+            problem = await installer(requirements, **plan.install_options)
             if problem is not None:
                 complain(f"ERROR: {problem}")
                 return 1
-        # What an extra asks for is known when the package itself is here.
-        wanted = [each for text in plan.extras for each in _parts(text)]
+        # The dependencies of an extra are known once the package is installed.
+        requirements = [each for text in plan.extras for each in _extra_requirements(text)]
     importlib.invalidate_caches()
     news = package_install.news(before, package_install.versions())
     if news and not plan.quiet:
@@ -370,8 +335,8 @@ async def carry_out(
     return plan.status
 
 
-def _parts(text: str) -> Iterator[str]:
-    """Yield what the extras of a requirement ask for, as far as it is not here."""
+def _extra_requirements(text: str) -> Iterator[str]:
+    """Yield the dependencies of a requirement's extras that are not installed."""
     requirement = _requirement(text)
     try:
         needed = importlib.metadata.requires(requirement.name) or []
@@ -386,41 +351,41 @@ def _parts(text: str) -> Iterator[str]:
             yield str(each)
 
 
-# What needs no network
+# Commands that need no network
 
 
-def _list(given: Given, names: list[str], say: Callable[[str], object]) -> int:
+def _list(options: Options, names: list[str], say: Callable[[str], object]) -> int:
     rows = sorted(package_install.versions().items(), key=lambda row: row[0].lower())
-    form = given.last("format", "columns")
+    form = options.last("format", "columns")
     if form == "json":
         say(json.dumps([{"name": name, "version": version} for name, version in rows]))
         return 0
     if form == "freeze":
-        return _freeze(given, names, say)
+        return _freeze(options, names, say)
     widths = [max(map(len, column)) for column in zip(("Package", "Version"), *rows, strict=True)]
     for name, version in (("Package", "Version"), ("-" * widths[0], "-" * widths[1]), *rows):
         say(f"{name:{widths[0]}} {version}")
     return 0
 
 
-def _freeze(_given: Given, _names: list[str], say: Callable[[str], object]) -> int:
+def _freeze(_options: Options, _names: list[str], say: Callable[[str], object]) -> int:
     for name, version in sorted(package_install.versions().items(), key=lambda row: row[0].lower()):
         say(f"{name}=={version}")
     return 0
 
 
-def _show(_given: Given, names: list[str], say: Callable[[str], object]) -> int:
+def _show(_options: Options, names: list[str], say: Callable[[str], object]) -> int:
     if not names:
         raise CommandError("Please provide a package name or names.", 1)
-    found = 0
+    shown = 0
     for name in names:
         try:
             about: Any = importlib.metadata.metadata(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        if found:
+        if shown:
             say("---")
-        found += 1
+        shown += 1
         needs = importlib.metadata.requires(name) or []
         own = sorted({_requirement(each).name for each in needs if "extra ==" not in each})
         for title, value in (
@@ -434,15 +399,14 @@ def _show(_given: Given, names: list[str], say: Callable[[str], object]) -> int:
             ("Requires", ", ".join(own)),
         ):
             say(f"{title}: {value.splitlines()[0] if value else ''}".rstrip())
-    lost = [name for name in names if _version(name) is None]
-    if lost:
-        say(f"WARNING: Package(s) not found: {', '.join(lost)}")
-    return 0 if found else 1
+    missing = [name for name in names if _version(name) is None]
+    if missing:
+        say(f"WARNING: Package(s) not found: {', '.join(missing)}")
+    return 0 if shown else 1
 
 
-def _uninstall(given: Given, names: list[str], say: Callable[[str], object]) -> int:
-    for name in given.every("r"):
-        names += [_requirement(line).name for line in _lines_of(os.path.abspath(name), 0)]
+def _uninstall(options: Options, names: list[str], say: Callable[[str], object]) -> int:
+    names += [_requirement(line).name for line in _lines_of_files(options.every("r"), os.getcwd())]
     if not names:
         raise CommandError("You must give at least one requirement to uninstall", 1)
     for name in names:
@@ -459,6 +423,6 @@ def _uninstall(given: Given, names: list[str], say: Callable[[str], object]) -> 
     return 0
 
 
-def _check(_given: Given, _names: list[str], say: Callable[[str], object]) -> int:
+def _check(_options: Options, _names: list[str], say: Callable[[str], object]) -> int:
     say("No broken requirements found.")
     return 0

@@ -1,7 +1,7 @@
 """`subprocess.Popen` where there are no processes: commands run in the shell of this package.
 
-A command runs to its end as it is started, or, if its input is a pipe, as this
-is closed. What it prints is kept for its reader.
+A command runs to its end when it is started, or, if its input is a pipe, when the
+pipe is closed. Its output is kept for its reader.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import subprocess
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
-from je_kernel.shell.calls import Counted
-from je_kernel.shell.page import Page
+from je_kernel.shell.calls import ByteCounter
+from je_kernel.shell.cell_output import CellOutput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _numbers = itertools.count(1000)
 
 
 class Process(subprocess.Popen[Any]):
-    """What a `subprocess.Popen` becomes: a command that runs in this process."""
+    """Replaces `subprocess.Popen`: a command that runs in this process."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Process(subprocess.Popen[Any]):
         errors: str | None = None,
         **_others: Any,
     ) -> None:
-        # What the class this one stands for would have set, as far as it is looked at.
+        # The attributes of `subprocess.Popen` that programs and `subprocess` itself read.
         self._child_created = False
         self.args = args
         self.pid = next(_numbers)
@@ -68,13 +68,13 @@ class Process(subprocess.Popen[Any]):
         self._collected = io.BytesIO(), io.BytesIO()
         self.stdin = self.stdout = self.stderr = None
         if stdin == subprocess.PIPE:
-            self.stdin = self._as_text(_Given(self), writes=True)
+            self.stdin = self._as_text(_InputPipe(self), writes=True)
         else:
             self._run(_read_from(stdin))
         if stdout == subprocess.PIPE:
-            self.stdout = self._as_text(_Printed(self, 0))
+            self.stdout = self._as_text(_OutputPipe(self, 0))
         if stderr == subprocess.PIPE:
-            self.stderr = self._as_text(_Printed(self, 1))
+            self.stderr = self._as_text(_OutputPipe(self, 1))
 
     def _as_text(self, stream: io.BufferedIOBase | io.RawIOBase, writes: bool = False) -> IO[Any]:
         if not self.text_mode:
@@ -86,36 +86,36 @@ class Process(subprocess.Popen[Any]):
 
         if self.returncode is not None:
             return
-        # Set first: what is printed may ask whether it goes on.
+        # Set first: a writer may call poll().
         self.returncode = 0
-        page = Page()
+        cell = CellOutput()
         stdout, stderr = self._outputs
-        out = self._writer(stdout, 0, page.out)
-        err = out if stderr == subprocess.STDOUT else self._writer(stderr, 1, page.err)
+        out = self._writer(stdout, 0, cell.out)
+        err = out if stderr == subprocess.STDOUT else self._writer(stderr, 1, cell.err)
         self.returncode = run(
             self._command, out, err, stdin=stdin, cwd=self._cwd, env=self._env, live=stdout is None
         )
-        page.close()
+        cell.close()
 
-    def _writer(self, target: Any, which: int, shown: Writer) -> Writer:
+    def _writer(self, target: Any, which: int, default: Writer) -> Writer:
         if target is None:
-            return shown
+            return default
         if target == subprocess.PIPE:
-            counted, collected = Counted("a pipe"), self._collected[which]
+            counted, collected = ByteCounter("a pipe"), self._collected[which]
             return lambda data: collected.write(counted.add(data))
         if target == subprocess.DEVNULL:
             return lambda _data: None
         if isinstance(target, int):
             return lambda data: os.write(target, data)
-        return _into(target)
+        return _file_writer(target)
 
     def finish(self) -> None:
-        """Run with what was written to the input so far, if it has not run."""
+        """Run with the input so far, if it has not run."""
         if self.returncode is None and self.stdin is not None:
             self.stdin.close()
 
     def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:  # noqa: A002, ARG002
-        """Give it its input, and return what it prints and complains."""
+        """Write the input, and return the output and the errors."""
         if self.stdin is not None and not self.stdin.closed:
             if input:
                 self.stdin.write(input)
@@ -123,7 +123,7 @@ class Process(subprocess.Popen[Any]):
         return tuple(None if s is None else s.read() for s in (self.stdout, self.stderr))  # type: ignore[return-value]
 
     def poll(self) -> int | None:
-        """Return the exit status; None while it waits for its input."""
+        """Return the exit status; None while the command waits for its input."""
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:  # noqa: ARG002
@@ -133,16 +133,16 @@ class Process(subprocess.Popen[Any]):
         return int(self.returncode)
 
     def send_signal(self, sig: int) -> None:
-        """Do nothing: it has ended."""
+        """Do nothing: the command has ended."""
 
     def terminate(self) -> None:
-        """Do nothing: it has ended."""
+        """Do nothing: the command has ended."""
 
     kill = terminate
 
 
-class _Given(io.BytesIO):
-    """The input of a command, which runs when this is closed."""
+class _InputPipe(io.BytesIO):
+    """The input of a command, which runs when the input is closed."""
 
     def __init__(self, process: Process) -> None:
         super().__init__()
@@ -158,8 +158,8 @@ class _Given(io.BytesIO):
         self._process._run(Input.of(data))
 
 
-class _Printed(io.BytesIO):
-    """What a command printed, from its beginning."""
+class _OutputPipe(io.BytesIO):
+    """The output of a command, from its beginning."""
 
     def __init__(self, process: Process, which: int) -> None:
         super().__init__(process._collected[which].getvalue())
@@ -195,12 +195,11 @@ def _command(args: Any, *, shell: bool) -> str | list[str]:
 
 
 def _refuse_absent(command: str | list[str], cwd: str | None) -> None:
-    """Raise as Python does where a program is not there."""
+    """Raise FileNotFoundError, as Python does, if there is no such program."""
     if isinstance(command, str):
         return
     from je_kernel.shell.calls import State
-    from je_kernel.shell.commands import find
-    from je_kernel.shell.commands.absent import why_absent
+    from je_kernel.shell.commands import find, why_absent
 
     name = command[0]
     if find(name, State.of_process(cwd)) is None:
@@ -222,8 +221,8 @@ def _read_from(stdin: Any) -> Input:
     return Input.of(data.encode() if isinstance(data, str) else data)
 
 
-def _into(target: Any) -> Writer:
-    """Return what writes bytes into a file that was opened for text or for bytes."""
+def _file_writer(target: Any) -> Writer:
+    """Return a writer of bytes into a file that is open for text or for bytes."""
     target.flush()
     binary = getattr(target, "buffer", None)
     if binary is not None:
@@ -234,10 +233,10 @@ def _into(target: Any) -> Writer:
 
 
 def os_system(command: str) -> int:
-    """Run a line as `os.system` does, and return its status as the system would."""
+    """Run a line as `os.system` does, and return its wait status."""
     from je_kernel.shell import run
 
-    page = Page()
-    status = run(os.fsdecode(command), page.out, page.err, live=True)
-    page.close()
+    cell = CellOutput()
+    status = run(os.fsdecode(command), cell.out, cell.err, live=True)
+    cell.close()
     return status << 8

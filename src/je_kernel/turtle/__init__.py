@@ -1,7 +1,7 @@
 """Turtle graphics in a notebook: the functions and classes of Python's own ``turtle``.
 
-``import turtle`` gives this module where Python has no window to draw in, such as in a browser.
-The picture appears in the output of the cell, draws itself there, and stays there.
+``import turtle`` imports this module where Python has no window, such as in a browser. The
+picture appears in the output of the cell, first as an animation and then as an SVG image.
 
 Examples
 --------
@@ -76,7 +76,7 @@ __all__ = [
 
 
 def _anonymous() -> Turtle:
-    """Return the turtle that the functions of this module move."""
+    """Return the turtle of the functions of this module."""
     screen = Screen()
     if screen._anonymous is None:
         screen._anonymous = Turtle()
@@ -85,7 +85,7 @@ def _anonymous() -> Turtle:
 
 
 def _as_function(name: str, cls: type, owner: Callable[[], Any]) -> Callable[..., Any]:
-    """Make a method a function that is called for the screen or the turtle of this module."""
+    """Return a method as a function that calls it on the screen or turtle of this module."""
     method = getattr(cls, name)
     signature = inspect.signature(method)
     parameters = list(signature.parameters.values())[1:]
@@ -100,12 +100,12 @@ def _as_function(name: str, cls: type, owner: Callable[[], Any]) -> Callable[...
 
 
 def write_docstringdict(filename: str = "turtle_docstringdict") -> None:
-    """Write what the functions say of themselves into a Python file, to be translated.
+    """Write the docstrings of the functions into a Python file, for translation.
 
     Parameters
     ----------
     filename
-        The file's name, without its ``.py``.
+        The name of the file, without ``.py``.
     """
     texts = {f"_Screen.{name}": getattr(StandardScreen, name).__doc__ for name in _SCREEN_FUNCTIONS}
     texts |= {f"Turtle.{name}": getattr(Turtle, name).__doc__ for name in _TURTLE_FUNCTIONS}

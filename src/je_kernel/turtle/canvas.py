@@ -1,4 +1,4 @@
-"""The canvas below a screen: what programs ask of Tk's canvas that has a meaning here."""
+"""The canvas of a screen, with the methods of Tk's canvas that apply to a notebook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScrolledCanvas"]
 
-# The screen of the computer that a notebook's reader has is not known, so all have the same.
+# The size of the reader's screen is unknown; fractions of it mean fractions of this size.
 _COMPUTER_SCREEN = (1600, 800)
 _WINDOW = (800, 600)
 _AREA = (400, 300)
@@ -26,11 +26,11 @@ class ScrolledCanvas:
     Parameters
     ----------
     master
-        The window of the canvas; a notebook has none.
+        Ignored: a notebook has no window.
     width, height
-        The size of what is seen, in pixels.
+        The visible size, in pixels.
     canvwidth, canvheight
-        The size of the area that is drawn on, in pixels.
+        The size of the drawing area, in pixels.
     """
 
     def __init__(
@@ -48,21 +48,21 @@ class ScrolledCanvas:
 
     @property
     def visible_size(self) -> tuple[int, int]:
-        """The size of the picture: a notebook scrolls by itself, so all of the area is seen."""
+        """The size of the picture: all of the drawing area, since a notebook scrolls."""
         return max(self.width, self.canvwidth), max(self.height, self.canvheight)
 
     def reset_sizes(self) -> None:
-        """Take the sizes of a new window."""
+        """Set the default sizes."""
         (self.width, self.height), (self.canvwidth, self.canvheight) = _WINDOW, _AREA
         self.center = (0.0, 0.0)
 
     def set_window(self, width: float, height: float) -> None:
-        """Set the size of what is seen.
+        """Set the visible size.
 
         Parameters
         ----------
         width, height
-            In pixels, or as a part of the computer's screen.
+            In pixels, or as a fraction of the screen.
         """
         sizes = [
             int(whole * size if isinstance(size, float) and 0 <= size <= 1 else size)
@@ -76,11 +76,11 @@ class ScrolledCanvas:
         self.width, self.height = sizes
 
     def winfo_width(self) -> int:
-        """Return the width of what is seen, in pixels."""
+        """Return the visible width, in pixels."""
         return self.width
 
     def winfo_height(self) -> int:
-        """Return the height of what is seen, in pixels."""
+        """Return the visible height, in pixels."""
         return self.height
 
     def winfo_rgb(self, color: str) -> tuple[int, int, int]:
@@ -99,17 +99,17 @@ class ScrolledCanvas:
         file
             The name of a file to write to.
         **_options
-            What Tk's canvas knows besides; it has no effect.
+            Other options of Tk's canvas, which are ignored.
         """
         text = svg.to_postscript(self.scene)
         if file is None:
             return text
-        with open(file, "w", encoding="latin-1", errors="replace") as opened:  # noqa: PTH123
-            opened.write(text)
+        with open(file, "w", encoding="latin-1", errors="replace") as output:  # noqa: PTH123
+            output.write(text)
         return ""
 
     def winfo_toplevel(self) -> _Window:
-        """Return what stands for the canvas's window."""
+        """Return a stand-in for the window."""
         return _Window()
 
     @property
@@ -126,7 +126,7 @@ class ScrolledCanvas:
 
 
 class _Window:
-    """Stands for a window that a notebook does not have: what is asked of it has no effect."""
+    """A stand-in for a window: its methods have no effect."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name.startswith("_"):

@@ -1,4 +1,4 @@
-"""What goes wrong with turtles."""
+"""The exceptions of the turtle module."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ __all__ = ["Terminator", "TurtleGraphicsError"]
 
 
 class TurtleGraphicsError(Exception):
-    """A turtle was asked for what it cannot do."""
+    """A wrong argument of a turtle or screen method."""
 
 
 class Terminator(Exception):  # noqa: N818
-    """The picture was closed while a program went on drawing in it."""
+    """The picture was closed while the program was running."""

@@ -1,4 +1,4 @@
-"""What a screen's events call."""
+"""The event handlers of a screen, and Tk's names of keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Handlers", "key_name"]
 
-# What browsers call keys, and Tk otherwise.
+# Names of keys in browsers, and in Tk.
 _KEYS = {
     "ArrowUp": "Up", "ArrowDown": "Down", "ArrowLeft": "Left", "ArrowRight": "Right",
     "Enter": "Return", "Backspace": "BackSpace", "PageUp": "Prior", "PageDown": "Next",
@@ -26,12 +26,12 @@ _SIDED = {"Shift": "Shift", "Control": "Control", "Alt": "Alt", "Meta": "Super"}
 
 
 def key_name(key: str, code: str = "") -> str:
-    """Return what Tk calls a key.
+    """Return Tk's name of a key.
 
     Parameters
     ----------
     key, code
-        What a browser's keyboard event calls it.
+        The properties of a browser's keyboard event.
 
     Examples
     --------
@@ -44,9 +44,9 @@ def key_name(key: str, code: str = "") -> str:
 
 
 class Handlers:
-    """The functions that are called when something happens.
+    """The functions that events call.
 
-    An event is named by a tuple: ``("click", turtle, button)``, where the turtle is None for
+    An event is a tuple: ``("click", turtle, button)``, where the turtle is None for
     the screen; ``"drag"`` and ``"unclick"`` likewise; ``("press", key)``, ``("release", key)``,
     where the key is None for any.
     """
@@ -56,23 +56,23 @@ class Handlers:
         self.listening = False
 
     def clear(self) -> None:
-        """Forget all functions."""
+        """Remove all functions."""
         self._functions.clear()
         self.listening = False
 
     def bind(
         self, event: tuple[Any, ...], function: Callable[..., Any] | None, add: Any = None
     ) -> None:
-        """Have a function called.
+        """Register a function for an event.
 
         Parameters
         ----------
         event
-            When.
+            The event.
         function
-            The function; None takes away what is called so far.
+            The function; None removes the present ones.
         add
-            Whether what is called so far is still called.
+            Whether to keep the present ones.
         """
         if function is None:
             self._functions.pop(event, None)
@@ -82,9 +82,9 @@ class Handlers:
             self._functions[event] = [function]
 
     def functions(self, *events: tuple[Any, ...]) -> list[Callable[..., Any]]:
-        """Return what is called for events."""
+        """Return the functions of events."""
         return [function for event in events for function in self._functions.get(event, ())]
 
     def kinds(self) -> Iterator[str]:
-        """Return the kinds of events that anything is called for."""
+        """Return the kinds of events that have functions."""
         return (event[0] for event in self._functions)

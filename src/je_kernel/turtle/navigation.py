@@ -1,20 +1,20 @@
-"""Where a turtle is and which way it looks: vectors, positions, headings, circles."""
+"""The position and heading of a turtle, and vectors."""
 
 from __future__ import annotations
 
 import math
 from typing import Any, ClassVar
 
-from je_kernel.turtle.undoing import UndoBuffer
+from je_kernel.turtle.undo import UndoBuffer
 
 __all__ = ["TNavigator", "Vec2D"]
 
-# Below this many degrees a heading is what arctangent left of a rounder one.
+# Digits of degrees to which a heading is rounded.
 _DIGITS = 10
 
 
 class Vec2D(tuple[float, float]):
-    """A vector in the plane, which is a tuple of two numbers too.
+    """A vector in the plane, as a tuple.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Vec2D(tuple[float, float]):
 
 
 class TNavigator:
-    """The part of a turtle that moves: it has a position and a heading, and draws nothing.
+    """The position and heading of a turtle, without drawing.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class TNavigator:
         TNavigator.reset(self)
 
     def reset(self) -> None:
-        """Go back to where turtles start, looking where they look then."""
+        """Return to the start position and heading."""
         self._position = Vec2D(0.0, 0.0)
         self._orient = self.START_ORIENTATION[self._mode]
 
@@ -113,8 +113,8 @@ class TNavigator:
     def _set_fullcircle(self, fullcircle: float) -> None:
         self._fullcircle = fullcircle
         self._degrees_per_unit = 360 / fullcircle
-        # Python's module does not except the mode "world" here: its headings are off by a
-        # quarter once the unit is changed. Programs may have come to rely on it.
+        # As in Python's module, which does not except the mode "world": headings are off by a
+        # quarter after a change of the unit.
         self._angle_offset = 0 if self._mode == "standard" else fullcircle / 4.0
 
     def degrees(self, fullcircle: float = 360.0) -> None:
@@ -123,7 +123,7 @@ class TNavigator:
         Parameters
         ----------
         fullcircle
-            How many of them a full circle has: 400 for gradians.
+            The number of degrees in a full circle: 400 for gradians.
         """
         self._set_fullcircle(fullcircle)
 
@@ -180,7 +180,7 @@ class TNavigator:
         self._goto(Vec2D(self._position[0], y))
 
     def home(self) -> None:
-        """Move to the origin and look where turtles look at the start."""
+        """Move to the origin and turn to the start heading."""
         self.goto(0, 0)
         self.setheading(0)
 
@@ -191,21 +191,21 @@ class TNavigator:
         *,
         fill_gap: bool = False,  # noqa: ARG002
     ) -> None:
-        """Be at another place without having drawn a line there.
+        """Move to another place without drawing a line.
 
         Parameters
         ----------
         x, y
-            The new coordinates; what is None stays as it is.
+            The new coordinates; None keeps the present one.
         fill_gap
-            Whether a shape that is being filled goes on across the gap.
+            Whether the shape to fill continues across the gap.
         """
         self._position = Vec2D(
             self._position[0] if x is None else x, self._position[1] if y is None else y
         )
 
     def distance(self, x: Any, y: float | None = None) -> float:
-        """Return how far a place or another turtle is.
+        """Return the distance to a place or another turtle.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class TNavigator:
         return abs(_place(x, y) - self._position)
 
     def towards(self, x: Any, y: float | None = None) -> float:
-        """Return the heading in which a place or another turtle lies.
+        """Return the heading towards a place or another turtle.
 
         Parameters
         ----------
@@ -244,16 +244,16 @@ class TNavigator:
         self._rotate((turn + full / 2.0) % full - full / 2.0)
 
     def circle(self, radius: float, extent: float | None = None, steps: int | None = None) -> None:
-        """Walk along a circle whose centre is to the left of the turtle, or a part of it.
+        """Draw a circle whose centre is to the left of the turtle, or an arc of it.
 
         Parameters
         ----------
         radius
             The radius. With a negative one, the centre is to the right.
         extent
-            The angle of the part; a full circle by default.
+            The angle of the arc; a full circle by default.
         steps
-            With how many straight steps: 3 walk along a triangle. By default, enough to look round.
+            The number of straight lines: 3 draw a triangle. By default, enough to look round.
         """
         if extent is None:
             extent = self._fullcircle
@@ -276,7 +276,7 @@ class TNavigator:
         return UndoBuffer.one_step(self.undobuffer)
 
     def _along_an_arc(self) -> Any:
-        """Return the context in which the steps of a circle are walked."""
+        """Return the context manager for the steps of a circle."""
         return UndoBuffer.one_step(None)
 
     def _go(self, distance: float) -> None:

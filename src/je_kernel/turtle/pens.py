@@ -1,4 +1,4 @@
-"""What a turtle draws with, and how it is drawn itself."""
+"""The pen of a turtle: colours, width, speed, and the look of the turtle."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from je_kernel.turtle.undoing import UndoBuffer
+    from je_kernel.turtle.undo import UndoBuffer
 
 __all__ = ["TPen"]
 
 _SPEEDS = {"fastest": 0, "fast": 10, "normal": 6, "slow": 3, "slowest": 1}
 _RESIZE_MODES = ("auto", "user", "noresize")
-# The names that `TPen.pen` knows, and where they are kept.
+# The properties of `TPen.pen`, and their attributes.
 _PROPERTIES = {
     "shown": "_shown",
     "pendown": "_drawing",
@@ -26,19 +26,19 @@ _PROPERTIES = {
     "outline": "_outlinewidth",
     "tilt": "_tilt",
 }
-# With another of these, another line begins.
+# A change of one of these starts a new line.
 _OF_A_LINE = ("pendown", "pencolor", "pensize")
 _OF_THE_SHAPE = ("stretchfactor", "shearfactor", "tilt")
 
 
 class TPen:
-    """The part of a turtle that draws: it has colours, a width, a speed and a look.
+    """The pen of a turtle: colours, width, speed, and the look of the turtle.
 
     Parameters
     ----------
     resizemode
-        What the size of the turtle's shape follows: ``"auto"`` the width of its pen,
-        ``"user"`` what `RawTurtle.shapesize` says, ``"noresize"`` nothing.
+        What sets the size of the turtle's shape: ``"auto"`` the width of its pen,
+        ``"user"`` `RawTurtle.shapesize`, ``"noresize"`` nothing.
     """
 
     undobuffer: UndoBuffer | None = None
@@ -78,7 +78,7 @@ class TPen:
             All of them by their names, when this is called without any.
         """
         if not (pen or pendict):
-            return {name: getattr(self, kept) for name, kept in _PROPERTIES.items()}
+            return {name: getattr(self, attribute) for name, attribute in _PROPERTIES.items()}
         wanted = {**(pen if isinstance(pen, dict) else {}), **pendict}
         before = {name: getattr(self, _PROPERTIES[name]) for name in wanted}
         if self.undobuffer is not None:
@@ -111,7 +111,7 @@ class TPen:
         return bool(getattr(self, _PROPERTIES[name]) != value)
 
     def resizemode(self, rmode: str | None = None) -> str | None:
-        """Set what the size of the turtle's shape follows, or return it.
+        """Set what determines the size of the turtle's shape, or return it.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class TPen:
         return None
 
     def pensize(self, width: float | None = None) -> float | None:
-        """Set how wide the pen's lines are, in pixels, or return it."""
+        """Set the width of lines, in pixels, or return it."""
         if width is None:
             return self._pensize
         TPen.pen(self, pensize=width)
@@ -146,7 +146,7 @@ class TPen:
         return self._drawing
 
     def speed(self, speed: Any = None) -> int | None:
-        """Set how fast the turtle moves, or return it.
+        """Set the speed of the turtle, or return it.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class TPen:
         return None
 
     def color(self, *args: Any) -> Any:
-        """Set the colours of the pen and of what it fills, or return both.
+        """Set the pen colour and the fill colour, or return both.
 
         Parameters
         ----------

@@ -1,10 +1,9 @@
-"""One picture in a notebook: drawn live by a front-end module, and kept as SVG.
+"""A picture in the output of a cell: an animation by a front-end module, then SVG.
 
-While a program draws, the output holds a view of a widget's model: the front-end module
-(an AFM) in ``picture.js``, run by anywidget's extension of the page. The messages of the
-widget protocol are written here, in a few lines, so that a turtle starts without loading
-ipywidgets and anywidget into the kernel. When the page has drawn all and nothing is left
-to happen, SVG takes the place of the view: a saved notebook shows it without a kernel.
+While a program draws, the output is a widget view: the AFM in ``picture.js``, run by
+anywidget's extension of JupyterLab. This module implements the widget protocol in a few lines,
+so that a turtle starts without importing ipywidgets and anywidget. When the page has drawn all
+and no event can come, SVG replaces the view: a saved notebook shows it without a kernel.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["Picture", "call_later"]
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
-# Seconds from one message to the next: a page draws no more often than about 60 times a second.
+# Seconds from one message to the next.
 _BETWEEN_MESSAGES = 1 / 30
-# What is drawn sooner than this (in seconds) is not worth an animation.
+# Shorter drawings (in seconds) are not animated.
 _AT_ONCE = 0.25
 _MOST_FRAMES = 4000
-# Seconds for the page to load the front-end module and say so.
+# Seconds for the page to load the front-end module and answer.
 _PATIENCE = 20
 
 
@@ -42,11 +41,11 @@ class Picture:
     Parameters
     ----------
     scene
-        What it shows.
+        The scene.
     publish
-        What publishes display data: it takes the data, the display's id, and whether it is new.
+        Publishes display data: called with the data, the display id, and whether it is new.
     receive
-        What is called with each message from the page.
+        Called with each message from the page.
     """
 
     def __init__(
@@ -74,26 +73,26 @@ class Picture:
 
     @property
     def live(self) -> bool:
-        """Whether a page draws it."""
+        """Whether the page animates the picture."""
         return self._model is not None
 
     def draw(self, start: float, milliseconds: float, motion: Any) -> None:
-        """Draw what has changed in the scene.
+        """Append a frame with the changes of the scene.
 
         Parameters
         ----------
         start
-            When, in milliseconds of the program's time.
+            The time of the frame on the program's clock, in milliseconds.
         milliseconds
-            How long the turtle moves before.
+            The duration of the motion before the changes.
         motion
-            How it moves, if it does.
+            The motion, or None.
         """
         if not _can_be_live():
             self._scene.discard_changes()
             return
         if self.finished:
-            # Something that goes on after the cell draws once more.
+            # A task that outlives the cell draws again.
             self.finished = False
             self._scene.forget_page()
         self._start = start
@@ -104,32 +103,32 @@ class Picture:
         if now - self._flushed > _BETWEEN_MESSAGES or len(self._frames) >= _MOST_FRAMES:
             self.flush()
         elif len(self._frames) == 1:
-            # For a program that sleeps next, where other things happen meanwhile.
+            # The program may await something next.
             call_later(_BETWEEN_MESSAGES, self.flush)
 
     def attend(self, interest: dict[str, Any]) -> None:
-        """Tell the page which events are of interest."""
+        """Send the page the kinds of events that have handlers."""
         if interest != self._interest:
             self._interest = interest
             if self._model is not None:
                 self._model.update(interest=interest)
 
     def flush(self) -> None:
-        """Send the page what it does not have yet; show the picture if that was not done."""
+        """Send the pending frames, and show the picture if it is not shown yet."""
         self._flushed = time.perf_counter()
         if not self._frames or (not self._shown and self._scene.is_blank):
             return
         new = self._model is None
         if self._model is None:
             self._model = _Model(self._interest, lambda message: self._receive(self, message))
-        # As text: it crosses from Python to the page as one value, not as thousands.
+        # As text: a single value converts faster than thousands.
         self._model.send(json.dumps(self._frames, separators=(",", ":")))
         self._frames.clear()
         if new:
             self._show(self._bundle(live=True))
 
     def end_of_cell(self) -> None:
-        """Show the picture as the cell has left it."""
+        """Show the picture at the end of a cell, with SVG for the saved notebook."""
         if not self._shown and self._scene.is_blank:
             self._frames.clear()
             return
@@ -148,29 +147,28 @@ class Picture:
         call_later(_PATIENCE, self._finish_if_unseen)
 
     def _finish_if_unseen(self) -> None:
-        """Show a still picture where the page cannot run the front-end module."""
+        """Show a still image where the page does not run the front-end module."""
         if self._model is not None and not self._model.heard:
             self.finish()
 
     def is_drawn(self, message: dict[str, Any]) -> bool:
-        """Tell from a page's message whether it has drawn all that it was sent."""
+        """Return whether, by its message, the page has drawn all frames."""
         model = self._model
         return model is not None and not self._frames and message.get("count") == model.count
 
     def retire(self) -> None:
-        """Leave the scene to another picture: play to the end of what the cell has drawn."""
+        """Detach the picture from the scene; the page plays it to the end."""
         self._retired = True
         self._frames.clear()
         self.attend({})
 
     def finish(self, bitmap: str | None = None) -> None:
-        """Let SVG take the place of what the page draws.
+        """Replace the animation by SVG.
 
         Parameters
         ----------
         bitmap
-            The page's own picture, as a ``data:`` address, where the scene has lost its oldest
-            lines.
+            The page's bitmap as a ``data:`` URL, for a scene that has dropped items.
         """
         self.finished = True
         if self._model is None:
@@ -203,12 +201,12 @@ class Picture:
 
 
 class _Model:
-    """The kernel's half of a widget, and the way back from the page.
+    """A widget model, and a channel for messages from the page.
 
-    What the page is sent stays in the model's state, under ``c0``, ``c1``, …, until the page has
-    taken it: so nothing is lost while the page still loads the front-end module. What the page
-    sends back comes through a broadcast channel, for messages to the kernel wait until a
-    cell has ended, and a game needs its keys while it runs.
+    Frames are entries ``c0``, ``c1``, … of the model's state until the page has read them: none
+    is lost while the page loads the front-end module. Messages from the page come through a
+    broadcast channel, since comm messages wait for the end of the cell, and a game needs its
+    keys earlier.
     """
 
     def __init__(self, interest: dict[str, Any], receive: Callable[[dict[str, Any]], None]) -> None:
@@ -249,7 +247,7 @@ class _Model:
 
     @property
     def count(self) -> int:
-        """How many chunks the page was sent."""
+        """The number of chunks so far."""
         return int(self._state["count"])
 
     def send(self, chunk: str) -> None:
@@ -258,12 +256,12 @@ class _Model:
         self._state["count"] += 1
 
     def update(self, **state: Any) -> None:
-        """Change what the page is to know."""
+        """Change the state of the model."""
         self._state.update(state)
         self._put(state)
 
     def close(self) -> None:
-        """End the widget, on both sides."""
+        """Close the widget and the channel."""
         self._channel.close()
         self._comm.close()
 
@@ -271,13 +269,13 @@ class _Model:
         self._comm.send(data={"method": "update", "state": state, "buffer_paths": []})
 
     def _answer(self, message: dict[str, Any]) -> None:
-        # A page that is loaded anew beside a kernel that lives.
+        # A reloaded page of a running kernel.
         if message["content"]["data"].get("method") == "request_state":
             self._put(self._state)
 
 
 class _Channel:
-    """What the page says, without waiting for the kernel to be idle."""
+    """Receives messages from the page, also while a cell runs."""
 
     def __init__(self, name: str, receive: Callable[[dict[str, Any]], None]) -> None:
         import js
@@ -293,14 +291,14 @@ class _Channel:
         self._channel.onmessage = self._read
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the channel."""
         self._channel.onmessage = None
         self._channel.close()
         self._read.destroy()
 
 
 def call_later(seconds: float, function: Callable[[], Any]) -> asyncio.TimerHandle | None:
-    """Call a function after a time, where there is a loop that can; else return None."""
+    """Call a function later in the running event loop; return None without a loop."""
     try:
         return asyncio.get_running_loop().call_later(seconds, function)
     except RuntimeError:
@@ -309,7 +307,7 @@ def call_later(seconds: float, function: Callable[[], Any]) -> asyncio.TimerHand
 
 @cache
 def _can_be_live() -> bool:
-    """Return whether a page may draw: in a kernel in the browser, whose page has anywidget."""
+    """Return whether the page can animate pictures: a kernel in a browser, with comms."""
     if not runtime.in_browser():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Turtles."""
+"""The classes of turtles: movement, drawing, shapes, stamps and undo."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from je_kernel.turtle.errors import TurtleGraphicsError
 from je_kernel.turtle.fonts import parse_font
 from je_kernel.turtle.navigation import TNavigator, Vec2D
 from je_kernel.turtle.pens import TPen
-from je_kernel.turtle.scene import Line, Part, Picture, Polygon, Text
+from je_kernel.turtle.scene import ImageItem, Line, Part, Polygon, Text
 from je_kernel.turtle.screen import Screen, TurtleScreen
-from je_kernel.turtle.undoing import UndoBuffer
+from je_kernel.turtle.undo import UndoBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["RawTurtle", "Turtle"]
 
-# Points after which another line begins, so that what several turtles draw at the same time
-# lies above each other in the order in which it is drawn.
+# Limit of points in a line item: lines of several turtles overlap in the order of drawing.
 _MOST_IN_A_LINE = 42
 _DEGREES_PER_STEP = 3.0
 _PIXELS_PER_STEP = 3.0
-# Which part of a text is to the right of the point where it stands.
+# The fraction of a text to the right of its position.
 _END = {"left": 1.0, "center": 0.5, "right": 0.0}
 
 _keys = itertools.count(1)
 
 
 class RawTurtle(TPen, TNavigator):
-    """A turtle on a screen that is named.
+    """A turtle on a given screen.
 
     Parameters
     ----------
@@ -44,9 +43,9 @@ class RawTurtle(TPen, TNavigator):
     shape
         The name of the turtle's shape.
     undobuffersize
-        How many of its actions can be undone.
+        Limit of actions to undo.
     visible
-        Whether it is shown.
+        Whether the turtle is visible.
     """
 
     screens: list[TurtleScreen] = []  # noqa: RUF012
@@ -81,17 +80,17 @@ class RawTurtle(TPen, TNavigator):
     def _scene(self) -> Any:
         return self.screen._scene
 
-    # Beginning anew, and undoing.
+    # Reset and undo.
 
     def reset(self) -> None:
-        """Delete what the turtle has drawn, and put it back to where it started."""
+        """Delete the drawing of the turtle, and return the turtle to its start."""
         TNavigator.reset(self)
         TPen._reset(self)
         self._clear()
         self._update()
 
     def clear(self) -> None:
-        """Delete what the turtle has drawn. It stays where it is."""
+        """Delete the drawing of the turtle; the turtle does not move."""
         self._clear()
         self._update()
 
@@ -106,17 +105,17 @@ class RawTurtle(TPen, TNavigator):
         RawTurtle.setundobuffer(self, self._undobuffersize)
 
     def setundobuffer(self, size: int | None) -> None:
-        """Set how many actions can be undone.
+        """Set the limit of actions to undo.
 
         Parameters
         ----------
         size
-            Their number; 0 or None for none.
+            The limit; 0 or None for none.
         """
         self.undobuffer = UndoBuffer(size) if size is not None and size > 0 else None
 
     def undobufferentries(self) -> int:
-        """Return how many actions can be undone."""
+        """Return the number of actions to undo."""
         return 0 if self.undobuffer is None else len(self.undobuffer)
 
     def undo(self) -> None:
@@ -186,7 +185,7 @@ class RawTurtle(TPen, TNavigator):
         if number in self._numbers:
             self._numbers.remove(number)
 
-    # Moving and turning.
+    # Movement.
 
     def _goto(self, end: Vec2D) -> None:
         line, drawing = self._line, self._drawing
@@ -212,7 +211,7 @@ class RawTurtle(TPen, TNavigator):
             self._scene.changed(line, 1)
 
     def _move_to(self, end: Vec2D, drawing: bool) -> None:
-        """Be at another place, and show how one gets there."""
+        """Set the position, and show the motion to it."""
         start, self._position = self._position, end
         if not self._animated():
             self._update()
@@ -258,14 +257,14 @@ class RawTurtle(TPen, TNavigator):
     def teleport(
         self, x: float | None = None, y: float | None = None, *, fill_gap: bool = False
     ) -> None:
-        """Be at another place without having drawn a line there.
+        """Move to another place without drawing a line.
 
         Parameters
         ----------
         x, y
-            The new coordinates; what is None stays as it is.
+            The new coordinates; None keeps the present one.
         fill_gap
-            Whether a shape that is being filled goes on across the gap.
+            Whether the shape to fill continues across the gap.
         """
         down, refill = self._drawing, self.filling() and not fill_gap
         if down:
@@ -277,21 +276,21 @@ class RawTurtle(TPen, TNavigator):
         if refill:
             self.begin_fill()
 
-    # Lines, shapes that are filled, polygons.
+    # Lines, fills, polygons.
 
     def _begin_line(self) -> None:
         self._new_line([self._position])
 
     def _new_line(self, points: list[Any]) -> None:
-        # A line that was only begun goes to the top, as a new one is there.
+        # A new number puts the line on top.
         self._line = Line(self._scene.next_number(), points)
 
     def filling(self) -> bool:
-        """Return whether a shape to be filled was begun."""
+        """Return whether `begin_fill` has been called without `end_fill`."""
         return self._fill_path is not None
 
     def begin_fill(self) -> None:
-        """Begin a shape that `end_fill` fills."""
+        """Start a shape that `end_fill` fills."""
         if self._fill is None:
             self._fill = Polygon(self._scene.next_number())
             self._numbers.append(self._scene.add(self._fill))
@@ -302,7 +301,7 @@ class RawTurtle(TPen, TNavigator):
         self._update()
 
     def end_fill(self) -> None:
-        """Fill the shape that was walked around since `begin_fill`."""
+        """Fill the shape drawn since `begin_fill`."""
         if self._fill is None or self._fill_path is None:
             return
         if len(self._fill_path) > 2:
@@ -315,7 +314,7 @@ class RawTurtle(TPen, TNavigator):
 
     @contextmanager
     def fill(self) -> Iterator[None]:
-        """Fill the shape that is walked around in the block of this ``with`` statement."""
+        """Fill the shape drawn in the block of this ``with`` statement."""
         self.begin_fill()
         try:
             yield
@@ -323,21 +322,21 @@ class RawTurtle(TPen, TNavigator):
             self.end_fill()
 
     def begin_poly(self) -> None:
-        """Begin to note the corners of a polygon."""
+        """Start recording the corners of a polygon."""
         self._poly = [self._position]
         self._creating_poly = True
 
     def end_poly(self) -> None:
-        """Stop noting the corners of a polygon."""
+        """Stop recording the corners of a polygon."""
         self._creating_poly = False
 
     def get_poly(self) -> tuple[Vec2D, ...] | None:
-        """Return the corners that were noted last."""
+        """Return the corners of the last recorded polygon."""
         return None if self._poly is None else tuple(self._poly)
 
     @contextmanager
     def poly(self) -> Iterator[None]:
-        """Note the corners that are visited in the block of this ``with`` statement."""
+        """Record the corners of a polygon in the block of this ``with`` statement."""
         self.begin_poly()
         try:
             yield
@@ -350,7 +349,7 @@ class RawTurtle(TPen, TNavigator):
         Parameters
         ----------
         size
-            Its diameter in pixels; by default, what is well seen beside the pen's lines.
+            Its diameter in pixels; by default, somewhat more than the width of the pen.
         *color
             Its colour; the pen's by default.
         """
@@ -383,11 +382,11 @@ class RawTurtle(TPen, TNavigator):
         Parameters
         ----------
         arg
-            What to write.
+            The text.
         move
             Whether the turtle moves to the end of the text.
         align
-            Where the position is: at the ``"left"``, the ``"center"`` or the ``"right"``.
+            Whether the position is the ``"left"``, the ``"center"`` or the ``"right"`` of the text.
         font
             The font: its name, size and style.
         """
@@ -406,7 +405,7 @@ class RawTurtle(TPen, TNavigator):
             else:
                 self._update()
 
-    # What the turtle looks like.
+    # Appearance.
 
     def shape(self, name: str | None = None) -> str | None:
         """Set the turtle's shape, or return its name.
@@ -415,7 +414,7 @@ class RawTurtle(TPen, TNavigator):
         ----------
         name
             ``"arrow"``, ``"blank"``, ``"circle"``, ``"classic"``, ``"square"``, ``"triangle"``,
-            ``"turtle"``, or what was registered.
+            ``"turtle"``, or a registered shape.
         """
         if name is None:
             return self._shape
@@ -431,16 +430,16 @@ class RawTurtle(TPen, TNavigator):
         stretch_len: float | None = None,
         outline: float | None = None,
     ) -> tuple[float, float, float] | None:
-        """Set by how much the turtle's shape is larger, or return it.
+        """Set the stretch factors of the turtle's shape, or return them.
 
         Parameters
         ----------
         stretch_wid
-            By how much it is wider.
+            The factor of the width.
         stretch_len
-            By how much it is longer; as much as wider by default.
+            The factor of the length; that of the width by default.
         outline
-            How wide its outline is, in pixels.
+            The width of the outline, in pixels.
         """
         if stretch_wid is None and stretch_len is None and outline is None:
             return (*self._stretchfactor, self._outlinewidth)
@@ -457,14 +456,14 @@ class RawTurtle(TPen, TNavigator):
         return None
 
     def shearfactor(self, shear: float | None = None) -> float | None:
-        """Set by how much the turtle's shape is sheared, or return it."""
+        """Set the shear factor of the turtle's shape, or return it."""
         if shear is None:
             return self._shearfactor
         TPen.pen(self, resizemode="user", shearfactor=shear)
         return None
 
     def tiltangle(self, angle: float | None = None) -> float | None:
-        """Set by how much the turtle's shape is turned from its heading, or return it."""
+        """Set the angle between the turtle's shape and its heading, or return it."""
         if angle is None:
             units = -math.degrees(self._tilt) * self._angle_orient / self._degrees_per_unit
             return units % self._fullcircle
@@ -473,7 +472,7 @@ class RawTurtle(TPen, TNavigator):
         return None
 
     def tilt(self, angle: float) -> None:
-        """Turn the turtle's shape by an angle, from how it is turned now."""
+        """Turn the turtle's shape by an angle, without changing the heading."""
         RawTurtle.tiltangle(self, angle + (RawTurtle.tiltangle(self) or 0))
 
     def shapetransform(
@@ -483,17 +482,17 @@ class RawTurtle(TPen, TNavigator):
         t21: float | None = None,
         t22: float | None = None,
     ) -> tuple[float, float, float, float] | None:
-        """Set the matrix that the turtle's shape is transformed with, or return it.
+        """Set the transformation matrix of the turtle's shape, or return it.
 
         Parameters
         ----------
         t11, t12, t21, t22
-            Its first row and its second.
+            The first row and the second.
         """
-        given = (t11, t12, t21, t22)
-        if given == (None,) * 4:
+        elements = (t11, t12, t21, t22)
+        if elements == (None,) * 4:
             return self._shapetrafo
-        pairs = zip(given, self._shapetrafo, strict=True)
+        pairs = zip(elements, self._shapetrafo, strict=True)
         m11, m12, m21, m22 = (old if new is None else new for new, old in pairs)
         if m11 * m22 - m12 * m21 == 0:
             raise TurtleGraphicsError("Bad shape transform matrix: must not be singular")
@@ -508,7 +507,7 @@ class RawTurtle(TPen, TNavigator):
         return None
 
     def get_shapepoly(self) -> Any:
-        """Return the corners of the turtle's shape, before it is turned and moved."""
+        """Return the corners of the turtle's shape, relative to the turtle."""
         shape = self.screen._shapes[self._shape]
         return self._stretched(shape._data) if shape._type == "polygon" else None
 
@@ -526,7 +525,7 @@ class RawTurtle(TPen, TNavigator):
         """Turn a polygon to the turtle's heading, and move it to its position."""
         screen = self.screen
         (x0, y0), (ahead, up) = self._position, self._orient
-        # In pixels a shape keeps its form, whatever the coordinates are.
+        # World coordinates do not distort shapes.
         up *= screen.yscale / screen.xscale
         length = math.hypot(ahead, up)
         ahead, up = ahead / length, up / length
@@ -536,7 +535,7 @@ class RawTurtle(TPen, TNavigator):
         )
 
     def _parts(self) -> tuple[Part, ...]:
-        """Return what is seen of the turtle."""
+        """Return the polygons or the image of the turtle."""
         shape = self.screen._shapes[self._shape]
         if shape._type == "image":
             return (Part((self._position,), image=shape._data),)
@@ -555,18 +554,18 @@ class RawTurtle(TPen, TNavigator):
         return (Part(corners, self._fillcolor, self._pencolor, widths[self._resizemode]),)
 
     def stamp(self) -> Any:
-        """Leave a copy of the turtle's shape where it is.
+        """Draw a copy of the turtle's shape at its position.
 
         Returns
         -------
         int or tuple of int
-            What `clearstamp` takes to delete it.
+            The argument of `clearstamp` to delete it.
         """
         scene = self._scene
         numbers = []
         for part in self._parts():
             if part.image is not None:
-                item: Any = Picture(scene.next_number(), self._position, part.image)
+                item: Any = ImageItem(scene.next_number(), self._position, part.image)
             else:
                 ink = (part.fill, part.outline, part.width)
                 item = Polygon(scene.next_number(), part.points, *ink)
@@ -580,17 +579,17 @@ class RawTurtle(TPen, TNavigator):
         return stamp
 
     def clearstamp(self, stampid: Any) -> None:
-        """Delete a copy that `stamp` has left."""
+        """Delete a copy that `stamp` has drawn."""
         self._remove_stamp(stampid)
         self._update()
 
     def clearstamps(self, n: int | None = None) -> None:
-        """Delete copies that `stamp` has left.
+        """Delete copies that `stamp` has drawn.
 
         Parameters
         ----------
         n
-            How many: the first ones, or the last ones if it is negative; all by default.
+            The number of the first ones, or, negative, of the last ones; all by default.
         """
         chosen = slice(None) if n is None else slice(n) if n >= 0 else slice(n, None)
         for stamp in self._stamps[chosen]:
@@ -603,7 +602,7 @@ class RawTurtle(TPen, TNavigator):
             for number in stamp if isinstance(stamp, tuple) else (stamp,):
                 self._scene.remove(number)
         if self.undobuffer is not None:
-            self.undobuffer.forget(("stamp", stamp))
+            self.undobuffer.discard(("stamp", stamp))
 
     # The turtle as an object, and its events.
 
@@ -618,7 +617,7 @@ class RawTurtle(TPen, TNavigator):
         return twin
 
     def getscreen(self) -> TurtleScreen:
-        """Return the screen that the turtle is on."""
+        """Return the screen of the turtle."""
         return self.screen
 
     def getturtle(self) -> RawTurtle:
@@ -631,11 +630,11 @@ class RawTurtle(TPen, TNavigator):
         Parameters
         ----------
         fun
-            The function; None takes away the one that is called so far.
+            The function; None removes the present handler.
         btn
             The mouse button: 1 is the left one.
         add
-            Whether others that are called so far are still called.
+            Whether to keep the present handlers.
         """
         self.screen._bind(("click", self._key, btn), fun, add)
 
@@ -659,7 +658,7 @@ class RawTurtle(TPen, TNavigator):
         """
         self.screen._bind(("drag", self._key, btn), fun, add)
 
-    # What the other two halves of a turtle need of its screen.
+    # Methods for TPen and TNavigator that need the screen.
 
     def _color(self, color: Any) -> Any:
         return self.screen._color(color)
@@ -673,12 +672,12 @@ class RawTurtle(TPen, TNavigator):
     def _update(self, steps: int = 1, motion: Any = None) -> None:
         screen = self.screen
         if screen._tracing == 0:
-            screen._pass_unseen()
+            screen._skip_frame()
         elif screen._tracing == 1:
-            screen._counts()
+            screen._counts_step()
             self._show_turtle()
             screen._show_steps(steps, motion)
-        elif screen._counts():
+        elif screen._counts_step():
             for turtle in screen._turtles:
                 turtle._show_turtle()
             screen._show()
@@ -710,9 +709,9 @@ class Turtle(RawTurtle):
     shape
         The name of the turtle's shape.
     undobuffersize
-        How many of its actions can be undone.
+        Limit of actions to undo.
     visible
-        Whether it is shown.
+        Whether the turtle is visible.
     """
 
     def __init__(

@@ -1,8 +1,7 @@
-"""What is drawn: lines, polygons, texts and images, one above the other, and the turtles on top.
+"""The display list of a turtle screen: lines, polygons, texts, images, and turtles on top.
 
-A scene keeps account of what has changed since it was last looked at, so that a page that
-shows it is sent the changes only. Its places are those of the turtles; what leaves it is in
-pixels, with y downwards.
+A scene records changes, so that only these are sent to the page. Its coordinates are those of
+the turtles; the operations for the page are in pixels, with y downwards.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_POINTS",
+    "ImageItem",
     "Item",
     "Line",
     "Part",
-    "Picture",
     "Polygon",
     "Scene",
     "Text",
@@ -32,32 +31,32 @@ __all__ = [
 ]
 
 MOST_POINTS = 200_000
-"""How many points a scene keeps: of an endless drawing, the newest."""
+"""Limit of points in a scene: it drops the oldest items of an endless drawing."""
 
 Point = tuple[float, float]
 
 
 @dataclass(eq=False)
 class Item:
-    """Something that is drawn. Its number says what it lies above: all that have a lower one."""
+    """An item of the display list; it covers the items with lower numbers."""
 
     number: int
 
 
 @dataclass(eq=False)
 class Line(Item):
-    """A line through points; it may still grow."""
+    """A line through points, which can grow."""
 
     points: list[Point]
     color: str = ""
     width: float = 1
-    # How many of the points the page has; -1 when it is to forget those that it has.
+    # The number of points that the page has; -1 to send the line anew.
     sent: int = -1
 
 
 @dataclass(eq=False)
 class Polygon(Item):
-    """A closed shape, filled where it is inside by the even-odd rule, as Tk does."""
+    """A closed shape, filled by the even-odd rule, as by Tk."""
 
     points: Sequence[Point] = ()
     fill: str = ""
@@ -67,7 +66,7 @@ class Polygon(Item):
 
 @dataclass(eq=False)
 class Text(Item):
-    """A text, which stands above a point: to the right of it, around it, or to its left."""
+    """A text above a point: to its right, centred, or to its left."""
 
     at: Point
     text: str
@@ -77,7 +76,7 @@ class Text(Item):
 
 
 @dataclass(eq=False)
-class Picture(Item):
+class ImageItem(Item):
     """An image around a point."""
 
     at: Point
@@ -86,7 +85,7 @@ class Picture(Item):
 
 @dataclass(frozen=True)
 class Part:
-    """A part of what a turtle looks like: a polygon, or an image around its first point."""
+    """A part of a turtle's shape: a polygon, or an image around its first point."""
 
     points: Sequence[Point]
     fill: str = ""
@@ -97,16 +96,16 @@ class Part:
 
 @dataclass(frozen=True)
 class View:
-    """The part of the plane that is seen.
+    """The visible part of the plane.
 
     Parameters
     ----------
     width, height
         Its size in pixels.
     center
-        The pixel in its middle, from the origin, with y downwards.
+        Its centre in pixels from the origin, with y downwards.
     xscale, yscale
-        How many pixels a unit has.
+        Pixels per unit.
     """
 
     width: float
@@ -117,12 +116,12 @@ class View:
 
 
 class Scene:
-    """All that is drawn on a screen.
+    """The display list of a screen.
 
     Parameters
     ----------
     view
-        What is seen of the plane.
+        The visible part of the plane.
     """
 
     def __init__(self, view: View) -> None:
@@ -133,7 +132,7 @@ class Scene:
         self.turtles: dict[int, tuple[Part, ...]] = {}
         self.truncated = False
         self.before_dropping: Callable[[], None] = lambda: None
-        """What lets the page have all before the oldest items are dropped."""
+        """Called before the oldest items are dropped, to send them to the page."""
         self._numbers = 0
         self._points = 0
         self._dropped = 0
@@ -143,25 +142,25 @@ class Scene:
         self._images: dict[str, int] = {}
 
     def next_number(self) -> int:
-        """Return the number of an item that lies above all others."""
+        """Return the number of a new item, above all others."""
         self._numbers += 1
         return self._numbers
 
     def add(self, item: Item) -> int:
-        """Draw an item, and return its number."""
+        """Add an item, and return its number."""
         self.items[item.number] = item
         self.changed(item, _size(item))
         return item.number
 
     def changed(self, item: Item, points: int = 0) -> None:
-        """Note that an item has been changed.
+        """Record the change of an item.
 
         Parameters
         ----------
         item
             The item.
         points
-            How many points it has more than before.
+            The number of its new points.
         """
         if item.number not in self.items:
             return
@@ -171,7 +170,7 @@ class Scene:
             self._drop_oldest()
 
     def remove(self, number: int) -> None:
-        """Take an item away, if it is there."""
+        """Remove an item, if it exists."""
         item = self.items.pop(number, None)
         if item is not None:
             self._changed.add(number)
@@ -179,14 +178,14 @@ class Scene:
             self.truncated = self.truncated and bool(self.items)
 
     def put_turtle(self, key: int, parts: tuple[Part, ...]) -> None:
-        """Draw a turtle anew, above all others.
+        """Replace a turtle, above all others.
 
         Parameters
         ----------
         key
-            Which turtle.
+            The key of the turtle.
         parts
-            What is seen of it; empty when it is hidden.
+            The parts of its shape; empty when it is hidden.
         """
         self.turtles.pop(key, None)
         if parts:
@@ -200,7 +199,7 @@ class Scene:
         backdrop: Image | None = None,
         view: View | None = None,
     ) -> None:
-        """Change what all is drawn on; what is None stays as it is."""
+        """Change the background or the view; None keeps the present value."""
         self._paper_changed = True
         if background is not None:
             self.background = background
@@ -213,7 +212,7 @@ class Scene:
                 self.draw_all_again()
 
     def clear(self) -> None:
-        """Take everything away, and the colour and the image behind it."""
+        """Remove all items, all turtles and the background."""
         self._changed |= self.items.keys()
         self._moved |= self.turtles.keys()
         self.items.clear()
@@ -224,7 +223,7 @@ class Scene:
         self.backdrop = None
 
     def draw_all_again(self) -> None:
-        """Count everything as changed: it looks different, or the page is a new one."""
+        """Record everything as changed, for a new scale or a new page."""
         for item in self.items.values():
             if isinstance(item, Line):
                 item.sent = -1
@@ -233,7 +232,7 @@ class Scene:
         self._paper_changed = True
 
     def forget_page(self) -> None:
-        """Start anew with a page that has nothing yet."""
+        """Record everything as changed, for a page that has no images yet."""
         self._changed.clear()
         self._moved.clear()
         self._images.clear()
@@ -241,13 +240,13 @@ class Scene:
         self.draw_all_again()
 
     def discard_changes(self) -> None:
-        """Forget what has changed: no page is there to show it."""
+        """Discard the recorded changes, where there is no page."""
         self._changed.clear()
         self._moved.clear()
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing is seen but white paper."""
+        """Whether there is nothing but a white background."""
         return not (self.items or self.turtles or self.backdrop) and self.background == "white"
 
     def in_order(self) -> list[Item]:
@@ -255,21 +254,21 @@ class Scene:
         return [self.items[number] for number in sorted(self.items)]
 
     def pixel(self, point: Point) -> Point:
-        """Return where a point is, in pixels from the origin with y downwards."""
+        """Return a point in pixels from the origin, with y downwards."""
         return point[0] * self.view.xscale, -point[1] * self.view.yscale
 
     def pixels(self, points: Iterable[Point]) -> list[float]:
-        """Return where points are in pixels, as ``[x, y, x, y, …]``."""
+        """Return points in pixels, as ``[x, y, x, y, …]``."""
         across, down = self.view.xscale, -self.view.yscale
         return [round(number, 2) for x, y in points for number in (x * across, y * down)]
 
     def take_changes(self) -> list[list[Any]]:
-        """Return what has changed since this was last called.
+        """Return the changes since the last call.
 
         Returns
         -------
         list of list
-            Operations, each its name and what it takes: the page's half is in ``picture.js``.
+            Operations, each a name and its arguments; ``picture.js`` has their counterparts.
         """
         operations: list[list[Any]] = []
         if self._paper_changed:
@@ -286,7 +285,7 @@ class Scene:
                 operations.append(["remove", number])
             else:
                 operations += self._drawn(item, operations)
-        # The turtle that was drawn last lies above the others.
+        # The turtle that moved last covers the others.
         for key in self._moved - self.turtles.keys():
             operations.append(["turtle", key, []])
         for key, parts in self.turtles.items():
@@ -312,7 +311,7 @@ class Scene:
                 lines = [[line, *place] for line, *place in text_lines(item, self.pixel(item.at))]
                 color = hexadecimal(item.color)
                 return [["text", item.number, lines, item.align, *style, *marks, color]]
-            case Picture():
+            case ImageItem():
                 image = self._reference(item.image, operations)
                 return [["image", item.number, image, *self.pixels([item.at])]]
         return []
@@ -334,7 +333,7 @@ class Scene:
         return [self._reference(part.image, operations), *self.pixels(part.points)]
 
     def _reference(self, image: Image, operations: list[list[Any]]) -> int | None:
-        """Return the number that the page has of an image; tell it of a new one."""
+        """Return the number of an image on the page; append an operation for a new one."""
         if not image.address:
             return None
         number = self._images.get(image.address)
@@ -346,7 +345,7 @@ class Scene:
     def _drop_oldest(self) -> None:
         self.before_dropping()
         self.truncated = True
-        # A tenth at a time, so that it is rarely done.
+        # A tenth at a time, so that this is rare.
         for number in sorted(self.items)[:-1]:
             if self._points <= 0.9 * MOST_POINTS:
                 break
@@ -356,14 +355,14 @@ class Scene:
 
 
 def text_lines(item: Text, at: Point) -> list[tuple[str, float, float]]:
-    """Return the lines of a text, and where the base line of each starts, is centred or ends.
+    """Return the lines of a text with the position of each base line, by the alignment.
 
     Parameters
     ----------
     item
         The text.
     at
-        Its place, in pixels.
+        Its position, in pixels.
     """
     lines = item.text.split("\n")
     x, y = at[0] - 1, at[1] - item.font.descent

@@ -1,4 +1,4 @@
-"""The screen that turtles live on: its size and colours, its shapes, and its events."""
+"""The classes and functions of turtle screens: size, colours, shapes and events."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from je_kernel.turtle.errors import Terminator, TurtleGraphicsError
 from je_kernel.turtle.events import Handlers
 from je_kernel.turtle.scene import View
 from je_kernel.turtle.shapes import Shape, builtin_shapes, read_image
-from je_kernel.turtle.stage import stage
+from je_kernel.turtle.stage import ScreenTurtle, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from je_kernel.turtle.raw_turtle import RawTurtle
 
 __all__ = ["Screen", "StandardScreen", "TurtleScreen"]
 
 _MODES = ("standard", "logo", "world")
 _DELAY = 10
-# A turtle that jumps takes less time than one that is animated; a game's pictures more.
+# Milliseconds of a step without animation, and of a picture of a game.
 _JUMP = 2
 _PICTURE = 8
 
@@ -41,7 +39,7 @@ class TurtleScreen:
     colormode
         The largest red, green and blue: 1.0 or 255.
     delay
-        Milliseconds from one step of an animation to the next.
+        Milliseconds per step of an animation.
     """
 
     def __init__(
@@ -61,51 +59,61 @@ class TurtleScreen:
         self._handlers = Handlers()
         TurtleScreen.clear(self)
 
-    # What is drawn.
+    # Drawing.
 
     @property
     def _scene(self) -> Any:
         return self.cv.scene
 
     def clear(self) -> None:
-        """Delete all drawings and all turtles, and forget what events call."""
+        """Delete all drawings, all turtles and all event handlers."""
         self._delayvalue = _DELAY
         self._colormode = 1.0
         self._tracing: int = 1
         self._counter = 0
-        self._turtles: list[RawTurtle] = []
+        self._turtles: list[ScreenTurtle] = []
         self._bgpicname = "nopic"
         self._anonymous: Any = None
         self._handlers.clear()
         self._scene.clear()
         self._show()
 
+    def _restart(self) -> None:
+        """Start a new picture, as for a new program."""
+        self._mode = "standard"
+        self._shapes = builtin_shapes()
+        self.xscale = self.yscale = 1.0
+        self.cv.reset_sizes()
+        self.canvwidth, self.canvheight = self.cv.canvwidth, self.cv.canvheight
+        TurtleScreen.clear(self)
+        self._fit_view()
+
     def reset(self) -> None:
-        """Put all turtles back to where they started, and delete what they have drawn."""
+        """Return all turtles to their start, and delete their drawings."""
         for turtle in self._turtles:
             turtle._setmode(self._mode)
             turtle.reset()
 
     def update(self) -> None:
-        """Show all that was drawn since the last picture; for use when `tracer` is off."""
+        """Show all changes since the last picture; for use when `tracer` is off."""
         self._check_open()
         for turtle in self._turtles:
             turtle._show_turtle()
         self._show(_PICTURE)
 
-    def turtles(self) -> list[RawTurtle]:
+    def turtles(self) -> list[Any]:
         """Return the turtles on the screen."""
         return self._turtles
 
     def tracer(self, n: int | None = None, delay: int | None = None) -> int | None:
-        """Set how often a picture is shown, or return it.
+        """Set how often the picture is updated, or return it.
 
         Parameters
         ----------
         n
             Show every n-th picture; 0 shows none until `update`.
         delay
-            Milliseconds from one step of an animation to the next.
+            Milliseconds per step of an animation.
         """
         if n is None:
             return self._tracing
@@ -126,7 +134,7 @@ class TurtleScreen:
 
     @contextmanager
     def no_animation(self) -> Iterator[None]:
-        """Show the picture only when the block of this ``with`` statement has ended."""
+        """Update the picture only at the end of the block of this ``with`` statement."""
         tracing = self._tracing
         try:
             self.tracer(0)
@@ -139,11 +147,11 @@ class TurtleScreen:
             stage.closed = False
             raise Terminator("the picture was closed while the program was running")
 
-    def _pass_unseen(self) -> None:
-        stage.pass_unseen(self)
+    def _skip_frame(self) -> None:
+        stage.skip_frame(self)
 
-    def _counts(self) -> bool:
-        """Count a step; return whether its picture is to be shown."""
+    def _counts_step(self) -> bool:
+        """Count a step; return whether `tracer` shows it."""
         self._check_open()
         if self._tracing > 0:
             self._counter = (self._counter + 1) % self._tracing
@@ -153,14 +161,14 @@ class TurtleScreen:
         stage.show(self, milliseconds, motion)
 
     def _show_steps(self, steps: int, motion: Any) -> None:
-        """Show what a turtle does in so many steps; in a single one it jumps."""
-        # Without any delay, a loop without an end would flood the page.
+        """Show a motion of several steps; a single step is not animated."""
+        # Without a delay, an endless loop would flood the page with messages.
         if steps > 1:
             self._show(max(1, steps * self._delayvalue), motion)
         else:
             self._show(max(1, min(self._delayvalue, _JUMP)))
 
-    # Its mode, size and colours.
+    # Mode, size and colours.
 
     def mode(self, mode: str | None = None) -> str | None:
         """Set the mode and reset the turtles, or return it.
@@ -184,7 +192,7 @@ class TurtleScreen:
         return None
 
     def setworldcoordinates(self, llx: float, lly: float, urx: float, ury: float) -> None:
-        """Use coordinates of one's own: those of the lower left and the upper right corner.
+        """Define the coordinates of the lower left and the upper right corner.
 
         Parameters
         ----------
@@ -213,14 +221,14 @@ class TurtleScreen:
     def screensize(
         self, canvwidth: int | None = None, canvheight: int | None = None, bg: Any = None
     ) -> tuple[int, int] | None:
-        """Set the size of the area that can be drawn on, or return it.
+        """Set the size of the drawing area, or return it.
 
         Parameters
         ----------
         canvwidth, canvheight
             Its width and height in pixels.
         bg
-            The colour behind all.
+            The background colour.
         """
         if canvwidth is None and canvheight is None and bg is None:
             return self.cv.canvwidth, self.cv.canvheight
@@ -255,7 +263,7 @@ class TurtleScreen:
         return None
 
     def bgcolor(self, *args: Any) -> Any:
-        """Set the colour behind all, or return it."""
+        """Set the background colour, or return it."""
         if not args:
             return self._color(self._scene.background)
         self._scene.set_paper(background=self._colorstr(args))
@@ -263,12 +271,12 @@ class TurtleScreen:
         return None
 
     def bgpic(self, picname: str | None = None) -> str | None:
-        """Set the image behind all, or return its name.
+        """Set the background image, or return its name.
 
         Parameters
         ----------
         picname
-            The name of a GIF, PNG or JPEG file; ``"nopic"`` takes the image away.
+            The name of a GIF, PNG or JPEG file; ``"nopic"`` removes the image.
         """
         if picname is None:
             return self._bgpicname
@@ -306,7 +314,7 @@ class TurtleScreen:
         largest = self._colormode
         return tuple((16 if size == 1 else 1) * part * largest / 255 for part in parts)
 
-    # Its shapes.
+    # Shapes.
 
     def register_shape(self, name: str, shape: Any = None) -> None:
         """Add a shape that turtles can have.
@@ -337,7 +345,7 @@ class TurtleScreen:
         """Return the canvas."""
         return self.cv
 
-    # Its events.
+    # Events.
 
     def onclick(self, fun: Callable[..., Any] | None, btn: int = 1, add: Any = None) -> None:
         """Call a function with the coordinates of each click on the screen.
@@ -345,11 +353,11 @@ class TurtleScreen:
         Parameters
         ----------
         fun
-            The function; None takes away the one that is called so far.
+            The function; None removes the present handler.
         btn
             The mouse button: 1 is the left one.
         add
-            Whether others that are called so far are still called.
+            Whether to keep the present handlers.
         """
         self._bind(("click", None, btn), fun, add)
 
@@ -359,7 +367,7 @@ class TurtleScreen:
         Parameters
         ----------
         fun
-            The function; None takes away the one that is called so far.
+            The function; None removes the present handler.
         key
             The key: ``"a"``, ``"space"``, ``"Up"``.
         """
@@ -371,7 +379,7 @@ class TurtleScreen:
         Parameters
         ----------
         fun
-            The function; None takes away the one that is called so far.
+            The function; None removes the present handler.
         key
             The key; any key by default.
         """
@@ -379,12 +387,12 @@ class TurtleScreen:
 
     def _bind(self, event: tuple[Any, ...], function: Any, add: Any = None) -> None:
         self._handlers.bind(event, function, add)
-        # A cell that only binds events shows the picture in which they happen.
+        # A cell that only binds events shows the picture, too.
         self._show(0)
         stage.attend(self)
 
     def listen(self, xdummy: Any = None, ydummy: Any = None) -> None:  # noqa: ARG002
-        """Have the picture take the keys that are pressed."""
+        """Send key presses to the picture."""
         self._handlers.listening = True
         self._show(0)
         stage.attend(self)
@@ -402,10 +410,10 @@ class TurtleScreen:
         stage.call_later(self, t / 1000, fun)
 
     def mainloop(self) -> None:
-        """End the program: the picture is as it is, and what events call is called from now on.
+        """End the program; event handlers are called from now on.
 
-        Unlike in a window of its own, this returns at once. A cell that comes after it and makes
-        a turtle or a screen begins a new picture.
+        Unlike on a desktop, this returns at once. A later cell that makes a turtle or a screen
+        has a new picture.
         """
         stage.end_program()
 
@@ -415,7 +423,7 @@ class TurtleScreen:
         Parameters
         ----------
         title, prompt
-            What is asked for.
+            The question.
         """
         return _ask(title, prompt)
 
@@ -432,11 +440,11 @@ class TurtleScreen:
         Parameters
         ----------
         title, prompt
-            What is asked for.
+            The question.
         default
-            What an empty answer means.
+            The number for an empty answer.
         minval, maxval
-            The smallest and the largest that is taken.
+            The smallest and the largest number.
         """
         hint = "" if default is None else f" [{default:g}]"
         while True:
@@ -451,9 +459,9 @@ class TurtleScreen:
                 print(f"{answer!r} is not a number. Please try again.")
                 continue
             if minval is not None and number < minval:
-                print(f"The smallest that is allowed is {minval:g}. Please try again.")
+                print(f"The smallest number is {minval:g}. Please try again.")
             elif maxval is not None and number > maxval:
-                print(f"The largest that is allowed is {maxval:g}. Please try again.")
+                print(f"The largest number is {maxval:g}. Please try again.")
             else:
                 return number
 
@@ -473,22 +481,12 @@ def _ask(title: str, prompt: str) -> str | None:
 
 
 class StandardScreen(TurtleScreen):
-    """The screen that `Screen` returns, with what belongs to its window."""
+    """The screen that `Screen` returns, with the methods of a window."""
 
     _title = "Python Turtle Graphics"
 
     def __init__(self) -> None:
         TurtleScreen.__init__(self, ScrolledCanvas())
-
-    def _restart(self) -> None:
-        """Begin a new picture, as a program does that starts."""
-        self._mode = "standard"
-        self._shapes = builtin_shapes()
-        self.xscale = self.yscale = 1.0
-        self.cv.reset_sizes()
-        self.canvwidth, self.canvheight = self.cv.canvwidth, self.cv.canvheight
-        TurtleScreen.clear(self)
-        self._fit_view()
 
     def setup(
         self,
@@ -502,9 +500,9 @@ class StandardScreen(TurtleScreen):
         Parameters
         ----------
         width, height
-            In pixels, or as a part of a screen of 1600 by 800 pixels when it is at most 1.0.
+            In pixels; at most 1.0, as a fraction of a screen of 1600 by 800 pixels.
         startx, starty
-            Where a window would be; a notebook has none.
+            The position of a window; ignored in a notebook.
         """
         self.cv.set_window(width, height)
         self._fit_view()
@@ -515,11 +513,11 @@ class StandardScreen(TurtleScreen):
         StandardScreen._title = titlestring
 
     def bye(self) -> None:
-        """Close the picture: it stays as it is, and what is drawn next begins a new one."""
+        """End the program: the picture stays, and the next drawing has a new one."""
         stage.close_program(self)
 
     def exitonclick(self) -> None:
-        """End the program; unlike in a window of its own, this returns at once."""
+        """End the program; unlike on a desktop, this returns at once."""
         self.mainloop()
 
     def save(self, filename: Any, *, overwrite: bool = False) -> None:
@@ -528,9 +526,9 @@ class StandardScreen(TurtleScreen):
         Parameters
         ----------
         filename
-            Its name, which ends in ``.ps`` or ``.eps`` for PostScript, or in ``.svg``.
+            The name, with the suffix ``.ps`` or ``.eps`` for PostScript, or ``.svg``.
         overwrite
-            Whether a file of that name may be overwritten.
+            Whether to overwrite an existing file.
         """
         path = Path(filename)
         if not path.parent.exists():
@@ -553,7 +551,7 @@ _screen: StandardScreen | None = None
 
 
 def Screen() -> StandardScreen:  # noqa: N802
-    """Return the screen that turtles are on which were made without naming one."""
+    """Return the default screen of turtles."""
     global _screen
     if _screen is None:
         _screen = StandardScreen()

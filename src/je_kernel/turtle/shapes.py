@@ -1,4 +1,4 @@
-"""What turtles look like, and the image files that they and the background can be."""
+"""The shapes of turtles, and the image files of shapes and backgrounds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_BYTES = 5_000_000
 
 
 class Shape:
-    """What a turtle looks like: a polygon, an image, or several polygons.
+    """The shape of a turtle: a polygon, an image, or several polygons.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Shape:
         poly
             Its corners.
         fill
-            The colour that it is filled with.
+            Its fill colour.
         outline
             The colour of its outline; the same by default.
         """
@@ -77,7 +77,7 @@ class Image:
     width, height
         Its size in pixels.
     address
-        The file as a ``data:`` address; empty for the image of which nothing is seen.
+        The file as a ``data:`` URL; empty for the blank image.
     """
 
     width: int
@@ -106,7 +106,7 @@ def read_image(name: str) -> Image:
     mime_type = _MIME_TYPES.get(Path(name).suffix.lower())
     if mime_type is None:
         raise TurtleGraphicsError(
-            f"{name!r} is no image that a turtle knows: save it as .gif, .png or .jpg first"
+            f"{name!r} is not a known image file: save it as .gif, .png or .jpg first"
         )
     data = Path(name).read_bytes()
     if len(data) > _MOST_BYTES:
@@ -116,7 +116,7 @@ def read_image(name: str) -> Image:
     try:
         width, height = _SIZES[mime_type](data)
     except (IndexError, struct.error, ValueError):
-        raise TurtleGraphicsError(f"{name!r} is damaged, or no {mime_type} file") from None
+        raise TurtleGraphicsError(f"{name!r} is corrupt, or not a {mime_type} file") from None
     return Image(width, height, f"data:{mime_type};base64,{base64.b64encode(data).decode('ascii')}")
 
 
@@ -138,7 +138,7 @@ def _size_of_jpeg(data: bytes) -> tuple[int, int]:
     if data[:2] != b"\xff\xd8":
         raise ValueError("no JPEG")
     place = 2
-    # The size stands in the segment that starts the frame, whose markers are C0 to CF but three.
+    # The size is in the start-of-frame segment: its marker is C0 to CF, except three.
     while data[place + 1] not in range(0xC0, 0xD0) or data[place + 1] in (0xC4, 0xC8, 0xCC):
         place += 2 + struct.unpack_from(">H", data, place + 2)[0]
     height, width = struct.unpack_from(">HH", data, place + 5)
@@ -147,7 +147,7 @@ def _size_of_jpeg(data: bytes) -> tuple[int, int]:
 
 _SIZES = {"image/gif": _size_of_gif, "image/png": _size_of_png, "image/jpeg": _size_of_jpeg}
 
-# The outlines that Python's own turtles have: half of those that are the same on both sides.
+# Outlines of Python's own turtles; symmetric ones by half or quarter.
 _HALF_OF_TURTLE = (
     (-2, 14), (-1, 10), (-4, 7), (-7, 9), (-9, 8), (-6, 5), (-7, 1), (-5, -3), (-8, -6), (-6, -8),
     (-4, -5),

@@ -1,8 +1,8 @@
-"""The notebook as a stage for turtles: cells, the program's time, and events.
+"""Connects turtle screens with the notebook: cells, animation times, and events.
 
-A program in a window of its own waits while a turtle moves. Here it runs on, and the
-page shows what it does at the pace that it would have had: every picture has a time on the
-program's own clock. Only when the program is far ahead of the page does it wait.
+On a desktop, a program waits while a turtle moves. Here it runs on, and the page plays the
+animation at the same pace: every frame has a time on the clock of the program. The program
+waits only when it is far ahead of the page.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from je_kernel.compatibility import parent_header, set_parent_header
 from je_kernel.runtime import pause
@@ -22,24 +22,54 @@ from je_kernel.turtle.picture import Picture, call_later
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from je_kernel.turtle.screen import StandardScreen, TurtleScreen
+    from je_kernel.turtle.events import Handlers
+    from je_kernel.turtle.scene import Scene
 
-__all__ = ["Stage", "stage"]
+__all__ = ["ScreenTurtle", "Stage", "StageScreen", "stage"]
 
-# How far, in seconds, the program may be ahead of the page: a drawing, or a game with keys.
+# Seconds that a program may be ahead of the page: a drawing, and a game with events.
 _AHEAD = 30.0
 _AHEAD_IN_A_GAME = 0.1
 _SHORTEST_WAIT = 1 / 30
 _BETWEEN_EVENTS = 0.015
 _UNSEEN = 0.5
-# Events that wait for a running cell: of a key that is held down, the last ones.
+# Limit of events that wait for the running cell; a key that is held down repeats.
 _MOST_WAITING = 256
 
-_S = TypeVar("_S", bound="StandardScreen")
+
+class ScreenTurtle(Protocol):
+    """A turtle, as a screen needs it."""
+
+    def reset(self) -> None:
+        """Return to the start, and delete the drawing."""
+
+    def _setmode(self, mode: str) -> None: ...
+
+    def _show_turtle(self) -> None: ...
+
+
+class StageScreen(Protocol):
+    """A screen, as the stage needs it."""
+
+    xscale: float
+    yscale: float
+    _tracing: int
+    _handlers: Handlers
+    _turtles: list[ScreenTurtle]
+
+    @property
+    def _scene(self) -> Scene: ...
+
+    def _check_open(self) -> None: ...
+
+    def _restart(self) -> None: ...
+
+
+_S = TypeVar("_S", bound=StageScreen)
 
 
 class Stage:
-    """Where pictures are shown, and what the programs that draw them know of the notebook."""
+    """Shows the pictures of screens in cells, and calls the handlers of their events."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -48,18 +78,18 @@ class Stage:
         self._running = True
         self._asynchronous = False
         self._handling = False
-        # The number of the cell that runs, and of the one that has last used a turtle.
+        # The number of the running cell, and of the last cell with a turtle.
         self._cell = 0
         self._joined = -1
-        # In which cell of the notebook the picture was begun; whether its program has ended.
+        # The cell of the notebook in which the picture began; whether its program has ended.
         self._began_in: object = None
         self._ended = False
-        self._pictures: dict[TurtleScreen, Picture] = {}
-        self._timers: dict[int, tuple[TurtleScreen, Any]] = {}
+        self._pictures: dict[StageScreen, Picture] = {}
+        self._timers: dict[int, tuple[StageScreen, Any]] = {}
         self._timer_numbers = itertools.count()
         self._waiting: deque[Callable[[], None]] = deque(maxlen=_MOST_WAITING)
         self._parent: Any = None
-        # Seconds: the program's time, and the real time, when the program last drew.
+        # Seconds of the program's clock, and of the real clock, at the last drawing.
         self._clock = 0.0
         self._drawn_at = 0.0
         self._origin = self._events_at = time.perf_counter()
@@ -67,28 +97,28 @@ class Stage:
     # Cells and programs.
 
     def begin(self, screen: _S) -> _S:
-        """Return a screen, ready for a program that begins to use it.
+        """Return a screen for a program that starts to use it.
 
-        The picture is a new one when the program before has ended, or when the cell in which the
-        picture was begun is run again.
+        There is a new picture when the last program has ended, or when the cell in which the
+        picture began runs again.
         """
         self._join(screen, begins=True)
         return screen
 
     def end_program(self) -> None:
-        """Note that a program has ended: what begins in another cell has a picture of its own."""
+        """End the program: the next cell that makes a turtle has a new picture."""
         self._ended = True
 
-    def close_program(self, screen: StandardScreen) -> None:
-        """End a program whose picture stays as it is, and whose events are over."""
+    def close_program(self, screen: StageScreen) -> None:
+        """End the program and its events; the picture stays."""
         self._ended = True
         self._stop_events(screen)
         picture = self._pictures.get(screen)
         if picture is not None and not self._in_cell():
             picture.finish()
 
-    def _join(self, screen: TurtleScreen, *, begins: bool) -> None:
-        """Let the running cell take part in the picture."""
+    def _join(self, screen: StageScreen, *, begins: bool) -> None:
+        """Continue the picture in the running cell, or start a new one."""
         if self._handling:
             return
         self._watch()
@@ -105,10 +135,10 @@ class Stage:
             earlier.retire()
         if restart:
             self._stop_events(screen)
-            screen._restart()  # type: ignore[attr-defined]
+            screen._restart()
 
     def _watch(self) -> None:
-        """Have IPython say when cells begin and end."""
+        """Register for IPython's events of cells."""
         if self._watched:
             return
         self._watched = True
@@ -119,7 +149,7 @@ class Stage:
             self._shell.events.register("post_run_cell", self._cell_ends)
 
     def _in_cell(self) -> bool:
-        """Return whether a cell runs that lets nothing else run at the same time."""
+        """Return whether a synchronous cell runs, which blocks the event loop."""
         return self._running and not self._asynchronous
 
     def _cell_begins(self, info: Any) -> None:
@@ -140,25 +170,25 @@ class Stage:
                 picture.end_of_cell()
         self._handle_waiting()
 
-    def _show_all(self, screen: TurtleScreen) -> None:
-        # Who has left out the last update() sees the picture all the same.
+    def _show_all(self, screen: StageScreen) -> None:
+        # The program may lack the last update().
         for turtle in screen._turtles:
             turtle._show_turtle()
         self.show(screen, 0, None)
 
     # Showing.
 
-    def show(self, screen: TurtleScreen, milliseconds: float, motion: Any) -> None:
-        """Show what has changed.
+    def show(self, screen: StageScreen, milliseconds: float, motion: Any) -> None:
+        """Show the changes of a screen.
 
         Parameters
         ----------
         screen
             The screen.
         milliseconds
-            How long it takes until the program goes on.
+            The duration of the motion.
         motion
-            How a turtle moves in this time, if it does.
+            The motion of a turtle, or None.
         """
         self._join(screen, begins=False)
         if self._shell is None:
@@ -180,22 +210,22 @@ class Stage:
             self._wait_for_page(screen)
             self._drawn_at = self._now()
 
-    def pass_unseen(self, screen: TurtleScreen) -> None:
-        """Let a program draw unseen, but not for long: it may be one that never ends."""
+    def skip_frame(self, screen: StageScreen) -> None:
+        """Show nothing, except for the first time in half a second: the program may be endless."""
         if self._in_cell() and not self._handling and self._now() - self._drawn_at > _UNSEEN:
             self._show_all(screen)
             screen._check_open()
 
     def flush(self) -> None:
-        """Show at once what was drawn."""
+        """Send all frames to the page."""
         for picture in self._pictures.values():
             picture.flush()
 
     def _now(self) -> float:
         return time.perf_counter() - self._origin
 
-    def _wait_for_page(self, screen: TurtleScreen) -> None:
-        """Wait while the program is far ahead of the page; let events happen in between."""
+    def _wait_for_page(self, screen: StageScreen) -> None:
+        """Wait while the program is far ahead of the page, and handle events."""
         game = self._interest_of(screen) != {}
         ahead = self._clock - self._now() - (_AHEAD_IN_A_GAME if game else _AHEAD)
         if ahead > _SHORTEST_WAIT:
@@ -215,28 +245,28 @@ class Stage:
 
     # Events.
 
-    def attend(self, screen: TurtleScreen) -> None:
-        """Tell the page which events are of interest now."""
+    def attend(self, screen: StageScreen) -> None:
+        """Send the page the kinds of events that have handlers."""
         picture = self._pictures.get(screen)
         if picture is not None:
             picture.attend(self._interest_of(screen))
 
-    def call_later(self, screen: TurtleScreen, seconds: float, function: Callable[[], Any]) -> None:
-        """Call a function after a time, counted from when the page has drawn all."""
+    def call_later(self, screen: StageScreen, seconds: float, function: Callable[[], Any]) -> None:
+        """Call a function some seconds after the page has drawn all."""
         self.show(screen, 0, None)
         number = next(self._timer_numbers)
 
         def due() -> None:
             if self._timers.pop(number, None) is not None:
-                self._happens(screen, lambda: self._call(function))
+                self._enqueue(screen, lambda: self._call(function))
 
         handle = call_later(seconds + max(0.0, self._clock - self._now()), due)
         if handle is not None:
             self._timers[number] = (screen, handle)
             self.attend(screen)
 
-    def _interest_of(self, screen: TurtleScreen) -> dict[str, Any]:
-        """Return what of the page's events is of interest; empty when nothing can happen."""
+    def _interest_of(self, screen: StageScreen) -> dict[str, Any]:
+        """Return the kinds of events that have handlers; empty if there are none."""
         handlers = screen._handlers
         kinds = set(handlers.kinds())
         interest: dict[str, Any] = {}
@@ -249,30 +279,30 @@ class Stage:
         return interest
 
     def _receive(self, picture: Picture, message: dict[str, Any]) -> None:
-        """Take a message of the page."""
+        """Handle a message of the page."""
         screen = self._screen_of(picture)
         match message.get("kind"):
             case "drawn":
-                self._happens(screen, lambda: self._finish_if_over(picture, message))
+                self._enqueue(screen, lambda: self._finish_if_over(picture, message))
             case "close" if screen is not None:
                 self._close(screen)
             case "close":
                 picture.finish()
             case "press" | "release" | "click" | "unclick" | "drag" if screen is not None:
-                self._happens(screen, lambda: self._dispatch(screen, message))
+                self._enqueue(screen, lambda: self._dispatch(screen, message))
 
-    def _screen_of(self, picture: Picture) -> TurtleScreen | None:
-        """Return the screen that a picture shows, if it still does."""
+    def _screen_of(self, picture: Picture) -> StageScreen | None:
+        """Return the screen of a picture, unless it has another one now."""
         return next((s for s, shown in self._pictures.items() if shown is picture), None)
 
-    def _close(self, screen: TurtleScreen) -> None:
+    def _close(self, screen: StageScreen) -> None:
         self._stop_events(screen)
         self.closed = self._in_cell()
         self._ended = True
         if not self._in_cell():
             self._pictures[screen].finish()
 
-    def _stop_events(self, screen: TurtleScreen) -> None:
+    def _stop_events(self, screen: StageScreen) -> None:
         screen._handlers.clear()
         self._waiting.clear()
         for number, (owner, handle) in list(self._timers.items()):
@@ -282,15 +312,15 @@ class Stage:
         self.attend(screen)
 
     def _finish_if_over(self, picture: Picture, message: dict[str, Any]) -> None:
-        """Let a picture be a still one when the page has drawn it and nothing can happen."""
+        """Replace the animation by a still image when it is drawn and no event can come."""
         screen = self._screen_of(picture)
-        goes_on = screen is not None and (self._in_cell() or self._interest_of(screen))
-        if not goes_on and picture.is_drawn(message):
+        is_active = screen is not None and (self._in_cell() or self._interest_of(screen))
+        if not is_active and picture.is_drawn(message):
             bitmap = message.get("bitmap")
             picture.finish(bitmap=bitmap if isinstance(bitmap, str) else None)
 
-    def _happens(self, screen: TurtleScreen | None, call: Callable[[], None]) -> None:
-        """Call something now, or when the running cell lets it."""
+    def _enqueue(self, screen: StageScreen | None, call: Callable[[], None]) -> None:
+        """Call a function now, or when the running cell allows it."""
         self._waiting.append(call)
         if not self._in_cell() and not self._handling:
             self._handle_waiting()
@@ -308,7 +338,7 @@ class Stage:
         finally:
             self._handling = False
 
-    def _dispatch(self, screen: TurtleScreen, message: dict[str, Any]) -> None:
+    def _dispatch(self, screen: StageScreen, message: dict[str, Any]) -> None:
         kind, handlers = message["kind"], screen._handlers
         if kind in ("press", "release"):
             if handlers.listening:
@@ -323,7 +353,7 @@ class Stage:
             self._call(function, x, y)
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call a student's function; what it prints and raises belongs to the picture's cell."""
+        """Call a student's function; its output and errors appear below the cell of the picture."""
         parent = parent_header(self._shell)
         if not self._running and parent is not None:
             set_parent_header(self._shell, self._parent)

@@ -1,4 +1,4 @@
-"""A scene as SVG, as PostScript, and in words."""
+"""Writes a scene as SVG, as PostScript, and as a description in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from je_kernel.turtle.colors import hexadecimal
-from je_kernel.turtle.scene import Line, Part, Picture, Polygon, Text, text_lines
+from je_kernel.turtle.scene import ImageItem, Line, Part, Polygon, Text, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ def to_svg(scene: Scene) -> str:
     Returns
     -------
     str
-        A picture of the view's size, with its description for those who cannot see it.
+        A document of the size of the view, with a description as its title.
     """
     view = scene.view
     left, top = view.center[0] - view.width / 2, view.center[1] - view.height / 2
@@ -74,7 +74,7 @@ def _svg_lines(scene: Scene, style: tuple[str, float], lines: Iterator[Item]) ->
         assert isinstance(line, Line)
         numbers = [_number(number) for number in scene.pixels(line.points)]
         points = [f"{x} {y}" for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
-        # One stroke of the pen, cut into several lines, is one stroke.
+        # Lines that continue each other are one stroke.
         paths.append(("L" if points[0] == end else "M") + "L".join(points))
         end = points[-1]
     return f'<path stroke="{color}" stroke-width="{_number(width)}" d="{"".join(paths)}"/>'
@@ -86,7 +86,7 @@ def _svg_item(scene: Scene, item: Item) -> str:
             return _svg_polygon(scene, item)
         case Text():
             return _svg_text(scene, item)
-        case Picture():
+        case ImageItem():
             return _svg_image(item.image, scene.pixel(item.at))
     return ""
 
@@ -129,15 +129,15 @@ def _svg_text(scene: Scene, item: Text) -> str:
 
 
 def _images(scene: Scene) -> set[Image]:
-    """Return the images that a scene shows, each once however often it is seen."""
-    images = {item.image for item in scene.items.values() if isinstance(item, Picture)}
+    """Return the distinct images of a scene."""
+    images = {item.image for item in scene.items.values() if isinstance(item, ImageItem)}
     images |= {part.image for turtle in scene.turtles.values() for part in turtle if part.image}
     images |= {scene.backdrop} if scene.backdrop is not None else set()
     return {image for image in images if image.address}
 
 
 def _name(image: Image) -> str:
-    # The same in every picture of a page, for it is the same image there.
+    # The id is global in a page: equal images have equal ids.
     return f"turtle-image-{zlib.crc32(image.address.encode('ascii')):08x}"
 
 
@@ -154,18 +154,18 @@ def _svg_image(image: Image, at: tuple[float, float]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Write a text into XML, without the characters that XML forbids."""
+    """Escape a text for XML, without characters that XML forbids."""
     return html.escape("".join(c for c in text if c == "\t" or c.isprintable() or c == "\u00a0"))
 
 
 def _number(value: float) -> str:
-    """Write a number of pixels: a tenth of one is finer than can be seen."""
+    """Format a number of pixels, rounded to tenths."""
     text = f"{value:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
 
 
 def describe(scene: Scene) -> str:
-    """Say in words what a scene shows, for those who cannot see it.
+    """Describe a scene in words, for screen readers.
 
     Parameters
     ----------
@@ -186,14 +186,14 @@ def describe(scene: Scene) -> str:
             case Text():
                 words.append(item.text.strip())
                 colors[item.color] = None
-            case Picture():
+            case ImageItem():
                 counts["image"] += 1
     counts["turtle"] = len(scene.turtles)
-    said = [f"{n:,} {name}{'s' * (n != 1)}" for name, n in counts.items() if n]
-    named = [color for color in colors if color]
-    text = f"Turtle drawing: {', '.join(said) or 'nothing yet'}"
-    if named:
-        text += f", in {', '.join(named[:8])}" + " and other colours" * (len(named) > 8)
+    phrases = [f"{n:,} {name}{'s' * (n != 1)}" for name, n in counts.items() if n]
+    color_names = [color for color in colors if color]
+    text = f"Turtle drawing: {', '.join(phrases) or 'nothing yet'}"
+    if color_names:
+        text += f", in {', '.join(color_names[:8])}" + " and other colours" * (len(color_names) > 8)
     if words:
         text += f". It says: {' '.join(words)[:_MOST_WORDS]}"
     return text
@@ -267,7 +267,7 @@ def _ps_text(scene: Scene, item: Text) -> list[str]:
     back = _PS_BACK.get(item.align, " dup stringwidth pop neg 0 rmoveto")
     lines = [_ps_color(item.color), font]
     for line, x, y in text_lines(item, scene.pixel(item.at)):
-        # Backslash and parentheses have a meaning; of other scripts these fonts have nothing.
+        # These fonts have Latin-1 characters only; backslash and parentheses are escaped.
         text = line.encode("latin-1", "replace").decode("latin-1")
         text = "".join(f"\\{c}" if c in "\\()" else c for c in text if c.isprintable())
         lines.append(f"{_number(x)} {_number(-y)} moveto ({text}){back} show")

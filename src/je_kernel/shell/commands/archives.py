@@ -1,4 +1,4 @@
-"""Commands that pack and unpack archives."""
+"""Commands that pack and unpack archives: ``zip``, ``unzip``, ``tar``, ``gzip``."""
 
 from __future__ import annotations
 
@@ -6,175 +6,160 @@ import contextlib
 import gzip
 import io
 import os
+import shutil
+import stat
 import tarfile
 import time
 import zipfile
 import zlib
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from je_kernel.files.archives import MOST_BYTES
-from je_kernel.shell.calls import CommandError
-from je_kernel.shell.options import Given, Options
+from je_kernel.shell.calls import program
+from je_kernel.shell.options import CommandError, OptionParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from je_kernel.shell.calls import Call, Program, Running
+    from je_kernel.shell.calls import Call, Output
+    from je_kernel.shell.options import Options
 
-__all__ = ["PROGRAMS"]
-
-_PIECE = 1 << 20  # bytes
-_DAMAGE = (
+_CORRUPT = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError),
     *(NotImplementedError, RuntimeError, ValueError),
 )
 
 
-def _line(text: str) -> bytes:
-    return f"{text}\n".encode("utf-8", "surrogateescape")
-
-
-def _refuse_bomb(sizes: Iterator[int]) -> None:
-    if sum(sizes) > MOST_BYTES:
+def _check_size(size: int) -> None:
+    """Zip-bomb limit."""
+    if size > MOST_BYTES:
         raise CommandError(f"more than {MOST_BYTES:,} bytes come out of it: too much for a page")
 
 
-def _inside(folder: str, name: str) -> str:
-    """Return where a member goes; refuse one that would leave the folder."""
+def _target(folder: str, name: str) -> str:
+    """Return the path of a member; a member outside of the folder is an error."""
+    folder = os.path.normpath(folder)
     path = os.path.normpath(os.path.join(folder, name.lstrip("/")))
-    if path != os.path.normpath(folder) and not path.startswith(
-        os.path.normpath(folder).rstrip("/") + "/"
-    ):
+    if path != folder and not path.startswith(f"{folder.rstrip('/')}/"):
         raise CommandError(f"'{name}' would leave the folder; nothing is unpacked", 2)
     return path
 
 
+def _matches(name: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
 # zip
 
-_UNZIP = Options("o n q l j p t d= x=", status=10)
 
-
-def unzip(call: Call) -> Running:
+@program("unzip", "o n q l j p t d= x=", 10)
+def unzip(call: Call) -> Output:
     """Unpack a .zip file."""
-    given = _UNZIP.read(call)
-    if not given.operands:
+    options = call.options
+    if not call.operands:
         raise CommandError("which .zip file? write: unzip file.zip", 10)
-    name, *wanted = given.operands
-    path = next(
-        (p for end in ("", ".zip", ".ZIP") if (p := Path(call.path(name + end))).is_file()), None
-    )
-    if path is None:
+    name, *patterns = call.operands
+    ends = (end for end in ("", ".zip", ".ZIP") if os.path.isfile(call.path(name + end)))
+    if (end := next(ends, None)) is None:
         raise CommandError(f"cannot find or open {name}, {name}.zip or {name}.ZIP.", 9)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(call.path(name + end)) as archive:
             members = [
                 member
                 for member in archive.infolist()
-                if (not wanted or any(fnmatchcase(member.filename, each) for each in wanted))
-                and not any(fnmatchcase(member.filename, each) for each in given.every("x"))
+                if (not patterns or _matches(member.filename, patterns))
+                and not _matches(member.filename, options.every("x"))
             ]
-            _refuse_bomb(member.file_size for member in members)
-            if "l" in given:
+            _check_size(sum(member.file_size for member in members))
+            if "l" in options:
                 yield from _zip_listing(name, members)
-                return 0
-            if wanted and not members:
-                raise CommandError(f"caution: filename not matched:  {wanted[0]}", 11)
-            if "p" in given:
-                for member in members:
-                    yield archive.read(member)
-                return 0
-            if "q" not in given:
-                yield _line(f"Archive:  {path.name if path.name != name else name}")
-            if "t" in given:
-                bad = archive.testzip()
-                yield _line(bad or f"No errors detected in compressed data of {name}.")
-                return 2 if bad else 0
-            return (yield from _unzipped(call, given, archive, members))
-    except _DAMAGE as error:
+                return
+            if patterns and not members:
+                raise CommandError(f"caution: filename not matched:  {patterns[0]}", 11)
+            if "p" in options:
+                yield from map(archive.read, members)
+                return
+            if "q" not in options:
+                yield f"Archive:  {name}{end}\n"
+            if "t" in options:
+                corrupt = archive.testzip()
+                yield f"{corrupt or f'No errors detected in compressed data of {name}.'}\n"
+                call.status = 2 if corrupt else 0
+                return
+            for line in _unzip_members(call, archive, members):
+                if "q" not in options:
+                    yield line
+    except _CORRUPT as error:
         raise CommandError(f"cannot unpack {name}: {error}", 9) from None
 
 
-def _unzipped(
-    call: Call, given: Given, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]
-) -> Running:
-    shown = given.last("d").rstrip("/")
+def _unzip_members(
+    call: Call, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]
+) -> Iterator[str]:
+    options = call.options
+    shown = options.last("d").rstrip("/")
     folder = call.path(shown or ".")
-    paths = [
-        _inside(folder, m.filename.rpartition("/")[2] if "j" in given else m.filename)
-        for m in members
-    ]
-    status = 0
+    junked = "j" in options
+    names = [m.filename.rpartition("/")[2] if junked else m.filename for m in members]
+    paths = [Path(_target(folder, name)) for name in names]
     for member, path in zip(members, paths, strict=True):
-        name = os.path.relpath(path, folder)
-        name = f"{shown}/{name}" if shown else name
+        name = os.path.join(shown, os.path.relpath(path, folder))
         if member.is_dir():
-            if "j" not in given and not Path(path).is_dir():
-                Path(path).mkdir(parents=True)
-                if "q" not in given:
-                    yield _line(f"   creating: {name}/")
+            if not junked and not path.is_dir():
+                path.mkdir(parents=True)
+                yield f"   creating: {name}/\n"
             continue
-        if Path(path).exists() and "o" not in given:
-            if "n" not in given:
-                call.complain(f"{name} is there already, and is kept; to replace it, use unzip -o")
-                status = 1
+        if path.exists() and "o" not in options:
+            if "n" not in options:
+                text = f"{name} is there already, and is kept; to replace it, use unzip -o"
+                call.complain(text, 1)
             continue
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with archive.open(member) as source, Path(path).open("wb") as target:
-            while piece := source.read(_PIECE):
-                target.write(piece)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(member) as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
         with contextlib.suppress(ValueError, OverflowError, OSError):
             when = time.mktime((*member.date_time, 0, 0, -1))
             os.utime(path, (when, when))
-        if "q" not in given:
-            verb = "extracting" if member.compress_type == zipfile.ZIP_STORED else "inflating"
-            yield _line(f"{verb:>11}: {name:<22}  ")
-    return status
+        verb = "extracting" if member.compress_type == zipfile.ZIP_STORED else "inflating"
+        yield f"{verb:>11}: {name:<22}  \n"
 
 
-def _zip_listing(name: str, members: list[zipfile.ZipInfo]) -> Iterator[bytes]:
-    yield _line(f"Archive:  {name}")
-    yield _line("  Length      Date    Time    Name")
-    yield _line("---------  ---------- -----   ----")
+def _zip_listing(name: str, members: list[zipfile.ZipInfo]) -> Iterator[str]:
+    yield f"Archive:  {name}\n"
+    yield "  Length      Date    Time    Name\n"
+    yield "---------  ---------- -----   ----\n"
     for member in members:
         year, month, day, hour, minute, _ = member.date_time
         when = f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}"
-        yield _line(f"{member.file_size:9}  {when}   {member.filename}")
-    yield _line("---------                     -------")
+        yield f"{member.file_size:9}  {when}   {member.filename}\n"
+    yield "---------                     -------\n"
     files = f"{len(members)} file{'' if len(members) == 1 else 's'}"
-    yield _line(f"{sum(member.file_size for member in members):9}                     {files}")
+    yield f"{sum(member.file_size for member in members):9}                     {files}\n"
 
 
-_ZIP = Options("r/recurse-paths q/quiet j/junk-paths x/exclude= 9 0", status=16)
-
-
-def zip_(call: Call) -> Running:
+@program("zip", "r/recurse-paths q/quiet j/junk-paths x/exclude= 9 0", 16)
+def zip_(call: Call) -> Output:
     """Pack files into a .zip file."""
-    given = _ZIP.read(call)
-    if len(given.operands) < 2:
+    options = call.options
+    if len(call.operands) < 2:
         raise CommandError("what into which file? write: zip file.zip names", 16)
-    name, *sources = given.operands
+    name, *sources = call.operands
     name = name if "." in os.path.basename(name) else f"{name}.zip"
     target = Path(call.path(name))
-    members = []
+    members: dict[str, Path] = {}
     for source in sources:
-        path = Path(call.path(source))
-        if not path.exists():
-            if "q" not in given:
-                yield _line(f"\tzip warning: name not matched: {source}")
+        if not os.path.exists(call.path(source)):
+            if "q" not in options:
+                yield f"\tzip warning: name not matched: {source}\n"
             continue
-        members.append((source, path))
-        if "r" in given and path.is_dir():
-            for below in sorted(path.rglob("*")):
-                shown = f"{source.rstrip('/')}/{below.relative_to(path)}"
-                members.append((shown, below))
-    members = [
-        (shown, path)
-        for shown, path in members
-        if path.resolve() != target.resolve()
-        and not any(fnmatchcase(shown, pattern) for pattern in given.every("x"))
-    ]
+        for each in call.tree(source) if "r" in options else [source]:
+            path = Path(call.path(each))
+            inner = _member_name(each, path, junk="j" in options)
+            is_own = path.resolve() == target.resolve()
+            if inner and not is_own and not _matches(each, options.every("x")):
+                members[inner] = path
     if not members:
         raise CommandError(f"nothing to do! ({name})", 12)
     old: dict[str, tuple[zipfile.ZipInfo, bytes]] = {}
@@ -183,179 +168,156 @@ def zip_(call: Call) -> Running:
             with zipfile.ZipFile(target) as before:
                 old = {m.filename: (m, before.read(m)) for m in before.infolist()}
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            kept = dict.fromkeys(_member_name(shown, path, given) for shown, path in members)
-            for info, data in (pair for key, pair in old.items() if key not in kept):
+            for info, data in (pair for key, pair in old.items() if key not in members):
                 archive.writestr(info, data)
-            for shown, path in members:
-                inner = _member_name(shown, path, given)
-                if not inner:
-                    continue
-                verb = "updating" if inner in old else "adding"
-                text = f"  {verb}: {inner} {_zipped(archive, path, inner, given)}"
-                if "q" not in given:
-                    yield _line(text)
-    except _DAMAGE as error:
+            for inner, path in members.items():
+                saved = _add_to_zip(archive, path, inner, options)
+                if "q" not in options:
+                    yield f"  {'updating' if inner in old else 'adding'}: {inner} {saved}\n"
+    except _CORRUPT as error:
         raise CommandError(f"cannot write {name}: {error}", 3) from None
-    return 0
 
 
-def _member_name(shown: str, path: Path, given: Given) -> str:
-    if "j" in given:
+def _member_name(name: str, path: Path, *, junk: bool) -> str:
+    if junk:
         return "" if path.is_dir() else path.name
-    inner = os.path.normpath(shown).lstrip("/")
+    inner = os.path.normpath(name).lstrip("/")
     while inner.startswith("../"):
         inner = inner[3:]
     return f"{inner}/" if path.is_dir() else inner
 
 
-def _zipped(archive: zipfile.ZipFile, path: Path, inner: str, given: Given) -> str:
-    if path.is_dir():
-        archive.write(path, inner)
-        return "(stored 0%)"
-    kind = zipfile.ZIP_STORED if "0" in given else zipfile.ZIP_DEFLATED
-    data = path.read_bytes()
-    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+def _add_to_zip(archive: zipfile.ZipFile, path: Path, inner: str, options: Options) -> str:
+    """Add a file; return how it is packed, as zip prints it."""
+    packed = 0
+    if path.is_file():
+        data = path.read_bytes()
+        packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+        packed = len(packer.compress(data) + packer.flush())
     # As zip does: what does not become smaller is stored.
-    if len(packer.compress(data) + packer.flush()) >= len(data):
-        kind = zipfile.ZIP_STORED
-    archive.write(path, inner, kind, 9 if "9" in given else 6)
-    info = archive.getinfo(inner)
-    if info.compress_type == zipfile.ZIP_STORED:
+    if path.is_dir() or packed >= len(data) or "0" in options:
+        archive.write(path, inner, zipfile.ZIP_STORED)
         return "(stored 0%)"
-    saved = round(100 * (1 - info.compress_size / info.file_size))
-    return f"(deflated {saved}%)"
+    archive.write(path, inner, zipfile.ZIP_DEFLATED, 9 if "9" in options else 6)
+    info = archive.getinfo(inner)
+    return f"(deflated {round(100 * (1 - info.compress_size / info.file_size))}%)"
 
 
 # tar
 
-_TAR = Options(
+_TAR = OptionParser(
     "c/create x/extract t/list f/file= z/gzip j/bzip2 J/xz v/verbose C/directory= exclude="
     " strip-components= k/keep-old-files p a/auto-compress O",
-    status=64,
+    status=2,
 )
 
 
-def tar(call: Call) -> Running:
+@program("tar", status=2)
+def tar(call: Call) -> Output:
     """Pack and unpack .tar files."""
     args = list(call.args)
     if args and not args[0].startswith("-"):
-        # As of old: letters without a minus, their values after them.
+        # The old style: letters without a minus, then their values.
         letters = args.pop(0)
-        values = [args.pop(0) if letter in "fC" and args else None for letter in letters]
-        old = [
-            f"-{letter}" if v is None else f"-{letter}{v}"
-            for letter, v in zip(letters, values, strict=True)
-        ]
-        args = old + args
-    given = _TAR.split(args)
-    modes = [each for each in "cxt" if each in given]
-    if len(modes) != 1:
+        values = [args.pop(0) if letter in "fC" and args else "" for letter in letters]
+        args[:0] = [f"-{letter}{value}" for letter, value in zip(letters, values, strict=True)]
+    options = call.options = _TAR.parse(args)
+    if sum(mode in options for mode in "cxt") != 1:
         raise CommandError("You must specify one of the options -c, -x and -t", 2)
-    name = given.last("f")
+    name = options.last("f")
     if not name:
         raise CommandError("no -f: which file?", 2)
-    folder = call.path(given.last("C", "."))
+    folder = call.path(options.last("C", "."))
     try:
-        if modes == ["c"]:
-            return (yield from _tarred(call, given, name, folder))
-        return (yield from _untarred(call, given, name, folder))
+        yield from (_pack if "c" in options else _unpack)(call, name, folder)
     except FileNotFoundError as error:
         raise CommandError(f"{error.filename or name}: Cannot open: {error.strerror}", 2) from None
-    except _DAMAGE:
+    except _CORRUPT:
         raise CommandError(f"{name}: This does not look like a tar archive", 2) from None
+    if call.status:
+        call.complain("Exiting with failure status due to previous errors")
 
 
-def _tarred(call: Call, given: Given, name: str, folder: str) -> Running:
-    if not given.operands:
+def _is_excluded(call: Call, name: str) -> bool:
+    patterns = call.options.every("exclude")
+    return _matches(name, patterns) or _matches(name.rpartition("/")[2], patterns)
+
+
+def _pack(call: Call, name: str, folder: str) -> Output:
+    if not call.operands:
         raise CommandError("Cowardly refusing to create an empty archive", 2)
-    packing = next(
-        (kind for letter, kind in (("z", "gz"), ("j", "bz2"), ("J", "xz")) if letter in given), ""
-    )
-    if "a" in given and not packing:
-        packing = {"tgz": "gz", "gz": "gz", "bz2": "bz2", "xz": "xz"}.get(
-            name.rpartition(".")[2], ""
-        )
-    shown: list[str] = []
-    missing = [each for each in given.operands if not os.path.lexists(os.path.join(folder, each))]
-    mode: Any = f"w|{packing}"
+    formats = {"z": "gz", "j": "bz2", "J": "xz"}
+    packing = formats.get(call.options.latest("zjJ"), "")
+    if "a" in call.options and not packing:
+        end = name.rpartition(".")[2].replace("tgz", "gz")
+        packing = end if end in formats.values() else ""
+    added: list[str] = []
     target = io.BytesIO()
     own = os.path.realpath(call.path(name))
 
-    def wanted(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        base = member.name.rpartition("/")[2]
-        if any(
-            fnmatchcase(member.name, each) or fnmatchcase(base, each)
-            for each in given.every("exclude")
-        ):
+    def choose(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if _is_excluded(call, member.name):
             return None
-        shown.append(member.name + ("/" if member.isdir() else ""))
+        added.append(f"{_tar_name(member)}\n")
         return member
 
-    with tarfile.open(fileobj=target, mode=mode) as archive:
-        for each in given.operands:
+    with tarfile.open(fileobj=target, mode=f"w|{packing}") as archive:  # type: ignore[call-overload]
+        for each in call.operands:
             path = os.path.join(folder, each)
-            if each in missing:
+            if not os.path.lexists(path):
                 call.complain(f"{each}: Cannot stat: No such file or directory")
             elif os.path.realpath(path) != own:
-                archive.add(path, each.lstrip("/") if each.startswith("/") else each, filter=wanted)
-    data = target.getvalue()
+                archive.add(path, each.lstrip("/"), filter=choose)
     if name == "-":
-        yield data
-    else:
-        Path(call.path(name)).write_bytes(data)
-    if "v" in given and name != "-":
-        for each in shown:
-            yield _line(each)
-    if missing:
-        call.complain("Exiting with failure status due to previous errors")
-    return 2 if missing else 0
+        yield target.getvalue()
+        return
+    Path(call.path(name)).write_bytes(target.getvalue())
+    if "v" in call.options:
+        yield from added
 
 
-def _untarred(call: Call, given: Given, name: str, folder: str) -> Running:
+def _unpack(call: Call, name: str, folder: str) -> Output:
+    options = call.options
     data = call.stdin.read() if name == "-" else Path(call.path(name)).read_bytes()
-    drop = int(given.last("strip-components", "0"))
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         members = []
-        total = 0
+        size = 0
         for member in archive:
-            total += member.size
-            if total > MOST_BYTES:
-                _refuse_bomb(iter((total,)))
-            if _asked(given, member.name):
+            size += member.size
+            _check_size(size)
+            named = not call.operands or any(_lies_in(member.name, o) for o in call.operands)
+            if named and not _is_excluded(call, member.name):
                 members.append(member)
-        lost = [n for n in given.operands if not any(_below(m.name, n) for m in members)]
-        if "t" in given:
+        if "t" in options:
             for member in members:
-                yield _line(_tar_line(member) if "v" in given else _tar_name(member))
+                yield f"{_tar_line(member) if 'v' in options else _tar_name(member)}\n"
+        elif not os.path.isdir(folder):
+            raise CommandError(f"{options.last('C')}: Cannot open: No such file or directory", 2)
         else:
-            if not os.path.isdir(folder):
-                raise CommandError(f"{given.last('C')}: Cannot open: No such file or directory", 2)
-            yield from _extracted(given, archive, members, folder, drop)
-    for each in lost:
-        call.complain(f"{each}: Not found in archive")
-    if lost:
-        call.complain("Exiting with failure status due to previous errors")
-    return 2 if lost else 0
+            yield from _extract(options, archive, members, folder)
+    for operand in call.operands:
+        if not any(_lies_in(member.name, operand) for member in members):
+            call.complain(f"{operand}: Not found in archive")
 
 
-def _extracted(
-    given: Given, archive: tarfile.TarFile, members: list[tarfile.TarInfo], folder: str, drop: int
-) -> Iterator[bytes]:
+def _extract(
+    options: Options, archive: tarfile.TarFile, members: list[tarfile.TarInfo], folder: str
+) -> Output:
+    strip = int(options.last("strip-components", "0"))
     for member in members:
-        shown = _tar_name(member)
-        parts = member.name.strip("/").split("/")[drop:]
-        if not parts:
+        name = "/".join(member.name.strip("/").split("/")[strip:])
+        if not name:
             continue
-        if "O" in given:
+        if "O" in options:
             source = archive.extractfile(member)
             yield source.read() if source else b""
             continue
-        path = _inside(folder, "/".join(parts))
-        if "k" in given and os.path.lexists(path) and not member.isdir():
-            raise CommandError(f"{shown}: Cannot open: File exists", 2)
-        archive.extract(member.replace(name="/".join(parts), deep=False), folder, filter="data")
-        if "v" in given:
-            yield _line(shown)
+        path = _target(folder, name)
+        if "k" in options and os.path.lexists(path) and not member.isdir():
+            raise CommandError(f"{_tar_name(member)}: Cannot open: File exists", 2)
+        archive.extract(member.replace(name=name, deep=False), folder, filter="data")
+        if "v" in options:
+            yield f"{_tar_name(member)}\n"
 
 
 def _tar_name(member: tarfile.TarInfo) -> str:
@@ -363,92 +325,64 @@ def _tar_name(member: tarfile.TarInfo) -> str:
 
 
 def _tar_line(member: tarfile.TarInfo) -> str:
-    import stat
-
     kind = stat.S_IFDIR if member.isdir() else stat.S_IFLNK if member.issym() else stat.S_IFREG
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(member.mtime))
     owner = f"{member.uname or member.uid}/{member.gname or member.gid}"
     arrow = f" -> {member.linkname}" if member.issym() else ""
-    size = str(member.size).rjust(max(19 - len(owner) - 1, len(str(member.size))))
+    size = str(member.size).rjust(18 - len(owner))
     return f"{stat.filemode(kind | member.mode)} {owner} {size} {when} {_tar_name(member)}{arrow}"
 
 
-def _asked(given: Given, name: str) -> bool:
-    if any(
-        fnmatchcase(name, e) or fnmatchcase(name.rpartition("/")[2], e)
-        for e in given.every("exclude")
-    ):
-        return False
-    return not given.operands or any(_below(name, operand) for operand in given.operands)
-
-
-def _below(name: str, operand: str) -> bool:
-    operand = operand.rstrip("/")
-    return name == operand or name.startswith(f"{operand}/")
+def _lies_in(name: str, operand: str) -> bool:
+    return f"{name}/".startswith(f"{operand.rstrip('/')}/")
 
 
 # gzip
 
-_GZIP = Options("d/decompress k/keep c/stdout f/force q 1 2 3 4 5 6 7 8 9")
 
-
-def gzip_(call: Call) -> Running:
+@program("gzip gunzip", "d/decompress k/keep c/stdout f/force q 1 2 3 4 5 6 7 8 9")
+def gzip_(call: Call) -> Output:
     """Pack files as .gz."""
-    given = _GZIP.read(call)
-    unpack = "d" in given or call.name == "gunzip"
-    if not given.operands or given.operands == ["-"]:
-        data = call.stdin.read()
-        yield _gunzipped(data, "stdin") if unpack else gzip.compress(data, 6, mtime=0)
-        return 0
-    status = 0
-    for name in given.operands:
+    unpacks = "d" in call.options or call.name == "gunzip"
+    convert = _gunzip if unpacks else gzip.compress
+    if not call.operands or call.operands == ["-"]:
+        yield convert(call.stdin.read())
+        return
+    for name in call.operands:
+        if unpacks and not os.path.exists(call.path(name)):
+            name = f"{name}.gz"
         path = Path(call.path(name))
-        if unpack and not path.exists():
-            name, path = f"{name}.gz", Path(call.path(f"{name}.gz"))
         if not path.is_file():
-            why = "is a directory -- ignored" if path.is_dir() else "No such file or directory"
-            call.complain(f"{name}: {why}")
-            status = 2 if path.is_dir() else 1
+            if path.is_dir():
+                call.complain(f"{name}: is a directory -- ignored", 2)
+            else:
+                call.complain(f"{name}: No such file or directory")
             continue
-        if unpack and path.suffix not in (".gz", ".tgz"):
-            call.complain(f"{name}: unknown suffix -- ignored")
-            status = 2
+        if unpacks and path.suffix not in (".gz", ".tgz"):
+            call.complain(f"{name}: unknown suffix -- ignored", 2)
             continue
-        made = (
-            _gunzipped(path.read_bytes(), name) if unpack else gzip.compress(path.read_bytes(), 6)
-        )
-        if "c" in given:
-            yield made
-            continue
-        target = (
-            path.with_suffix("" if path.suffix == ".gz" else ".tar")
-            if unpack
-            else Path(f"{path}.gz")
-        )
-        if target.exists() and "f" not in given:
-            call.complain(f"{target.name} already exists; not overwritten (-f overwrites it)")
-            status = 2
-            continue
-        target.write_bytes(made)
-        if "k" not in given:
-            path.unlink()
-    return status
+        with call.complaining(name):
+            data = convert(path.read_bytes())
+            if "c" in call.options:
+                yield data
+                continue
+            target = Path(f"{path}.gz")
+            if unpacks:
+                target = path.with_suffix("" if path.suffix == ".gz" else ".tar")
+            if target.exists() and "f" not in call.options:
+                text = f"{target.name} already exists; not overwritten (-f overwrites it)"
+                call.complain(text, 2)
+                continue
+            target.write_bytes(data)
+            if "k" not in call.options:
+                path.unlink()
 
 
-def _gunzipped(data: bytes, name: str) -> bytes:
+def _gunzip(data: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            made = file.read(MOST_BYTES + 1)
-    except (*_DAMAGE, OSError):
-        raise CommandError(f"{name}: not in gzip format") from None
-    _refuse_bomb(iter((len(made),)))
-    return made
-
-
-PROGRAMS: dict[str, Program] = {
-    "gunzip": gzip_,
-    "gzip": gzip_,
-    "tar": tar,
-    "unzip": unzip,
-    "zip": zip_,
-}
+            content = file.read(MOST_BYTES + 1)
+    except (*_CORRUPT, OSError):
+        raise CommandError("the input is not in gzip format") from None
+    _check_size(len(content))
+    return content

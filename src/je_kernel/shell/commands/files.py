@@ -7,72 +7,64 @@ import os
 import shutil
 import stat
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import CommandError
+from je_kernel.shell.calls import program
+from je_kernel.shell.commands.conditions import ConditionParser
 from je_kernel.shell.commands.listing import readable_size
-from je_kernel.shell.options import Given, Options
+from je_kernel.shell.options import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
-    from je_kernel.shell.calls import Call, Program, Running
-
-__all__ = ["PROGRAMS"]
-
+    from je_kernel.shell.calls import Call, Output, Running
 
 _SYSTEM = ("bin", "dev", "etc", "lib", "lib64", "proc", "sbin", "share", "sys", "usr", "var")
 _ROOTS = ("/", "/drive", "/home", "/home/pyodide", "/home/web_user", "/root", "/tmp")  # noqa: S108
 
 
-def _kept(path: str) -> bool:
-    """Return whether this is a folder that the kernel needs, which no lesson removes.
+def _is_protected(path: str) -> bool:
+    """Return whether the kernel needs this folder, so that no command removes it.
 
     Examples
     --------
-    >>> _kept("/lib/python3.14"), _kept("/"), _kept("/drive/data"), _kept("/drive/../lib")
-    (True, True, False, True)
+    >>> _is_protected("/lib/python3.14"), _is_protected("/"), _is_protected("/drive/../lib")
+    (True, True, True)
+    >>> _is_protected("/drive/data")
+    False
     """
     path = os.path.normpath(path)
     return path in _ROOTS or path.split("/")[1] in _SYSTEM
 
 
-def _operands(found: list[str], least: int = 1) -> list[str]:
-    if not found:
+def _refuse_protected(call: Call, name: str) -> None:
+    if _is_protected(call.path(name)) or _is_protected(os.path.realpath(call.path(name))):
+        raise CommandError(f"refusing to remove '{name}': the kernel needs it")
+
+
+def _operands(call: Call, least: int = 1) -> list[str]:
+    if not call.operands:
         raise CommandError("missing operand" if least == 1 else "missing file operand")
-    if len(found) < least:
-        raise CommandError(f"missing destination file operand after '{found[0]}'")
-    return found
+    if len(call.operands) < least:
+        raise CommandError(f"missing destination file operand after '{call.operands[0]}'")
+    return call.operands
 
 
-def _line(text: str) -> bytes:
-    return f"{text}\n".encode("utf-8", "surrogateescape")
-
-
-_MKDIR = Options("p/parents v/verbose m/mode=")
-
-
-def mkdir(call: Call) -> Running:
+@program("mkdir", "p/parents v/verbose m/mode=")
+def mkdir(call: Call) -> Output:
     """Make folders."""
-    given = _MKDIR.read(call)
-    mode = _mode(given.last("m", "777"), 0)
-    status = 0
-    for name in _operands(given.operands):
-        try:
-            for folder in _above(call, name) if "p" in given else [name]:
+    mode = _mode(call.options.last("m", "777"), 0)
+    for name in _operands(call):
+        with call.complaining(f"cannot create directory '{name}'"):
+            for folder in _missing_folders(call, name) if "p" in call.options else [name]:
                 os.mkdir(call.path(folder), mode)
-                if "v" in given:
-                    yield _line(f"mkdir: created directory '{folder}'")
-        except OSError as error:
-            if "p" in given and os.path.isdir(call.path(name)):
-                continue
-            call.failed(f"cannot create directory '{name}'", error)
-            status = 1
-    return status
+                if "v" in call.options:
+                    yield f"mkdir: created directory '{folder}'\n"
 
 
-def _above(call: Call, name: str) -> Iterator[str]:
-    """Yield a folder and those above it, as far as they are missing, the uppermost first."""
+def _missing_folders(call: Call, name: str) -> Iterator[str]:
+    """Yield a folder and its parents as far as they are missing, the uppermost first."""
     missing = []
     while name and not os.path.isdir(call.path(name)):
         missing.append(name)
@@ -80,290 +72,193 @@ def _above(call: Call, name: str) -> Iterator[str]:
     return reversed(missing)
 
 
-_RMDIR = Options("p/parents v/verbose ignore-fail-on-non-empty")
-
-
-def rmdir(call: Call) -> Running:
+@program("rmdir", "p/parents v/verbose ignore-fail-on-non-empty")
+def rmdir(call: Call) -> Output:
     """Remove empty folders."""
-    given = _RMDIR.read(call)
-    status = 0
-    for name in _operands(given.operands):
-        while name:
-            if "v" in given:
-                yield _line(f"rmdir: removing directory, '{name}'")
+    for name in _operands(call):
+        folder = name
+        while folder:
+            if "v" in call.options:
+                yield f"rmdir: removing directory, '{folder}'\n"
+            _refuse_protected(call, folder)
             try:
-                _guard(call, name)
-                os.rmdir(call.path(name))
+                os.rmdir(call.path(folder))
             except OSError as error:
-                if "ignore-fail-on-non-empty" not in given:
-                    call.failed(f"failed to remove '{name}'", error)
-                    status = 1
+                if "ignore-fail-on-non-empty" not in call.options:
+                    call.complain(f"failed to remove '{folder}': {error.strerror}")
                 break
-            name = os.path.dirname(name.rstrip("/")) if "p" in given else ""
-    return status
+            folder = os.path.dirname(folder.rstrip("/")) if "p" in call.options else ""
 
 
-def _guard(call: Call, name: str) -> None:
-    if _kept(call.path(name)) or _kept(os.path.realpath(call.path(name))):
-        raise CommandError(f"refusing to remove '{name}': the kernel needs it")
-
-
-_RM = Options("r/recursive R f/force v/verbose d/dir preserve-root")
-
-
-def rm(call: Call) -> Running:
+@program("rm", "r/recursive R f/force v/verbose d/dir preserve-root")
+def rm(call: Call) -> Output:
     """Remove files and folders."""
-    given = _RM.read(call)
-    if "f" not in given:
-        _operands(given.operands)
-    # First, so that nothing is gone yet.
-    for name in given.operands:
-        _guard(call, name)
-    recursive = "r" in given or "R" in given
-    status = 0
-    for name in given.operands:
+    options = call.options
+    if "f" not in options:
+        _operands(call)
+    # Before any file is removed.
+    for name in call.operands:
+        _refuse_protected(call, name)
+    for name in call.operands:
         path = call.path(name)
         if os.path.basename(name.rstrip("/")) in (".", ".."):
             call.complain(f"refusing to remove '.' or '..' directory: skipping '{name}'")
-            status = 1
             continue
-        if "f" in given and not os.path.lexists(path):
+        if "f" in options and not os.path.lexists(path):
             continue
-        try:
-            if not os.path.isdir(path) or os.path.islink(path):
-                os.unlink(path)
-                removed = [f"removed '{name}'"]
-            elif recursive:
-                removed = list(_remove_tree(name, path))
-            elif "d" in given:
-                os.rmdir(path)
-                removed = [f"removed directory '{name}'"]
-            else:
-                call.complain(f"cannot remove '{name}': Is a directory")
-                status = 1
-                continue
-        except OSError as error:
-            call.failed(f"cannot remove '{name}'", error)
-            status = 1
-            continue
-        if "v" in given:
-            for text in removed:
-                yield _line(text)
-    return status
+        with call.complaining(f"cannot remove '{name}'"):
+            if os.path.isdir(path) and not os.path.islink(path) and not options.any("rRd"):
+                raise CommandError(f"cannot remove '{name}': Is a directory")
+            for each in reversed(list(call.tree(name)) if options.any("rR") else [name]):
+                kind = _remove(call.path(each))
+                if "v" in options:
+                    yield f"removed {kind}'{each}'\n"
 
 
-def _remove_tree(name: str, path: str) -> Iterator[str]:
-    for folder, folders, files in os.walk(path, topdown=False):
-        shown = name + folder.removeprefix(path)
-        for each in sorted(files):
-            os.unlink(os.path.join(folder, each))
-            yield f"removed '{shown}/{each}'"
-        for each in folders:
-            if os.path.islink(os.path.join(folder, each)):
-                os.unlink(os.path.join(folder, each))
-                yield f"removed '{shown}/{each}'"
-        os.rmdir(folder)
-        yield f"removed directory '{shown}'"
+def _remove(path: str) -> str:
+    """Remove a file or an empty folder; return what it was, for a message."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        os.rmdir(path)
+        return "directory "
+    os.unlink(path)
+    return ""
 
 
-_CP = Options(
-    "r/recursive R a/archive f/force n/no-clobber u/update v/verbose p t/target-directory="
-    " T/no-target-directory"
-)
+# cp and mv
 
 
-def cp(call: Call) -> Running:
-    """Copy files and folders."""
-    given = _CP.read(call)
-    sources, target, into = _destination(call, given.operands, given.last("t"), "T" in given)
-    recursive = any(each in given for each in "rRa")
-    keep_times = "p" in given or "a" in given
-    status = 0
+def _transfers(call: Call) -> Iterator[tuple[str, str]]:
+    """Yield the names of each source of cp and mv and of its target, for which nothing is wrong."""
+    options, operands = call.options, call.operands
+    if folder := options.last("t"):
+        sources, target = _operands(call), folder
+    else:
+        *sources, target = _operands(call, 2)
+    target_path = call.path(target)
+    is_folder = os.path.isdir(target_path)
+    if folder or len(sources) > 1:
+        if not is_folder:
+            there = os.path.exists(target_path)
+            why = "Not a directory" if there else "No such file or directory"
+            raise CommandError(f"target '{target}': {why}")
+    elif target.endswith("/") and not is_folder and not os.path.isdir(call.path(operands[0])):
+        raise CommandError(f"cannot create regular file '{target}': Not a directory")
+    elif "T" in options:
+        is_folder = False
+    verb = "move" if call.name == "mv" else "copy"
+    if verb == "move":
+        for name in sources:
+            _refuse_protected(call, name)
     for name in sources:
-        source = call.path(name)
-        goal = f"{target.rstrip('/')}/{_base(name)}" if into else target
-        path = call.path(goal)
-        try:
-            if not os.path.exists(source):
-                call.complain(f"cannot stat '{name}': No such file or directory")
-            elif os.path.isdir(source) and not recursive:
-                call.complain(f"-r not specified; omitting directory '{name}'")
-            elif os.path.exists(path) and os.path.samefile(source, path):
-                call.complain(f"'{name}' and '{goal}' are the same file")
-            elif os.path.isdir(source) and _within(path, source):
-                call.complain(f"cannot copy a directory, '{name}', into itself, '{goal}'")
-            elif os.path.isdir(source) and os.path.exists(path) and not os.path.isdir(path):
-                call.complain(f"cannot overwrite non-directory '{goal}' with directory '{name}'")
-            elif not os.path.isdir(source) and os.path.isdir(path):
-                call.complain(f"cannot overwrite directory '{goal}' with non-directory")
-            else:
-                for shown, a, b in _copies(name, goal, source, path):
-                    if not _wanted(given, a, b):
-                        continue
-                    if os.path.isdir(a):
-                        os.makedirs(b, exist_ok=True)
-                    else:
-                        (shutil.copy2 if keep_times else shutil.copy)(a, b)
-                    if "v" in given:
-                        yield _line(shown)
-                continue
-        except OSError as error:
-            call.failed(f"cannot create regular file '{goal}'", error)
-        status = 1
-    return status
+        base = os.path.basename(name.rstrip("/")) or name
+        goal = f"{target.rstrip('/')}/{base}" if is_folder else target
+        subject = f"cannot create regular file '{goal}'"
+        if verb == "move":
+            subject = f"cannot move '{name}' to '{goal}'"
+        with call.complaining(subject):
+            _check_transfer(call, verb, name, goal)
+            yield name, goal
 
 
-def _copies(name: str, goal: str, source: str, path: str) -> Iterator[tuple[str, str, str]]:
+def _check_transfer(call: Call, verb: str, name: str, goal: str) -> None:
+    source, path = call.path(name), call.path(goal)
+    if not os.path.lexists(source):
+        raise CommandError(f"cannot stat '{name}': No such file or directory")
+    if os.path.exists(path) and os.path.samefile(source, path):
+        raise CommandError(f"'{name}' and '{goal}' are the same file")
     if not os.path.isdir(source):
-        yield f"'{name}' -> '{goal}'", source, path
+        if os.path.isdir(path):
+            raise CommandError(f"cannot overwrite directory '{goal}' with non-directory")
         return
-    for folder, folders, files in os.walk(source):
-        folders.sort()
-        rest = folder.removeprefix(source)
-        yield f"'{name}{rest}' -> '{goal}{rest}'", folder, path + rest
-        for each in sorted(files):
-            below = f"{rest}/{each}"
-            yield f"'{name}{below}' -> '{goal}{below}'", f"{folder}/{each}", path + below
+    if verb == "copy" and not call.options.any("rRa"):
+        raise CommandError(f"-r not specified; omitting directory '{name}'")
+    if f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(source)}/"):
+        itself = "a directory, '{}', into itself, '{}'"
+        itself = itself if verb == "copy" else "'{}' to a subdirectory of itself, '{}'"
+        raise CommandError(f"cannot {verb} {itself.format(name, goal)}")
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise CommandError(f"cannot overwrite non-directory '{goal}' with directory '{name}'")
 
 
-def _wanted(given: Given, source: str, path: str) -> bool:
-    if os.path.isdir(source):
-        return not os.path.isdir(path)
+def _replaces(call: Call, source: str, path: str) -> bool:
+    """Return whether a file is written: with -n none that exists, with -u only an older one."""
     if not os.path.exists(path):
         return True
-    if "n" in given:
+    if "n" in call.options:
         return False
-    return "u" not in given or os.path.getmtime(source) > os.path.getmtime(path)
+    return "u" not in call.options or os.path.getmtime(source) > os.path.getmtime(path)
 
 
-def _base(name: str) -> str:
-    return os.path.basename(name.rstrip("/")) or name
-
-
-def _within(path: str, folder: str) -> bool:
-    inner, outer = os.path.realpath(path), os.path.realpath(folder)
-    return inner == outer or inner.startswith(f"{outer}/")
-
-
-def _destination(
-    call: Call, operands: list[str], folder: str, alone: bool
-) -> tuple[list[str], str, bool]:
-    """Return what to copy or move, where to, and whether that is a folder to put it into."""
-    if folder:
-        sources, target = _operands(operands), folder
-    else:
-        *sources, target = _operands(operands, 2)
-    there = os.path.isdir(call.path(target))
-    if folder or len(sources) > 1:
-        if not there:
-            why = (
-                "Not a directory"
-                if os.path.exists(call.path(target))
-                else "No such file or directory"
-            )
-            raise CommandError(f"target '{target}': {why}")
-        return sources, target, True
-    if target.endswith("/") and not there and not os.path.isdir(call.path(sources[0])):
-        raise CommandError(f"cannot create regular file '{target}': Not a directory")
-    return sources, target, there and not alone
-
-
-_MV = Options("f/force n/no-clobber u/update v/verbose t/target-directory= T/no-target-directory")
-
-
-def mv(call: Call) -> Running:
-    """Move or rename files and folders."""
-    given = _MV.read(call)
-    sources, target, into = _destination(call, given.operands, given.last("t"), "T" in given)
-    for name in sources:
-        _guard(call, name)
-    status = 0
-    for name in sources:
-        source = call.path(name)
-        goal = f"{target.rstrip('/')}/{_base(name)}" if into else target
-        path = call.path(goal)
-        try:
-            if not os.path.lexists(source):
-                call.complain(f"cannot stat '{name}': No such file or directory")
-            elif os.path.exists(path) and os.path.samefile(source, path):
-                call.complain(f"'{name}' and '{goal}' are the same file")
-            elif os.path.isdir(source) and _within(path, source):
-                call.complain(f"cannot move '{name}' to a subdirectory of itself, '{goal}'")
-            elif os.path.isdir(path) and not os.path.isdir(source):
-                call.complain(f"cannot overwrite directory '{goal}' with non-directory")
-            elif os.path.isdir(source) and os.path.exists(path) and not os.path.isdir(path):
-                call.complain(f"cannot overwrite non-directory '{goal}' with directory '{name}'")
-            elif os.path.isdir(path) and os.listdir(path):
-                call.complain(f"cannot move '{name}' to '{goal}': Directory not empty")
-            else:
-                if os.path.isdir(source) or _wanted(given, source, path):
-                    _move(source, path)
-                    if "v" in given:
-                        yield _line(f"renamed '{name}' -> '{goal}'")
+@program(
+    "cp",
+    "r/recursive R a/archive f/force n/no-clobber u/update v/verbose p t/target-directory="
+    " T/no-target-directory",
+)
+def cp(call: Call) -> Output:
+    """Copy files and folders."""
+    copy = shutil.copy2 if call.options.any("pa") else shutil.copy
+    for name, goal in _transfers(call):
+        for each in call.tree(name):
+            copied = goal + each.removeprefix(name)
+            source, path = call.path(each), call.path(copied)
+            if os.path.isdir(source):
+                if os.path.isdir(path):
+                    continue
+                os.makedirs(path)
+            elif not _replaces(call, source, path):
                 continue
-        except OSError as error:
-            call.failed(f"cannot move '{name}' to '{goal}'", error)
-        status = 1
-    return status
+            else:
+                copy(source, path)
+            if "v" in call.options:
+                yield f"'{each}' -> '{copied}'\n"
 
 
-def _move(source: str, path: str) -> None:
-    if os.path.isdir(path) and os.path.isdir(source):
-        os.rmdir(path)
-    # A rename between the drive and a folder in memory is a copy.
-    shutil.move(source, path)
+@program("mv", "f/force n/no-clobber u/update v/verbose t/target-directory= T/no-target-directory")
+def mv(call: Call) -> Output:
+    """Move or rename files and folders."""
+    for name, goal in _transfers(call):
+        source, path = call.path(name), call.path(goal)
+        if os.path.isdir(path):
+            # Only an empty folder can be replaced.
+            os.rmdir(path)
+        elif not os.path.isdir(source) and not _replaces(call, source, path):
+            continue
+        # A rename between the drive and a folder in memory is a copy.
+        shutil.move(source, path)
+        if "v" in call.options:
+            yield f"renamed '{name}' -> '{goal}'\n"
 
 
-_TOUCH = Options("c/no-create a m d/date= t= r/reference=")
-
-
-def touch(call: Call) -> int:
-    """Make empty files, or give files the time of now."""
-    given = _TOUCH.read(call)
-    for option in ("d", "t"):
-        if option in given:
-            raise CommandError(f"the option -{option} is not known here; os.utime sets a time")
-    status = 0
-    for name in _operands(given.operands):
-        path = call.path(name)
-        try:
+@program("touch", "c/no-create a m r/reference=")
+def touch(call: Call) -> None:
+    """Make empty files, or set the time of files to now."""
+    for name in _operands(call):
+        with call.complaining(f"cannot touch '{name}'"):
+            path = call.path(name)
             if not os.path.exists(path):
-                if "c" in given:
+                if "c" in call.options:
                     continue
                 with open(path, "ab"):
                     pass
             times = None
-            if "r" in given:
-                like = os.stat(call.path(given.last("r")))
-                times = (like.st_atime, like.st_mtime)
+            if "r" in call.options:
+                reference = os.stat(call.path(call.options.last("r")))
+                times = (reference.st_atime, reference.st_mtime)
             os.utime(path, times)
-        except OSError as error:
-            call.failed(f"cannot touch '{name}'", error)
-            status = 1
-    return status
 
 
-_CHMOD = Options("R/recursive")
-
-
-def chmod(call: Call) -> int:
-    """Change what may be done with files."""
+@program("chmod", "R/recursive r w x X")
+def chmod(call: Call) -> None:
+    """Change the permissions of files."""
     # A mode may begin with a minus.
-    args = [
-        f"./{arg}" if arg[:1] == "-" and arg[1:].strip("rwx") == "" else arg for arg in call.args
-    ]
-    given = _CHMOD.split(args)
-    mode, *names = _operands(given.operands, 2)
-    mode = mode.removeprefix("./")
-    status = 0
+    letters = "".join(letter for letter in "rwxX" if letter in call.options)
+    names = _operands(call, 1 if letters else 2)
+    mode = f"-{letters}" if letters else names.pop(0)
     for name in names:
-        try:
-            for path in _tree(call.path(name)) if "R" in given else [call.path(name)]:
+        with call.complaining(f"cannot access '{name}'"):
+            for each in call.tree(name) if "R" in call.options else [name]:
+                path = call.path(each)
                 os.chmod(path, _mode(mode, stat.S_IMODE(os.stat(path).st_mode)))
-        except OSError as error:
-            call.failed(f"cannot access '{name}'", error)
-            status = 1
-    return status
 
 
 def _mode(text: str, before: int) -> int:
@@ -385,7 +280,7 @@ def _mode(text: str, before: int) -> int:
         bits = sum({"r": 4, "w": 2, "x": 1, "X": 1}[char] for char in set(rest[1:]))
         for each in "ugo" if not who or "a" in who else who:
             shift = {"u": 6, "g": 3, "o": 0}[each]
-            # As with the usual umask, writing is for the owner unless it is said for whom.
+            # As with the usual umask, writing is for the owner unless somebody is named.
             granted = bits & ~2 if not who and each != "u" else bits
             if rest[0] == "=":
                 mode &= ~(7 << shift)
@@ -393,253 +288,167 @@ def _mode(text: str, before: int) -> int:
     return mode
 
 
-def _tree(path: str) -> Iterator[str]:
-    yield path
-    for folder, folders, files in os.walk(path):
-        for each in (*folders, *files):
-            yield os.path.join(folder, each)
+@program("du", "s/summarize h/human-readable a/all b/bytes c/total k m d/max-depth=")
+def du(call: Call) -> Output:
+    """Print how much space files take."""
+    options = call.options
+    deepest = 0 if "s" in options else int(options.last("d", "999"))
 
+    def row(size: int, name: str) -> str:
+        unit = 1 if "b" in options else 1 << 20 if "m" in options else 1024
+        text = readable_size(size) if "h" in options else str(-(-size // unit))
+        return f"{text}\t{name}\n"
 
-_DU = Options("s/summarize h/human-readable a/all b/bytes c/total k m d/max-depth=")
-
-
-def du(call: Call) -> Running:
-    """Say how much space files take."""
-    given = _DU.read(call)
-    deepest = 0 if "s" in given else int(given.last("d", "999"))
-    status = 0
-    total = 0
-
-    def row(size: int, name: str) -> bytes:
-        if "h" in given:
-            text = readable_size(size)
-        else:
-            unit = 1 if "b" in given else 1048576 if "m" in given else 1024
-            text = str(-(-size // unit))
-        return _line(f"{text}\t{name}")
-
-    def visit(name: str, level: int) -> Iterator[tuple[int, str, int]]:
+    def rows(name: str, level: int) -> Generator[str, None, int]:
         path = call.path(name)
-        found = os.lstat(path)
-        size = found.st_size if "b" in given else getattr(found, "st_blocks", 0) * 512
-        if not stat.S_ISDIR(found.st_mode):
-            yield size, name, level if "a" in given or level == 0 else -1
-            return
-        for each in sorted(os.listdir(path)):
-            for below, inner, depth in visit(f"{name.rstrip('/')}/{each}", level + 1):
-                yield below, inner, depth
-                size += below if inner.count("/") == name.rstrip("/").count("/") + 1 else 0
-        yield size, name, level
+        status = os.lstat(path)
+        size = status.st_size if "b" in options else getattr(status, "st_blocks", 0) * 512
+        is_folder = stat.S_ISDIR(status.st_mode)
+        for each in sorted(os.listdir(path)) if is_folder else ():
+            size += yield from rows(f"{name.rstrip('/')}/{each}", level + 1)
+        if level <= deepest and (is_folder or level == 0 or "a" in options):
+            yield row(size, name)
+        return size
 
-    for name in given.operands or ["."]:
-        try:
-            for size, inner, level in visit(name, 0):
-                if 0 <= level <= deepest:
-                    yield row(size, inner)
-                if level == 0:
-                    total += size
-        except OSError as error:
-            call.failed(f"cannot access '{name}'", error)
-            status = 1
-    if "c" in given:
+    total = 0
+    for name in call.operands or ["."]:
+        with call.complaining(f"cannot access '{name}'"):
+            total += yield from rows(name, 0)
+    if "c" in options:
         yield row(total, "total")
-    return status
 
 
-def basename(call: Call) -> Running:
+@program("basename", "")
+def basename(call: Call) -> Output:
     """Print the last part of a path, without a suffix if one is named."""
-    names = _operands(Options("").read(call).operands)
-    name = names[0].rstrip("/").rpartition("/")[2] or "/"
-    if len(names) > 1 and name != names[1]:
-        name = name.removesuffix(names[1])
-    yield _line(name)
-    return 0
+    first, *suffix = _operands(call)
+    name = first.rstrip("/").rpartition("/")[2] or "/"
+    yield (name.removesuffix(suffix[0]) if suffix and name != suffix[0] else name) + "\n"
 
 
-def dirname(call: Call) -> Running:
+@program("dirname", "")
+def dirname(call: Call) -> Output:
     """Print a path without its last part."""
-    for name in _operands(Options("").read(call).operands):
+    for name in _operands(call):
         head = name.rstrip("/").rpartition("/")[0].rstrip("/")
-        yield _line(head or ("/" if name.startswith("/") else "."))
-    return 0
+        yield (head or ("/" if name.startswith("/") else ".")) + "\n"
 
 
-def realpath(call: Call) -> Running:
+@program("realpath", "e/canonicalize-existing m")
+def realpath(call: Call) -> Output:
     """Print a path from the root."""
-    for name in _operands(Options("e/canonicalize-existing m").read(call).operands):
-        yield _line(os.path.realpath(call.path(name)))
-    return 0
+    for name in _operands(call):
+        yield os.path.realpath(call.path(name)) + "\n"
 
 
-# find.
+# find
 
 
-class _Found:
-    """A file that `find` looks at."""
+@dataclass(frozen=True)
+class _Entry:
+    """A file that `find` visits."""
 
-    def __init__(self, name: str, path: str, depth: int) -> None:
-        self.name = name
-        self.path = path
-        self.depth = depth
-        self.status = os.lstat(path)
+    name: str
+    path: str
+    status: os.stat_result
 
     @property
     def is_folder(self) -> bool:
         return stat.S_ISDIR(self.status.st_mode)
 
 
-def find(call: Call) -> Running:
+@program("find")
+def find(call: Call) -> Output:
     """Find files below folders."""
     args = list(call.args)
     names = []
     while args and not args[0].startswith("-") and args[0] not in ("!", "("):
         names.append(args.pop(0))
     expression = _Expression(call, args)
-    status = 0
+    test = expression.parse() if args else lambda _entry: True
     for name in names or ["."]:
-        try:
-            found = _Found(name, call.path(name), 0)
-        except OSError as error:
-            call.failed(f"'{name}'", error)
-            status = 1
-            continue
-        yield from expression.walk(found)
+        with call.complaining(f"'{name}'"):
+            os.lstat(call.path(name))
+            below = call.tree(name, expression.most)
+            for each in reversed(list(below)) if expression.deletes else below:
+                with call.complaining(f"'{each}'"):
+                    yield from expression.visit(test, name, each)
     for batch in expression.batches:
-        status = (yield from batch()) or status
-    return status
+        call.status = (yield from batch()) or call.status
 
 
-class _Expression:
-    """The tests and actions of `find`, read before it begins."""
+class _Expression(ConditionParser["_Entry"]):
+    """The tests and actions of `find`, parsed before it begins."""
 
     def __init__(self, call: Call, args: list[str]) -> None:
+        super().__init__(args)
         self.call = call
-        self.args = args
         self.least, self.most = 0, 1_000
         self.acts = False
         self.deletes = False
         self.batches: list[Callable[[], Running]] = []
-        self.printed: list[bytes] = []
-        self.read = 0
-        test = self.either() if args else lambda _found: True
-        if self.args:
-            raise CommandError(f"the argument '{self.args[0]}' is not known here")
-        self.test = test
+        self.output: list[bytes | str] = []
 
-    def walk(self, found: _Found) -> Iterator[bytes]:
-        if not self.deletes:
-            yield from self.seen(found)
-        if found.is_folder and found.depth < self.most:
-            try:
-                names = sorted(os.listdir(found.path), key=os.fsencode)
-            except OSError as error:
-                self.call.failed(f"'{found.name}'", error)
-                names = []
-            for name in names:
-                inner = f"{found.name.rstrip('/') or '/'}/{name}".replace("//", "/")
-                yield from self.walk(_Found(inner, os.path.join(found.path, name), found.depth + 1))
-        if self.deletes:
-            yield from self.seen(found)
-
-    def seen(self, found: _Found) -> Iterator[bytes]:
-        if found.depth < self.least:
+    def visit(self, test: Callable[[_Entry], bool], top: str, name: str) -> Iterator[bytes | str]:
+        if name[len(top.rstrip("/")) :].count("/") < self.least:
             return
-        if self.test(found) and not self.acts:
-            self.printed.append(_line(found.name))
-        yield from self.printed
-        self.printed.clear()
-
-    def either(self) -> Callable[[_Found], bool]:
-        tests = [self.all()]
-        while self.args and self.args[0] in ("-o", "-or"):
-            self.args.pop(0)
-            tests.append(self.all())
-        return lambda found: any(test(found) for test in tests)
-
-    def all(self) -> Callable[[_Found], bool]:
-        tests = []
-        while self.args and self.args[0] not in ("-o", "-or", ")"):
-            if self.args[0] in ("-a", "-and"):
-                self.args.pop(0)
-            tests.append(self.one())
-        if not tests:
-            raise CommandError("a test is missing")
-        return lambda found: all(test(found) for test in tests)
-
-    def one(self) -> Callable[[_Found], bool]:
-        name = self.args.pop(0)
-        self.read += 1
-        if self.read > 200:
-            raise CommandError("the expression is longer than 200 tests")
-        if name in ("!", "-not"):
-            if not self.args:
-                raise CommandError(f"expected an expression after '{name}'")
-            inner = self.one()
-            return lambda found: not inner(found)
-        if name == "(":
-            inside = self.either()
-            if not self.args or self.args.pop(0) != ")":
-                raise CommandError("missing closing ')'")
-            return inside
-        return self.primary(name)
+        path = self.call.path(name)
+        if test(_Entry(name, path, os.lstat(path))) and not self.acts:
+            self.output.append(f"{name}\n")
+        yield from self.output
+        self.output.clear()
 
     def argument(self, name: str) -> str:
         if not self.args:
             raise CommandError(f"missing argument to '{name}'")
         return self.args.pop(0)
 
-    def primary(self, name: str) -> Callable[[_Found], bool]:
+    def primary(self) -> Callable[[_Entry], bool]:
+        name = self.args.pop(0)
         plain = name.removeprefix("-")
         if plain in ("name", "iname", "path", "ipath", "wholename"):
-            return _named(plain, self.argument(name))
+            return _by_name(plain, self.argument(name))
         if plain == "type":
-            return _of_type(self.argument(name))
+            return _by_type(self.argument(name))
         if plain in ("maxdepth", "mindepth"):
             depth = _whole(name, self.argument(name))
-            self.least, self.most = (
-                (self.least, depth) if plain == "maxdepth" else (depth, self.most)
-            )
-            return lambda _found: True
+            setattr(self, "most" if plain == "maxdepth" else "least", depth)
+            return lambda _entry: True
         if plain == "size":
-            return _of_size(self.argument(name))
+            return _by_size(self.argument(name))
         if plain in ("mtime", "mmin"):
-            return _of_age(name, self.argument(name), 86400 if plain == "mtime" else 60)
+            return _by_age(name, self.argument(name), 86400 if plain == "mtime" else 60)
         if plain == "newer":
             since = os.stat(self.call.path(self.argument(name))).st_mtime
-            return lambda found: found.status.st_mtime > since
+            return lambda entry: entry.status.st_mtime > since
         if plain == "empty":
-            return lambda found: (
-                not os.listdir(found.path) if found.is_folder else found.status.st_size == 0
+            return lambda entry: (
+                not os.listdir(entry.path) if entry.is_folder else entry.status.st_size == 0
             )
-        if plain in ("print", "print0", "delete", "exec"):
-            self.acts = True
-            return self.action(plain)
-        raise CommandError(f"the argument '{name}' is not known here")
-
-    def action(self, plain: str) -> Callable[[_Found], bool]:
+        if plain not in ("print", "print0", "delete", "exec"):
+            raise CommandError(f"the argument '{name}' is not known here")
+        self.acts = True
+        if plain == "exec":
+            return self.execute()
         if plain == "delete":
             self.deletes = True
             return self.delete
-        if plain == "exec":
-            return self.execute()
         end = "\n" if plain == "print" else "\0"
 
-        def show(found: _Found) -> bool:
-            self.printed.append((found.name + end).encode("utf-8", "surrogateescape"))
+        def show(entry: _Entry) -> bool:
+            self.output.append(entry.name + end)
             return True
 
         return show
 
-    def delete(self, found: _Found) -> bool:
-        _guard(self.call, found.name)
-        try:
-            (os.rmdir if found.is_folder else os.unlink)(found.path)
-        except OSError as error:
-            self.call.failed(f"cannot delete '{found.name}'", error)
-            return False
-        return True
+    def delete(self, entry: _Entry) -> bool:
+        _refuse_protected(self.call, entry.name)
+        with self.call.complaining(f"cannot delete '{entry.name}'"):
+            _remove(entry.path)
+            return True
+        return False
 
-    def execute(self) -> Callable[[_Found], bool]:
+    def execute(self) -> Callable[[_Entry], bool]:
         words: list[str] = []
         while self.args and self.args[0] != ";" and (self.args[0] != "+" or words[-1:] != ["{}"]):
             words.append(self.args.pop(0))
@@ -647,66 +456,68 @@ class _Expression:
             raise CommandError("missing argument to '-exec'")
         call = self.call
         if self.args.pop(0) == "+":
-            together: list[str] = []
+            names: list[str] = []
 
             def batch() -> Running:
-                if not together:
+                if not names:
                     return 0
-                return (yield from call.run([*words[:-1], *together], call.state, call.streams))
+                return (yield from call.run([*words[:-1], *names], call.state, call.streams))
 
             self.batches.append(batch)
 
-            def collect(found: _Found) -> bool:
-                together.append(found.name)
+            def collect(entry: _Entry) -> bool:
+                names.append(entry.name)
                 return True
 
             return collect
 
-        def once(found: _Found) -> bool:
-            args = [word.replace("{}", found.name) for word in words]
+        def once(entry: _Entry) -> bool:
+            args = [word.replace("{}", entry.name) for word in words]
             running = call.run(args, call.state, call.streams)
             while True:
                 try:
-                    self.printed.append(next(running))
+                    self.output.append(next(running))
                 except StopIteration as end:
                     return bool(end.value == 0)
 
         return once
 
 
-def _named(kind: str, pattern: str) -> Callable[[_Found], bool]:
-    whole = "path" in kind or kind == "wholename"
-    if kind.startswith("i"):
-        lower = pattern.lower()
-        return lambda found: fnmatch.fnmatchcase(
-            (found.name if whole else _base(found.name)).lower(), lower
-        )
-    return lambda found: fnmatch.fnmatchcase(found.name if whole else _base(found.name), pattern)
+def _by_name(kind: str, pattern: str) -> Callable[[_Entry], bool]:
+    fold = str.lower if kind.startswith("i") else str
+    whole = kind.removeprefix("i") != "name"
+
+    def test(entry: _Entry) -> bool:
+        name = entry.name if whole else os.path.basename(entry.name.rstrip("/")) or entry.name
+        return fnmatch.fnmatchcase(fold(name), fold(pattern))
+
+    return test
 
 
-def _of_type(letters: str) -> Callable[[_Found], bool]:
+def _by_type(letters: str) -> Callable[[_Entry], bool]:
     kinds = {"f": stat.S_ISREG, "d": stat.S_ISDIR, "l": stat.S_ISLNK}
-    wanted = letters.split(",")
-    for letter in wanted:
+    types = letters.split(",")
+    for letter in types:
         if letter not in kinds:
             raise CommandError(f"the type '{letter}' is not known here; it knows f, d and l")
-    return lambda found: any(kinds[letter](found.status.st_mode) for letter in wanted)
+    return lambda entry: any(kinds[letter](entry.status.st_mode) for letter in types)
 
 
-def _of_size(text: str) -> Callable[[_Found], bool]:
+def _by_size(text: str) -> Callable[[_Entry], bool]:
     unit = {"c": 1, "w": 2, "b": 512, "k": 1024, "M": 1 << 20, "G": 1 << 30}.get(text[-1:], 0)
-    compare = _compared("-size", text[:-1] if unit else text)
+    compare = _comparison("-size", text[:-1] if unit else text)
     unit = unit or 512
-    return lambda found: compare(-(-found.status.st_size // unit))
+    return lambda entry: compare(-(-entry.status.st_size // unit))
 
 
-def _of_age(name: str, text: str, unit: int) -> Callable[[_Found], bool]:
-    compare = _compared(name, text)
+def _by_age(name: str, text: str, unit: int) -> Callable[[_Entry], bool]:
+    compare = _comparison(name, text)
     now = time.time()
-    return lambda found: compare(int((now - found.status.st_mtime) // unit))
+    return lambda entry: compare(int((now - entry.status.st_mtime) // unit))
 
 
-def _compared(name: str, text: str) -> Callable[[int], bool]:
+def _comparison(name: str, text: str) -> Callable[[int], bool]:
+    """Return the test of ``+5`` (more), ``-5`` (less) or ``5``."""
     number = _whole(name, text.lstrip("+-"))
     if text.startswith("+"):
         return lambda value: value > number
@@ -719,19 +530,3 @@ def _whole(name: str, text: str) -> int:
     if not text.isdecimal():
         raise CommandError(f"invalid argument '{text}' to '{name}'")
     return int(text)
-
-
-PROGRAMS: dict[str, Program] = {
-    "basename": basename,
-    "chmod": chmod,
-    "cp": cp,
-    "dirname": dirname,
-    "du": du,
-    "find": find,
-    "mkdir": mkdir,
-    "mv": mv,
-    "realpath": realpath,
-    "rm": rm,
-    "rmdir": rmdir,
-    "touch": touch,
-}

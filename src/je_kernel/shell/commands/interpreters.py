@@ -1,4 +1,4 @@
-"""Commands that run programs in files: Python's and the shell's own."""
+"""Commands that run programs: ``python``, ``bash``, and files with a ``#!`` line."""
 
 from __future__ import annotations
 
@@ -10,50 +10,45 @@ import runpy
 import sys
 import traceback
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from je_kernel.shell.calls import CommandError
-from je_kernel.shell.options import Options
+from je_kernel.shell.calls import encode, program
+from je_kernel.shell.options import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from je_kernel.shell.calls import Call, Program, Running, Writer
+    from je_kernel.shell.calls import Call, Output, Program, Writer
 
-__all__ = ["PROGRAMS", "file_at"]
-
-
-def file_at(name: str) -> Program:
-    """Return the command that runs a file: with Python if it says so, else with the shell."""
-
-    def run(call: Call) -> Running:
-        with Path(call.path(name)).open("rb") as file:
-            first = file.readline(200)
-        from dataclasses import replace
-
-        args = replace(call, args=[name, *call.args])
-        if name.endswith(".py") or (first.startswith(b"#!") and b"python" in first):
-            return (yield from python(replace(args, name="python")))
-        if b"\0" in first:
-            raise CommandError("cannot execute: it is no script", 126)
-        return (yield from bash(replace(args, name="bash")))
-
-    return run
+__all__ = ["script"]
 
 
-_BASH = Options("c l i e u x")
+def script(name: str, call: Call) -> Output:
+    """Run a file: with Python if it is a Python program, else with the shell."""
+    with Path(call.path(name)).open("rb") as file:
+        first = file.readline(200)
+    runs: Program = bash
+    title = "bash"
+    if name.endswith(".py") or (first.startswith(b"#!") and b"python" in first):
+        runs, title = python, "python"
+    elif b"\0" in first:
+        raise CommandError("cannot execute: the file is not a script", 126)
+    inner = replace(call, name=title, args=[name, *call.args])
+    yield from runs(inner)  # type: ignore[misc]
+    call.status = inner.status
 
 
-def bash(call: Call) -> Running:
+@program("bash sh", "+ c l i e u x")
+def bash(call: Call) -> Output:
     """Run a script of the shell."""
-    given = _BASH.read(call, leading=True)
-    rest = given.operands
+    options, rest = call.options, call.operands
     inside = call.state.copy()
     inside.variables = call.state.environment()
     inside.functions, inside.hidden = {}, []
-    inside.options = {each for each in "eux" if each in given}
-    if "c" in given:
+    inside.options = {each for each in "eux" if each in options}
+    if "c" in options:
         if not rest:
             raise CommandError("-c: option requires an argument", 2)
         text, inside.name, inside.arguments = rest[0], (rest[1:2] or ["bash"])[0], rest[2:]
@@ -65,12 +60,11 @@ def bash(call: Call) -> Running:
         inside.name, inside.arguments = rest[0], rest[1:]
     else:
         text = call.stdin.read().decode("utf-8", "surrogateescape")
-    return (yield from call.script(text, inside, call.streams))
+    call.status = yield from call.script(text, inside, call.streams)
 
 
 # Python
 
-_PYTHON = Options("V/version c= m= u B b i I E s S O q W= X=", status=2)
 _NO_MODULES = {
     "venv": "a page has one Python, and needs no other",
     "virtualenv": "a page has one Python, and needs no other",
@@ -81,44 +75,32 @@ _NO_MODULES = {
 }
 
 
-def python(call: Call) -> Running:
+@program("python", "+ V/version c=! m=! u B b i I E s S O q W= X=", status=2)
+def python(call: Call) -> Output:
     """Run Python code in this kernel's Python."""
-    head, rest = _python_arguments(call.args)
-    given = _PYTHON.split(head)
-    if "V" in given:
-        yield f"Python {sys.version.split()[0]}\n".encode()
-        return 0
-    if "m" in given:
-        module = given.last("m")
+    options, rest = call.options, call.operands
+    if "V" in options:
+        yield f"Python {sys.version.split()[0]}\n"
+    elif "m" in options:
+        module = options.last("m")
         if module in ("pip", "conda", "mamba"):
-            return (yield from call.run([module, *rest], call.state, call.streams))
+            call.status = yield from call.run([module, *rest], call.state, call.streams)
+            return
         if reason := _NO_MODULES.get(module.partition(".")[0]):
             raise CommandError(f"-m {module} is not known here: {reason}")
-        return (yield from _run(call, [module, *rest], lambda: _module(module)))
-    if "c" in given:
-        code = given.last("c")
-        return (yield from _run(call, ["-c", *rest], lambda: _code(code, "<string>")))
-    if not rest or rest[0] == "-":
+        yield from _run(call, [module, *rest], lambda: _module(module))
+    elif "c" in options:
+        code = options.last("c")
+        yield from _run(call, ["-c", *rest], lambda: _code(code, "<string>"))
+    elif not rest or rest[0] == "-":
         text = call.stdin.read().decode("utf-8", "replace")
-        return (yield from _run(call, ["-", *rest[1:]], lambda: _code(text, "<stdin>")))
-    path = call.path(rest[0])
-    if not os.path.exists(path):
-        raise CommandError(
-            f"can't open file '{os.path.normpath(path)}': [Errno 2] No such file or directory", 2
-        )
-    return (yield from _run(call, rest, lambda: runpy.run_path(path, run_name="__main__")))
-
-
-def _python_arguments(args: list[str]) -> tuple[list[str], list[str]]:
-    """Part Python's own options from what belongs to the program."""
-    at = 0
-    while at < len(args) and args[at].startswith("-") and args[at] != "-":
-        ends = args[at][1:2] != "-" and any(letter in args[at][1:] for letter in "cm")
-        values = args[at][1:] in ("W", "X") or (ends and args[at][-1] in "cm")
-        at += 2 if values else 1
-        if ends:
-            break
-    return args[:at], args[at:]
+        yield from _run(call, ["-", *rest[1:]], lambda: _code(text, "<stdin>"))
+    else:
+        path = call.path(rest[0])
+        if not os.path.exists(path):
+            reason = "[Errno 2] No such file or directory"
+            raise CommandError(f"can't open file '{os.path.normpath(path)}': {reason}", 2)
+        yield from _run(call, rest, lambda: runpy.run_path(path, run_name="__main__"))
 
 
 def _module(name: str) -> None:
@@ -135,17 +117,16 @@ def _code(text: str, name: str) -> None:
         sys.modules["__main__"] = before
 
 
-def _run(call: Call, argv: list[str], program: Callable[[], object]) -> Running:
-    """Run a program; what it prints is caught if it does not belong on the page at once."""
-    caught: list[bytes] = []
+def _run(call: Call, argv: list[str], program: Callable[[], object]) -> Output:
+    """Run a program; its output is collected unless it belongs on the page at once."""
+    output: list[bytes] = []
     page = sys.stdout
-    writer: Writer = caught.append
+    writer: Writer = output.append
     if call.streams.live:
         writer = lambda data: page.write(data.decode("utf-8", "replace"))  # noqa: E731
     with _process(call, argv), contextlib.redirect_stdout(_Output(writer)):
-        status = _status(program)
-    yield from caught
-    return status
+        call.status = _status(program)
+    yield from output
 
 
 def _status(program: Callable[[], object]) -> int:
@@ -157,11 +138,11 @@ def _status(program: Callable[[], object]) -> int:
         print(end.code, file=sys.stderr)
         return 1
     except Exception as error:
-        # Without the lines of the shell and of runpy: those begin with the student's program.
+        # The traceback begins with the student's program, after the frames of the shell and runpy.
         inner = error.__traceback__
         while inner is not None and inner.tb_frame.f_code.co_filename in _OWN_FILES:
             inner = inner.tb_next
-        # What cannot be parsed has no line of its own but in the error.
+        # A syntax error has no frame; its line is in the error.
         traceback.print_exception(error.with_traceback(inner))
         return 1
     return 0
@@ -172,32 +153,32 @@ _OWN_FILES = frozenset((__file__, runpy.__file__, "<frozen runpy>"))
 
 @contextlib.contextmanager
 def _process(call: Call, argv: list[str]) -> Iterator[None]:
-    """Make this Python look like a new one to a program, and put everything back."""
+    """Give a program the state of a new Python, and restore this one's afterwards."""
     folder = call.state.cwd
     home = os.path.dirname(call.path(argv[0])) if argv[0].endswith(".py") else folder
-    kept = {
+    hidden = {
         name: module
         for name, module in sys.modules.items()
         if _lies_in(module, (home, folder)) and name != "__main__"
     }
     before = os.getcwd(), dict(os.environ), sys.argv, list(sys.path), sys.stdin, sys.stderr
-    told = builtins.input
-    for name in kept:
+    old_input = builtins.input
+    for name in hidden:
         del sys.modules[name]
     names = set(sys.modules)
-    # A module that was written a moment ago is found, and its bytes are not kept beside it.
+    # Importing sees modules written a moment ago, and writes no bytecode beside them.
     for each in (home, folder):
         sys.path_importer_cache.pop(each, None)
-    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    no_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(call.state.environment())
         sys.argv = list(argv)
-        # For a file, runpy does it not: it lies no package there.
+        # runpy does not, for a file.
         sys.path.insert(0, home)
         sys.stderr = _Output(call.streams.stderr)
-        if not call.stdin.nothing:
+        if not call.stdin.is_absent:
             data = io.BytesIO(call.stdin.read())
             sys.stdin = io.TextIOWrapper(data, "utf-8", "replace")
             builtins.input = _read_line
@@ -207,12 +188,12 @@ def _process(call: Call, argv: list[str]) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(before[1])
         sys.argv, sys.path[:], sys.stdin, sys.stderr = before[2], before[3], before[4], before[5]
-        builtins.input = told
-        sys.dont_write_bytecode = writes_none
+        builtins.input = old_input
+        sys.dont_write_bytecode = no_bytecode
         for name in set(sys.modules) - names:
             if _lies_in(sys.modules[name], (home, folder)):
                 del sys.modules[name]
-        sys.modules.update(kept)
+        sys.modules.update(hidden)
 
 
 def _lies_in(module: Any, folders: tuple[str, ...]) -> bool:
@@ -223,7 +204,7 @@ def _lies_in(module: Any, folders: tuple[str, ...]) -> bool:
 
 
 def _read_line(prompt: object = "") -> str:
-    """Read as `input` does from a pipe."""
+    """Replace `input` where the standard input is a pipe."""
     sys.stdout.write(str(prompt))
     line = sys.stdin.readline()
     if not line:
@@ -232,7 +213,7 @@ def _read_line(prompt: object = "") -> str:
 
 
 class _Raw(io.RawIOBase):
-    """Bytes that a program prints."""
+    """The byte stream of a program's output."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -246,7 +227,7 @@ class _Raw(io.RawIOBase):
 
 
 class _Output(io.TextIOBase):
-    """Text that a program prints; it may close this without closing the page's own."""
+    """The text stream of a program's output; closing it does not close that of the page."""
 
     encoding = "utf-8"
 
@@ -257,8 +238,5 @@ class _Output(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        self.buffer.write(text.encode("utf-8", "surrogateescape"))
+        self.buffer.write(encode(text))
         return len(text)
-
-
-PROGRAMS: dict[str, Program] = {"bash": bash, "python": python, "sh": bash}

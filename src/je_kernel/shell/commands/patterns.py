@@ -1,10 +1,10 @@
-"""Regular expressions of grep and sed, as Python's."""
+"""Translates the regular expressions of grep and sed into Python's."""
 
 from __future__ import annotations
 
 import re
 
-from je_kernel.shell.calls import CommandError
+from je_kernel.shell.options import CommandError
 
 __all__ = ["compiled"]
 
@@ -16,7 +16,7 @@ _CLASSES = {
 
 
 def compiled(text: str, kind: str = "basic", flags: int = 0) -> re.Pattern[str]:
-    r"""Return a pattern of grep or sed, compiled.
+    r"""Compile a pattern of grep or sed.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def compiled(text: str, kind: str = "basic", flags: int = 0) -> re.Pattern[str]:
     kind
         ``"basic"``, ``"extended"``, ``"fixed"`` or ``"perl"``.
     flags
-        Of Python's `re`.
+        Flags of Python's `re`.
 
     Examples
     --------
@@ -41,20 +41,22 @@ def compiled(text: str, kind: str = "basic", flags: int = 0) -> re.Pattern[str]:
     try:
         return re.compile(pattern, flags)
     except (re.error, OverflowError, RecursionError) as error:
-        raise CommandError(f"the pattern '{text}' is not one: {error}", 2) from None
+        raise CommandError(
+            f"the pattern '{text}' is not a regular expression: {error}", 2
+        ) from None
 
 
 def _translated(text: str, *, extended: bool) -> str:
-    made: list[str] = []
+    pieces: list[str] = []
     at = 0
-    # Whether an operator may stand here: not at the beginning of a pattern or group.
+    # Whether this is the beginning of a pattern or group, where operators are plain characters.
     fresh = True
     while at < len(text):
         char = text[at]
         at += 1
         if char == "[":
             piece, at = _bracket(text, at)
-            made.append(piece)
+            pieces.append(piece)
             fresh = False
             continue
         special = extended
@@ -62,26 +64,26 @@ def _translated(text: str, *, extended: bool) -> str:
             char = text[at]
             at += 1
             if char not in "(){}|+?":
-                made.append(_escaped(char))
+                pieces.append(_escaped(char))
                 fresh = False
                 continue
             special = not extended
         if char in "(){}|+?":
             if special and fresh and char in "{+?":
                 special = False
-            made.append(char if special else re.escape(char))
+            pieces.append(char if special else re.escape(char))
             fresh = special and char in "(|"
         elif char == "*":
-            made.append(re.escape(char) if fresh else char)
+            pieces.append(re.escape(char) if fresh else char)
         elif char == "^":
-            made.append("^" if extended or fresh else r"\^")
+            pieces.append("^" if extended or fresh else r"\^")
         elif char == "$":
-            made.append(r"\Z" if extended or _ends(text[at:]) else r"\$")
+            pieces.append(r"\Z" if extended or _ends(text[at:]) else r"\$")
         else:
-            made.append(char if char == "." else re.escape(char))
+            pieces.append(char if char == "." else re.escape(char))
         if char not in "()|^":
             fresh = False
-    return "".join(made)
+    return "".join(pieces)
 
 
 def _ends(rest: str) -> bool:
@@ -97,7 +99,7 @@ def _escaped(char: str) -> str:
 
 
 def _bracket(text: str, at: int) -> tuple[str, int]:
-    """Return a bracket expression for Python, and where it ends."""
+    """Return a bracket expression for Python, and the position of its end."""
     inside = []
     negated = text[at : at + 1] == "^"
     at += negated

@@ -5,30 +5,29 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from je_kernel.shell.calls import CommandError
+from je_kernel.shell.calls import encode, program
 from je_kernel.shell.commands.patterns import compiled
-from je_kernel.shell.commands.text import Read, inputs
 from je_kernel.shell.escapes import unescape
-from je_kernel.shell.options import Options
+from je_kernel.shell.options import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from je_kernel.shell.calls import Call, Program, Running
+    from je_kernel.shell.calls import Call, Output
 
-__all__ = ["PROGRAMS"]
 
-_SED = Options("n/quiet/silent e/expression= E/regexp-extended r i/in-place=? f/file=")
+_Address: TypeAlias = "Callable[[int, str, bool], bool]"
+"""Whether a line, by its number, its text and whether it is the last, has an address."""
 
 
 @dataclass
 class _Step:
-    """One command of a script: where it applies, and what it does."""
+    """One command of a script, with its addresses."""
 
-    begin: Callable[[int, str, bool], bool] | None
-    end: Callable[[int, str, bool], bool] | None
+    begin: _Address | None
+    end: _Address | None
     inverted: bool
     name: str
     text: str = ""
@@ -42,7 +41,7 @@ class _Step:
     inside: bool = False
 
     def applies(self, number: int, line: str, last: bool) -> bool:
-        """Return whether a line is among those that the addresses mean."""
+        """Return whether the addresses select a line."""
         if self.begin is None:
             return not self.inverted
         if self.end is None:
@@ -56,42 +55,34 @@ class _Step:
         return self.inverted
 
 
-def sed(call: Call) -> Running:
+@program("sed", "n/quiet/silent e/expression= E/regexp-extended r i/in-place=? f/file=")
+def sed(call: Call) -> Output:
     """Edit text, line by line."""
-    # -i may have what it keeps the old file as right behind it.
-    suffix, in_place, args = "", False, []
-    for arg in call.args:
-        if arg.startswith("-i") and "--" not in args:
-            suffix, in_place = arg[2:], True
-        else:
-            args.append(arg)
-    given = _SED.split(args)
-    in_place = in_place or "i" in given
-    suffix = suffix or given.last("i")
-    names = list(given.operands)
-    scripts = given.every("e")
-    for name in given.every("f"):
+    options = call.options
+    scripts = options.every("e")
+    for name in options.every("f"):
         scripts.append(Path(call.path(name)).read_text("utf-8", "surrogateescape"))
     if not scripts:
-        if not names:
+        if not call.operands:
             raise CommandError("usage: sed [option]... script [file]...")
-        scripts = [names.pop(0)]
-    kind = "extended" if "E" in given or "r" in given else "basic"
-    steps = _Script("\n".join(scripts), kind).steps()
-    read = Read()
-    if not in_place:
-        lines = (line for _, stream in inputs(call, names, read) for line in stream.lines())
-        yield from _edited(steps, lines, quiet="n" in given)
-        return 2 if read.status else 0
-    for name, stream in inputs(call, names, read):
+        scripts = [call.operands.pop(0)]
+    kind = "extended" if options.any("Er") else "basic"
+    steps = _ScriptParser("\n".join(scripts), kind).steps()
+    quiet = "n" in options
+    if "i" not in options:
+        lines = (line for _, stream in call.inputs() for line in stream.lines())
+        yield from _edited(steps, lines, quiet=quiet)
+        call.status *= 2
+        return
+    for name, stream in call.inputs():
         path = Path(call.path(name))
         for step in steps:
             step.inside = False
-        made = b"".join(_edited(steps, list(stream.lines()), quiet="n" in given))
-        if suffix:
+        result = b"".join(_edited(steps, list(stream.lines()), quiet=quiet))
+        if suffix := options.last("i"):
             path.with_name(path.name + suffix).write_bytes(path.read_bytes())
-        path.write_bytes(made)
-    return 4 if read.status else 0
+        path.write_bytes(result)
+    call.status *= 4
 
 
 def _edited(steps: list[_Step], lines: Iterable[bytes], *, quiet: bool) -> Iterator[bytes]:
@@ -112,15 +103,15 @@ def _edited(steps: list[_Step], lines: Iterable[bytes], *, quiet: bool) -> Itera
             if step.name == "s":
                 line, changed = _replaced(step, line)
                 if changed and step.prints:
-                    before.append(line.encode("utf-8", "surrogateescape") + b"\n")
+                    before.append(encode(line) + b"\n")
             elif step.name == "y":
                 line = line.translate(step.table)
             elif step.name == "p":
-                before.append(line.encode("utf-8", "surrogateescape") + (end or b"\n"))
+                before.append(encode(line) + (end or b"\n"))
             elif step.name == "=":
                 before.append(b"%d\n" % number)
             elif step.name == "i":
-                before.append(f"{step.text}\n".encode("utf-8", "surrogateescape"))
+                before.append(encode(f"{step.text}\n"))
             elif step.name == "a":
                 after.append(step.text)
             elif step.name == "q":
@@ -129,13 +120,13 @@ def _edited(steps: list[_Step], lines: Iterable[bytes], *, quiet: bool) -> Itera
             else:
                 deleted = True
                 if step.name == "c" and not step.inside:
-                    before.append(f"{step.text}\n".encode("utf-8", "surrogateescape"))
+                    before.append(encode(f"{step.text}\n"))
                 break
         yield from before
         if not deleted and not quiet:
-            yield line.encode("utf-8", "surrogateescape") + (end or (b"\n" if after else b""))
+            yield encode(line) + (end or (b"\n" if after else b""))
         for text in after:
-            yield f"{text}\n".encode("utf-8", "surrogateescape")
+            yield encode(f"{text}\n")
         if ended:
             return
 
@@ -157,8 +148,8 @@ def _replaced(step: _Step, line: str) -> tuple[str, bool]:
     return "".join(pieces) + line[at:], count >= step.which
 
 
-class _Script:
-    """Reads a script; what it does not know it refuses before anything is edited."""
+class _ScriptParser:
+    """Parses a script; an unknown command is an error before any file is edited."""
 
     def __init__(self, text: str, kind: str) -> None:
         self.text = text
@@ -166,13 +157,13 @@ class _Script:
         self.at = 0
 
     def steps(self) -> list[_Step]:
-        found: list[_Step] = []
+        steps: list[_Step] = []
         while True:
             while self.at < len(self.text) and self.text[self.at] in " \t\n;":
                 self.at += 1
             if self.at >= len(self.text):
-                return found
-            found.append(self.step())
+                return steps
+            steps.append(self.step())
 
     def ahead(self) -> str:
         return self.text[self.at : self.at + 1]
@@ -225,7 +216,7 @@ class _Script:
         if self.ahead() not in ("", "\n", ";"):
             raise CommandError(f"extra characters after the command '{name}'")
 
-    def address(self) -> tuple[Callable[[int, str, bool], bool] | None, int]:
+    def address(self) -> tuple[_Address | None, int]:
         self.blanks()
         if self.ahead() == "$":
             self.at += 1
@@ -260,7 +251,7 @@ class _Script:
         if not delimiter or delimiter in "\n\\":
             raise CommandError("a delimiter is missing")
         self.at += 1
-        found = []
+        pieces = []
         for _ in range(count):
             piece = []
             while self.ahead() != delimiter:
@@ -274,8 +265,8 @@ class _Script:
                     piece.append(self.ahead())
                 self.at += 1
             self.at += 1
-            found.append("".join(piece))
-        return found
+            pieces.append("".join(piece))
+        return pieces
 
     def substitution(self, step: _Step) -> None:
         old, new = self.delimited(2)
@@ -319,6 +310,3 @@ class _Script:
             else:
                 parts.append(char)
         return parts
-
-
-PROGRAMS: dict[str, Program] = {"sed": sed}

@@ -9,47 +9,33 @@ import platform
 import time
 from typing import TYPE_CHECKING
 
-from je_kernel.shell.calls import CommandError
+from je_kernel.shell.calls import program
 from je_kernel.shell.commands.listing import owner_and_group, readable_size
-from je_kernel.shell.options import Options
+from je_kernel.shell.options import CommandError
 
 if TYPE_CHECKING:
-    from je_kernel.shell.calls import Call, Program, Running
-
-__all__ = ["PROGRAMS"]
+    from je_kernel.shell.calls import Call, Output
 
 
-def _line(text: str) -> bytes:
-    return f"{text}\n".encode("utf-8", "surrogateescape")
-
-
-_DATE = Options("u/utc d/date= I/iso-8601=? R/rfc-email")
-
-
-def date(call: Call) -> Running:
+@program("date", "u/utc d/date= I/iso-8601=? R/rfc-email")
+def date(call: Call) -> Output:
     """Print the time."""
-    given = _DATE.read(call)
-    zone = datetime.UTC if "u" in given else None
+    options = call.options
+    zone = datetime.UTC if "u" in options else None
     now = datetime.datetime.now(zone).astimezone(zone)
-    if "d" in given:
-        now = _moment(given.last("d"), now)
-    forms = given.operands
-    if forms and (len(forms) > 1 or not forms[0].startswith("+")):
+    if "d" in options:
+        now = _moment(options.last("d"), now)
+    if call.operands and (len(call.operands) > 1 or not call.operands[0].startswith("+")):
         raise CommandError("a page cannot set the clock; a format begins with +")
-    form = forms[0][1:] if forms else "%a %b %e %H:%M:%S %Z %Y"
-    if "I" in given:
-        form = {"": "%Y-%m-%d", "date": "%Y-%m-%d", "seconds": "%Y-%m-%dT%H:%M:%S%:z"}[
-            given.last("I")
-        ]
-    elif "R" in given:
+    form = call.operands[0][1:] if call.operands else "%a %b %e %H:%M:%S %Z %Y"
+    if "I" in options:
+        seconds = options.last("I") == "seconds"
+        yield now.isoformat(timespec="seconds") + "\n" if seconds else f"{now.date()}\n"
+        return
+    if "R" in options:
         form = "%a, %d %b %Y %H:%M:%S %z"
-    form = form.replace("%s", str(int(now.timestamp()))).replace(
-        "%N", f"{now.microsecond * 1000:09}"
-    )
-    offset = now.strftime("%z")
-    form = form.replace("%:z", f"{offset[:3]}:{offset[3:]}")
-    yield _line(now.strftime(form))
-    return 0
+    form = form.replace("%s", str(int(now.timestamp())))
+    yield now.strftime(form.replace("%N", f"{now.microsecond * 1000:09}")) + "\n"
 
 
 def _moment(text: str, now: datetime.datetime) -> datetime.datetime:
@@ -64,14 +50,12 @@ def _moment(text: str, now: datetime.datetime) -> datetime.datetime:
         raise CommandError(f"the date '{text}' is not known here; write 2026-01-31") from None
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def sleep(call: Call) -> int:
+@program("sleep")
+def sleep(call: Call) -> None:
     """Wait."""
     seconds = 0.0
     for text in call.args:
-        unit = _UNITS.get(text[-1:], 1)
+        unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}.get(text[-1:], 1)
         try:
             seconds += float(text.rstrip("smhd")) * unit
         except ValueError:
@@ -79,139 +63,114 @@ def sleep(call: Call) -> int:
     if not call.args or not 0 <= seconds < 86400:
         raise CommandError("missing operand" if not call.args else "waits at most a day")
     time.sleep(seconds)
-    return 0
 
 
-def env(call: Call) -> Running:
+@program("env", "+ i/ignore-environment u/unset=", 125)
+def env(call: Call) -> Output:
     """Print the environment, or run a command in another."""
-    given = Options("i/ignore-environment u/unset=", 125).read(call, leading=True)
     state = call.state.copy()
-    if "i" in given:
+    if "i" in call.options:
         state.exported.clear()
-    for name in given.every("u"):
+    for name in call.options.every("u"):
         state.exported.discard(name)
-    words = list(given.operands)
+    words = call.operands
     while words and "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         state.variables[name] = value
         state.exported.add(name)
     if words:
-        return (yield from call.run(words, state, call.streams))
-    for name, value in state.environment().items():
-        yield _line(f"{name}={value}")
-    return 0
+        call.status = yield from call.run(words, state, call.streams)
+    else:
+        for name, value in state.environment().items():
+            yield f"{name}={value}\n"
 
 
-def seq(call: Call) -> Running:
+@program("seq", "s/separator= w/equal-width f/format=")
+def seq(call: Call) -> Output:
     """Print numbers in order."""
-    args = [f"./{arg}" if arg[:1] == "-" and arg[1:2].isdecimal() else arg for arg in call.args]
-    given = Options("s/separator= w/equal-width f/format=").split(args)
-    texts = [text.removeprefix("./") for text in given.operands]
+    options, texts = call.options, call.operands
     if not 1 <= len(texts) <= 3:
         raise CommandError("missing operand" if not texts else "extra operand")
-    first, step, last = {1: ["1", "1", *texts], 2: [texts[0], "1", *texts[1:]]}.get(
-        len(texts), texts
-    )
+    first = texts[0] if len(texts) > 1 else "1"
+    step = texts[1] if len(texts) > 2 else "1"
     places = max(len(text.partition(".")[2]) for text in (first, step))
     try:
         scale = 10**places
         begin, by = (round(float(text) * scale) for text in (first, step))
-        end = float(last) * scale
+        end = float(texts[-1]) * scale
+        last = int(end)
     except (ValueError, OverflowError):
         raise CommandError(f"invalid floating point argument: '{' '.join(texts)}'") from None
     if by == 0:
         raise CommandError(f"invalid Zero increment value: '{step}'")
-    joint = given.last("s", "\n")
-    width = (
-        max(len(f"{number / scale:.{places}f}") for number in (begin, int(end)))
-        if "w" in given
-        else 0
-    )
-
-    def shown(number: int) -> str:
-        if "f" in given:
-            return str(given.last("f") % (number / scale))
-        return (str(number) if not places else f"{number / scale:.{places}f}").zfill(width)
-
+    form = options.last("f", f"%.{places}f")
+    width = max(len(form % (n / scale)) for n in (begin, last)) if "w" in options else 0
     numbers = itertools.takewhile(
         lambda n: n <= end + 1e-9 if by > 0 else n >= end - 1e-9, itertools.count(begin, by)
     )
-    any_yet = False
+    joint = ""
     for number in numbers:
-        yield ((joint if any_yet else "") + shown(number)).encode()
-        any_yet = True
-    if any_yet:
-        yield b"\n"
-    return 0
+        # An integer has all of its digits.
+        exact = str(number) if not places and "f" not in options else form % (number / scale)
+        yield joint + exact.zfill(width)
+        joint = options.last("s", "\n")
+    if joint:
+        yield "\n"
 
 
-def yes(call: Call) -> Running:
+@program("yes")
+def yes(call: Call) -> Output:
     """Print a line again and again."""
-    line = _line(" ".join(call.args) or "y")
+    line = f"{' '.join(call.args) or 'y'}\n"
     while True:
         yield line * (1 + 4096 // len(line))
 
 
-_UNAME = Options("a/all s/kernel-name n/nodename r/kernel-release v m/machine p o/operating-system")
-
-
-def uname(call: Call) -> Running:
-    """Print what this Python runs on."""
-    given = _UNAME.read(call)
-    found = platform.uname()
+@program(
+    "uname", "a/all s/kernel-name n/nodename r/kernel-release v m/machine p o/operating-system"
+)
+def uname(call: Call) -> Output:
+    """Print the system that this Python runs on."""
+    system = platform.uname()
     parts = {
-        "s": found.system, "n": found.node or "browser", "r": found.release, "v": found.version,
-        "m": found.machine, "o": "GNU/Linux" if found.system == "Linux" else found.system,
+        "s": system.system, "n": system.node or "browser", "r": system.release,
+        "v": system.version, "m": system.machine,
+        "o": "GNU/Linux" if system.system == "Linux" else system.system,
     }  # fmt: skip
-    letters = parts if "a" in given else [each for each in parts if each in given] or ["s"]
-    yield _line(" ".join(parts[letter] for letter in letters))
-    return 0
+    letters = [each for each in parts if each in call.options or "a" in call.options] or ["s"]
+    yield " ".join(parts[letter] for letter in letters) + "\n"
 
 
-def whoami(call: Call) -> Running:
+@program("whoami")
+def whoami(call: Call) -> Output:
     """Print the user's name."""
-    yield _line(owner_and_group(os.stat(call.state.cwd))[0] if hasattr(os, "fork") else "web_user")
-    return 0
+    name = owner_and_group(os.stat(call.state.cwd))[0] if hasattr(os, "fork") else "web_user"
+    yield f"{name}\n"
 
 
-def hostname(_call: Call) -> Running:
+@program("hostname")
+def hostname(_call: Call) -> Output:
     """Print the machine's name."""
-    yield _line(platform.node() or "browser")
-    return 0
+    yield f"{platform.node() or 'browser'}\n"
 
 
-def nproc(_call: Call) -> Running:
-    """Print how many processors Python computes with."""
-    yield _line(str(os.cpu_count() or 1))
-    return 0
+@program("nproc")
+def nproc(_call: Call) -> Output:
+    """Print the number of processors that Python has."""
+    yield f"{os.cpu_count() or 1}\n"
 
 
-def df(call: Call) -> Running:
-    """Say how much space there is, as far as this Python is told."""
-    given = Options("h/human-readable k").read(call)
-    yield _line("Filesystem      Size  Used Avail Use% Mounted on")
-    for name in given.operands or ["/"]:
-        found = os.statvfs(call.path(name))
-        total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
-        used = total - found.f_bfree * found.f_frsize
+@program("df", "h/human-readable k")
+def df(call: Call) -> Output:
+    """Print the space of a file system, as far as this Python knows it."""
+    yield "Filesystem      Size  Used Avail Use% Mounted on\n"
+    for name in call.operands or ["/"]:
+        space = os.statvfs(call.path(name))
+        total, free = space.f_blocks * space.f_frsize, space.f_bavail * space.f_frsize
+        used = total - space.f_bfree * space.f_frsize
         cells = [
-            readable_size(size) if "h" in given else str(size // 1024)
+            readable_size(size) if "h" in call.options else str(size // 1024)
             for size in (total, used, free)
         ]
         share = f"{-(-100 * used // max(used + free, 1))}%"
-        yield _line(f"{'memory':15} {cells[0]:>4} {cells[1]:>5} {cells[2]:>5} {share:>4} {name}")
-    return 0
-
-
-PROGRAMS: dict[str, Program] = {
-    "date": date,
-    "df": df,
-    "env": env,
-    "hostname": hostname,
-    "nproc": nproc,
-    "seq": seq,
-    "sleep": sleep,
-    "uname": uname,
-    "whoami": whoami,
-    "yes": yes,
-}
+        yield f"{'memory':15} {cells[0]:>4} {cells[1]:>5} {cells[2]:>5} {share:>4} {name}\n"

@@ -1,78 +1,76 @@
-"""``wget`` and ``curl``, through Python's own network."""
+"""``wget`` and ``curl``, on `urllib`."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote_plus, unquote, urlsplit
 
-from je_kernel.shell.calls import CommandError
-from je_kernel.shell.options import Given, Options
+from je_kernel.shell.calls import encode, program
+from je_kernel.shell.options import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from je_kernel.shell.calls import Call, Program, Running
+    from je_kernel.shell.calls import Call, Output
 
-__all__ = ["PROGRAMS"]
+_CHUNK = 1 << 16  # bytes
 
-_PIECE = 1 << 16  # bytes
-_WGET = Options(
+
+@program(
+    "wget",
     "q/quiet O/output-document= P/directory-prefix= nv/no-verbose c/continue N/timestamping"
     " nc/no-clobber show-progress progress= no-check-certificate header= U/user-agent= t/tries="
-    " T/timeout= i/input-file="
+    " T/timeout= i/input-file=",
 )
-
-
-def wget(call: Call) -> Running:
+def wget(call: Call) -> Output:
     """Download files."""
-    # Options of two letters are wget's alone.
-    args = [{"-nv": "--no-verbose", "-nc": "--no-clobber"}.get(arg, arg) for arg in call.args]
-    given = _WGET.split(args)
-    urls = list(given.operands)
-    for name in given.every("i"):
+    options = call.options
+
+    def note(text: str) -> None:
+        if "q" not in options:
+            call.streams.stderr(encode(f"{text}\n"))
+
+    urls = list(call.operands)
+    for name in options.every("i"):
         urls += Path(call.path(name)).read_text().split()
     if not urls:
         raise CommandError("missing URL")
-    output = given.last("O")
+    output = options.last("O")
     whole = b""
-    status = 0
-    for url in urls:
-        url = url if "://" in url else f"http://{url}"
-        target = Path(call.path(output or str(Path(given.last("P")) / _file_name(url))))
+    for url in map(_with_scheme, urls):
+        target = Path(call.path(output or str(Path(options.last("P")) / _file_name(url))))
         if not output:
-            if target.exists() and ("nc" in given or "N" in given or "c" in given):
-                _note(call, given, f"File '{target.name}' already there; not retrieving.")
+            if target.exists() and ("nc" in options or options.any("Nc")):
+                note(f"File '{target.name}' already there; not retrieving.")
                 continue
-            target = _free(target)
+            target = _unused(target)
         try:
-            with _opened(url, _headers(given.every("header"), given.last("U"))) as response:
+            with _request(url, _headers(options.every("header"), options.last("U"))) as response:
                 if output == "-":
-                    yield from _pieces(response)
+                    yield from _chunks(response)
                     continue
-                data = b"".join(_pieces(response))
+                data = b"".join(_chunks(response))
         except URLError as error:
-            call.complain(_why(error))
-            # As wget does: what it was to write is there, and empty.
+            call.complain(_reason(error), 8 if isinstance(error, HTTPError) else 4)
+            # As with wget, the output file exists, and is empty.
             if output and output != "-":
                 target.write_bytes(whole)
-            status = 8 if isinstance(error, HTTPError) else 4
             continue
         whole += data
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(whole if output else data)
-        _note(call, given, f"'{output or target.name}' saved [{len(data)}]")
-    return status
+        note(f"'{output or target.name}' saved [{len(data)}]")
 
 
-def _note(call: Call, given: Given, text: str) -> None:
-    if "q" not in given:
-        call.streams.stderr(f"{text}\n".encode("utf-8", "surrogateescape"))
+def _with_scheme(url: str) -> str:
+    return url if "://" in url else f"http://{url}"
 
 
 def _file_name(url: str) -> str:
-    """Return what wget calls the file of an address.
+    """Return the name of the file of an address, as wget makes it.
 
     Examples
     --------
@@ -84,27 +82,21 @@ def _file_name(url: str) -> str:
     return (f"{name}?{parts.query}" if parts.query else name).replace("/", "%2F").replace("\0", "")
 
 
-def _free(path: Path) -> Path:
-    """Return a name that is not taken: data.csv.1, as wget does."""
-    number = 1
-    free = path
-    while free.exists():
-        free = path.with_name(f"{path.name}.{number}")
-        number += 1
-    return free
+def _unused(path: Path) -> Path:
+    """Return a path without a file, as data.csv.1."""
+    paths = (path.with_name(f"{path.name}.{number}") for number in itertools.count(1))
+    return path if not path.exists() else next(each for each in paths if not each.exists())
 
 
 def _headers(lines: list[str], agent: str) -> dict[str, str]:
-    found = {}
+    headers = {"User-Agent": agent} if agent else {}
     for line in lines:
         name, _, value = line.partition(":")
-        found[name.strip()] = value.strip()
-    if agent:
-        found["User-Agent"] = agent
-    return found
+        headers[name.strip()] = value.strip()
+    return headers
 
 
-def _opened(
+def _request(
     url: str, headers: dict[str, str], data: bytes | None = None, method: str | None = None
 ) -> Any:
     import http.client
@@ -119,12 +111,12 @@ def _opened(
         raise CommandError(f"'{url}': {error}", 3) from None
 
 
-def _pieces(response: Any) -> Iterator[bytes]:
-    while piece := response.read(_PIECE):
-        yield piece
+def _chunks(response: Any) -> Iterator[bytes]:
+    while chunk := response.read(_CHUNK):
+        yield chunk
 
 
-def _why(error: URLError) -> str:
+def _reason(error: URLError) -> str:
     if type(error).__module__.startswith("je_kernel"):
         return str(error)
     return (
@@ -132,40 +124,32 @@ def _why(error: URLError) -> str:
     )
 
 
-_CURL = Options(
+@program(
+    "curl",
     "s/silent S/show-error L/location O/remote-name o/output= f/fail k/insecure H/header="
-    " A/user-agent= X/request= d/data= data-raw= data-urlencode= G/get I/head i/include v/verbose"
-    " compressed create-dirs retry= m/max-time= #/progress-bar"
-    " connect-timeout= w/write-out= url=",
+    " A/user-agent= X/request= d/data= data-raw= data-urlencode= G/get I/head i/include"
+    " compressed create-dirs retry= m/max-time= #/progress-bar connect-timeout= url=",
     status=2,
 )
-
-
-def curl(call: Call) -> Running:
-    """Ask web servers."""
-    given = _CURL.read(call)
-    for option in ("w", "v"):
-        if option in given:
-            raise CommandError(f"the option -{option} is not known here", 2)
-    urls = [*given.operands, *given.every("url")]
+def curl(call: Call) -> Output:
+    """Send requests to web servers."""
+    options = call.options
+    urls = [*call.operands, *options.every("url")]
     if not urls:
         raise CommandError("no URL specified", 2)
-    outputs = given.every("o")
-    status = 0
-    for i, url in enumerate(urls):
-        url = url if "://" in url else f"http://{url}"
+    outputs = options.every("o")
+    for i, url in enumerate(map(_with_scheme, urls)):
         output = outputs[i] if i < len(outputs) else ""
-        if "O" in given and not output:
+        if "O" in options and not output:
             output = _file_name(url).partition("?")[0]
             if not urlsplit(url).path.rpartition("/")[2]:
                 raise CommandError("Remote file name has no length!", 23)
         try:
-            yield from _fetched(call, given, url, output)
-        except _CurlError as failed:
-            if "s" not in given or "S" in given:
-                call.complain(f"({failed.status}) {failed}")
-            status = failed.status
-    return status
+            yield from _transfer(call, url, output)
+        except _CurlError as error:
+            call.status = error.status
+            if "s" not in options or "S" in options:
+                call.complain(f"({error.status}) {error}", error.status)
 
 
 class _CurlError(Exception):
@@ -174,57 +158,56 @@ class _CurlError(Exception):
         self.status = status
 
 
-def _fetched(call: Call, given: Given, url: str, output: str) -> Iterator[bytes]:
-    from urllib.parse import quote_plus
-
+def _body(call: Call) -> str:
     texts = []
-    for option, value in given.options:
-        if option in ("d", "data-raw"):
-            plain = option == "data-raw" or not value.startswith("@")
-            texts.append(value if plain else Path(call.path(value[1:])).read_text())
+    for option, value in call.options.pairs:
+        if option == "data-raw" or (option == "d" and not value.startswith("@")):
+            texts.append(value)
+        elif option == "d":
+            texts.append(Path(call.path(value[1:])).read_text())
         elif option == "data-urlencode":
-            name, sign, rest = value.partition("=")
-            texts.append(f"{name}{sign}{quote_plus(rest)}" if sign else quote_plus(value))
-    body = "&".join(texts)
-    headers = _headers(given.every("H"), given.last("A"))
-    if texts and "G" in given:
+            name, sign, rest = value.partition("=") if "=" in value else ("", "", value)
+            texts.append(f"{name}{sign}{quote_plus(rest)}")
+    return "&".join(texts)
+
+
+def _transfer(call: Call, url: str, output: str) -> Iterator[bytes]:
+    options = call.options
+    body = _body(call)
+    headers = _headers(options.every("H"), options.last("A"))
+    data = None
+    if body and "G" in options:
         url += ("&" if "?" in url else "?") + body
-    data = body.encode("utf-8", "surrogateescape") if texts and "G" not in given else None
-    if data is not None and not any(name.lower() == "content-type" for name in headers):
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-    method = given.last("X") or ("HEAD" if "I" in given else None)
+    elif any(option.startswith("d") for option, _ in options.pairs):
+        data = encode(body)
+        if not any(name.lower() == "content-type" for name in headers):
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
     try:
-        response = _opened(url, headers, data, method)
+        method = options.last("X") or ("HEAD" if "I" in options else None)
+        response = _request(url, headers, data, method)
     except HTTPError as error:
-        if "f" in given or error.fp is None:
+        if "f" in options or error.fp is None:
             raise _CurlError(f"The requested URL returned error: {error.code}", 22) from None
         response = error
     except URLError as error:
-        raise _CurlError(_why(error), 6) from None
+        raise _CurlError(_reason(error), 6) from None
     with response:
-        shown = b""
-        if "I" in given or "i" in given:
+        head = b""
+        if options.any("Ii"):
             lines = [f"HTTP/1.1 {response.status} {response.reason}"]
             lines += [f"{name}: {value}" for name, value in response.headers.items()]
-            shown = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
-        pieces = iter(()) if "I" in given else _pieces(response)
+            head = encode("\r\n".join([*lines, "", ""]))
+        chunks = itertools.chain([head], () if "I" in options else _chunks(response))
         if not output or output == "-":
-            if shown:
-                yield shown
-            yield from pieces
+            yield from chunks
             return
         target = Path(call.path(output))
-        if "create-dirs" in given:
+        if "create-dirs" in options:
             target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with target.open("wb") as file:
-                file.write(shown)
-                for piece in pieces:
-                    file.write(piece)
+                file.writelines(chunks)
         except OSError as error:
             if isinstance(error, URLError):
                 raise
             raise _CurlError(f"Failure writing output to {output}: {error.strerror}", 23) from None
-
-
-PROGRAMS: dict[str, Program] = {"curl": curl, "wget": wget}

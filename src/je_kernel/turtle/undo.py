@@ -1,4 +1,4 @@
-"""What a turtle has done, so that it can be undone."""
+"""The undo buffer of a turtle."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["UndoBuffer"]
 class UndoBuffer:
     """The last actions of a turtle.
 
-    An action is a tuple, its name first. Several that are undone together are one
-    entry: the name ``"seq"``, then the actions.
+    An action is a tuple that begins with its name. Actions that are undone together are
+    one entry: the name ``"seq"``, then the actions.
 
     Parameters
     ----------
     size
-        How many entries are kept.
+        Limit of entries.
 
     Examples
     --------
@@ -40,25 +40,25 @@ class UndoBuffer:
         return len(self._entries)
 
     def push(self, action: tuple[Any, ...]) -> None:
-        """Note an action."""
+        """Record an action."""
         if self._collecting and self._entries:
             self._entries[-1].append(action)
         else:
             self._entries.append(action)
 
     def pop(self) -> Any:
-        """Take out the last entry; None where there is none."""
+        """Remove and return the last entry; None if there is none."""
         return self._entries.pop() if self._entries else None
 
-    def forget(self, action: tuple[Any, ...]) -> None:
-        """Take out an entry that was undone in another way."""
+    def discard(self, action: tuple[Any, ...]) -> None:
+        """Remove an entry."""
         if action in self._entries:
             self._entries.remove(action)
 
     @staticmethod
     @contextmanager
     def one_step(buffer: UndoBuffer | None) -> Iterator[None]:
-        """Make what is noted within one entry of a buffer, where there is a buffer."""
+        """Record the actions of a ``with`` block as one entry, if there is a buffer."""
         if buffer is None:
             yield
             return
