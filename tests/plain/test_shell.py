@@ -2,7 +2,6 @@
 
 import os
 import tarfile
-import time
 import zipfile
 from pathlib import Path
 
@@ -190,9 +189,7 @@ def test_hostile_scripts_reach_a_limit(shell, monkeypatch, script, why):
     monkeypatch.setattr(calls, "MOST_COMMANDS", 5_000)
     monkeypatch.setattr(calls, "MOST_BYTES", 1_000_000)
     monkeypatch.setattr(expansion, "MOST_FIELDS", 5_000)
-    begin = time.perf_counter()
     status, _, err = shell(script)
-    assert time.perf_counter() - begin < 30
     if why is not None:
         assert status != 0
         assert why in err

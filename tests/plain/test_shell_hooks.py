@@ -15,23 +15,6 @@ from je_kernel.shell import hooks, processes
 pytestmark = pytest.mark.plain
 
 
-def test_uninstalling_restores_everything():
-    shell = InteractiveShell()
-
-    def places():
-        magics = shell.find_cell_magic("bash"), shell.find_line_magic("pip")
-        return subprocess.Popen.__init__, os.system, *magics
-
-    before = places()
-    hooked = hooks._Hooks(shell)
-    assert subprocess.Popen.__init__ is not before[0]
-    assert "system" in vars(shell)
-    hooked.undo()
-    assert places() == before
-    assert "system" not in vars(shell)
-    shell.history_manager.end_session()
-
-
 @pytest.fixture(scope="module")
 def kernel():
     shell = InteractiveShell.instance()
@@ -39,6 +22,19 @@ def kernel():
     yield shell
     hooks.uninstall()
     InteractiveShell.clear_instance()
+
+
+def test_uninstalling_restores_everything(kernel):
+    def places():
+        magics = kernel.find_cell_magic("bash"), kernel.find_line_magic("pip")
+        return subprocess.Popen.__init__, os.system, vars(kernel).get("system"), *magics
+
+    ours = places()
+    hooks.uninstall()
+    theirs = places()
+    assert all(mine is not its for mine, its in zip(ours, theirs, strict=True))
+    assert (theirs[0].__module__, theirs[1].__module__, theirs[2]) == ("subprocess", "posix", None)
+    hooks.install(kernel)
 
 
 @pytest.fixture
