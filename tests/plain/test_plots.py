@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-pytestmark = pytest.mark.plain
+# Matplotlib is imported twice, in processes of its own.
+pytestmark = [pytest.mark.plain, pytest.mark.slow]
 
 pytest.importorskip("matplotlib")
 

@@ -336,6 +336,7 @@ def test_titles_raw_cells_attachments_and_metadata_are_searched_too():
     assert "in the attachment of cell 2: mi…rg" in str(found[2])
 
 
+@pytest.mark.slow
 def test_a_long_line_takes_no_longer_than_its_length():
     begin = time.process_time()
     for unit in (

@@ -16,7 +16,7 @@ from je_site.progress import Reporter
 
 from .tiny_pyodide import WHEELS, assembled, tiny_lock, wheel_bytes
 
-pytestmark = pytest.mark.plain
+pytestmark = [pytest.mark.plain, pytest.mark.slow]
 
 #: What PyPI alone has: to leave it out saves a run of pip, which takes a second.
 ON_PYPI = {"comm", "ipython", "pyodide-http"}

@@ -40,6 +40,7 @@ def test_it_has_what_compiles(wheel):
     assert {"je_site/compile_wheels.mjs", "je_site/compile_wheel.py.txt"} <= set(names)
 
 
+@pytest.mark.slow
 def test_it_finds_what_it_bundles(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
     program = (
