@@ -81,12 +81,33 @@ def processor_ticks(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
 
 
-def test_a_process_starts_with_the_first_page(start: Start) -> None:
+def test_the_process_that_starts_with_the_service_renders_the_first_page(start: Start) -> None:
     running = start()
     assert running.process is not None
-    assert workers_of(running.process.pid) == []
+    pid = running.process.pid
+    wait_until(lambda: len(workers_of(pid)) == 1)
+    (worker,) = workers_of(pid)
     assert running.http.get(page_of(running)).status_code == 200
-    assert len(workers_of(running.process.pid)) == 1
+    assert workers_of(pid) == [worker]
+
+
+def test_a_process_that_ends_for_being_idle_is_replaced_by_a_fresh_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def render() -> None:
+        monkeypatch.setattr("je_sharing.rendering.workers._SECONDS_IDLE", 0.01)
+        workers = Workers()
+        workers.prepare()
+        await workers.render(NOTEBOOK)
+        (first,) = workers_of(os.getpid())
+        while is_running(first):
+            await asyncio.sleep(0.01)
+        (second,) = workers_of(os.getpid())
+        assert second != first
+        workers.close()
+        assert workers_of(os.getpid()) == []
+
+    asyncio.run(render())
 
 
 def test_thirty_readers_of_a_new_link_cause_one_rendering(plain_service: RunningService) -> None:

@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Services]]:
         async with running(settings) as services:
+            services.pages.prepare()
             yield {"services": services}
 
     app = FastAPI(

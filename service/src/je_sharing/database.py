@@ -1,6 +1,7 @@
 """The database: engines, transactions, and the state of the schema."""
 
 import asyncio
+import functools
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, nullcontext
@@ -21,6 +22,7 @@ from sqlalchemy.sql.schema import Table
 
 from je_sharing.folders import make_folder
 from je_sharing.settings import Settings
+from je_sharing.sqlite_connection import BEGIN, open_sqlite
 
 _AUTOCOMMIT = "AUTOCOMMIT"
 _RECYCLE_SECONDS = 1800
@@ -145,10 +147,11 @@ def create_engine(settings: Settings, *, reading: bool = False) -> AsyncEngine:
         )
     if not settings.database_url:
         make_folder(settings.data_dir)
+    path = make_url(settings.async_database_url).database or ""
     engine = create_async_engine(
         settings.async_database_url,
         pool_size=settings.database_pool,
-        connect_args={"timeout": 30},
+        async_creator=functools.partial(open_sqlite, path),
         **mode,
     )
     synchronous = "FULL" if settings.fsync else "NORMAL"
@@ -180,7 +183,6 @@ def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:
         # The driver's own BEGIN takes the write lock too late; `on_begin` executes BEGIN itself.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout=30000")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.close()
@@ -188,7 +190,7 @@ def _prepare_sqlite(engine: Engine, *, reading: bool, synchronous: str) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         if not reading:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql(BEGIN)
 
 
 def is_transient(error: DBAPIError) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, delete, exists, or_, select, update
+from sqlalchemy import Column, ColumnElement, Select, bindparam, delete, exists, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -107,6 +107,18 @@ is_blocked: ColumnElement[bool] = or_(
 )
 
 
+def _find_query(column: Column[str]) -> Select[Any]:
+    return select(*COLUMNS, is_blocked.label("is_blocked")).where(column == bindparam("value"))
+
+
+# Made once: to make one takes as long as to run it.
+_FIND_BY_ID = _find_query(notebooks.c.id)
+_FIND_BY_READABLE_ID = _find_query(notebooks.c.readable_id)
+_IS_CONTENT_BLOCKED = (
+    select(blocks.c.notebook_id).where(blocks.c.content_hash == bindparam("digest")).limit(1)
+)
+
+
 def share_key(session_id: str, digest: bytes) -> bytes:
     """Return the idempotency key of a share."""
     return hashlib.sha256(session_id.encode() + digest).digest()
@@ -137,6 +149,7 @@ class Notebooks:
         self.cache = RecentCache[bytes](cache_bytes)
         # One large notebook must not push a whole class's small ones out.
         self._largest_cached = cache_bytes // 8
+        self._insert_new = database.insert(notebooks).on_conflict_do_nothing()
 
     async def create(self, share: Share) -> ShareResult:
         """Share a content.
@@ -186,13 +199,13 @@ class Notebooks:
         None when the readable id is taken.
         """
         key = share_key(notebook.session_id, notebook.content_hash)
-        insert = self._database.insert(notebooks).values(
+        row_values = {
             **asdict(notebook),
-            share_key=key,
-            password_hash=password_hash,
-            created_at=notebook.shared_at,
-        )
-        result = await connection.execute(insert.on_conflict_do_nothing())
+            "share_key": key,
+            "password_hash": password_hash,
+            "created_at": notebook.shared_at,
+        }
+        result = await connection.execute(self._insert_new, row_values)
         if result.rowcount:
             return ShareResult(notebook, is_new=True)
         values: dict[str, Any] = {"shared_at": notebook.shared_at}
@@ -210,9 +223,8 @@ class Notebooks:
 
         One that is blocked a moment later is stored, but `find` refuses to show it.
         """
-        query = select(blocks.c.notebook_id).where(blocks.c.content_hash == digest).limit(1)
         async with self._database.read() as connection:
-            if (await connection.execute(query)).first():
+            if (await connection.execute(_IS_CONTENT_BLOCKED, {"digest": digest})).first():
                 raise TakenDownError
 
     async def find(self, notebook_id: str) -> Notebook:
@@ -229,7 +241,7 @@ class Notebooks:
             canonical = str(uuid.UUID(notebook_id))
         except ValueError:
             raise _unknown() from None
-        return await self._find(notebooks.c.id, canonical)
+        return await self._find(_FIND_BY_ID, canonical)
 
     async def find_readable(self, readable_id: str) -> Notebook:
         """Find a notebook by its readable id, which is matched exactly.
@@ -243,13 +255,11 @@ class Notebooks:
         """
         if not readable_ids.could_be_readable_id(readable_id):
             raise _unknown()
-        return await self._find(notebooks.c.readable_id, readable_id)
+        return await self._find(_FIND_BY_READABLE_ID, readable_id)
 
-    async def _find(self, column: Column[str], value: str) -> Notebook:
+    async def _find(self, query: Select[Any], value: str) -> Notebook:
         async with self._database.read() as connection:
-            result = await connection.execute(
-                select(*COLUMNS, is_blocked.label("is_blocked")).where(column == value)
-            )
+            result = await connection.execute(query, {"value": value})
         row = result.one_or_none()
         if row is None:
             raise _unknown()

@@ -15,6 +15,7 @@ from je_sharing.signing_keys import RELOAD_SECONDS, load_ring
 from je_sharing.tokens import Claims, InvalidTokenError, TokenCodec, fingerprint
 
 _SECOND = 1_000_000
+_INSERT = sessions.insert()
 _log = logging.getLogger(__name__)
 
 
@@ -64,12 +65,13 @@ class Sessions:
         )
         async with self._database.write() as connection:
             await connection.execute(
-                sessions.insert().values(
-                    id=session_id,
-                    token_hash=fingerprint(token),
-                    refreshed_at=now(),
-                    expires_at=claims.expires_at * _SECOND,
-                )
+                _INSERT,
+                {
+                    "id": session_id,
+                    "token_hash": fingerprint(token),
+                    "refreshed_at": now(),
+                    "expires_at": claims.expires_at * _SECOND,
+                },
             )
         return token
 

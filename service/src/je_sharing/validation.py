@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import fastjsonschema
+import msgspec
 
 from je_sharing.json_depth import nests_within
 
@@ -59,7 +60,7 @@ def check_notebook(content: bytes, bounds: Bounds) -> None:
     ...
     je_sharing.validation.NotANotebookError: The notebook does not say its version: ...
     """
-    notebook = parse_json(content)
+    notebook = _parse_notebook(content)
     if not isinstance(notebook, dict):
         raise NotANotebookError("A notebook is a JSON object, and this is something else.")
     if not nests_within(notebook, bounds.max_depth):
@@ -70,6 +71,14 @@ def check_notebook(content: bytes, bounds: Bounds) -> None:
         _schema(minor)(notebook)
     except fastjsonschema.JsonSchemaValueException as error:
         raise NotANotebookError(_explain(notebook, minor, error)) from error
+
+
+def _parse_notebook(content: bytes) -> Any:
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        # Either msgspec is too strict (lone surrogates, 1e400), or there is an error to explain.
+        return parse_json(content)
 
 
 def parse_json(content: bytes) -> Any:
@@ -134,8 +143,20 @@ def _schema(minor: int) -> Callable[[Any], Any]:
         raise ModuleNotFoundError("nbformat is not installed")
     folder = Path(package.origin).parent / "v4"
     text = (folder / f"nbformat.v4.{minor}.schema.json").read_text(encoding="utf-8")
-    validate: Callable[[Any], Any] = fastjsonschema.compile(json.loads(text))
+    schema = json.loads(text, object_hook=_first_match)
+    validate: Callable[[Any], Any] = fastjsonschema.compile(schema, detailed_exceptions=False)
     return validate
+
+
+def _first_match(schema: dict[str, Any]) -> dict[str, Any]:
+    """Replace `oneOf` by `anyOf`, which stops at the first match.
+
+    No value matches two of the schema's alternatives: they differ in their `cell_type`, their
+    `output_type`, or their JSON type.
+    """
+    if "oneOf" in schema:
+        schema["anyOf"] = schema.pop("oneOf")
+    return schema
 
 
 def _explain(

@@ -97,6 +97,10 @@ class Pages:
             loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
         )
 
+    def prepare(self) -> None:
+        """Start the process of the first rendering, in the background."""
+        self._workers.prepare()
+
     async def notebook(self, digest: bytes, content: bytes, view: View) -> str:
         """Make a notebook's page.
 

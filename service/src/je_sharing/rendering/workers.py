@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ _SECONDS_IDLE = 60
 _LARGEST_ANSWER = 128 << 20
 # What a Python needs to start; the rest, with the service's secrets, is none of its business.
 _PASSED_ON = ("PYTHON", "PATH", "LANG", "LC_", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
+_log = logging.getLogger(__name__)
 
 
 class RenderingStoppedError(Exception):
@@ -23,12 +25,23 @@ class RenderingStoppedError(Exception):
 
 
 class Workers:
-    """Processes that render, started when there is something to render and ended when idle."""
+    """Processes that render. They end when idle; after `prepare`, a fresh one is always ready."""
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
+        self._preparation: asyncio.Task[None] | None = None
+
+    def prepare(self) -> None:
+        """Start a process in the background, so that the first rendering need not wait for it."""
+        self._preparation = asyncio.create_task(self._add_fresh())
+
+    async def _add_fresh(self) -> None:
+        try:
+            self._idle.append(await self._start())
+        except (OSError, RuntimeError, TimeoutError):
+            _log.exception("no process for renderings could be prepared")
 
     async def render(self, content: bytes, *, plain: bool = False) -> Document:
         """Render a notebook.
@@ -67,11 +80,15 @@ class Workers:
 
     def close(self) -> None:
         """End all processes."""
+        if self._preparation:
+            self._preparation.cancel()
         for worker in [*self._all]:
             self._end(worker)
         self._idle.clear()
 
     async def _take(self) -> "_Worker":
+        if self._preparation:
+            await asyncio.wait([self._preparation])
         while self._idle:
             worker = self._idle.pop()
             if worker.retirement:
@@ -79,6 +96,9 @@ class Workers:
             if worker.process.poll() is None:
                 return worker
             self._end(worker)
+        return await self._start()
+
+    async def _start(self) -> "_Worker":
         worker = _Worker()
         self._all.add(worker)
         try:
@@ -98,6 +118,8 @@ class Workers:
     def _retire(self, worker: "_Worker") -> None:
         self._idle.remove(worker)
         self._end(worker)
+        if self._preparation and not self._idle:
+            self.prepare()
 
     def _end(self, worker: "_Worker") -> None:
         if worker.retirement:
