@@ -111,7 +111,7 @@ def test_the_scripts_that_figures_ask_the_site_for_are_locked():
         for scripts in read_lock("314.0.6").scripts
         for name in scripts.files
     }
-    assert set(maps._ELSEWHERE.values()) <= locked
+    assert set(maps._NPM_FILES.values()) <= locked
     packages = {f"{scripts.npm}@{scripts.version}" for scripts in read_lock("314.0.6").scripts}
     assert packages >= maps._PACKAGES
 
