@@ -1,4 +1,4 @@
-"""The Compose file, the Caddyfile and the systemd unit fit the service."""
+"""The Compose file, the Caddyfile, the systemd unit and the alerts fit the service."""
 
 import os
 import re
@@ -11,6 +11,7 @@ import pytest
 import yaml
 from service_parts import settings_of
 
+from je_sharing.metrics import exposition
 from je_sharing.settings import Settings
 
 pytestmark = pytest.mark.service
@@ -65,6 +66,16 @@ def test_the_proxy_takes_every_request_that_the_service_takes():
     assert f"reverse_proxy sharing:{Settings.model_fields['port'].default}" in caddyfile
     (megabytes,) = re.findall(r"max_size (\d+)MB", caddyfile)
     assert int(megabytes) * 1_000_000 >= Settings().max_request_bytes
+
+
+def test_the_alerts_watch_metrics_of_the_service():
+    (group,) = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"]
+    expressions = " ".join(rule["expr"] for rule in group["rules"])
+    watched = {name.removesuffix("_bucket") for name in re.findall(r"je_sharing_\w+", expressions)}
+    ours = set(re.findall(r"# HELP (\w+)", exposition().decode()))
+    assert len(watched) > 4
+    assert watched <= ours
+    assert all(rule["annotations"]["summary"] for rule in group["rules"])
 
 
 def test_systemd_accepts_the_unit(tmp_path):

@@ -341,8 +341,13 @@ class TestCommand:
         try:
             token = service.token()
             deadline = time.monotonic() + START_SECONDS
+            rounds = 1
             while not self.shared_across_workers(service, token):
                 assert time.monotonic() < deadline, "no connections stayed with two workers"
+                rounds += 1
+            # Whichever of them is asked, and both have shared.
+            total = f'je_sharing_shares_total{{outcome="created"}} {2 * rounds}.0\n'
+            assert total in service.http.get("/metrics").text
         finally:
             service.stop()
 

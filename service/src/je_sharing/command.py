@@ -15,6 +15,7 @@ import uvicorn
 from je_sharing.connections import limited_protocol
 from je_sharing.database import Database, check_schema, migrate
 from je_sharing.logs import log_as_json
+from je_sharing.metrics import shared_by_workers
 from je_sharing.moderation import Moderation, UnknownNotebookError
 from je_sharing.services import Services, assemble
 from je_sharing.settings import Settings
@@ -151,23 +152,25 @@ def _serve(settings: Settings, chosen: argparse.Namespace) -> int:
         migrate(settings)
     else:
         check_schema(settings)
-    uvicorn.run(
-        "je_sharing.app:app_from_environment",
-        factory=True,
-        http=limited_protocol(settings),
-        host=chosen.host or settings.host,
-        port=settings.port if chosen.port is None else chosen.port,
-        workers=chosen.workers or settings.workers,
-        # Our access log has operations; uvicorn's has paths, which contain readable ids.
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_worker_healthcheck=_WORKER_START_SECONDS,
-        limit_concurrency=settings.max_connections,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies or None,
-    )
+    workers = chosen.workers or settings.workers
+    with shared_by_workers() if workers > 1 else contextlib.nullcontext():
+        uvicorn.run(
+            "je_sharing.app:app_from_environment",
+            factory=True,
+            http=limited_protocol(settings),
+            host=chosen.host or settings.host,
+            port=settings.port if chosen.port is None else chosen.port,
+            workers=workers,
+            # Our access log has operations; uvicorn's has paths, which contain readable ids.
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_worker_healthcheck=_WORKER_START_SECONDS,
+            limit_concurrency=settings.max_connections,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
+        )
     return 0
 
 

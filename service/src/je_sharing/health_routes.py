@@ -1,11 +1,12 @@
 """Routes for health checks and metrics: `/api/v1/health`, `/health/…`, `/metrics`."""
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from je_sharing.api_models import Health, error_responses
+from je_sharing.metrics import exposition
 from je_sharing.services import services_of
 
 api_router = APIRouter(tags=["health"])
@@ -33,5 +34,5 @@ async def ready(request: Request) -> Response:
 
 @probe_router.get("/metrics", include_in_schema=False)
 async def metrics(_request: Request) -> Response:
-    """Return this process's metrics for Prometheus."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    """Return the metrics for Prometheus."""
+    return Response(exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -1,6 +1,16 @@
 """Prometheus metrics; no label names a person, a notebook or an address."""
 
-from prometheus_client import Counter, Histogram
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+# Where prometheus_client, as it is imported, finds the folder that the processes share.
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 REQUESTS = Counter("je_sharing_requests_total", "Requests answered.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
@@ -28,3 +38,26 @@ DAMAGED = Counter(
     ["place"],
 )
 SWEPT = Counter("je_sharing_swept_total", "Things removed by the sweep.", ["kind"])
+
+
+@contextmanager
+def shared_by_workers() -> Iterator[None]:
+    """Let the processes that are started in this block count together.
+
+    A count does not fall when a process ends: its successor adds to it.
+    """
+    os.environ[_FOLDER] = folder = tempfile.mkdtemp(prefix="je-sharing-metrics-")
+    try:
+        yield
+    finally:
+        del os.environ[_FOLDER]
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def exposition() -> bytes:
+    """Return the metrics of all processes of this service, as Prometheus reads them."""
+    if _FOLDER not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
