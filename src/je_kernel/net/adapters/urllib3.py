@@ -26,7 +26,7 @@ __all__ = ["SEND_OPTIONS", "SendOptions", "adapt", "body_of"]
 
 @dataclass(frozen=True)
 class SendOptions:
-    """Options that a library above `urllib3` knows of the request being request.
+    """Options that a library above `urllib3` knows of the request being sent.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class SendOptions:
 
 
 SEND_OPTIONS: ContextVar[SendOptions] = ContextVar("send_options", default=SendOptions())  # noqa: B039 (it is frozen)
-"""The options of the request being request."""
+"""The options of the request being sent."""
 
 
 def adapt(module: ModuleType, patches: Patches) -> None:
