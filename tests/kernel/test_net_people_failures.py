@@ -152,7 +152,7 @@ async def keep(selenium, numbers, megabytes):
     import os
 
     from je_kernel import settings
-    from je_kernel.net import response_cache
+    from je_kernel.net import response_cache, waiting
     from je_kernel.net.message import Request, Response
 
     os.environ["JE_KERNEL_SAVED_COPIES_MB"] = str(megabytes)
@@ -165,7 +165,7 @@ async def keep(selenium, numbers, megabytes):
         copies = json.loads(await response_cache._cache().descriptions())
         bodies = {}
         for url in sorted(copy["request_url"] for copy in copies):
-            body = (await response_cache.lookup(Request("GET", url), can_wait=True)).body
+            body = (await response_cache.lookup(Request("GET", url), waiting.suspend)).body
             assert body == body[:1] * 1_000_000
             bodies[url[len("https://data.example/")]] = body[0]
         return bodies
@@ -235,12 +235,12 @@ def read_without_waiting(selenium, url):
     from je_kernel.net.message import Request
 
     request = Request("GET", url)
-    before = coroutines.run(response_cache.lookup(request, can_wait=False))
+    before = coroutines.run(response_cache.lookup(request, None))
     response_cache.preload()
     run_sync(response_cache._cache().descriptions())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return before, coroutines.run(response_cache.lookup(request, can_wait=False)).body
+        return before, coroutines.run(response_cache.lookup(request, None)).body
 
 
 def test_copies_can_be_read_synchronously_once_they_are_prepared(selenium, other):

@@ -161,7 +161,7 @@ def recovered(monkeypatch, request):
     diagnosis = Diagnosis("network", request.url, "https://notebooks.example/", True, True, True)
     sent = []
 
-    async def diagnose(*_, **__):
+    async def diagnose(*_):
         return diagnosis
 
     async def send(asked):
@@ -171,7 +171,7 @@ def recovered(monkeypatch, request):
     monkeypatch.setattr(fallback, "diagnose", diagnose)
     failure = TransportFailure("network", request)
     try:
-        return coroutines.run(fallback.fall_back(failure, send, can_wait=False)), sent
+        return coroutines.run(fallback.fall_back(failure, send, None)), sent
     finally:
         monkeypatch.undo()
         settings.reload()

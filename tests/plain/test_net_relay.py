@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from je_kernel import coroutines, errors, settings
-from je_kernel.net import diagnostics, fallback, response_cache
+from je_kernel.net import diagnostics, fallback, response_cache, waiting
 from je_kernel.net import relay as relay_module
 from je_kernel.net.diagnostics import Diagnosis
 from je_kernel.net.failure import TransportFailure
@@ -122,11 +122,11 @@ class Net:
             return value
 
         patch = self.monkeypatch.setattr
-        patch(fallback, "diagnose", lambda *_, **__: later(diagnosis))
-        patch(response_cache, "lookup", lambda *_, **__: later(copy))
+        patch(fallback, "diagnose", lambda *_: later(diagnosis))
+        patch(response_cache, "lookup", lambda *_: later(copy))
         if self.asynchronous:
-            return asyncio.run(fallback.fall_back(failure, send, can_wait=True))
-        return coroutines.run(fallback.fall_back(failure, send, can_wait=False))
+            return asyncio.run(fallback.fall_back(failure, send, waiting.suspend))
+        return coroutines.run(fallback.fall_back(failure, send, None))
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
@@ -219,10 +219,8 @@ def test_the_sharing_link_error_is_told_even_with_a_relay_that_fails(net):
 
 def test_evidence_is_gathered_without_a_browser_on_cpython():
     failure = TransportFailure("network", Request("GET", DATA))
-    assert coroutines.run(diagnostics.diagnose(failure, can_wait=False)) == Diagnosis(
-        "network", DATA
-    )
-    outcome = asyncio.run(diagnostics.diagnose(failure, can_wait=True))
+    assert coroutines.run(diagnostics.diagnose(failure, None)) == Diagnosis("network", DATA)
+    outcome = asyncio.run(diagnostics.diagnose(failure, waiting.suspend))
     assert outcome == Diagnosis("network", DATA)
 
 

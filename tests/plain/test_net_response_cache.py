@@ -8,7 +8,7 @@ import pytest
 
 from je_kernel import coroutines, settings
 from je_kernel.errors import SavedCopyWarning
-from je_kernel.net import response_cache
+from je_kernel.net import response_cache, waiting
 from je_kernel.net.message import Request, Response
 from je_kernel.net.response_cache import age_in_words, is_storable, warn_of
 
@@ -152,8 +152,8 @@ def test_off_means_off(monkeypatch):
     try:
         response_cache.store(GET, OK, 8)
         assert response_cache.storable_bytes(GET, OK) == 0
-        assert coroutines.run(response_cache.lookup(GET, can_wait=False)) is None
-        assert asyncio.run(response_cache.lookup(GET, can_wait=True)) is None
+        assert coroutines.run(response_cache.lookup(GET, None)) is None
+        assert asyncio.run(response_cache.lookup(GET, waiting.suspend)) is None
     finally:
         monkeypatch.undo()
         settings.reload()
@@ -162,5 +162,5 @@ def test_off_means_off(monkeypatch):
 def test_on_cpython_there_is_no_cache():
     response_cache.preload()
     response_cache.store(GET, OK, 8)
-    assert coroutines.run(response_cache.lookup(GET, can_wait=False)) is None
+    assert coroutines.run(response_cache.lookup(GET, None)) is None
     response_cache.clear_saved()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from je_kernel.net.failure import TransportFailure
+    from je_kernel.net.waiting import Wait
 
 __all__ = [
     "PROBE_SECONDS",
@@ -139,22 +140,23 @@ def error_class(diagnosis: Diagnosis) -> type[errors.NetworkError]:
     return errors.NetworkError
 
 
-async def diagnose(failure: TransportFailure, *, can_wait: bool) -> Diagnosis:
+async def diagnose(failure: TransportFailure, wait: Wait | None) -> Diagnosis:
     """Find the cause of a failure, with probes where the addresses do not tell it.
 
     Parameters
     ----------
     failure
         The failure.
-    can_wait
-        Whether Python can wait for a probe. Otherwise the probes run after the cell, and
-        those of an earlier failure are used.
+    wait
+        How to wait for a probe. None where Python cannot: then the probes run after the
+        cell, and those of an earlier failure are used.
     """
     diagnosis = _without_probes(failure)
     if not _worth_probing(diagnosis):
         return diagnosis
-    if can_wait:
-        return await _probe(diagnosis)
+    if wait is not None:
+        diagnosis = await wait(_probe(diagnosis))
+        return diagnosis
     moment, earlier = _probed.get(_origin(diagnosis.url), (-math.inf, diagnosis))
     _probe_after_the_cell(diagnosis)
     if time.monotonic() - moment > _REMEMBERED_SECONDS:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from je_kernel.net.failure import FailureKind
     from je_kernel.net.message import Request
+    from je_kernel.net.waiting import Wait
 
 __all__ = ["Download", "content_length"]
 
@@ -39,10 +40,13 @@ class Download:
     ----------
     request
         The request, as `je_kernel.net.fetch_restrictions.allowed` returns it.
+    wait
+        How to wait for the browser.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, wait: Wait) -> None:
         self._request = request
+        self._wait = wait
         self._begun = False
         seconds = request.timeout
         timeout = None if seconds is None else max(0, int(seconds * 1000))
@@ -120,7 +124,7 @@ class Download:
         self._javascript.abort()
 
     async def _value(self, promise: Any) -> Any:
-        value, *error = await promise
+        value, *error = await self._wait(promise)
         if not error:
             return value
         if error[0] == "Interrupt":

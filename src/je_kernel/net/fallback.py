@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from je_kernel.net.message import Request, Response
+    from je_kernel.net.waiting import Wait
 
 __all__ = ["fall_back"]
 
@@ -26,8 +27,7 @@ __all__ = ["fall_back"]
 async def fall_back(
     failure: TransportFailure,
     send: Callable[[Request], Awaitable[Response]],
-    *,
-    can_wait: bool,
+    wait: Wait | None,
 ) -> Response:
     """Return a response from elsewhere, or raise the error that explains the failure.
 
@@ -37,8 +37,8 @@ async def fall_back(
         The failure of the request.
     send
         Sends a request; it raises `TransportFailure`.
-    can_wait
-        Whether Python can wait for the browser.
+    wait
+        How to wait for the browser; None where Python cannot.
 
     Returns
     -------
@@ -51,14 +51,14 @@ async def fall_back(
         If there is no fallback.
     """
     request = failure.request
-    diagnosis = await diagnose(failure, can_wait=can_wait)
+    diagnosis = await diagnose(failure, wait)
     error = network_error(failure, diagnosis)
     wants_relay = error_class(diagnosis) in {SiteForbidsError, NetworkError}
     relay_url = settings.current().relay_url if wants_relay else None
     if relay_url is not None and (reason := relay.refusal(request)):
         error.text += f"\n\n{reason}"
     if diagnosis.may_lack_network:
-        copy = await response_cache.lookup(request, can_wait=can_wait)
+        copy = await response_cache.lookup(request, wait)
         if copy is not None:
             return copy
     if relay_url is not None and relay.may_relay(request):

@@ -33,6 +33,8 @@ from je_kernel.net.message import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from je_kernel.net.waiting import Wait
+
 __all__ = [
     "age_in_words",
     "clear_saved",
@@ -136,27 +138,27 @@ def store(request: Request, response: Response, size: int) -> None:
     _cache().store(json.dumps(description), body, settings.current().saved_copies_mb * 1_000_000)
 
 
-async def lookup(request: Request, *, can_wait: bool) -> Response | None:
+async def lookup(request: Request, wait: Wait | None) -> Response | None:
     """Return the stored copy for a request, and warn that it replaces the network.
 
     Parameters
     ----------
     request
         The request that got no response.
-    can_wait
-        Whether Python can wait for the browser.
+    wait
+        How to wait for the browser; None where Python cannot.
     """
     if settings.current().saved_copies_mb == 0 or not _has_cache() or not _may_lookup(request):
         return None
     url = urldefrag(request.url).url
-    copy = await _cache().find(url) if can_wait else _cache().findPreloaded(url)
+    copy = _cache().findPreloaded(url) if wait is None else await wait(_cache().find(url))
     if copy is None:
         return None
     text, body = copy
     description = json.loads(text)
     warn_of(url, description["stored"])
     headers = tuple((name, value) for name, value in description["headers"])
-    content = body.to_bytes() if can_wait else _read_blob(body)
+    content = _read_blob(body) if wait is None else body.to_bytes()
     response = Response(200, "OK", description["url"], headers, content)
     return fetch_restrictions.normalized(request, response)
 

@@ -2,7 +2,7 @@
 
 The head is returned at once, and the body is received while it is read: so a stream may
 be longer than memory, or have no end. Where synchronous code cannot wait for the browser
-(`je_kernel.net.transport.sync_code_can_wait`) the whole body is received first.
+(`je_kernel.net.transport.uses_fetch`) the whole body is received first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from je_kernel import coroutines
-from je_kernel.net import fetch_restrictions, progress, response_cache, transport
+from je_kernel.net import fetch_restrictions, progress, response_cache, transport, waiting
 from je_kernel.net.error_messages import network_error
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.page_check import reject_unexpected_page
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from je_kernel import errors
     from je_kernel.net.engine_fetch import Download
     from je_kernel.net.message import Request, Response
+    from je_kernel.net.waiting import Wait
 
     Translate = Callable[[errors.NetworkError], Exception]
 
@@ -75,33 +76,34 @@ def open_stream(request: Request, translate: Translate) -> tuple[Response, Strea
     je_kernel.errors.NetworkError
         If there is no response; its class and text say why.
     """
-    return coroutines.run(_open(request, translate, can_wait=transport.sync_code_can_wait()))
+    return coroutines.run(_open(request, translate, transport.sync_wait()))
 
 
 async def open_stream_async(
     request: Request, translate: Translate
 ) -> tuple[Response, StreamedBody]:
     """Send a request from a coroutine: as `open_stream`."""
-    return await _open(request, translate, can_wait=True)
+    return await _open(request, translate, waiting.suspend)
 
 
 async def _open(
-    request: Request, translate: Translate, *, can_wait: bool
+    request: Request, translate: Translate, wait: Wait | None
 ) -> tuple[Response, StreamedBody]:
-    if not can_wait or fetch_restrictions.is_gzip_file(request.url):
-        return _whole(await transport.exchange(request, can_wait=can_wait))
+    is_whole = not transport.uses_fetch(wait) or fetch_restrictions.is_gzip_file(request.url)
+    if wait is None or is_whole:
+        return _whole(await transport.exchange(request, wait))
     from je_kernel.net.engine_fetch import Download, content_length
 
     request = transport.with_settings(request)
     try:
-        download = Download(fetch_restrictions.allowed(request))
+        download = Download(fetch_restrictions.allowed(request), wait)
         try:
             head = await download.head()
         except BaseException:
             download.abort()
             raise
     except TransportFailure as failure:
-        return _whole(await transport.fall_back_from(failure, can_wait=can_wait))
+        return _whole(await transport.fall_back_from(failure, wait))
     tracked = progress.track(request, content_length(head))
 
     def stop() -> None:

@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING
 
 from je_kernel import coroutines, runtime, settings
 from je_kernel.errors import ArgumentError, NotInBrowserError
-from je_kernel.net import fetch_restrictions, progress, response_cache
+from je_kernel.net import fetch_restrictions, progress, response_cache, waiting
 from je_kernel.net.failure import TransportFailure
 from je_kernel.net.fallback import fall_back
 from je_kernel.net.message import Request
 from je_kernel.net.page_check import reject_unexpected_page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from je_kernel.net.message import Response
+    from je_kernel.net.waiting import Wait
 
-__all__ = ["exchange", "fall_back_from", "send", "send_async", "sync_code_can_wait"]
+__all__ = ["exchange", "fall_back_from", "send", "send_async", "sync_wait", "uses_fetch"]
 
 
 def send(request: Request) -> Response:
@@ -54,42 +53,37 @@ def send(request: Request) -> Response:
         raise NotInBrowserError(
             "je_kernel.net.send works in a notebook in the browser. Here, use urllib.request."
         )
-    return coroutines.run(exchange(request, can_wait=sync_code_can_wait()))
+    return coroutines.run(exchange(request, sync_wait()))
 
 
 async def send_async(request: Request) -> Response:
     """Send a request from a coroutine: as `send`, while other tasks run."""
-    return await exchange(request, can_wait=True)
+    return await exchange(request, waiting.suspend)
 
 
-async def exchange(request: Request, *, can_wait: bool) -> Response:
+async def exchange(request: Request, wait: Wait | None) -> Response:
     """Send a request and wait for its whole response: `send` and `send_async` in one.
 
     Parameters
     ----------
     request
         The request.
-    can_wait
-        Whether Python can wait for the browser: in a coroutine of the event loop it can; for
-        other code see `sync_code_can_wait`. If not, the engine is the XMLHttpRequest.
+    wait
+        How to wait for the browser; None where Python cannot.
     """
     request = with_settings(request)
     try:
-        response = await _carry(request, can_wait=can_wait)
+        response = await _carry(request, wait)
     except TransportFailure as failure:
-        return await fall_back_from(failure, can_wait=can_wait)
+        return await fall_back_from(failure, wait)
     reject_unexpected_page(request, response)
     response_cache.store(request, response, len(response.body))
     return response
 
 
-async def fall_back_from(failure: TransportFailure, *, can_wait: bool) -> Response:
+async def fall_back_from(failure: TransportFailure, wait: Wait | None) -> Response:
     """Return the response of a fallback, or raise the error that explains the failure."""
-
-    def send(request: Request) -> Awaitable[Response]:
-        return _carry(request, can_wait=can_wait)
-
-    return await fall_back(failure, send, can_wait=can_wait)
+    return await fall_back(failure, lambda request: _carry(request, wait), wait)
 
 
 def with_settings(request: Request) -> Request:
@@ -98,15 +92,22 @@ def with_settings(request: Request) -> Request:
     return replace(request, credentials=True) if allowed else request
 
 
-def sync_code_can_wait() -> bool:
-    """Return whether synchronous code waits for the browser at this moment."""
-    engine = settings.current().network_engine
-    return runtime.can_run_sync() if engine == "auto" else engine == "fetch"
+def sync_wait() -> Wait | None:
+    """Return how synchronous code waits for the browser at this moment; None if it cannot."""
+    forced = settings.current().network_engine == "fetch"
+    return waiting.block if forced or runtime.can_run_sync() else None
 
 
-async def _carry(request: Request, *, can_wait: bool) -> Response:
-    if can_wait:
-        response = await _fetch(request)
+def uses_fetch(wait: Wait | None) -> bool:
+    """Return whether the engine is ``fetch``, whose promises Python waits for."""
+    if wait is waiting.block:
+        return settings.current().network_engine != "xhr"
+    return wait is not None
+
+
+async def _carry(request: Request, wait: Wait | None) -> Response:
+    if wait is not None and uses_fetch(wait):
+        response = await _fetch(request, wait)
     else:
         from je_kernel.net import engine_xhr
 
@@ -114,10 +115,10 @@ async def _carry(request: Request, *, can_wait: bool) -> Response:
     return fetch_restrictions.normalized(request, response)
 
 
-async def _fetch(request: Request) -> Response:
+async def _fetch(request: Request, wait: Wait) -> Response:
     from je_kernel.net.engine_fetch import Download, content_length
 
-    download = Download(fetch_restrictions.allowed(request))
+    download = Download(fetch_restrictions.allowed(request), wait)
     try:
         head = await download.head()
         if most := response_cache.storable_bytes(request, head):
