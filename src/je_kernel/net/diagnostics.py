@@ -155,8 +155,8 @@ async def diagnose(failure: TransportFailure, wait: Wait | None) -> Diagnosis:
     if not _worth_probing(diagnosis):
         return diagnosis
     if wait is not None:
-        diagnosis = await wait(_probe(diagnosis))
-        return diagnosis
+        probed: Diagnosis = await wait(_probe(diagnosis))
+        return probed
     moment, earlier = _probed.get(_origin(diagnosis.url), (-math.inf, diagnosis))
     _probe_after_the_cell(diagnosis)
     if time.monotonic() - moment > _REMEMBERED_SECONDS:
