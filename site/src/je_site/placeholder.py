@@ -1,4 +1,4 @@
-"""Writes empty wheels, which take the place of packages.
+"""Writes empty wheels in place of packages that a site does not have or pip need not fetch.
 
 JupyterLite's worker loads some packages by name as it starts, and fails if the lock lacks
 one. A package that only Pyodide's own servers have, and that could not be fetched, is

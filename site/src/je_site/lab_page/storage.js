@@ -1,5 +1,5 @@
-// Saves a file even if the browser's storage is full, by deleting what is only cached. Kernels write
-// into the drive by the same function of JupyterLab.
+// Deletes caches of the site when the browser's storage is full, and then saves a file again.
+// Kernels write into the drive by the same function of JupyterLab.
 
 import retryWhenFull from '../../../../src/je_kernel/files/retry_when_full.js';
 import { whenJupyterLabStarts } from './jupyterlab.js';
