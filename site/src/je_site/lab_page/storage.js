@@ -1,4 +1,4 @@
-// Deletes caches of the site when the browser's storage is full, and then saves a file again.
+// Retries a save when the browser's storage is full, after deleting caches of the site.
 // Kernels write into the drive by the same function of JupyterLab.
 
 import retryWhenFull from '../../../../src/je_kernel/files/retry_when_full.js';
