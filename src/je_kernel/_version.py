@@ -1,3 +1,3 @@
-"""The one place where the version of je-kernel is stated."""
+"""The version of je-kernel, which no other file states."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Checks of the arguments of public functions."""
+"""Check the arguments of public functions."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Private parts of Pyodide, micropip, IPython and JupyterLite's kernel that je-kernel uses.
+"""Access the private parts of Pyodide, micropip, IPython and JupyterLite that je-kernel uses.
 
 Each function is the only way to one private name of such a package, so that a new release of it
 is checked in one place: `tests/kernel/test_compatibility.py` says which of them has changed.
 
-Not here are the adapters in `je_kernel.net.adapters`, `je_kernel.plots` and
-`je_kernel.stand_ins`: each replaces parts of one library, and has tests with that library.
+The adapters in `je_kernel.net.adapters`, `je_kernel.plots` and `je_kernel.stand_ins` are not
+part of this: each replaces parts of one library, and has tests with that library.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Replace the operations of the drive that JupyterLite mounts, which are slow and lose bytes.
+"""Replace the file operations of the mounted drive, which are slow and lose bytes.
 
 `open`, pandas and matplotlib then read and write faster, without changes to them. The
 operations are in ``files/drivefs.js``.

@@ -45,7 +45,7 @@ raises, so that existing ``except`` clauses keep working::
         └── UnreadableError (also ValueError)        not what the file's name says
 
     JeKernelWarning (UserWarning)
-    └── SavedCopyWarning           a kept copy replaces a response
+    └── SavedCopyWarning           a saved copy replaces a response
 
 `combined` returns one of these that is also an exception of another library, such
 as ``requests.exceptions.ConnectionError``.
@@ -498,4 +498,4 @@ class JeKernelWarning(UserWarning):
 
 
 class SavedCopyWarning(JeKernelWarning):
-    """A kept copy of a download replaces the response of the network."""
+    """A saved copy of a download replaces the response of the network."""

@@ -1,4 +1,4 @@
-"""The Stop button: `KeyboardInterrupt` in the running cell.
+"""Make the Stop button raise `KeyboardInterrupt` in the running cell.
 
 A cell is in one of three states. It computes: then Python checks the interrupt buffer now and
 then (see ``interrupts.js``). It waits on a stack of its own, in ``time.sleep`` or for the

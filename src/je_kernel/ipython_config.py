@@ -1,8 +1,8 @@
-"""Starts je-kernel with every IPython kernel whose environment holds this file.
+"""IPython configuration that loads je-kernel in every kernel of this environment.
 
-Installed as wheel data into ``<sys.prefix>/etc/ipython/``, which IPython reads
-before its shell exists. It appends: what other configuration files name as
-extensions is kept.
+The wheel installs this file as data into ``<sys.prefix>/etc/ipython/``, which IPython
+reads before its shell exists. The file adds je-kernel to the extensions that other
+configuration files name.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""JavaScript and CSS of this package, which lie beside the Python that uses them.
+"""Load the JavaScript and CSS of this package; each file is beside the Python that uses it.
 
 A file that runs in the kernel's worker is a module whose only statement is its default export,
 and which imports nothing; `evaluate` returns that export. A file for a page is a classic script

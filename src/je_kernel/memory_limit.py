@@ -1,4 +1,4 @@
-"""The memory limit of a kernel, what uses the memory, and hints for errors that it is too little.
+"""Limit the memory of a kernel, measure what uses it, and explain errors when it is full.
 
 Pyodide's memory grows on demand, up to 4 GiB, and never shrinks before the kernel ends. Above
 2 GiB, Pyodide (314.0.6) reads addresses as negative numbers: texts become zeros, files and

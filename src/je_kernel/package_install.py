@@ -1,8 +1,8 @@
-"""Packages that a lesson adds to its kernel: `install`.
+"""`install`: install packages into the running kernel.
 
-``%pip install`` works as ever. `install` is for everything else: it can stand
-in the middle of a cell and in a function, waits until the package is there, and
-says in words why a package cannot come to a browser.
+``%pip install`` works as in other kernels. `install` is for all other places: it can be
+called in the middle of a cell and in a function, returns when the package is installed,
+and explains why a package cannot be installed in a browser.
 """
 
 from __future__ import annotations

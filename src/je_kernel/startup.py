@@ -1,4 +1,4 @@
-"""The start-up steps of the kernel: ordered, named, timed and guarded.
+"""Run the start-up steps of the kernel in order, measure their time, and log their errors.
 
 A step that raises is recorded and logged to the browser's console; the steps
 after it run, the kernel starts, and nothing is printed in the notebook.

@@ -1,4 +1,4 @@
-"""Tracebacks with the student's own frames only.
+"""Shorten tracebacks to the student's own frames.
 
 A network error is raised below a dozen frames of pandas, urllib and je-kernel, which
 do not help. The student's line and the error's message do.

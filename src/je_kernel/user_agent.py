@@ -1,4 +1,4 @@
-"""The names of the browser and its system, from a user-agent string."""
+"""Find the names of the browser and its system in a user-agent string."""
 
 from __future__ import annotations
 

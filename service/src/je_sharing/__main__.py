@@ -1,4 +1,4 @@
-"""`python -m je_sharing` is `je-sharing`."""
+"""Run the command `je-sharing` as `python -m je_sharing`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The ASGI application."""
+"""Create the ASGI application from the service's settings, routes and middleware."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Bearer tokens: the session that a request belongs to."""
+"""Authenticate requests: check the bearer token, and return the session it belongs to."""
 
 from typing import Annotated
 

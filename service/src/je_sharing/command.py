@@ -1,4 +1,4 @@
-"""The command `je-sharing`."""
+"""The command `je-sharing`: serve, migrate, sweep, moderate, back up and restore."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""Connection limits: how many per address, and how long a request's head may take.
+"""Limit the connections of each address, and the time for the head of a request.
 
 uvicorn limits neither: it waits for a request, and for the rest of its head, as long as the
 connection is open.

@@ -1,4 +1,4 @@
-"""The database: engines, transactions, and the state of the schema."""
+"""Connect to the database, run transactions, and check and migrate its schema."""
 
 import asyncio
 import functools

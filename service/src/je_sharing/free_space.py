@@ -1,4 +1,4 @@
-"""Free disk space: nothing new is shared when a disk is nearly full."""
+"""Refuse to store more notebooks when a disk is nearly full."""
 
 import shutil
 from collections.abc import Sequence

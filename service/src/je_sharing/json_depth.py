@@ -1,4 +1,4 @@
-"""How deeply a JSON value nests."""
+"""Check how deeply a parsed JSON value is nested."""
 
 from typing import Any
 

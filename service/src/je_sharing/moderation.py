@@ -1,4 +1,4 @@
-"""What an operator does with single notebooks: list, delete, block and unblock them.
+"""List, delete, block and unblock single notebooks, for operators.
 
 A block holds for the notebook with its history, and for its content: links with the same content
 are blocked as well, and nobody can share it again. Processes ask the database at every request, so

@@ -1,4 +1,4 @@
-"""Passwords of notebooks: scrypt, with the parameters stored beside the hash."""
+"""Hash and check notebook passwords with scrypt; each hash includes its parameters."""
 
 import asyncio
 import base64

@@ -1,10 +1,10 @@
 """Readable ids: three adjectives and an animal, drawn at random.
 
-Nothing is reserved beforehand: an id is drawn, the database's unique constraint decides whether
-it is free, and a taken one is drawn again. So there is no pool to fill, no race between
-processes, and no order that could be counted through.
+No id is reserved beforehand: the database's unique constraint decides whether an id is free, and
+if it is not, another is drawn. So there is no pool to fill, no race between processes, and no
+order by which ids could be guessed.
 
-Ids of two adjectives and an animal, which were drawn before, stay valid.
+Ids of two adjectives and an animal, which earlier versions drew, stay valid.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The relay: reads a page of another host for a notebook, within narrow bounds.
+"""The relay: fetches data from other hosts for notebooks, within narrow limits.
 
 It is off until an operator lists hosts. It reads only, over http and https, takes no cookies and
 no credentials, follows redirects only to listed hosts, and connects to the very address it has

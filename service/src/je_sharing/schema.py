@@ -1,4 +1,4 @@
-"""The tables. Times are microseconds since 1970 (UTC), which every database keeps exactly."""
+"""The database tables. Times are microseconds since 1970 (UTC), exact in every database."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The parts of a service process: assembled, started and stopped together."""
+"""Assemble, start and stop the parts of a service process."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Parse the body of a share; the notebook keeps its exact bytes."""
+"""Parse the body of a request to share a notebook; keep the notebook's exact bytes."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Signing keys and their rotation."""
+"""Load, add and remove the keys that sign tokens."""
 
 import itertools
 import secrets

@@ -1,4 +1,4 @@
-"""Times: microseconds since 1970 in the database, ISO 8601 for people and in `at`."""
+"""Convert times: microseconds since 1970 in the database, ISO 8601 in all text."""
 
 import re
 from datetime import UTC, datetime, timedelta

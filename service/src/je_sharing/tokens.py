@@ -1,4 +1,4 @@
-"""Tokens: signed claims (JWT), verified without a query."""
+"""Sign and verify tokens (JWT); verification needs no database query."""
 
 import hashlib
 import secrets

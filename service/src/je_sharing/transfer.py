@@ -1,4 +1,4 @@
-"""Copies of a whole deployment: to another database and store, to a backup, and back.
+"""Copy a whole deployment: to another database and store, to a backup, or from one.
 
 Every row is read in one state of the database. The contents are copied first and the rows last, in
 one transaction: an interrupted copy has no rows, and running it again goes on where it was.

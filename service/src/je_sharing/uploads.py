@@ -1,4 +1,4 @@
-"""Request bodies: size and time limits, and a memory limit for large uploads."""
+"""Receive request bodies, with limits on size and time, and on memory for large uploads."""
 
 import asyncio
 import tempfile

@@ -1,4 +1,4 @@
-"""The addon of ``jupyter lite build`` that puts je-kernel into a site.
+"""Puts je-kernel into a site, as an addon of ``jupyter lite build``.
 
 Installing je-kernel-site enables it. Its options are traitlets, set in
 ``jupyter_lite_config.json``::

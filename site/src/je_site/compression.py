@@ -1,4 +1,4 @@
-"""Gzip-compressed content of files, for serving.
+"""Compresses files with gzip for the server, and caches the result.
 
 Compressing Pyodide's WebAssembly takes seconds, which the first student who opens a site should
 not wait for. So the build compresses large files, and the cache folder keeps them by content;

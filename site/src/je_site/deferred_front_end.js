@@ -1,5 +1,5 @@
-// A container (as in module federation) in place of a large front end, which it fetches when the
-// first output needs it, and not when the page loads.
+// Fetches a large front end when the first output needs it, and not when the page loads. JupyterLab
+// loads this container (of module federation) in place of the front end.
 (({ name, version, load, module, mimeType, maps }) => {
   const containers = (window._JUPYTERLAB ??= {});
   const { src: base } = /** @type {HTMLScriptElement} */ (document.currentScript);

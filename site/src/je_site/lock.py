@@ -1,10 +1,10 @@
-"""The committed lock: which Pyodide, and which wheels, a site is made of.
+"""Reads the locks of je-kernel-site: the versions of Pyodide and of all wheels in a site.
 
-There is one JSON file for each series of Pyodide that a supported JupyterLite
-runs. It is the only place that states the version of anything in the browser,
-except for the handful of wheels that jupyterlite-pyodide-kernel itself carries
-(the *kernel wheels*): these are taken from whatever version of it is installed,
-so that Python and JavaScript always fit each other.
+Each lock is a JSON file of this repository, one for each series of Pyodide that a
+supported JupyterLite runs. Only it states the versions of anything in the browser,
+except for the few wheels that jupyterlite-pyodide-kernel itself contains (the
+*kernel wheels*): a site gets those of the installed version, because they belong to
+its JavaScript.
 
 The entries that reach the browser are `pyodide_lock.PackageSpec`. The whole
 document is not a `pyodide_lock.PyodideLockSpec`: the ``info`` table of Pyodide 314

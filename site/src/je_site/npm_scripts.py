@@ -1,4 +1,4 @@
-"""Puts files of npm packages into a site: those that figures fetch, and those of a kernel's start.
+"""Puts npm files into a site: scripts and styles of figures, and the snapshot's decoder.
 
 They have the same path as on a content delivery network for npm::
 

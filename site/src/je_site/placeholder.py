@@ -1,4 +1,4 @@
-"""Writes empty wheels, which take the place of packages.
+"""Writes empty wheels for packages that are not available, or that pip must not download.
 
 JupyterLite's worker loads some packages by name as it starts, and fails if the lock lacks
 one. A package that only Pyodide's own servers have, and that could not be fetched, is

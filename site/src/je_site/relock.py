@@ -1,4 +1,4 @@
-"""Regenerates a committed lock: ``python -m je_site.relock SERIES``. For developers.
+"""Regenerates a lock of je-kernel-site: ``python -m je_site.relock SERIES``. For developers.
 
 `RECIPES` states the packages of each series. Pyodide's own lock states the versions and the
 sha256 of its wheels, and the mirror and PyPI are searched for files with the same sha256. A

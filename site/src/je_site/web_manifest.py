@@ -1,4 +1,4 @@
-"""Writes the manifest by which a site can be installed like an application, and its icons.
+"""Writes the web app manifest and the icons with which a browser installs a site.
 
 JupyterLite's manifest has its logo, and addresses that are right only at the root of a host. A
 manifest of the deployer's stays unchanged.

@@ -1,4 +1,4 @@
-// Conversion between bytes and contents models: base64, JSON or a Blob.
+// Converts between bytes and JupyterLab's contents models, which have base64, JSON or a Blob.
 
 export default (() => {
   const NATIVE = typeof Uint8Array.prototype.toBase64 === 'function' &&

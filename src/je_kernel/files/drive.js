@@ -1,4 +1,4 @@
-// Requests to the page through the drive that JupyterLite mounts, without the filesystem.
+// Sends requests to the page by the interface of the mounted drive, without the filesystem.
 //
 // The page answers a request by calling JupyterLab's contents manager. It never answers
 // if that call fails, and the kernel would wait for ever. So paths are looked up first.

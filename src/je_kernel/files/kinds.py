@@ -1,4 +1,4 @@
-"""The kind and the media type of a file, by its extension."""
+"""Determine the kind and the media type of a file from its extension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A copy of a file on the kernel's own disk, for libraries that need random access."""
+"""Copy a file to the kernel's own disk and back, for libraries that need random access."""
 
 from __future__ import annotations
 

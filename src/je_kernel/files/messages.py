@@ -1,4 +1,4 @@
-"""The error messages that all stores share."""
+"""Create the exceptions, with their messages, that are the same for all stores."""
 
 from __future__ import annotations
 

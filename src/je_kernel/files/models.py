@@ -1,4 +1,4 @@
-"""Data models of `je_kernel.files`: what is known of a file, a listing, and the storage's usage."""
+"""Data models of `je_kernel.files`: metadata of a file, a listing, and the storage's usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are shipped with the site: listed in JSON and served over HTTP."""
+"""Read files that are shipped with the site: listed in JSON and served over HTTP."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""An import is enough: finders for the site's packages and for modules on the drive, and hints."""
+"""Finders that import the site's packages and modules on the drive, without an installation."""

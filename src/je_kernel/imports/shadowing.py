@@ -1,6 +1,6 @@
-"""A hint for errors that come from a student's file with the name of another module.
+"""Explain errors that come from a student's file with the name of another module.
 
-Python has such a hint itself if it knows the folder of the running program, which it does
+Python itself explains them if it knows the folder of the running program, which it does
 not in a kernel in a browser.
 """
 

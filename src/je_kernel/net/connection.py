@@ -1,4 +1,4 @@
-"""The socket of an `http.client` connection, on the browser's network.
+"""A socket for `http.client` connections that uses the browser's network.
 
 `http.client` writes a request to its socket and reads a response from it. This socket
 parses the request, sends it by `je_kernel.net.transport`, and returns the bytes of the

@@ -1,4 +1,4 @@
-"""Secrets in requests: find logins, keys, tokens and signatures, and redact them.
+"""Find and redact secrets in requests: logins, keys, tokens and signatures.
 
 One definition for the whole package. The relay and the response cache refuse requests
 with a secret (`secret_in`); the scan before a share searches addresses and headers for

@@ -1,4 +1,4 @@
-"""Diagnose opaque fetch failures: which error a failed request is.
+"""Diagnose why a request failed, and choose the exception class.
 
 A browser tells a script only that a request failed, not why, so that a page cannot
 explore the network it is in. The diagnosis goes by the addresses, by what the browser

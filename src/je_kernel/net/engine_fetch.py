@@ -1,4 +1,4 @@
-"""The engine for browsers with stack switching (JSPI), and for coroutines: ``fetch``.
+"""The ``fetch`` engine: for coroutines, and for browsers with stack switching (JSPI).
 
 ``fetch.js`` sends the request and waits, with a timeout and for an interrupt; this
 module makes Python's response of what it returns.

@@ -1,4 +1,4 @@
-"""The engine for browsers without stack switching: the synchronous XMLHttpRequest.
+"""The synchronous XMLHttpRequest engine: for browsers without stack switching.
 
 In a worker it returns bytes and has a timeout, for the whole response. On a page's main
 thread the standard forbids both: there the body is text in a charset that maps every byte

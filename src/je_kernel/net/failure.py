@@ -1,4 +1,4 @@
-"""The failure of a request, as an engine raises it; `error_messages` explains it to people."""
+"""The internal exception of a failed request, which `error_messages` explains to students."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Fallbacks for a request without a response: a kept copy, then the relay, else the error.
+"""Handle a request without a response: use a saved copy or the relay, else raise the error.
 
-A kept copy replaces a response when the network is gone; the relay, when a site does
+A saved copy replaces a response when the network is gone; the relay, when a site does
 not let notebooks read it. Neither hides any other failure.
 """
 
@@ -43,7 +43,7 @@ async def fall_back(
     Returns
     -------
     Response
-        A kept copy, with a warning, or the response of the relay.
+        A saved copy, with a warning, or the response of the relay.
 
     Raises
     ------

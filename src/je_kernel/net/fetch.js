@@ -1,5 +1,5 @@
-// One request sent by fetch(), and its body on the way into Python's memory.
-// A function of Pyodide's module that returns `download`.
+// Sends a request by fetch(), and copies the body of the response into Python's memory.
+// The export is a function of Pyodide's module, and returns `download`.
 //
 // No promise of these is rejected: one that is rejected while Python holds it ends Pyodide 314
 // in WebKit, and JupyterLite shows it under the cell even if Python catches it. Each resolves

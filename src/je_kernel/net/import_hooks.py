@@ -1,4 +1,4 @@
-"""Post-import hooks: an adapter runs on a library's module when it has been imported.
+"""Post-import hooks: run the adapter of a library as soon as the library is imported.
 
 A finder at the head of `sys.meta_path` knows the modules that have an adapter. The other
 finders find and load such a module; then its adapter runs. Nothing is imported for it. The

@@ -1,4 +1,4 @@
-"""Links of sharing sites: from the page about a file to the file itself.
+"""Convert links of sharing sites, from the page about a file to the file itself.
 
 A lesson's commonest mistake is the address of a page that shows a file: the page is not
 the file, and a notebook may not even read most such pages. The table `_RULES` has, for

@@ -1,4 +1,4 @@
-"""The request and the response of the transport, and how to read what is in them."""
+"""The classes of HTTP requests and responses, and helpers for headers and URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes to modules of other packages that can be undone exactly."""
+"""Patch modules of other packages, and undo the patches exactly."""
 
 from __future__ import annotations
 

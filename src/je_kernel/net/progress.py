@@ -1,4 +1,4 @@
-"""Progress bars under the cell for downloads and steps that take their time.
+"""Show progress bars under the cell, for slow downloads and other slow steps.
 
 Nothing is shown in the first second, and nothing for a small download. In a notebook the
 bar is an HTML ``<progress>`` that a screen reader can read; on a terminal it is one line

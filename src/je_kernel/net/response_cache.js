@@ -1,5 +1,5 @@
-// The browser's Cache API, for `response_cache.py`: each copy of a download is a response whose
-// description, in JSON, is in a header.
+// Saves and finds copies of downloads in the browser's Cache API, for `response_cache.py`. Each copy
+// is a response whose description, in JSON, is in a header.
 //
 // No promise of these is rejected: where storage is forbidden, broken or full, nothing is stored
 // and no copy is found. These tasks run one after the other.

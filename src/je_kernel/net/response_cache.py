@@ -1,4 +1,4 @@
-"""The response cache: copies of downloads, for the lesson in which the Wi-Fi fails.
+"""Save copies of downloads, and return them when the network fails.
 
 `store` keeps a copy of the response to a plain GET in the browser's Cache API, which
 all tabs and kernels of this site share. When the same GET later fails for lack of a

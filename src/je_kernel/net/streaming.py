@@ -1,4 +1,4 @@
-"""Streamed responses: the body is read piece by piece, as with ``stream=True``.
+"""Stream responses: read the body piece by piece, as with ``stream=True``.
 
 The head is returned at once, and the body is received while it is read: so a stream may
 be longer than memory, or have no end. Where synchronous code cannot wait for the browser

@@ -1,4 +1,4 @@
-"""The synchronous HTTP transport: `send` a request, get a whole response or an error with a remedy.
+"""The synchronous HTTP transport: `send` returns the whole response, or raises an error.
 
 Two engines carry it. Where Python can wait for the browser (JSPI: Chromium and
 Firefox, from a cell) it is ``fetch``, which times out on silence, shows progress

@@ -1,4 +1,4 @@
-"""The notebook that this kernel is running, as it was last saved.
+"""Find the notebook that this kernel runs, and read it as it was last saved.
 
 A kernel knows the folder it works in, but not the name of its notebook. The front
 end sends the id of the running cell, and since nbformat 4.5 every cell has one: the

@@ -1,3 +1,4 @@
+// Saves the notebook of the cell that has just run, whose output contains this script.
 (script => {
   const age = Date.now() - Number(script.dataset.jeSave);
   const panel = script.closest('.jp-NotebookPanel');

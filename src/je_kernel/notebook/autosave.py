@@ -1,4 +1,4 @@
-"""Have the front end save the notebook before the kernel reads it.
+"""Make the front end save the notebook before the kernel reads it.
 
 A kernel cannot save: what was typed since the last save is only in the page.
 But JupyterLab runs the scripts in the output of a cell that has just run, and a

@@ -1,4 +1,4 @@
-"""Matplotlib: backends for a page, animations without ffmpeg and without a remote stylesheet.
+"""Matplotlib: backends that work in a page, animations without ffmpeg or remote styles.
 
 A browser has no windows, so backends that open one draw inline; backends of the classic
 notebook become ipympl, if the site has it.

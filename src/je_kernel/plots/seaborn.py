@@ -1,8 +1,8 @@
 """Seaborn: imports scipy and statsmodels when a figure needs them.
 
-When seaborn is imported, it sets a flag for each: is it installed? They are large, so
-that this import does not load them (`je_kernel.imports.site_packages`); an object that
-imports them when it is tested replaces the flag.
+When seaborn is imported, it sets a flag for each that tells whether it is installed. That
+import does not load them (`je_kernel.imports.site_packages`), because they are large. An
+object that imports them when it is tested replaces the flag.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sharing from a notebook: what `je_kernel.share` and `je_kernel.open_shared` do."""
+"""The functions `je_kernel.share` and `je_kernel.open_shared`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol of a sharing service: tokens, retries, and what each answer means.
+"""The protocol of a sharing service: tokens, retries, and the meaning of each response.
 
 `Protocol` sends requests, waits and keeps the token by functions that it is given, so that a test
 can answer as any service does. The contract is that of the Jupyter Everywhere sharing service, 0.8.

@@ -1,3 +1,4 @@
+// Adds a button that copies the link to the cards of shared notebooks.
 (() => {
   // Each card that has no button yet gets one: scripts in outputs do not know their own card.
   /** @type {NodeListOf<HTMLInputElement>} */

@@ -1,4 +1,4 @@
-"""The content of a share: a notebook without private metadata, validated, within the size limit."""
+"""Prepare the notebook for a share: remove private metadata, validate it, check its size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arithmetic of ``$((…))``: 64-bit integers with the operators of C."""
+"""Evaluate ``$((…))``: 64-bit integers with the operators of C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`subprocess.Popen` where there are no processes: commands run in the shell of this package.
+"""Replace `subprocess.Popen`: run commands in this package's shell, without processes.
 
 A command runs to its end when it is started, or, if its input is a pipe, when the
 pipe is closed. Its output is kept for its reader.

@@ -1,4 +1,4 @@
-"""Stand-ins for modules of laptops and of Colab that a browser does not have.
+"""Stand-ins for modules that work on laptops or in Colab, but not in a browser.
 
 Threads and pools, `webbrowser`, ``google.colab``, ``wget``, ``%store`` and others: what a browser
 can do works in another way, and the rest raises an error that says what to do. `install` runs as

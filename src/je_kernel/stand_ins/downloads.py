@@ -1,4 +1,4 @@
-"""Save a download, for the stand-ins of download programs."""
+"""Download a file to the notebook's folder, for the stand-ins of wget and gdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The output of stand-ins: a link, a player, a button."""
+"""Show HTML with links and scripts in the output of a cell, for the stand-ins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes and their pools as threads, for `concurrent.futures` and `multiprocessing`.
+"""Run processes as threads, for `concurrent.futures` and `multiprocessing`.
 
 A browser gives Python one process. Pools of processes are pools of threads here, with the
 same results, order and exceptions; the rest of `multiprocessing` is Python's own

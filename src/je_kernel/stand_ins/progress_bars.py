@@ -1,4 +1,4 @@
-"""tqdm without its monitor thread."""
+"""Disable the monitor thread of tqdm."""
 
 from __future__ import annotations
 

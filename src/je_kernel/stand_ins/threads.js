@@ -1,5 +1,5 @@
 /**
- * What Python's threads need of the browser: to begin on a stack of their own, and to wait.
+ * Starts Python's cooperative threads on stacks of their own, and makes the promises they wait for.
  *
  * Both go through the queue of messages, not of microtasks: threads that only wake each other
  * must not keep timers and the page's messages waiting.

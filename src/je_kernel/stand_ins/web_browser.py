@@ -1,4 +1,4 @@
-"""`webbrowser` in a notebook: show a link, or a local page in a frame."""
+"""Replace the browser of `webbrowser`: show a link, or a local page in a frame."""
 
 from __future__ import annotations
 

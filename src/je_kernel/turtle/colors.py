@@ -1,4 +1,4 @@
-"""The colours that Tk knows by name, and what a turtle's colour is on a page."""
+"""Convert the colours of turtles and Tk's names of colours to hexadecimal."""
 
 from __future__ import annotations
 

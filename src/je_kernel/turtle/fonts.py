@@ -1,4 +1,4 @@
-"""The fonts that turtles write with: what Tk's descriptions mean, and how wide a text gets."""
+"""Parse Tk's descriptions of fonts, and measure the width of text."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Alembic's migrations, shipped inside the package."""
+"""Alembic migrations of the schema, shipped in the package for `je-sharing migrate`."""

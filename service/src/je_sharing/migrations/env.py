@@ -1,4 +1,4 @@
-"""Run by Alembic: applies the migrations over the service's own async engine."""
+"""Alembic's environment script: applies the migrations through the service's async engine."""
 
 import asyncio
 

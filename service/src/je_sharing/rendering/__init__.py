@@ -1,1 +1,1 @@
-"""Notebooks as pages: read-only HTML that runs nothing, asks nobody, and prints well."""
+"""Render notebooks as printable, read-only HTML without scripts or requests to other sites."""

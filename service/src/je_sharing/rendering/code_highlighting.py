@@ -1,4 +1,4 @@
-"""Source code in colour, through Pygments and classes of our own style sheet."""
+"""Highlight source code with Pygments, by classes of our own style sheet."""
 
 import html
 

@@ -1,4 +1,4 @@
-"""A notebook's content as the parts of a page."""
+"""Render the title and the cells of a notebook, for its view page."""
 
 import html
 import re

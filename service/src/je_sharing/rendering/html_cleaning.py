@@ -1,4 +1,4 @@
-"""HTML from a notebook, made harmless: structure and text stay, behaviour and styling go."""
+"""Sanitise HTML from a notebook: keep structure and text, remove behaviour and styling."""
 
 import re
 

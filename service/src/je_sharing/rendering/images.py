@@ -1,4 +1,4 @@
-"""Images as data URLs, for `img` elements alone: there an SVG draws but cannot act."""
+"""Convert images to data URLs, only for `img` elements: there an SVG cannot run scripts."""
 
 import base64
 import re

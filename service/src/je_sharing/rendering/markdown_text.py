@@ -1,4 +1,4 @@
-"""Markdown cells: CommonMark with tables, formulas and attached images."""
+"""Render Markdown cells: CommonMark with tables, formulas and attached images."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""LaTeX formulas as MathML, which every current browser shows without a script or a font."""
+"""Convert LaTeX to MathML, which current browsers show without a script or a font."""
 
 import html
 import re

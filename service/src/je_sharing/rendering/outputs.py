@@ -1,4 +1,4 @@
-"""The outputs of a code cell, each in the richest form that can be shown harmlessly."""
+"""Render the outputs of a code cell, each in the richest format that is safe."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""View pages: a notebook, a message, the list of API calls; with a cache of renderings."""
+"""Build view pages (notebook, message, list of API calls), and cache rendered notebooks."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""A notebook's JSON as values that any of the renderers can take."""
+"""Parse the JSON of a notebook, and replace values that the renderers cannot process."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a terminal would show: colours as classes, carriage returns obeyed, the rest as text."""
+"""Convert terminal output to HTML: apply ANSI colours and carriage returns, escape the rest."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Processor time for the parts of a notebook."""
+"""Limit the processor time for a notebook, and for each part of it."""
 
 import signal
 import time

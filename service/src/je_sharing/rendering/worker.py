@@ -1,8 +1,8 @@
 """The process that renders notebooks: `python -m je_sharing.rendering.worker`.
 
-It reads orders from standard input and writes answers to standard output, one after the other,
-until its input ends, as it does when the service is gone. It holds no secret of the service, and
-the operating system ends it when it takes too much memory or processor time.
+It reads requests from standard input and writes responses to standard output, one after the other,
+until its input ends, as it does when the service ends. It has no secret of the service, and the
+operating system ends it when it uses too much memory or processor time.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Render notebooks in processes of their own, which can be stopped."""
+"""Render notebooks in worker processes, which can be stopped."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Storage of the notebooks' bytes, each under the hash of its content."""
+"""Store the bytes of notebooks, each under the hash of its content."""
 
 from je_sharing.storage.contents import ContentStore, content_hash, open_store
 

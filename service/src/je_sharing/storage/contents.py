@@ -1,4 +1,4 @@
-"""The content store: put, get, quarantine, delete, on a folder or a bucket."""
+"""The content store: put, get, quarantine and delete contents, in a folder or a bucket."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Objects as files in a folder."""
+"""Store objects as files in a folder."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Objects in an S3-compatible service, through obstore (the Rust crate object_store)."""
+"""Store objects in an S3-compatible service, through obstore (the Rust crate object_store)."""
 
 from datetime import timedelta
 from urllib.parse import urlsplit

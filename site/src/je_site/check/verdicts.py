@@ -1,4 +1,4 @@
-"""Judges the run of a lesson: a verdict on each cell, and a sentence for the teacher."""
+"""Judges the run of a lesson: a verdict on each cell, and an explanation for the teacher."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-// Starts the kernel of the notebook, console or REPL that the page's address names while
-// JupyterLab is still loading, in a worker that JupyterLab gets when it asks for one. `entry.mjs`
-// is the other half. Until then the kernel needs no file of the drive.
+// Starts the kernel of a page's notebook, console or REPL while JupyterLab is still loading.
+//
+// JupyterLab gets the kernel's worker when it asks for one. The worker runs `entry.mjs`. Until
+// JupyterLab asks, the kernel needs no file of the drive.
 
 import { whenJupyterLabStarts } from './jupyterlab.js';
 

@@ -1,4 +1,5 @@
-// Access to JupyterLab's application object, for this script and those that run after it.
+// Calls functions with JupyterLab's application object just before JupyterLab starts, for this
+// script and those that run after it.
 
 const waiting = [];
 let application;

@@ -1,4 +1,4 @@
-// The first script of JupyterLite's own pages. It runs before JupyterLite does.
+// Prepares JupyterLite's own pages for je-kernel: their first script, which runs before JupyterLite.
 
 import './isolation.js';
 import './jupyterlab.js';

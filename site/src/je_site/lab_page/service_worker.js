@@ -1,4 +1,4 @@
-// Kernels wait for the service worker, which gives them their files.
+// Delays the start of kernels until the service worker answers, which gives them their files.
 //
 // A kernel that starts before the service worker answers has no drive for as long as it lives:
 // JupyterLite asks once. The service worker is late at the first visit, when it is being installed,

@@ -1,6 +1,6 @@
-// The Stop button, for kernels that run Python.
+// Makes the Stop button interrupt a kernel while it runs Python.
 //
-// While its worker runs Python it receives no messages from the page, but it can fetch the address
+// While a worker runs Python it receives no messages from the page, but it can fetch the address
 // of a blob, which succeeds until the page revokes the address. So each worker gets a list of such
 // addresses as its name, and `interrupts.js` in the kernel fetches the first that is not known to
 // be revoked. A worker that waits without blocking receives the news by the channel.

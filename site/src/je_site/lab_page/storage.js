@@ -1,5 +1,5 @@
-// Saves a file even if the browser's storage is full, by deleting what is only cached. Kernels write
-// into the drive by the same function of JupyterLab.
+// Retries a save when the browser's storage is full, after deleting caches of the site.
+// Kernels write into the drive by the same function of JupyterLab.
 
 import retryWhenFull from '../../../../src/je_kernel/files/retry_when_full.js';
 import { whenJupyterLabStarts } from './jupyterlab.js';

@@ -1,4 +1,5 @@
-// A script of the site's pages: shows a notice where a student's copy of a lesson hides a newer one.
+// Shows a notice where a student's copy of a lesson hides a newer version. A script of the pages.
+//
 // JupyterLite copies a notebook of the site into the browser when it is changed, and opens that
 // copy from then on, even if the site has a newer notebook.
 //

@@ -1,5 +1,5 @@
-// A script of the site's pages: reports to the service worker the files that a page has loaded before
-// the service worker controlled it, as at a first visit, and logs the service worker's messages.
+// Reports the files that a page has loaded before the service worker controlled it, as at a first
+// visit, to the service worker, and logs the service worker's messages. A script of the pages.
 
 (() => {
   const { serviceWorker } = navigator;

@@ -1,5 +1,5 @@
-// The landing page: makes a new notebook, uploads one, or copies a shared one. Each becomes a file of
-// JupyterLite's contents in this browser, and is opened in the site's application.
+// The landing page: makes a new notebook, uploads one, or copies a shared one. It saves each as a
+// file of JupyterLite's contents in this browser, and opens it in the site's application.
 
 import { notebookAt, saveNew } from './contents_database.js';
 import { digestOf, lastCopy, remember } from './shared_copies.js';

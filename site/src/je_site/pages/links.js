@@ -1,7 +1,8 @@
-// A script of JupyterLite's own pages: redirects links of shared notebooks, and the front page where
-// the site has our landing page there, to that page; and makes JupyterLab show the files of its
-// address. A classic script, because it must run before JupyterLite is loaded. It runs after
-// `lab_page/jupyterlab.js`, which defines `whenJupyterLabStarts`.
+// Redirects links of shared notebooks to the landing page, in JupyterLite's own pages.
+//
+// It also redirects the front page where the site has our landing page there, and makes JupyterLab
+// show the files of its address. A classic script, because it must run before JupyterLite is loaded.
+// It runs after `lab_page/jupyterlab.js`, which defines `whenJupyterLabStarts`.
 
 (script => {
   const root = new URL('../../../', script.src);

@@ -1,5 +1,5 @@
-// The part of the landing page on use without a network, and its button, which makes the service
-// worker cache the whole site.
+// Shows on the landing page whether the site works without a network, with a button that makes the
+// service worker cache the whole site.
 
 import { megabytes } from './sizes.js';
 

@@ -1,4 +1,4 @@
-// Notebooks that somebody shared: what a person typed or pasted, and the sharing service.
+// Parses the link or id of a shared notebook, and fetches the notebook from the sharing service.
 
 import { UserError } from './user_error.js';
 

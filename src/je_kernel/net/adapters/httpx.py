@@ -1,4 +1,4 @@
-"""Adapt `httpx`: its synchronous and its asynchronous transport use ours.
+"""Adapt `httpx`: its synchronous and its asynchronous client use our transport.
 
 A transport does not learn whether its response is streamed: the client's ``send`` passes
 it in a context variable.

@@ -1,4 +1,4 @@
-"""Adapt NLTK: no warning that a host is in a private network.
+"""Adapt NLTK: disable its warning that a host is in a private network.
 
 NLTK resolves the host name. A browser does not resolve names for programs, and Pyodide
 invents an address.

@@ -1,4 +1,4 @@
-"""Adapt `requests`: the final URL, complete timeouts, and errors with an explanation.
+"""Adapt `requests`: correct its URLs and timeouts, and explain its errors.
 
 It sends by `urllib3`, which has a backend for browsers since its version 2.2. With an
 older one, the adapter of `requests` uses our transport directly.

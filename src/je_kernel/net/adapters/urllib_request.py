@@ -1,4 +1,4 @@
-"""Adapt `urllib.request`: errors of HTTP statuses with an explanation, and https."""
+"""Adapt `urllib.request`: explain HTTP error statuses, and add https."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``pip``, ``conda`` and ``uv``."""
+"""The commands ``pip``, ``conda`` and ``uv``."""
 
 from __future__ import annotations
 

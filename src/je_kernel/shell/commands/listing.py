@@ -1,4 +1,4 @@
-"""``ls``, and how files are shown: sizes, owners."""
+"""The command ``ls``, and the format of sizes and owners."""
 
 from __future__ import annotations
 

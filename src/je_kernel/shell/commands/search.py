@@ -1,4 +1,4 @@
-"""``grep``."""
+"""The command ``grep``."""
 
 from __future__ import annotations
 

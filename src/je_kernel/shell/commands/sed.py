@@ -1,4 +1,4 @@
-"""``sed``: its commands s, y, p, d, q, =, a, i and c, with addresses."""
+"""The command ``sed``: its functions s, y, p, d, q, =, a, i and c, with addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``wget`` and ``curl``, on `urllib`."""
+"""The commands ``wget`` and ``curl``, on `urllib`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The module gdown, on the network of a browser."""
+"""A stand-in for gdown, which downloads through the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The module kagglehub: data sets of Kaggle's that lie beside the notebook."""
+"""A stand-in for kagglehub, which finds data sets beside the notebook."""
 
 from __future__ import annotations
 

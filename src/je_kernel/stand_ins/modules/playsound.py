@@ -1,4 +1,4 @@
-"""The module playsound: a player below the cell."""
+"""A stand-in for playsound, which shows a player below the cell."""
 
 from __future__ import annotations
 

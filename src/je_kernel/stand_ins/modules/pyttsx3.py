@@ -1,4 +1,4 @@
-"""The module pyttsx3: speech with the voices of the browser."""
+"""A stand-in for pyttsx3, which speaks with the voices of the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes ``import turtle`` give our turtle: the same module under both names.
+"""Make ``import turtle`` import `je_kernel.turtle`: one module under both names.
 
 Pyodide leaves ``turtle`` out of Python's standard library, for it draws with Tk.
 """

@@ -1,4 +1,4 @@
-"""The Python module wget, on the network of a browser."""
+"""A stand-in for the Python module wget, which downloads through the browser."""
 
 from __future__ import annotations
 

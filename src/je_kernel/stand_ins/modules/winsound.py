@@ -1,4 +1,4 @@
-"""Windows' module winsound: sounds by a player below the cell."""
+"""A stand-in for Windows' module winsound, which shows a player below the cell."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One module a step of the schema, oldest first."""
+"""The migrations of the schema, one module each, numbered in their order."""

@@ -1,4 +1,4 @@
-"""Contents move from packs to files of their own."""
+"""Copy contents out of pack files, which have many contents each, into one file for each."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Tables are named `revisions` and `gc_queue`."""
+"""Rename the tables `superseded` and `leaving` to `revisions` and `gc_queue`."""
 
 import sqlalchemy as sa
 from alembic import op

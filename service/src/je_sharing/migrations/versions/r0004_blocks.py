@@ -1,4 +1,7 @@
-"""A table of blocked notebooks; processes of the version before do not notice it."""
+"""Create the table of blocked notebooks.
+
+Processes of the previous version can continue to run: they do not use the table.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What lessons for Google Colab import, in a kernel of another site."""
+"""A stand-in for ``google.colab``, for lessons that were written for Google Colab."""
 
 from __future__ import annotations
 

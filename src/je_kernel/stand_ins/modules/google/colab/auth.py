@@ -1,4 +1,4 @@
-"""Colab's login: there is none here."""
+"""``google.colab.auth``: raises an error, because there is no login to Google here."""
 
 from __future__ import annotations
 

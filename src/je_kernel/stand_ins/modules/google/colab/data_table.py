@@ -1,4 +1,4 @@
-"""Colab's interactive tables: here, tables are shown as pandas shows them."""
+"""``google.colab.data_table``: shows tables as pandas does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``drive.mount``: a folder beside the notebook in the place of Google Drive."""
+"""``google.colab.drive``: makes a folder beside the notebook in place of Google Drive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads and downloads, as in Colab."""
+"""``google.colab.files``: uploads to and downloads from the notebook's folder."""
 
 from __future__ import annotations
 

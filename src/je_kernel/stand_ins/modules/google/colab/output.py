@@ -1,4 +1,4 @@
-"""Colab's control of a cell's output."""
+"""``google.colab.output``: clears the output of a cell."""
 
 from __future__ import annotations
 

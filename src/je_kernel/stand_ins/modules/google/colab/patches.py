@@ -1,4 +1,4 @@
-"""``cv2_imshow``: a picture of OpenCV's below the cell."""
+"""``google.colab.patches``: ``cv2_imshow`` shows an OpenCV image below the cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colab's machine: here, the kernel."""
+"""``google.colab.runtime``: ``unassign`` tells how to end the kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colab's secrets: here, environment variables of the kernel."""
+"""``google.colab.userdata``: reads secrets from environment variables of the kernel."""
 
 from __future__ import annotations
 
